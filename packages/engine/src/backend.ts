@@ -1,0 +1,17 @@
+import type { NamedTensors, Tensor } from './tensor.js';
+
+/** Loads ONNX graphs for one kind of device. Implementations: onnxruntime-node; onnxruntime-web follows. */
+export interface GraphBackend {
+  readonly name: string;
+  /** @throws FedloomError `backend.load` when the runtime refuses the graph. */
+  load(onnx: Uint8Array): Promise<GraphSession>;
+}
+
+/**
+ * A loaded graph. The session borrows `feeds` until the promise settles and owns nothing of them afterwards; the caller
+ * owns the results. Calls on one session must not overlap. `run` may block its thread.
+ */
+export interface GraphSession {
+  run(feeds: NamedTensors): Promise<Map<string, Tensor>>;
+  release(): Promise<void>;
+}

@@ -1,0 +1,91 @@
+import type { DType } from '../tensor.js';
+
+/** One tensor of the model. `trained` takes gradients; `buffer` travels without (batch-norm statistics); `frozen` never changes. */
+export interface ParameterSpec {
+  readonly name: string;
+  readonly shape: readonly number[];
+  readonly dtype: DType;
+  readonly role: 'trained' | 'frozen' | 'buffer';
+  /** `private` tensors never leave the client. */
+  readonly scope: 'shared' | 'private';
+  /** How the server combines the clients' values; an integer `mean` rounds half to even. */
+  readonly fold: 'mean' | 'max' | 'keep';
+}
+
+/** A client's samples as they lie in memory or on disk: raw values, because preprocessing belongs to the plan. */
+export interface DataSpec {
+  /** Without the leading sample dimension. `scale`: the plan casts to float32 and multiplies by it. */
+  readonly x: { readonly dtype: 'uint8' | 'float32' | 'int32'; readonly shape: readonly number[]; readonly scale?: number };
+  /** Class labels are `int32` with shape `[]` and `classes` set; regression targets are `float32`. */
+  readonly y: { readonly dtype: 'int32' | 'float32'; readonly shape: readonly number[]; readonly classes?: number };
+}
+
+/**
+ * A tensor of a graph's interface and what stands behind it. `name` is the model parameter it belongs to
+ * (scalars: the scalar's name), `slot` the algorithm's or optimiser's name for it.
+ *
+ * - `parameter` the model as trained so far (in and out) · `global` the model as the server sent it (in)
+ * - `broadcast` an algorithm tensor the server sends beside the model (in)
+ * - `state` an algorithm tensor the client keeps between rounds (train: in; finish: in and out)
+ * - `optimizer` optimiser state, zero at the start of a client's training (in and out)
+ * - `upload` an algorithm tensor that travels to the server beside the parameters (finish: out)
+ * - `scalar` float32 `[]` (in) · `x`, `y`: `[n, ...]` (in) · `order` int64 `[steps, batch]`, rows of x, -1 is padding (in)
+ * - `stepCount` float32 `[]`, optimiser steps taken in all (finish: in)
+ * - `lossSum` float32 `[]`, sum over the call's steps of the mean loss of the batch (out)
+ * - `metricSum` float32 `[]`, sum over samples of the metric `name` (evaluate: out) · `sampleCount` float32 `[]` (evaluate: out)
+ */
+export interface GraphPort {
+  readonly port: string;
+  readonly source:
+    | 'parameter' | 'global' | 'broadcast' | 'state' | 'optimizer' | 'upload' | 'scalar' | 'stepCount'
+    | 'x' | 'y' | 'order' | 'lossSum' | 'metricSum' | 'sampleCount';
+  readonly name: string;
+  readonly slot?: string;
+  readonly dtype: DType;
+  readonly shape: readonly (number | string)[];
+}
+
+export interface GraphSpec {
+  readonly inputs: readonly GraphPort[];
+  readonly outputs: readonly GraphPort[];
+}
+
+/** Everything a client must know to run a plan, as JSON. */
+export interface PlanManifest {
+  readonly format: 1;
+  readonly name: string;
+  /** In ascending order of names. */
+  readonly parameters: readonly ParameterSpec[];
+  readonly data: DataSpec;
+  readonly training: {
+    readonly localEpochs: number;
+    /** `all`: one batch of all the client's samples. */
+    readonly batchSize: number | 'all';
+    readonly shuffle: boolean;
+  };
+  readonly evaluation: { readonly batchSize: number };
+  /** `loss` comes first. Every metric is a sum over samples, reported divided by the sample count. */
+  readonly metrics: readonly { readonly name: string; readonly rule: 'mean' }[];
+  /** Scalar inputs with their defaults: `learningRate` and the algorithm's hyper-parameters. */
+  readonly scalars: Readonly<Record<string, number>>;
+  readonly algorithm: {
+    readonly name: string;
+    /** Slots of one tensor a trained parameter, of its shape; on the wire and on disk named `slot/parameter`. */
+    readonly broadcast: readonly string[];
+    readonly state: readonly string[];
+    readonly upload: readonly string[];
+  };
+  readonly graphs: { readonly train: GraphSpec; readonly evaluate: GraphSpec; readonly finish?: GraphSpec };
+  /** Floating-point operations one training step takes, to size bounded calls; an estimate. */
+  readonly stepFlops: number;
+}
+
+/** A compiled plan. `bytes` is the portable file (see `encodePlan`); the ONNX graphs are views into it. */
+export interface TrainingPlan {
+  readonly manifest: PlanManifest;
+  readonly train: Uint8Array;
+  readonly evaluate: Uint8Array;
+  /** Runs once after local training: the algorithm's uploads and new client state. */
+  readonly finish?: Uint8Array;
+  readonly bytes: Uint8Array;
+}

@@ -1,0 +1,12 @@
+import { defineConfig } from 'vitest/config';
+
+// Tests are compiled with the code and run on what is shipped: worker threads, the command and its child
+// processes then load the same files as a user's program does.
+export default defineConfig({
+  test: {
+    include: ['packages/*/dist/**/*.test.js', 'tests/dist/**/*.test.js'],
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
+    maxWorkers: 2,
+  },
+});
