@@ -1,0 +1,39 @@
+/** What a transport does: carry whole frames in order between two ends, and say when the other end is gone. */
+
+/** One end of an open connection. Frames arrive in order, whole, exactly once, or the connection closes. */
+export interface Connection {
+  /** Where the other end is, for people: `127.0.0.1:53211`, `memory`. */
+  readonly peer: string;
+  /**
+   * Must be called once, synchronously on receipt of the connection; frames that came before are delivered after.
+   * A handler must not throw.
+   */
+  bind(handlers: ConnectionHandlers): void;
+  /**
+   * Hands a frame over; never blocks. The frame belongs to the transport from then on: the caller must not change it.
+   * @returns false once `bufferedBytesMax` bytes wait to leave: send no more until `drained`.
+   */
+  send(frame: Uint8Array): boolean;
+  /** Bytes handed over that have not left. */
+  readonly bufferedBytes: number;
+  /** Lets what was sent leave, then closes; safe to call twice. `reason` is at most 120 characters. */
+  close(reason?: string): void;
+}
+
+export interface ConnectionHandlers {
+  /** The receiver owns `frame`. */
+  frame(frame: Uint8Array): void;
+  drained(): void;
+  /** Called once, whoever closed. */
+  closed(reason: string): void;
+}
+
+export interface Listener {
+  /** What a client gives to connect: `ws://127.0.0.1:8080`. */
+  readonly url: string;
+  /** Stops accepting; open connections stay. */
+  close(): Promise<void>;
+}
+
+/** Dials `url`. @throws FedloomError `transport.connect` with the reason, also when the signal aborts. */
+export type Dial = (url: string, options?: { readonly signal?: AbortSignal }) => Promise<Connection>;
