@@ -1,0 +1,62 @@
+import type { Loss, Metric, Model, Optimizer } from '@fedloom/engine';
+import type { FederatedAlgorithm } from '../algorithms/algorithm.js';
+import type { Results } from '../core/records.js';
+import type { Dataset } from '../data/dataset.js';
+import type { Partitioner } from '../data/partition.js';
+import type { ResultAggregator } from './result-aggregator.js';
+import type { Trainer, TrainerClient } from './trainer.js';
+
+/** What a user writes: a model and a recipe that fedloom compiles, or training code of their own. */
+export type TaskDefinition<R extends Results = Results> = PlanTaskDefinition | TrainerTaskDefinition<R>;
+
+/** A task that compiles to a training plan. Clients need nothing but the plan and their data. */
+export interface PlanTaskDefinition {
+  readonly name: string;
+  /** Gives simulated clients their samples, and the server its held-out test. */
+  readonly data: Dataset;
+  /** How a simulation deals the data to clients; a real client has its own. Default `iid()`. */
+  readonly partition?: Partitioner;
+  readonly model: Model;
+  readonly loss: Loss;
+  /** Default none. The loss is always reported. */
+  readonly metrics?: readonly Metric[];
+  readonly training: TrainingDefinition;
+  /** Default `fedAvg()`. */
+  readonly algorithm?: FederatedAlgorithm;
+  /** Default `meanResultAggregator`. */
+  readonly resultAggregator?: ResultAggregator<Readonly<Record<string, number>>>;
+}
+
+/** A client's local training in one round. */
+export interface TrainingDefinition {
+  /** Passes over the client's samples: E. */
+  readonly localEpochs: number;
+  /** Samples a step: B. `all`: one step an epoch. A last, smaller batch trains too. */
+  readonly batchSize: number | 'all';
+  readonly optimizer: Optimizer;
+  /** Draw a new order of the samples each epoch. Default true. */
+  readonly shuffle?: boolean;
+}
+
+/** A task with training code of its own. Every process that hosts clients needs the task file. */
+export interface TrainerTaskDefinition<R extends Results = Results> {
+  readonly name: string;
+  /** Makes the trainer of one client, when its process first needs it. */
+  readonly trainer: (client: TrainerClient) => Trainer<R> | Promise<Trainer<R>>;
+  /** Default `fedAvg()`. */
+  readonly algorithm?: FederatedAlgorithm;
+  /** Default `meanResultAggregator`. */
+  readonly resultAggregator?: ResultAggregator<R>;
+}
+
+/** A task as `defineTask` returns it: checked, frozen, defaults filled in. */
+export type Task = PlanTask | TrainerTask;
+
+export interface PlanTask extends Required<PlanTaskDefinition> {
+  readonly kind: 'plan';
+  readonly training: Required<TrainingDefinition>;
+}
+
+export interface TrainerTask<R extends Results = Results> extends Required<TrainerTaskDefinition<R>> {
+  readonly kind: 'trainer';
+}

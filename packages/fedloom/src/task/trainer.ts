@@ -1,0 +1,73 @@
+import type { NamedTensors } from '@fedloom/engine';
+import type { RandomStream } from '../core/random.js';
+import type { Results } from '../core/records.js';
+import type { ParamsLike } from './params-like.js';
+import type { ClientResults } from './result-aggregator.js';
+
+/**
+ * Training code of one's own: the model and the data live inside it, fedloom moves the parameters. One object a client;
+ * its methods are never called at the same time. Every method may be async, and may throw: that fails the client's part in
+ * the round, not the run.
+ */
+export interface Trainer<R extends Results = Results> {
+  /**
+   * The shared parameters as they stand. Names, shapes and dtypes must be equal on all clients and in all rounds. fedloom
+   * copies what it is given.
+   */
+  getModelParams(): ParamsLike | Promise<ParamsLike>;
+  /** The parameters may lie in memory that others read: copy before you change them. */
+  setModelParams(params: NamedTensors): void | Promise<void>;
+  /** Trains on the client's own data, from the parameters that were last set. */
+  train(context: TrainContext): TrainResult | Promise<TrainResult>;
+  /** Tests the parameters that were last set. */
+  test(context: TestContext): ClientResults<R> | Promise<ClientResults<R>>;
+  /** Names of float parameters that are averaged but take no gradient, such as batch-norm statistics. Default none. */
+  readonly buffers?: readonly string[];
+  /** Algorithms whose client terms `train` applies itself; others that have terms refuse this trainer. Default none. */
+  readonly appliesTerms?: readonly string[];
+  /** Frees what the trainer holds, when its process is done with the client. */
+  close?(): void | Promise<void>;
+}
+
+export interface TrainContext {
+  /** From 0. */
+  readonly round: number;
+  /** Aborts when the result is no longer wanted. */
+  readonly signal: AbortSignal;
+  /** The client's own stream for this round: draw from it alone, and the run can be repeated. */
+  readonly random: RandomStream;
+  /** The model as the server sent it; equal to what `setModelParams` got. */
+  readonly globalModel: NamedTensors;
+  /** The algorithm's tensors from the server, `slot/parameter`. */
+  readonly broadcast: NamedTensors;
+  /** The algorithm's hyper-parameters for this round. */
+  readonly scalars: Readonly<Record<string, number>>;
+  /** The algorithm's tensors that this client keeps, `slot/parameter`; empty before its first update that counted. */
+  readonly state: NamedTensors;
+}
+
+export interface TrainResult {
+  /** Training samples: the client's weight in the mean. A whole number of at least 1. */
+  readonly sampleCount: number;
+  /** Optimiser steps taken. */
+  readonly stepCount?: number;
+  readonly meanLoss?: number;
+  /** The algorithm's uploads, `slot/parameter`; only for trainers that apply its terms. */
+  readonly uploads?: NamedTensors;
+  /** The client's next `state`; only for trainers that apply its terms. */
+  readonly state?: NamedTensors;
+}
+
+export type TestContext = Pick<TrainContext, 'round' | 'signal' | 'random'>;
+
+/** For whom a task makes a trainer. */
+export interface TrainerClient {
+  /** 0-based place in the federation; -1 is the server's own trainer: initial model and held-out test. */
+  readonly index: number;
+  readonly clientId: string;
+  /** Clients of the federation. */
+  readonly clients: number;
+  readonly seed: number;
+  /** The folder given as `--data`, where there is one. */
+  readonly dataDir?: string;
+}
