@@ -1,0 +1,46 @@
+import { fedAvg } from '../algorithms/fed-avg.js';
+import type { Results } from '../core/records.js';
+import { iid } from '../data/iid.js';
+import { refuseOptimizer } from './applied-terms.js';
+import { meanResultAggregator } from './mean-results.js';
+import type { PlanTask, PlanTaskDefinition, Task, TaskDefinition, TrainerTask, TrainerTaskDefinition } from './task.js';
+import { checkDefinition } from './task-schema.js';
+
+/** Marks tasks, also for a task file that was loaded with another copy of fedloom. */
+const BRAND = Symbol.for('fedloom.task');
+
+/**
+ * Checks a task, fills in the defaults and freezes it. A task file's default export is what this returns.
+ * @throws FedloomError `task.definition`, naming each field at fault and how to mend it.
+ */
+export function defineTask(task: PlanTaskDefinition): PlanTask;
+export function defineTask<R extends Results>(task: TrainerTaskDefinition<R>): TrainerTask<R>;
+export function defineTask(task: TaskDefinition): Task {
+  checkDefinition(task);
+  const algorithm = task.algorithm ?? fedAvg();
+  const resultAggregator = task.resultAggregator ?? meanResultAggregator;
+  if ('trainer' in task)
+    return finish({ kind: 'trainer', name: task.name, trainer: task.trainer, algorithm, resultAggregator });
+  refuseOptimizer(task.name, algorithm, task.training.optimizer);
+  return finish({
+    kind: 'plan',
+    name: task.name,
+    data: task.data,
+    partition: task.partition ?? iid(),
+    model: task.model,
+    loss: task.loss,
+    metrics: Object.freeze([...(task.metrics ?? [])]),
+    training: Object.freeze({ ...task.training, shuffle: task.training.shuffle ?? true }),
+    algorithm,
+    resultAggregator,
+  });
+}
+
+/** Whether a value came from `defineTask`. */
+export function isTask(value: unknown): value is Task {
+  return typeof value === 'object' && value !== null && Object.hasOwn(value, BRAND);
+}
+
+function finish<T extends Task>(task: T): T {
+  return Object.freeze(Object.defineProperty(task, BRAND, { value: true }));
+}

@@ -1,0 +1,81 @@
+import { FedloomError } from '@fedloom/engine';
+import { didYouMean } from './closest.js';
+import { defineTask } from './define-task.js';
+import type { PlanTask, PlanTaskDefinition, Task, TrainerTaskDefinition } from './task.js';
+
+type Setting = number | boolean | 'all';
+
+/** What `overrideTask` can set in this task, as paths. */
+export function settablePaths(task: Task): string[] {
+  const algorithm = task.algorithm.with === undefined ? [] : Object.keys(task.algorithm.hyperparameters ?? {});
+  const { optimizer } = task.kind === 'plan' ? task.training : { optimizer: undefined };
+  const optimizerSettings = optimizer?.with === undefined ? [] : Object.keys(optimizer.hyperparameters ?? {});
+  return [
+    ...(task.kind === 'plan' ? ['training.localEpochs', 'training.batchSize', 'training.shuffle'] : []),
+    ...optimizerSettings.map((name) => `training.optimizer.${name}`),
+    ...algorithm.map((name) => `algorithm.${name}`),
+  ];
+}
+
+/**
+ * The task with one setting changed: what `--set training.batchSize=10` does.
+ * @throws FedloomError `task.override` for an unknown path, listing what can be set; for a value that does not parse or is
+ *   refused, it names the path.
+ */
+export function overrideTask(task: Task, path: string, text: string): Task {
+  const paths = settablePaths(task);
+  if (!paths.includes(path)) {
+    const known = paths.length === 0 ? 'Nothing can be set in this task.' : `These can be set: ${paths.join(', ')}.`;
+    throw refused(task, path, text, `there is no such setting.${didYouMean(path, paths)} ${known}`);
+  }
+  const value = parse(text);
+  if (value === undefined) throw refused(task, path, text, "the value must be a number, true, false or 'all'.");
+  try {
+    return apply(task, path, value);
+  } catch (error) {
+    if (!(error instanceof FedloomError)) throw error;
+    throw refused(task, path, text, error.message, error);
+  }
+}
+
+function apply(task: Task, path: string, value: Setting): Task {
+  const setting = path.slice(path.lastIndexOf('.') + 1);
+  if (path.startsWith('algorithm.')) {
+    const algorithm = task.algorithm.with!({ [setting]: expectNumber(value) });
+    return task.kind === 'plan' ? remade(task, { algorithm }) : defineTask({ ...trainerDefinition(task), algorithm });
+  }
+  const plan = task as PlanTask;
+  if (!path.startsWith('training.optimizer.')) {
+    return remade(plan, { training: { ...plan.training, [setting]: value } });
+  }
+  const { optimizer } = plan.training;
+  if (value === 'all' || typeof value !== typeof optimizer.hyperparameters![setting]) {
+    throw new FedloomError('optimizer.option', `the value must be a ${typeof optimizer.hyperparameters![setting]}.`);
+  }
+  return remade(plan, { training: { ...plan.training, optimizer: optimizer.with!({ [setting]: value }) } });
+}
+
+function remade({ kind: _kind, ...definition }: PlanTask, changes: Partial<PlanTaskDefinition>): PlanTask {
+  return defineTask({ ...definition, ...changes });
+}
+
+function trainerDefinition({ kind: _kind, ...definition }: Exclude<Task, PlanTask>): TrainerTaskDefinition {
+  return definition;
+}
+
+function parse(text: string): Setting | undefined {
+  if (text === 'true' || text === 'false') return text === 'true';
+  if (text === 'all') return text;
+  const value = text.trim() === '' ? Number.NaN : Number(text);
+  return Number.isFinite(value) ? value : undefined;
+}
+
+function expectNumber(value: Setting): number {
+  if (typeof value === 'number') return value;
+  throw new FedloomError('algorithm.option', 'the value must be a number.');
+}
+
+function refused(task: Task, path: string, text: string, why: string, cause?: FedloomError): FedloomError {
+  const message = `Task "${task.name}": cannot set ${path}=${text}: ${why}`;
+  return new FedloomError('task.override', message, { path, value: text }, cause === undefined ? {} : { cause });
+}

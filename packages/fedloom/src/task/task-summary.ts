@@ -1,0 +1,49 @@
+import type { Task } from './task.js';
+
+/** A task's names and settings, as JSON: what a run's record keeps of it. */
+export interface TaskSummary {
+  readonly name: string;
+  readonly kind: Task['kind'];
+  readonly algorithm: Part & { readonly citation: string; readonly weighting: 'samples' | 'uniform' };
+  readonly data?: string;
+  readonly partition?: string;
+  readonly loss?: string;
+  readonly metrics?: readonly string[];
+  readonly training?: {
+    readonly localEpochs: number;
+    readonly batchSize: number | 'all';
+    readonly shuffle: boolean;
+    readonly optimizer: Part;
+  };
+}
+
+interface Part {
+  readonly name: string;
+  readonly hyperparameters: Readonly<Record<string, number | boolean>>;
+}
+
+export function taskSummary(task: Task): TaskSummary {
+  const { name, kind } = task;
+  const { citation, weighting, hyperparameters = {} } = task.algorithm;
+  const algorithm = { name: task.algorithm.name, hyperparameters, citation, weighting };
+  if (task.kind === 'trainer') return { name, kind, algorithm };
+  const { localEpochs, batchSize, shuffle, optimizer } = task.training;
+  return {
+    name,
+    kind,
+    algorithm,
+    data: task.data.name,
+    partition: task.partition.name,
+    loss: task.loss.name,
+    metrics: task.metrics.map((metric) => metric.name),
+    training: {
+      localEpochs,
+      batchSize,
+      shuffle,
+      optimizer: {
+        name: optimizer.name,
+        hyperparameters: optimizer.hyperparameters ?? { learningRate: optimizer.learningRate },
+      },
+    },
+  };
+}
