@@ -1,0 +1,371 @@
+import { FedloomError } from '../errors.js';
+import type { DType, TensorData } from '../tensor.js';
+import { makeTensor } from './constant-data.js';
+import { cast, equal, greater, greaterOrEqual, select } from './primitives/compare.js';
+import { constant, dim, input, loop } from './primitives/control.js';
+import { type Conv2dOptions, conv2d, conv2dInputGradient, conv2dWeightGradient } from './primitives/conv.js';
+import { add, div, maximum, minimum, mul, sub } from './primitives/elementwise.js';
+import { gather, oneHot, scatterAdd } from './primitives/indexing.js';
+import { matmul } from './primitives/matmul.js';
+import { maxPool2d, maxPool2dGradient, type Pool2dOptions } from './primitives/pool.js';
+import { argMax, max, mean, sum } from './primitives/reduce.js';
+import { concat, expand, pad, reshape, slice, transpose } from './primitives/shape.js';
+import { logSoftmax, softmax, softmaxCrossEntropy } from './primitives/softmax.js';
+import { abs, exp, log, neg, relu, reluGradient, sign, sqrt } from './primitives/unary.js';
+import { formatShape, sameShape } from './shapes.js';
+import type { Dim, GraphNode, Primitive, ProblemFactory, Value, ValueType } from './value.js';
+
+/** A number stands for a scalar constant of the other operand's dtype. */
+export type Operand = Value | number;
+
+/** What `Graph.loopCollecting` returns, and its body. */
+export interface LoopResult {
+  readonly carried: readonly Value[];
+  readonly collected: readonly Value[];
+}
+
+interface Shared {
+  nextId: number;
+}
+
+/**
+ * A dataflow graph under construction. Every method checks types and shapes at once and throws `FedloomError`
+ * `graph.shape` or `graph.dtype` that names the scope and the shapes. A loop body is a child graph: it may use values
+ * of the graphs around it, never the other way round.
+ */
+export class Graph {
+  readonly #nodes: GraphNode[] = [];
+  readonly #inputs = new Map<string, Value>();
+  readonly #outputs = new Map<string, Value>();
+  readonly #symbols = new Map<string, { readonly value: Value; readonly axis: number }>();
+  readonly #shared: Shared;
+  #scope: string;
+
+  constructor(readonly parent?: Graph) {
+    this.#shared = parent?.#shared ?? { nextId: 0 };
+    this.#scope = parent?.currentScope ?? '';
+  }
+
+  /** In order of creation, which is an order of evaluation. */
+  get nodes(): readonly GraphNode[] {
+    return this.#nodes;
+  }
+
+  get inputs(): ReadonlyMap<string, Value> {
+    return this.#inputs;
+  }
+
+  get outputs(): ReadonlyMap<string, Value> {
+    return this.#outputs;
+  }
+
+  get currentScope(): string {
+    return this.#scope;
+  }
+
+  /** Names the nodes that `build` makes, and errors in it: scopes nest as 'model/0.dense'. */
+  scope<T>(name: string, build: () => T): T {
+    const outer = this.#scope;
+    this.#scope = outer === '' ? name : `${outer}/${name}`;
+    try {
+      return build();
+    } finally {
+      this.#scope = outer;
+    }
+  }
+
+  // Ends of the graph
+
+  input(name: string, dtype: DType, shape: readonly Dim[]): Value {
+    if (this.#inputs.has(name)) throw duplicate('input', name);
+    const value = this.applyOne(input, [], { name, dtype, shape });
+    this.#inputs.set(name, value);
+    return value;
+  }
+
+  /** `shape` defaults to `[]` for a number and to one axis for a list. */
+  constant(data: number | readonly number[] | TensorData, dtype: DType, shape?: readonly number[]): Value {
+    return this.applyOne(constant, [], { tensor: makeTensor(data, dtype, shape) });
+  }
+
+  /** Outputs keep the order in which they are declared. */
+  output(name: string, value: Value): void {
+    if (this.#outputs.has(name)) throw duplicate('output', name);
+    this.#checkReachable(value);
+    this.#outputs.set(name, value);
+  }
+
+  // Elementwise, with numpy broadcasting
+
+  add = this.#binary(add);
+  sub = this.#binary(sub);
+  mul = this.#binary(mul);
+  div = this.#binary(div);
+  /** At equal operands each gets half of the gradient, as in PyTorch. */
+  maximum = this.#binary(maximum);
+  minimum = this.#binary(minimum);
+  /** Comparisons give `bool`. */
+  equal = this.#binary(equal);
+  greater = this.#binary(greater);
+  greaterOrEqual = this.#binary(greaterOrEqual);
+
+  neg = this.#unary(neg);
+  exp = this.#unary(exp);
+  log = this.#unary(log);
+  sqrt = this.#unary(sqrt);
+  abs = this.#unary(abs);
+  relu = this.#unary(relu);
+  sign = this.#unary(sign);
+
+  square(x: Value): Value {
+    return this.mul(x, x);
+  }
+
+  /** `a` where `condition` (bool), else `b`; all three broadcast. */
+  select(condition: Value, a: Operand, b: Operand): Value {
+    const [left, right] = this.#operands(a, b);
+    return this.applyOne(select, [condition, left, right], undefined);
+  }
+
+  /** To integers: truncated towards zero; to `bool`: not 0. Itself where nothing changes. */
+  cast(x: Value, dtype: DType): Value {
+    return x.dtype === dtype ? x : this.applyOne(cast, [x], { dtype });
+  }
+
+  // Products and reductions
+
+  /** Of two matrices. */
+  matmul(a: Value, b: Value, options: { readonly transposeA?: boolean; readonly transposeB?: boolean } = {}): Value {
+    const { transposeA = false, transposeB = false } = options;
+    return this.applyOne(matmul, [a, b], { transposeA, transposeB });
+  }
+
+  sum(x: Value, axes: readonly number[], keepDims = false): Value {
+    return axes.length === 0 ? x : this.applyOne(sum, [x], { axes, keepDims });
+  }
+
+  mean(x: Value, axes: readonly number[], keepDims = false): Value {
+    return axes.length === 0 ? x : this.applyOne(mean, [x], { axes, keepDims });
+  }
+
+  /** Equal maxima share the gradient, as in PyTorch's `amax`. */
+  max(x: Value, axes: readonly number[], keepDims = false): Value {
+    return axes.length === 0 ? x : this.applyOne(max, [x], { axes, keepDims });
+  }
+
+  /** int64; the first of equal maxima. The axis is dropped. */
+  argMax(x: Value, axis: number): Value {
+    return this.applyOne(argMax, [x], { axis });
+  }
+
+  /** Over the last axis. */
+  softmax(x: Value): Value {
+    return this.applyOne(softmax, [x], undefined);
+  }
+
+  /** Over the last axis. */
+  logSoftmax(x: Value): Value {
+    return this.applyOne(logSoftmax, [x], undefined);
+  }
+
+  /**
+   * `-logSoftmax(logits)[label]` for each sample: logits `[batch, classes]`, labels int32 or int64 `[batch]` -> `[batch]`.
+   * One primitive because its gradient is `softmax - oneHot`. A label outside the classes (padding) has loss 0; its
+   * gradient must be masked by the seed.
+   */
+  softmaxCrossEntropy(logits: Value, labels: Value): Value {
+    return this.applyOne(softmaxCrossEntropy, [logits, labels], undefined);
+  }
+
+  /** float32, a new last axis of extent `depth`; indices outside `[0, depth)` give zeros. */
+  oneHot(indices: Value, depth: number): Value {
+    return this.applyOne(oneHot, [indices], { depth });
+  }
+
+  // Shapes
+
+  /** At most one symbolic extent in `shape`. Itself where nothing changes. */
+  reshape(x: Value, shape: readonly Dim[]): Value {
+    return sameShape(x.shape, shape) ? x : this.applyOne(reshape, [x], { shape });
+  }
+
+  transpose(x: Value, perm: readonly number[]): Value {
+    return this.applyOne(transpose, [x], { perm });
+  }
+
+  /** Broadcasts to `shape`; a symbol that `x` lacks must occur in some value made before. */
+  expand(x: Value, shape: readonly Dim[]): Value {
+    return sameShape(x.shape, shape) ? x : this.applyOne(expand, [x], { shape });
+  }
+
+  /** Rows of `x` (axis 0) at int32 or int64 `indices` of any shape; -1 is the last row, and so on. */
+  gather(x: Value, indices: Value): Value {
+    return this.applyOne(gather, [x, indices], undefined);
+  }
+
+  /** Adds `updates` `[...indices.shape, ...row]` into rows of zeros `[rows, ...row]`: the adjoint of `gather`. */
+  scatterAdd(updates: Value, indices: Value, rows: Dim): Value {
+    return this.applyOne(scatterAdd, [updates, indices], { rows });
+  }
+
+  /** `start <= i < end` along `axis`; negative bounds count from the end. */
+  slice(x: Value, axis: number, start: number, end: number): Value {
+    return this.applyOne(slice, [x], { axis, start, end });
+  }
+
+  /** Zeros before and after along `axis`. */
+  pad(x: Value, axis: number, before: number, after: number): Value {
+    return before === 0 && after === 0 ? x : this.applyOne(pad, [x], { axis, before, after });
+  }
+
+  concat(values: readonly Value[], axis: number): Value {
+    const [first] = values;
+    return values.length === 1 && first !== undefined ? first : this.applyOne(concat, values, { axis });
+  }
+
+  /** The extent as int64 `[]`. */
+  dim(x: Value, axis: number): Value {
+    return this.applyOne(dim, [x], { axis });
+  }
+
+  // Images
+
+  /** `x [N, C, H, W]`, `w [O, C, kH, kW]` -> `[N, O, oH, oW]`, cross-correlation as in PyTorch; padding top, left, bottom, right. */
+  conv2d(x: Value, w: Value, options: Conv2dOptions): Value {
+    return this.applyOne(conv2d, [x, w], options);
+  }
+
+  /** The gradient of `conv2d` by its input: `gradient [N, O, oH, oW]`, `w` -> `[N, C, ...inputSize]`. */
+  conv2dInputGradient(gradient: Value, w: Value, options: Conv2dOptions, inputSize: readonly [number, number]): Value {
+    return this.applyOne(conv2dInputGradient, [gradient, w], { ...options, inputSize });
+  }
+
+  /** The gradient of `conv2d` by its weights: `x`, `gradient [N, O, oH, oW]` -> `[O, C, ...kernel]`. */
+  conv2dWeightGradient(x: Value, gradient: Value, options: Conv2dOptions, kernel: readonly [number, number]): Value {
+    return this.applyOne(conv2dWeightGradient, [x, gradient], { ...options, kernel });
+  }
+
+  /** Windows that do not fit whole are left out, as in PyTorch. The gradient goes to the first of equal maxima. */
+  maxPool2d(x: Value, options: Pool2dOptions): Value {
+    return this.apply(maxPool2d, [x], options)[0]!;
+  }
+
+  /** `gradient` of the pooled values, the `indices` that `maxPool2d` found -> gradient of its input `[N, C, ...inputSize]`. */
+  maxPool2dGradient(
+    gradient: Value,
+    indices: Value,
+    options: Pool2dOptions,
+    inputSize: readonly [number, number],
+  ): Value {
+    return this.applyOne(maxPool2dGradient, [gradient, indices], { ...options, inputSize });
+  }
+
+  /** `gradient` where `y = relu(x)` is positive, else 0. */
+  reluGradient(gradient: Value, y: Value): Value {
+    return this.applyOne(reluGradient, [gradient, y], undefined);
+  }
+
+  // Loops
+
+  /** Runs `body` `count` (int64 `[]`) times; each carried value keeps its type. */
+  loop(
+    count: Value,
+    carried: readonly Value[],
+    body: (g: Graph, step: Value, carried: readonly Value[]) => readonly Value[],
+  ): Value[] {
+    const results = this.loopCollecting(count, carried, (g, step, values) => ({
+      carried: body(g, step, values),
+      collected: [],
+    }));
+    return [...results.carried];
+  }
+
+  /** A loop whose body also gives values that are collected over the steps along a new first axis. */
+  loopCollecting(
+    count: Value,
+    carried: readonly Value[],
+    build: (g: Graph, step: Value, carried: readonly Value[]) => LoopResult,
+  ): LoopResult {
+    const body = new Graph(this);
+    const step = body.input('step', 'int64', []);
+    const inputs = carried.map((value, index) => body.input(`carried${index}`, value.dtype, value.shape));
+    const results = build(body, step, inputs);
+    for (const value of [...results.carried, ...results.collected]) body.#checkReachable(value);
+    const outputs = this.apply(loop, [count, ...carried], { body, step, inputs, ...results, count });
+    return { carried: outputs.slice(0, carried.length), collected: outputs.slice(carried.length) };
+  }
+
+  // For primitives and passes
+
+  /** Adds a node. Everything above is this with a primitive filled in. */
+  apply<A>(primitive: Primitive<A>, inputs: readonly Value[], attributes: A): readonly Value[] {
+    for (const value of inputs) this.#checkReachable(value);
+    const problem = problemFactory(primitive.name, this.#scope, inputs);
+    const types = primitive.inferShape(inputs, attributes, problem);
+    const outputs: Value[] = [];
+    const node: GraphNode = { graph: this, primitive, attributes, inputs, outputs, scope: this.#scope };
+    for (const { dtype, shape } of types) {
+      const value: Value = { graph: this, id: this.#shared.nextId++, dtype, shape, node };
+      outputs.push(value);
+      this.#rememberSymbols(value);
+    }
+    this.#nodes.push(node);
+    return outputs;
+  }
+
+  applyOne<A>(primitive: Primitive<A>, inputs: readonly Value[], attributes: A): Value {
+    return this.apply(primitive, inputs, attributes)[0]!;
+  }
+
+  /** A value of this graph, or of one around it, that has the symbol among its extents. */
+  symbolSource(symbol: string): { readonly value: Value; readonly axis: number } | undefined {
+    return this.parent?.symbolSource(symbol) ?? this.#symbols.get(symbol);
+  }
+
+  /** True where this graph's nodes may use values of `other`. */
+  sees(other: Graph): boolean {
+    return other === this || (this.parent?.sees(other) ?? false);
+  }
+
+  #binary(primitive: Primitive<undefined>): (a: Operand, b: Operand) => Value {
+    return (a, b) => this.applyOne(primitive, this.#operands(a, b), undefined);
+  }
+
+  #unary(primitive: Primitive<undefined>): (x: Value) => Value {
+    return (x) => this.applyOne(primitive, [x], undefined);
+  }
+
+  #operands(a: Operand, b: Operand): [Value, Value] {
+    if (typeof a !== 'number') return [a, typeof b === 'number' ? this.constant(b, a.dtype) : b];
+    if (typeof b === 'number') {
+      throw new FedloomError('graph.dtype', 'both operands are numbers: make one of them a constant() to give it a dtype');
+    }
+    return [this.constant(a, b.dtype), b];
+  }
+
+  #checkReachable(value: Value): void {
+    if (this.sees(value.graph)) return;
+    const message = `a value of another graph is used in ${this.#scope || 'the graph'}: a loop's inner values leave it as results only, and inside a loop's body the body's own graph must build`;
+    throw new FedloomError('graph.scope', message, { scope: this.#scope, shape: value.shape });
+  }
+
+  #rememberSymbols(value: Value): void {
+    for (const [axis, extent] of value.shape.entries()) {
+      if (typeof extent === 'string' && !this.#symbols.has(extent)) this.#symbols.set(extent, { value, axis });
+    }
+  }
+}
+
+function duplicate(what: string, name: string): FedloomError {
+  return new FedloomError('graph.name', `the graph has an ${what} '${name}' already: names must be unique`, { name });
+}
+
+/** Errors that name the layer (scope), the operation and the shapes of all operands. */
+function problemFactory(name: string, scope: string, inputs: readonly ValueType[]): ProblemFactory {
+  return (what, code = 'graph.shape') => {
+    const where = scope === '' ? '' : `in ${scope}: `;
+    const operands = inputs.map(({ dtype, shape }) => `${dtype} ${formatShape(shape)}`).join(' and ');
+    const message = `${where}${name} ${what}${operands === '' ? '' : ` (given ${operands})`}`;
+    return new FedloomError(code, message, { scope, operation: name, shapes: inputs.map(({ shape }) => shape) });
+  };
+}
