@@ -1,8 +1,9 @@
 /**
  * Every message of the protocol, as typed values. PROTOCOL.md specifies their bytes; `schemas.ts` checks them.
  *
- * A message travels as one control frame: a byte 1, then UTF-8 JSON. A message marked "body" is followed by its body in
- * chunk frames once the receiver has granted the bytes; the channel hands it over when the body is whole.
+ * A message travels as one control frame: a byte 1, then UTF-8 JSON. A message marked "body" carries bytes beside its
+ * fields: a small body travels in the message's own frame, a larger one in chunk frames once the receiver has granted
+ * them. The channel hands the message over when its body is whole, in the order in which the other end sent.
  * `index` is a client's 0-based place in the federation, `client` always holds one. Rounds count from 0; `attempt`
  * counts the configurations of one round, from 0. A `hash` reads `sha256:` and 64 hexadecimal digits.
  */
@@ -14,10 +15,8 @@ export interface IndexRange {
   readonly count: number;
 }
 
-export type ClientMessage =
-  | Hello | Auth | Join | Leave | GetPlan | Update | Evaluations | Failed;
-export type ServerMessage =
-  | Challenge | Welcome | Joined | Plan | Model | Train | Evaluate | Settled | Finish;
+export type ClientMessage = Hello | Auth | Join | Leave | GetPlan | Update | Evaluations | Failed;
+export type ServerMessage = Challenge | Welcome | Joined | Plan | Model | Train | Evaluate | Settled | Finish;
 export type StreamMessage = Grant | ErrorMessage;
 
 export interface Hello {
@@ -36,7 +35,10 @@ export interface Challenge {
 }
 export interface Auth {
   readonly type: 'auth';
-  readonly method: 'none';
+  /** One of the challenge's methods. */
+  readonly method: string;
+  /** What the method computed over the nonce; `none` has no proof. */
+  readonly proof?: string;
 }
 export interface Welcome {
   readonly type: 'welcome';

@@ -1,0 +1,196 @@
+import { FedloomError } from '@fedloom/engine';
+import { describe, expect, test } from 'vitest';
+import { ByteBudget } from './byte-budget.js';
+import { defaultLimits } from './limits.js';
+import { channelPair, connectionPair, TestEnd } from './testing/channel-pair.js';
+import { examples, pattern, update } from './testing/messages.js';
+
+const bodySizes = [0, 1, 7, 65_536, 65_537, 1 << 20, (1 << 20) + 1, 5_000_003];
+
+describe('bodies', () => {
+  test.each(bodySizes)('of %i bytes arrive whole and aligned, and leave the budget empty', async (bytes) => {
+    const { server, client } = await channelPair({ server: { keepBodies: true } });
+    const body = pattern(bytes);
+    client.channel.send(update, body);
+    const [received] = await server.messages(1);
+    expect(received!.message).toEqual(update);
+    expect(Buffer.compare(received!.body!, body)).toBe(0);
+    expect(received!.body!.byteOffset % 8).toBe(0);
+    expect(server.budget.usedBytes).toBe(bytes);
+    received!.release();
+    received!.release();
+    expect(server.budget.usedBytes).toBe(0);
+  });
+
+  test('of many messages arrive in the order of sending, small, large and none mixed', async () => {
+    const { server, client } = await channelPair({ bufferedBytesMax: 100_000 });
+    const sizes = Array.from({ length: 200 }, (_, i) => [undefined, 10, 70_000, 1_200_000, 0][(i * i) % 5]);
+    for (const [round, size] of sizes.entries()) {
+      if (size === undefined) client.channel.send({ ...examples.failed, round });
+      else client.channel.send({ ...update, round }, pattern(size, round));
+    }
+    const received = await server.messages(sizes.length);
+    expect(received.map(({ message }) => (message as typeof update).round)).toEqual(sizes.map((_, i) => i));
+    expect(received.map(({ body }) => body?.length)).toEqual(sizes);
+    expect(received[3]!.body === undefined || Buffer.compare(received[3]!.body, pattern(sizes[3]!, 3)) === 0).toBe(
+      true,
+    );
+    expect(client.channel.pending).toBe(false);
+  });
+
+  test('cross in both directions', async () => {
+    const { server, client } = await channelPair({ bufferedBytesMax: 1 << 20 });
+    for (let i = 0; i < 5; i++) {
+      client.channel.send(update, pattern(3_000_000, i));
+      server.channel.send(examples.model, pattern(2_000_000, i));
+    }
+    await Promise.all([server.messages(5), client.messages(5)]);
+    expect(server.channel.bytesIn).toBe(client.channel.bytesOut);
+    expect(client.channel.bytesIn).toBe(server.channel.bytesOut);
+    expect(server.channel.bytesIn).toBeGreaterThan(15_000_000);
+  });
+
+  test('wait for the budget, which is never exceeded, and all arrive', async () => {
+    const budget = new ByteBudget(1_000_000);
+    let peakBytes = 0;
+    const clients: TestEnd[] = [];
+    const releases: Promise<unknown>[] = [];
+    for (let c = 0; c < 4; c++) {
+      const pair = await connectionPair();
+      let left = 10;
+      releases.push(
+        new Promise<void>((resolve) => {
+          new TestEnd(pair.server, {
+            role: 'server',
+            budget,
+            onMessage: (_message, _body, release) => {
+              peakBytes = Math.max(peakBytes, budget.usedBytes);
+              setImmediate(() => {
+                release();
+                if (--left === 0) resolve();
+              });
+            },
+          });
+        }),
+      );
+      clients.push(new TestEnd(pair.client, { role: 'client' }));
+    }
+    for (const { channel } of clients) for (let i = 0; i < 10; i++) channel.send(update, pattern(300_000 + i));
+    await Promise.all(releases);
+    expect(peakBytes).toBeGreaterThan(600_000);
+    expect(peakBytes).toBeLessThanOrEqual(1_000_000);
+    expect(budget.usedBytes).toBe(0);
+  });
+
+  test('larger than the budget or the limit are refused with a code', async () => {
+    for (const server of [{ budget: new ByteBudget(99_999) }, { limits: { ...defaultLimits, bodyBytesMax: 99_999 } }]) {
+      const { server: end, client } = await channelPair({ server });
+      client.channel.send(update, pattern(100_000));
+      const closed = await client.closed;
+      expect(closed.error).toMatchObject({ code: 'protocol.body-size', fields: { remote: true } });
+      expect((await end.closed).error?.code).toBe('protocol.body-size');
+    }
+  });
+
+  test('that stop half-way are given up after the stall limit', async () => {
+    const { server, client } = await connectionPair();
+    const end = new TestEnd(server, { role: 'server', limits: { ...defaultLimits, bodyStallMs: 40 } });
+    client.bind({ frame: () => {}, drained: () => {}, closed: () => {} });
+    const { encodeControl } = await import('./codec.js');
+    client.send(encodeControl(update, { stream: 1, bytes: 100_000 }));
+    expect((await end.closed).error?.code).toBe('protocol.stalled');
+    expect(end.budget.usedBytes).toBe(0);
+  });
+});
+
+describe('the end', () => {
+  test('a failure reaches the other end with code and text; both close once', async () => {
+    const { server, client } = await channelPair();
+    server.channel.fail(new FedloomError('session.unknown', 'No such session.'));
+    server.channel.fail(new FedloomError('session.other', 'Never seen.'));
+    const atClient = await client.closed;
+    expect(atClient.reason).toBe('session.unknown: No such session.');
+    expect(atClient.error).toMatchObject({
+      code: 'session.unknown',
+      message: 'No such session.',
+      fields: { remote: true },
+    });
+    expect((await server.closed).error?.fields).toEqual({});
+    expect(server.channel.open || client.channel.open).toBe(false);
+  });
+
+  test('closing drops what waits and returns granted bytes to the budget', async () => {
+    const { server, client } = await channelPair({ bufferedBytesMax: 1 });
+    client.channel.send(update, pattern(9_000_000));
+    while (server.budget.usedBytes === 0) await new Promise((resolve) => setImmediate(resolve));
+    client.channel.close('enough');
+    expect((await server.closed).reason).toBe('enough');
+    expect(server.budget.usedBytes).toBe(0);
+    expect(server.received).toEqual([]);
+    client.channel.send(update, pattern(1));
+    expect(client.channel.pending).toBe(false);
+  });
+
+  test('closeWhenSent lets everything queued arrive first', async () => {
+    const { server, client } = await channelPair({ bufferedBytesMax: 1000 });
+    server.channel.send(examples.model, pattern(4_000_000));
+    server.channel.send(examples.finish);
+    server.channel.closeWhenSent('completed');
+    server.channel.send(examples.finish);
+    expect((await client.closed).reason).toBe('completed');
+    expect(client.received.map(({ message }) => message.type)).toEqual(['model', 'finish']);
+  });
+
+  test('onClosed is never called from within a call', async () => {
+    let calls = 0;
+    const pair = await connectionPair();
+    const end = new TestEnd(pair.server, { role: 'server', onClosed: () => calls++ });
+    end.channel.close();
+    expect(calls).toBe(0);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    expect(calls).toBe(1);
+  });
+});
+
+describe('handlers', () => {
+  test('a coded error of the handler fails the channel with its code', async () => {
+    const { client, server } = await channelPair({
+      server: {
+        onMessage: () => {
+          throw new FedloomError('session.refused', 'Not now.');
+        },
+      },
+    });
+    client.channel.send(update, pattern(10));
+    expect((await client.closed).error?.code).toBe('session.refused');
+    expect(server.budget.usedBytes).toBe(0);
+  });
+
+  test("a handler's bug costs the connection only, and is reported with its cause", async () => {
+    const bug = new TypeError('undefined is not a function');
+    const { client, server } = await channelPair({
+      server: {
+        onMessage: () => {
+          throw bug;
+        },
+      },
+    });
+    client.channel.send(update, pattern(100_000));
+    expect((await server.closed).error).toMatchObject({ code: 'protocol.internal', cause: bug });
+    expect((await client.closed).error?.code).toBe('protocol.internal');
+    expect(server.budget.usedBytes).toBe(0);
+  });
+});
+
+describe('sending', () => {
+  test('a message that the other end would refuse throws at its sender', async () => {
+    const { client } = await channelPair();
+    expect(() => client.channel.send({ ...update, meanLoss: Number.NaN }, pattern(1))).toThrow("field 'meanLoss'");
+    expect(() => client.channel.send({ ...update, meanLoss: Number.NaN }, pattern(100_000))).toThrow(
+      "field 'meanLoss'",
+    );
+    expect(() => client.channel.send(update)).toThrow('needs a body');
+    expect(() => client.channel.send(examples.leave, pattern(1))).toThrow('has no body');
+    expect(client.channel.open).toBe(true);
+  });
+});

@@ -1,0 +1,256 @@
+import { FedloomError } from '@fedloom/engine';
+import type { Connection } from '../transport/transport.js';
+import type { BudgetLane, ByteBudget } from './byte-budget.js';
+import { type AnyMessage, decodeFrame, encodeControl, type Frame } from './codec.js';
+import type { ExtensionMessage, MessageDefinition, MessageRegistry } from './define-message.js';
+import { aligned, IncomingBodies } from './incoming-bodies.js';
+import { defaultLimits, errorCodePattern, type Limits, wireLimits } from './limits.js';
+import type { ErrorMessage, Grant, Message } from './messages.js';
+import { Outbox } from './outbox.js';
+import { builtInRegistry } from './schemas.js';
+import { StallWatch, systemTimers, type Timers } from './stall-watch.js';
+
+/**
+ * Takes a message and, where it has one, its body: 8-byte aligned, the owner's to keep and change. The owner must call
+ * `release` once it is done with the body, so that its bytes return to the budget; more calls do nothing.
+ */
+export type MessageHandler<M> = (message: M, body: Uint8Array | undefined, release: () => void) => void;
+
+export interface ChannelOptions {
+  /** This end: it takes the messages that the other role may send. */
+  readonly role: 'server' | 'client';
+  /** Shared by all channels of a process that should share their memory for incoming bodies. */
+  readonly budget: ByteBudget;
+  readonly limits?: Limits;
+  /** What this end understands; default: the built-in messages. */
+  readonly registry?: MessageRegistry;
+  readonly timers?: Timers;
+  /**
+   * Messages come in the order in which they were sent. A FedloomError that the handler throws fails the channel with its
+   * code; anything else is a bug of the handler, which costs this connection (`protocol.internal`), not the process.
+   */
+  readonly onMessage: MessageHandler<Message>;
+  /** Messages of extensions in the registry. */
+  readonly onExtension?: MessageHandler<ExtensionMessage>;
+  /**
+   * Called once, never from within a call of this channel; no message comes after. `error` tells why when the end was not
+   * agreed: its code is ours, or the other end's, then with `fields.remote` true.
+   */
+  readonly onClosed: (reason: string, error?: FedloomError) => void;
+}
+
+/**
+ * Typed messages with bodies over a connection. Bodies longer than 64 KiB are cut into chunks, granted by the receiver
+ * from its byte budget, and sent as the transport takes them. What breaks the protocol closes the connection with a code.
+ */
+export class Channel {
+  readonly peer: string;
+  readonly #connection: Connection;
+  readonly #options: ChannelOptions;
+  readonly #registry: MessageRegistry;
+  readonly #lane: BudgetLane;
+  readonly #outbox: Outbox;
+  readonly #incoming: IncomingBodies;
+  readonly #stall: StallWatch;
+  #open = true;
+  #closeWhenSent: string | undefined;
+  #bytesIn = 0;
+  #bytesOut = 0;
+
+  constructor(connection: Connection, options: ChannelOptions) {
+    const limits = options.limits ?? defaultLimits;
+    const { capacityBytes } = options.budget;
+    this.peer = connection.peer;
+    this.#connection = connection;
+    this.#options = options;
+    this.#registry = options.registry ?? builtInRegistry;
+    this.#lane = options.budget.lane();
+    this.#outbox = new Outbox((frame) => this.#write(frame), this.#registry);
+    this.#incoming = new IncomingBodies({
+      lane: this.#lane,
+      bodyBytesMax: Math.min(limits.bodyBytesMax, capacityBytes),
+      sendGrant: (stream, bytes) => this.#sendGrant(stream, bytes),
+      deliver: (message, body) => this.#deliver(message, body, body.length),
+    });
+    this.#stall = new StallWatch({
+      timers: options.timers ?? systemTimers,
+      stallMs: limits.bodyStallMs,
+      progress: () => this.#incoming.chunks,
+      onStalled: () => this.fail(stalled(limits.bodyStallMs)),
+    });
+    connection.bind({
+      frame: (frame) => this.#receive(frame),
+      drained: () => this.#drained(),
+      closed: (reason) => this.#end(reason),
+    });
+  }
+
+  get open(): boolean {
+    return this.#open;
+  }
+
+  /** Bytes of whole frames, both ways, without what the transport adds. */
+  get bytesIn(): number {
+    return this.#bytesIn;
+  }
+
+  get bytesOut(): number {
+    return this.#bytesOut;
+  }
+
+  /** Messages wait to be handed to the transport. */
+  get pending(): boolean {
+    return !this.#outbox.empty;
+  }
+
+  /**
+   * Queues a message; after the channel has closed it does nothing. `body` must not change until it is sent, which the
+   * caller does not learn: share it, never reuse it.
+   * @throws FedloomError `protocol.message` or `protocol.body` when the other end would refuse the message.
+   */
+  send(message: AnyMessage, body?: Uint8Array): void {
+    if (!this.#open || this.#closeWhenSent !== undefined) return;
+    this.#outbox.push(message, body);
+  }
+
+  /** Tells the other end what went wrong and closes; queued messages are dropped. */
+  fail(error: FedloomError): void {
+    if (!this.#open) return;
+    const text = error.message.slice(0, wireLimits.textLengthMax);
+    this.#write(encodeControl({ type: 'error', code: wireCode(error.code), message: text }));
+    this.#shut(`${error.code}: ${error.message}`, error);
+  }
+
+  /** Closes; queued messages are dropped, what the transport holds still leaves. */
+  close(reason = 'closed'): void {
+    this.#shut(reason);
+  }
+
+  /** Closes as soon as everything queued is with the transport. The other end may take its time: set a deadline. */
+  closeWhenSent(reason = 'closed'): void {
+    if (!this.#open) return;
+    this.#closeWhenSent = reason;
+    this.#closeIfSent();
+  }
+
+  #write(frame: Uint8Array): boolean {
+    this.#bytesOut += frame.length;
+    return this.#connection.send(frame);
+  }
+
+  #sendGrant(stream: number, bytes: number): void {
+    // Grants pass the queue: bodies that wait on both sides for each other's would block each other.
+    this.#write(encodeControl({ type: 'grant', stream, bytes }));
+    this.#stall.start();
+  }
+
+  #drained(): void {
+    if (!this.#open) return;
+    this.#outbox.drained();
+    this.#closeIfSent();
+  }
+
+  #closeIfSent(): void {
+    if (this.#closeWhenSent !== undefined && this.#outbox.empty) this.#shut(this.#closeWhenSent);
+  }
+
+  #receive(bytes: Uint8Array): void {
+    if (!this.#open) return;
+    this.#bytesIn += bytes.length;
+    try {
+      this.#handle(decodeFrame(bytes, this.#registry));
+    } catch (error) {
+      this.fail(error instanceof FedloomError ? error : internal(error));
+    }
+  }
+
+  #handle(frame: Frame): void {
+    if (frame.kind === 'chunk') {
+      this.#incoming.chunk(frame.stream, frame.offset, frame.payload);
+      if (this.#incoming.filling === 0) this.#stall.stop();
+      return;
+    }
+    this.#checkSender(frame.definition);
+    if (frame.kind === 'inline') {
+      this.#lane.take(frame.body.length);
+      this.#deliver(frame.message, aligned(frame.body), frame.body.length);
+    } else if (frame.body !== undefined) {
+      this.#incoming.announce(frame.message, frame.body);
+    } else if (frame.message.type === 'grant') {
+      const grant = frame.message as Grant;
+      this.#outbox.grant(grant.stream, grant.bytes);
+      this.#closeIfSent();
+    } else if (frame.message.type === 'error') {
+      this.#remoteError(frame.message as ErrorMessage);
+    } else {
+      this.#deliver(frame.message, undefined, 0);
+    }
+  }
+
+  #checkSender({ type, from }: MessageDefinition): void {
+    if (from !== this.#options.role) return;
+    throw new FedloomError('protocol.direction', `Message '${type}' is not for a ${this.#options.role} to receive.`, {
+      type,
+    });
+  }
+
+  #deliver(message: AnyMessage, body: Uint8Array | undefined, bytes: number): void {
+    let held = bytes;
+    const release = (): void => {
+      const releasedBytes = held;
+      held = 0;
+      if (releasedBytes > 0) this.#lane.release(releasedBytes);
+    };
+    try {
+      if (!message.type.includes('/')) this.#options.onMessage(message as Message, body, release);
+      else if (this.#options.onExtension) this.#options.onExtension(message as ExtensionMessage, body, release);
+      else release();
+    } catch (error) {
+      release();
+      throw error;
+    }
+  }
+
+  #remoteError({ code, message }: ErrorMessage): void {
+    const error = new FedloomError(code, message, { remote: true, peer: this.peer });
+    this.#shut(`${code}: ${message}`, error);
+  }
+
+  /** Ends this side at once; the transport says good-bye to the other. */
+  #shut(reason: string, error?: FedloomError): void {
+    if (!this.#open) return;
+    this.#connection.close(reason.slice(0, 120));
+    this.#end(reason, error);
+  }
+
+  #end(reason: string, error?: FedloomError): void {
+    if (!this.#open) return;
+    this.#open = false;
+    this.#stall.stop();
+    this.#outbox.clear();
+    this.#incoming.close();
+    queueMicrotask(() => this.#options.onClosed(reason, error));
+  }
+}
+
+/** Error codes of extensions may read as they like; on the wire they keep to the rule. */
+function wireCode(code: string): string {
+  return errorCodePattern.test(code) ? code : 'protocol.internal';
+}
+
+function stalled(stallMs: number): FedloomError {
+  return new FedloomError(
+    'protocol.stalled',
+    `A granted body made no progress for ${stallMs} ms. Is the other end overloaded or the network down?`,
+    { stallMs },
+  );
+}
+
+function internal(cause: unknown): FedloomError {
+  return new FedloomError(
+    'protocol.internal',
+    `A message could not be handled: a bug here. ${String(cause)}`.slice(0, 512),
+    {},
+    { cause },
+  );
+}

@@ -1,0 +1,48 @@
+/**
+ * Limits that protocol version 1 fixes for both ends: a receiver refuses what exceeds them before it takes memory for it,
+ * and a sender never exceeds them. Lengths of strings count UTF-16 code units. PROTOCOL.md lists them.
+ */
+export const wireLimits = {
+  /** UTF-8 JSON of a control message, without the frame's first byte. */
+  controlBytesMax: 1 << 20,
+  /** Payload of one chunk. */
+  chunkBytesMax: 1 << 20,
+  chunkHeaderBytes: 16,
+  inlineHeaderBytes: 8,
+  /** Any frame: the largest chunk with its header. */
+  frameBytesMax: (1 << 20) + 16,
+  /** Bodies up to this size travel in the frame of their message, without a grant. */
+  inlineBodyBytesMax: 64 << 10,
+  /** Bodies one end may have announced and not yet sent to the end. */
+  streamsMax: 64,
+  streamIdMax: 2 ** 32 - 1,
+  /** Client indices, rounds, attempts and steps. */
+  indexMax: 2 ** 31 - 1,
+  clientsPerSessionMax: 1_000_000,
+  /** Ranges in one message; also single indices in one. */
+  rangesMax: 65_536,
+  evaluationsMax: 256,
+  resultsMax: 64,
+  resultListMax: 4_096,
+  scalarsMax: 256,
+  versionsMax: 16,
+  capabilitiesMax: 64,
+  authMethodsMax: 16,
+  nameLengthMax: 256,
+  textLengthMax: 4_096,
+  nonceLengthMax: 128,
+  proofLengthMax: 4_096,
+} as const;
+
+/** What one end accepts beyond the fixed limits; each operator may choose. */
+export interface Limits {
+  /** Largest body this end receives; a larger one is refused when it is announced. */
+  readonly bodyBytesMax: number;
+  /** A granted body that makes no progress for so long closes the connection, so that it cannot keep its share of the budget. */
+  readonly bodyStallMs: number;
+}
+
+export const defaultLimits: Limits = { bodyBytesMax: 1 << 30, bodyStallMs: 60_000 };
+
+/** Error codes on the wire: letters, digits and dashes between dots, for instance `update.not-finite`. */
+export const errorCodePattern = /^[a-z][A-Za-z0-9-]{0,63}(\.[A-Za-z0-9-]{1,64}){0,3}$/;

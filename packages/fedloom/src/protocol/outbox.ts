@@ -1,0 +1,155 @@
+import { FedloomError } from '@fedloom/engine';
+import { type AnyMessage, encodeChunk, encodeControl, encodeInline } from './codec.js';
+import type { MessageRegistry } from './define-message.js';
+import { wireLimits } from './limits.js';
+
+interface OutgoingBody {
+  readonly message: AnyMessage;
+  readonly bytes: Uint8Array;
+  /** 0 until it is announced. */
+  stream: number;
+  creditBytes: number;
+  sentBytes: number;
+}
+
+type Outgoing = { readonly frame: Uint8Array } | { readonly body: OutgoingBody };
+
+/**
+ * Messages on their way out of one connection. They arrive in the order in which they were pushed: a message follows when
+ * the body before it is sent to the end. Bodies further back are announced ahead, so that their grants are there in time.
+ */
+export class Outbox {
+  /** Hands a frame to the transport; false asks to wait for `drained`. */
+  readonly #write: (frame: Uint8Array) => boolean;
+  readonly #registry: MessageRegistry;
+  /** Sent places are emptied at once, so that nothing holds a sent body, and cut off later. */
+  #queue: (Outgoing | undefined)[] = [];
+  #head = 0;
+  /** Items before it need no announcement any more. */
+  #announceAt = 0;
+  readonly #open = new Map<number, OutgoingBody>();
+  #lastStream = 0;
+  #blocked = false;
+  #pumping = false;
+
+  constructor(write: (frame: Uint8Array) => boolean, registry: MessageRegistry) {
+    this.#write = write;
+    this.#registry = registry;
+  }
+
+  get empty(): boolean {
+    return this.#head === this.#queue.length;
+  }
+
+  /** @throws FedloomError `protocol.message` or `protocol.body` when the message or its body is not what its type says. */
+  push(message: AnyMessage, bytes: Uint8Array | undefined): void {
+    this.#checkBodyRule(message, bytes);
+    if (bytes === undefined) {
+      this.#queue.push({ frame: encodeControl(message, undefined, this.#registry) });
+    } else if (bytes.length <= wireLimits.inlineBodyBytesMax) {
+      this.#queue.push({ frame: encodeInline(message, bytes, this.#registry) });
+    } else {
+      // Encoded once to refuse a bad message here, where its sender is on the stack.
+      encodeControl(message, undefined, this.#registry);
+      this.#queue.push({ body: { message, bytes, stream: 0, creditBytes: 0, sentBytes: 0 } });
+    }
+    this.#pump();
+  }
+
+  /** The other end allows `bytes` more of a body. @throws FedloomError `protocol.stream` or `protocol.overrun`. */
+  grant(stream: number, bytes: number): void {
+    const body = this.#open.get(stream);
+    if (body === undefined) {
+      throw new FedloomError('protocol.stream', `A grant names stream ${stream}, which is not open.`, { stream });
+    }
+    if (body.creditBytes + bytes > body.bytes.length) {
+      throw new FedloomError('protocol.overrun', `Stream ${stream} was granted more bytes than it has.`, {
+        stream,
+        bytes,
+      });
+    }
+    body.creditBytes += bytes;
+    this.#pump();
+  }
+
+  drained(): void {
+    this.#blocked = false;
+    this.#pump();
+  }
+
+  clear(): void {
+    this.#queue = [];
+    this.#head = 0;
+    this.#announceAt = 0;
+    this.#open.clear();
+  }
+
+  #pump(): void {
+    if (this.#pumping) return;
+    this.#pumping = true;
+    try {
+      while (!this.#blocked && (this.#announceNext() || this.#sendNext()));
+    } finally {
+      this.#pumping = false;
+    }
+    this.#forgetSent();
+  }
+
+  /** @returns whether there was a body to announce and a stream free for it. */
+  #announceNext(): boolean {
+    if (this.#open.size >= wireLimits.streamsMax) return false;
+    while (this.#announceAt < this.#queue.length) {
+      const item = this.#queue[this.#announceAt++];
+      if (item === undefined || !('body' in item)) continue;
+      const { body } = item;
+      body.stream = ++this.#lastStream;
+      this.#open.set(body.stream, body);
+      this.#send(encodeControl(body.message, { stream: body.stream, bytes: body.bytes.length }, this.#registry));
+      return true;
+    }
+    return false;
+  }
+
+  /** @returns whether the message at the head could send a frame. */
+  #sendNext(): boolean {
+    const item = this.#queue[this.#head];
+    if (item === undefined) return false;
+    if ('frame' in item) {
+      this.#queue[this.#head++] = undefined;
+      this.#send(item.frame);
+      return true;
+    }
+    const { bytes, stream, creditBytes, sentBytes } = item.body;
+    const end = Math.min(creditBytes, sentBytes + wireLimits.chunkBytesMax);
+    if (end === sentBytes) return false;
+    item.body.sentBytes = end;
+    if (end === bytes.length) {
+      this.#queue[this.#head++] = undefined;
+      this.#open.delete(stream);
+    }
+    this.#send(encodeChunk(stream, sentBytes, bytes.subarray(sentBytes, end)));
+    return true;
+  }
+
+  #send(frame: Uint8Array): void {
+    this.#blocked = !this.#write(frame);
+  }
+
+  #forgetSent(): void {
+    if (this.#head < this.#queue.length && this.#head < 1024) return;
+    this.#queue.splice(0, this.#head);
+    this.#announceAt = Math.max(0, this.#announceAt - this.#head);
+    this.#head = 0;
+  }
+
+  #checkBodyRule(message: AnyMessage, bytes: Uint8Array | undefined): void {
+    const rule = this.#registry.get(message.type)?.body;
+    if (rule === (bytes === undefined ? 'required' : 'none')) {
+      throw new FedloomError(
+        'protocol.body',
+        `Message '${message.type}' ${bytes === undefined ? 'needs a body' : 'has no body'}.`,
+        { type: message.type },
+      );
+    }
+  }
+}
