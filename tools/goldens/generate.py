@@ -1,0 +1,253 @@
+"""Writes the golden vectors in data/ with PyTorch and numpy; `--check` compares instead of writing.
+
+All random inputs come from numpy's legacy RandomState, whose streams never change. What PyTorch computes in
+float32 may differ in the last bits between processors, so --check compares computed floats to a tolerance
+and everything else exactly. README.md describes the files.
+"""
+
+import argparse
+import json
+import math
+import pathlib
+import sys
+
+import numpy as np
+import torch
+
+DATA = pathlib.Path(__file__).resolve().parent / "data"
+FILE_BYTES_MAX = 150_000
+
+
+def numbers(array):
+    """Nested lists of plain numbers; a float32 becomes the shortest decimal that reads back as itself."""
+    array = np.asarray(array)
+    if array.dtype == np.float32 and array.ndim == 1:
+        return [float(str(value)) for value in array]
+    if array.ndim > 1:
+        return [numbers(row) for row in array]
+    return array.tolist()
+
+
+# --- training steps -------------------------------------------------------------------------------------
+
+
+def dense(inputs, outputs):
+    return {"type": "dense", "inputs": inputs, "outputs": outputs}
+
+
+def conv2d(inputs, outputs, kernel, stride, padding):
+    sizes = {"kernel": kernel, "stride": stride, "padding": padding}
+    return {"type": "conv2d", "inputs": inputs, "outputs": outputs, **sizes}
+
+
+RELU = {"type": "relu"}
+FLATTEN = {"type": "flatten"}
+POOL = {"type": "maxPool2d", "kernel": 2, "stride": 2}
+
+MLP = [dense(12, 8), RELU, dense(8, 8), RELU, dense(8, 4)]
+MCMAHAN_CNN = [
+    conv2d(1, 3, 5, 1, 2), RELU, POOL,
+    conv2d(3, 4, 5, 1, 2), RELU, POOL,
+    FLATTEN, dense(16, 6), RELU, dense(6, 3),
+]  # fmt: skip
+STRIDED_CNN = [conv2d(1, 3, 3, 2, 1), RELU, conv2d(3, 4, 3, 2, 1), RELU, FLATTEN, dense(16, 3)]
+
+
+def module(layer):
+    kind = layer["type"]
+    if kind == "dense":
+        return torch.nn.Linear(layer["inputs"], layer["outputs"])
+    if kind == "conv2d":
+        channels = (layer["inputs"], layer["outputs"])
+        return torch.nn.Conv2d(*channels, layer["kernel"], layer["stride"], layer["padding"])
+    if kind == "maxPool2d":
+        return torch.nn.MaxPool2d(layer["kernel"], layer["stride"])
+    return {"relu": torch.nn.ReLU, "flatten": torch.nn.Flatten}[kind]()
+
+
+def batches(random, samples, batch_size, steps):
+    """Mini-batches of successive epochs, each a new permutation; an epoch's last batch may be smaller."""
+    result = []
+    while len(result) < steps:
+        order = random.permutation(samples)
+        result += [order[start : start + batch_size] for start in range(0, samples, batch_size)]
+    return result[:steps]
+
+
+def train(layers, initial, x, y, order, optimiser_arguments, dtype):
+    model = torch.nn.Sequential(*[module(layer) for layer in layers]).to(dtype)
+    model.load_state_dict({name: torch.from_numpy(value) for name, value in initial.items()})
+    optimiser = torch.optim.SGD(model.parameters(), **optimiser_arguments)
+    inputs, targets = torch.from_numpy(x).to(dtype), torch.from_numpy(y)
+    losses = []
+    for batch in order:
+        optimiser.zero_grad()
+        loss = torch.nn.functional.cross_entropy(model(inputs[batch]), targets[batch])
+        loss.backward()
+        optimiser.step()
+        losses.append(loss.item())
+    final = {name: numbers(value.numpy().ravel()) for name, value in model.state_dict().items()}
+    return {"losses": numbers(np.array(losses, str(dtype).removeprefix("torch."))), "final": final}
+
+
+def training_case(name, seed, layers, input_shape, classes, samples, batch_size, steps, lr, momentum=0.0, decay=0.0):
+    random = np.random.RandomState(seed)
+    model = torch.nn.Sequential(*[module(layer) for layer in layers])
+    initial = {}
+    for key, value in model.state_dict().items():
+        bound = 1 / math.sqrt(value[0].numel()) if key.endswith("weight") else 0.1
+        initial[key] = random.uniform(-bound, bound, tuple(value.shape)).astype(np.float32)
+    x = random.standard_normal((samples, *input_shape)).astype(np.float32)
+    y = random.randint(0, classes, samples).astype(np.int64)
+    order = batches(random, samples, batch_size, steps)
+    sgd = {"lr": lr, "momentum": momentum, "weight_decay": decay}
+    return {
+        "name": name,
+        "layers": layers,
+        "inputShape": list(input_shape),
+        "classes": classes,
+        "batchSize": batch_size,
+        "learningRate": lr,
+        "momentum": momentum,
+        "weightDecay": decay,
+        "shapes": {key: list(value.shape) for key, value in initial.items()},
+        "initial": {key: numbers(value.ravel()) for key, value in initial.items()},
+        "x": numbers(x.reshape(samples, -1)),
+        "y": numbers(y),
+        "order": [numbers(batch) for batch in order],
+        "float32": train(layers, initial, x, y, order, sgd, torch.float32),
+        "float64": train(layers, initial, x, y, order, sgd, torch.float64),
+    }
+
+
+def mlp_sgd():
+    common = {"layers": MLP, "input_shape": (12,), "classes": 4, "batch_size": 5, "lr": 0.1}
+    cases = [
+        training_case("plain", 11, samples=20, steps=10, **common),
+        training_case("momentum-decay", 12, samples=20, steps=10, momentum=0.9, decay=1e-3, **common),
+        training_case("partial-batch", 13, samples=13, steps=9, **common),
+        training_case("partial-batch-momentum-decay", 14, samples=13, steps=9, momentum=0.9, decay=1e-3, **common),
+    ]
+    return {"torch": torch.__version__, "cases": cases}
+
+
+def cnn_sgd():
+    common = {"input_shape": (1, 8, 8), "classes": 3, "samples": 12, "batch_size": 4, "steps": 10, "lr": 0.05}
+    cases = [
+        training_case("mcmahan-small", 21, MCMAHAN_CNN, **common),
+        training_case("strided", 22, STRIDED_CNN, **common),
+    ]
+    return {"torch": torch.__version__, "cases": cases}
+
+
+# --- numpy's legacy generator ---------------------------------------------------------------------------
+
+
+def fedml_cohort(round_index, total, per_round):
+    """FedML's client sampling, as its server does it."""
+    if total == per_round:
+        return list(range(total))
+    np.random.seed(round_index)
+    return np.random.choice(range(total), min(per_round, total), replace=False).tolist()
+
+
+def numpy_sampling():
+    populations = [(10, 4), (1000, 4), (100, 10), (1000, 10), (100_000, 100), (2, 1), (3, 2), (50, 50), (3, 5), (1, 1)]
+    rounds = [0, 1, 2, 3, 4, 99, 1000, 4294967295]
+    permutations = [(0, 1), (0, 2), (0, 10), (1, 10), (42, 100), (7, 256), (7, 257), (4294967295, 33)]
+    return {
+        "numpy": np.__version__,
+        "cohorts": [
+            {"total": total, "perRound": per_round, "round": index, "clients": fedml_cohort(index, total, per_round)}
+            for total, per_round in populations
+            for index in rounds
+        ],
+        "mt19937": [
+            {"seed": seed, "uint32": np.random.RandomState(seed).randint(0, 2**32, 10, dtype=np.uint32).tolist()}
+            for seed in (0, 1, 42, 4294967295)
+        ],
+        "permutations": [
+            {"seed": seed, "size": size, "values": np.random.RandomState(seed).permutation(size).tolist()}
+            for seed, size in permutations
+        ],
+    }
+
+
+# --- server optimisers ----------------------------------------------------------------------------------
+
+
+def fedopt():
+    """FedAdam (Reddi et al. 2021, Algorithm 2), m and v from 0, without bias correction."""
+    random = np.random.RandomState(31)
+    lr, beta1, beta2, tau = 0.1, 0.9, 0.99, 1e-3
+    x = random.standard_normal(8)
+    deltas = random.standard_normal((5, 8)) * 0.05
+    deltas[:, 7] = 0.0  # a coordinate that never moves
+    m, v = np.zeros(8), np.zeros(8)
+    initial, rounds = x.tolist(), []
+    for delta in deltas:
+        m = beta1 * m + (1 - beta1) * delta
+        v = beta2 * v + (1 - beta2) * delta**2
+        x = x + lr * m / (np.sqrt(v) + tau)
+        rounds.append({"delta": delta.tolist(), "m": m.tolist(), "v": v.tolist(), "x": x.tolist()})
+    constants = {"serverLearningRate": lr, "beta1": beta1, "beta2": beta2, "tau": tau}
+    return {"numpy": np.__version__, "cases": [{"name": "fedAdam", **constants, "initial": initial, "rounds": rounds}]}
+
+
+# --- files ----------------------------------------------------------------------------------------------
+
+FILES = {
+    "mlp-sgd.json": mlp_sgd,
+    "cnn-sgd.json": cnn_sgd,
+    "numpy-sampling.json": numpy_sampling,
+    "fedopt.json": fedopt,
+}
+
+
+# Relative tolerance by the part of the path that says what was computed; all else must be equal.
+TOLERANCES = {".float32.": 1e-5, ".float64.": 1e-12, "fedopt.json": 1e-12}
+
+
+def difference(committed, generated, path):
+    """Where two documents differ, or None. Versions of the libraries are not compared."""
+    if isinstance(generated, dict) and isinstance(committed, dict):
+        if committed.keys() != generated.keys():
+            return f"{path}: keys {sorted(committed)} and {sorted(generated)}"
+        pairs = [(f"{path}.{key}", committed[key], generated[key]) for key in generated if key not in ("torch", "numpy")]
+    elif isinstance(generated, list) and isinstance(committed, list):
+        if len(committed) != len(generated):
+            return f"{path}: lengths {len(committed)} and {len(generated)}"
+        pairs = [(f"{path}[{index}]", *pair) for index, pair in enumerate(zip(committed, generated))]
+    elif isinstance(generated, float) and isinstance(committed, float):
+        relative = next((bound for part, bound in TOLERANCES.items() if part in path), 0.0)
+        close = math.isclose(committed, generated, rel_tol=relative, abs_tol=relative / 100)
+        return None if close else f"{path}: {committed} and {generated}"
+    else:
+        return None if committed == generated else f"{path}: {committed!r} and {generated!r}"
+    return next(filter(None, (difference(a, b, where) for where, a, b in pairs)), None)
+
+
+def main():
+    parser = argparse.ArgumentParser(description="Golden vectors from PyTorch and numpy.")
+    parser.add_argument("--check", action="store_true", help="compare with the committed files, write nothing")
+    check = parser.parse_args().check
+    torch.set_num_threads(1)
+    failed = False
+    for name, generate in FILES.items():
+        generated, path = generate(), DATA / name
+        if check:
+            found = difference(json.loads(path.read_text()), generated, name) if path.exists() else "file is missing"
+            failed |= found is not None
+            print(f"{name}: {'differs: ' + found if found else 'agrees'}")
+            continue
+        text = json.dumps(generated, separators=(",", ":"), allow_nan=False) + "\n"
+        if len(text) > FILE_BYTES_MAX:
+            sys.exit(f"{name} would be {len(text)} bytes long, more than {FILE_BYTES_MAX}")
+        DATA.mkdir(exist_ok=True)
+        path.write_text(text)
+        print(f"{name}: {len(text)} bytes")
+    sys.exit(1 if failed else 0)
+
+
+if __name__ == "__main__":
+    main()
