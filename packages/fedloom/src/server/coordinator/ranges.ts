@@ -1,0 +1,56 @@
+import type { IndexRange } from '../../protocol/messages.js';
+
+/** Adds an index to ranges that end before it. Indices must come in ascending order. */
+export function appendIndex(ranges: IndexRange[], index: number): void {
+  const last = ranges.at(-1);
+  if (last !== undefined && last.from + last.count === index) {
+    ranges[ranges.length - 1] = { from: last.from, count: last.count + 1 };
+  } else {
+    ranges.push({ from: index, count: 1 });
+  }
+}
+
+/**
+ * Splits what a peer named into the clients that exist (ascending, each once, however the ranges overlap: so the work
+ * they cause is bounded by the federation's size) and the ranges that lie outside of the federation, wholly or in part.
+ */
+export function splitRanges(
+  ranges: readonly IndexRange[],
+  clients: number,
+): { readonly inside: readonly IndexRange[]; readonly outside: readonly IndexRange[] } {
+  const valid: IndexRange[] = [];
+  const outside: IndexRange[] = [];
+  for (const range of ranges) {
+    const { from, count } = range;
+    const lies = Number.isSafeInteger(from) && Number.isSafeInteger(count) && from >= 0 && count >= 1;
+    if (lies && from + count <= clients) valid.push({ from, count });
+    else outside.push(range);
+  }
+  valid.sort((a, b) => a.from - b.from);
+  const inside: IndexRange[] = [];
+  let end = 0;
+  for (const { from, count } of valid) {
+    const start = Math.max(from, end);
+    if (from + count <= start) continue;
+    inside.push({ from: start, count: from + count - start });
+    end = from + count;
+  }
+  return { inside, outside };
+}
+
+/** Ranges for people: `3, 8, 10-19 and 1,200 more`. */
+export function describeRanges(ranges: readonly IndexRange[], rangesMax = 10): string {
+  const shown = ranges
+    .slice(0, rangesMax)
+    .map(({ from, count }) => (count === 1 ? `${from}` : `${from}-${from + count - 1}`))
+    .join(', ');
+  const rest = ranges.slice(rangesMax).reduce((sum, { count }) => sum + count, 0);
+  return rest === 0 ? shown : `${shown} and ${rest} more`;
+}
+
+/** `client 3` or `clients 3, 8, 10-19`. The clients may come in any order. */
+export function describeClients(clients: readonly number[]): string {
+  const ranges: IndexRange[] = [];
+  for (const client of [...clients].sort((a, b) => a - b)) appendIndex(ranges, client);
+  return `${clients.length === 1 ? 'client' : 'clients'} ${describeRanges(ranges)}`;
+}
