@@ -50,9 +50,9 @@ function typeText({ dtype, shape }: Tensor): string {
 function expectFinite({ dtype, data }: Tensor, where: string, name: string): void {
   if (dtype !== 'float32' && dtype !== 'float64' && dtype !== 'float16') return;
   // All ones in a float16's exponent mean infinity or not a number.
-  const isFinite = dtype === 'float16' ? (bits: number) => (bits & 0x7c00) !== 0x7c00 : Number.isFinite;
+  const finite = dtype === 'float16' ? (bits: number) => (bits & 0x7c00) !== 0x7c00 : Number.isFinite;
   for (let i = 0; i < data.length; i++) {
-    if (!isFinite(data[i] as number)) {
+    if (!finite(data[i] as number)) {
       throw wrong(
         where,
         name,

@@ -78,11 +78,12 @@ function shapeText(result: Result): string {
 }
 
 function checkFinite(result: Result, name: string, who: string, index: number): void {
-  const bad = elements(result).find((value) => !Number.isFinite(value));
-  if (bad === undefined && (typeof result === 'number' || Array.isArray(result))) return;
+  const values = Array.isArray(result) ? result : [result];
+  const bad = values.find((value) => !Number.isFinite(value));
+  if (bad === undefined && values.length > 0) return;
   throw new FedloomError(
     'results.not-finite',
-    `${who}: result "${name}" ${bad === undefined ? 'is neither a number nor a list of numbers' : `holds ${bad}`}; ` +
+    `${who}: result "${name}" ${values.length === 0 ? 'is an empty list' : `holds ${String(bad)}`}; ` +
       'test must report finite numbers. If training diverged, lower the learning rate.',
     { client: index, result: name },
   );

@@ -57,7 +57,7 @@ function arrayDType(value: TensorLike): DType | undefined {
 
 function fromLists(lists: NestedNumbers, problem: (what: string) => FedloomError): Tensor {
   const shape: number[] = [];
-  for (let level = lists; typeof level !== 'number'; level = level[0]!) {
+  for (let level: NestedNumbers | undefined = lists; Array.isArray(level); level = level[0]) {
     if (level.length === 0) throw problem('with an empty list');
     shape.push(level.length);
   }

@@ -1,0 +1,143 @@
+import type { Tensor } from '@fedloom/engine';
+import { describe, expect, it } from 'vitest';
+import type { FederatedAlgorithm, ServerUpdateInput, ServerUpdateResult } from './algorithm.js';
+import { broadcastTensors } from './broadcast.js';
+import { defineAlgorithm } from './define-algorithm.js';
+import { fedAvg } from './fed-avg.js';
+import { scaffold } from './scaffold.js';
+import { trainedFloats } from './trained.js';
+
+const trained = new Set(['w']);
+const float = (...values: number[]): Tensor => ({
+  dtype: 'float32',
+  shape: [values.length],
+  data: Float32Array.from(values),
+});
+const halves = (...bits: number[]): Tensor => ({
+  dtype: 'float16',
+  shape: [bits.length],
+  data: Uint16Array.from(bits),
+});
+
+function input(model: Map<string, Tensor>, state = new Map<string, Tensor>()): ServerUpdateInput {
+  return { round: 4, model, state, aggregate: model, trained, countedClients: 1, totalClients: 2 };
+}
+
+function returning(result: ServerUpdateResult): FederatedAlgorithm {
+  return defineAlgorithm({ ...fedAvg(), name: 'mine', server: { initialize: () => new Map(), update: () => result } });
+}
+
+describe('defineAlgorithm', () => {
+  it('freezes what it returns', () => {
+    expect(Object.isFrozen(fedAvg())).toBe(true);
+    expect(Object.isFrozen(fedAvg().server)).toBe(true);
+  });
+
+  const terms = { algorithm: 'mine', scalars: {}, broadcast: [], state: [], upload: [] };
+  const finish = () => ({ upload: {}, state: {} });
+  it.each<[Partial<FederatedAlgorithm>, RegExp]>([
+    [{ name: 'My Algorithm' }, /name must be camel case/],
+    [{ citation: ' ' }, /citation is empty/],
+    [{ weighting: 'sample' as 'samples' }, /weighting must be/],
+    [{ terms: { ...terms, algorithm: 'other' } }, /terms.algorithm is "other"/],
+    [{ terms: { ...terms, broadcast: ['a/b'] } }, /terms.broadcast must hold camel-case names/],
+    [{ terms: { ...terms, upload: ['a', 'a'], finish } }, /names a slot twice/],
+    [{ terms: { ...terms, scalars: { mu: Number.NaN } } }, /terms.scalars.mu is NaN/],
+    [{ terms: { ...terms, scalars: { learningRate: 1 } } }, /must not hold learningRate/],
+    [{ terms: { ...terms, state: ['a'] } }, /terms.finish must be there exactly where/],
+    [{ terms: { ...terms, finish } }, /terms.finish must be there exactly where/],
+  ])('refuses %o', (changes, message) => {
+    expect(() => defineAlgorithm({ ...fedAvg(), name: 'mine', ...changes })).toThrow(message);
+  });
+
+  it.each<[string, ServerUpdateResult, RegExp]>([
+    ['a missing parameter', { model: new Map(), state: new Map() }, /round 4, model: "w" is missing/],
+    [
+      'a new name',
+      {
+        model: new Map([
+          ['w', float(1)],
+          ['v', float(1)],
+        ]),
+        state: new Map(),
+      },
+      /"v" is new/,
+    ],
+    [
+      'another shape',
+      { model: new Map([['w', float(1, 2)]]), state: new Map() },
+      /float32 \[2\] with 2 elements instead of float32 \[1\]/,
+    ],
+    ['another dtype', { model: new Map([['w', halves(0)]]), state: new Map() }, /is float16 \[1\]/],
+    [
+      'too little data',
+      { model: new Map([['w', { ...float(1), data: new Float32Array(0) }]]), state: new Map() },
+      /0 elements/,
+    ],
+    [
+      'a value that is not a number',
+      { model: new Map([['w', float(Number.NaN)]]), state: new Map() },
+      /"w" holds NaN at element 0: training diverged/,
+    ],
+    ['new state', { model: new Map([['w', float(1)]]), state: new Map([['m/w', float(1)]]) }, /state: "m\/w" is new/],
+  ])('refuses a server update that gives %s', (_, result, message) => {
+    expect(() => returning(result).server.update(input(new Map([['w', float(1)]])))).toThrow(message);
+  });
+
+  it('finds infinity among float16 bit patterns', () => {
+    const update = (bits: number) =>
+      returning({ model: new Map([['w', halves(bits)]]), state: new Map() }).server.update(
+        input(new Map([['w', halves(0)]])),
+      );
+    expect(() => update(0x7c00)).toThrow(/not finite/);
+    expect(update(0x7bff).model.get('w')).toEqual(halves(0x7bff));
+  });
+
+  it('refuses an initial state that lacks a tensor to broadcast', () => {
+    const { terms: _, ...plain } = scaffold();
+    const broken = { ...plain, terms: scaffold().terms!, server: { ...plain.server, initialize: () => new Map() } };
+    expect(() => defineAlgorithm(broken).server.initialize(new Map([['w', float(1)]]), trained)).toThrow(
+      /initial state: "control\/w" is missing/,
+    );
+  });
+});
+
+describe('broadcastTensors', () => {
+  it('takes the slots that travel and no others, names ascending', () => {
+    const state = new Map([
+      ['control/w', float(1)],
+      ['controlled/w', float(2)],
+      ['control/b', float(3)],
+    ]);
+    expect([...broadcastTensors(scaffold(), state).keys()]).toEqual(['control/b', 'control/w']);
+    expect(broadcastTensors(fedAvg(), state).size).toBe(0);
+  });
+});
+
+describe('trainedFloats', () => {
+  it('leaves out buffers and what is no float', () => {
+    const steps: Tensor = { dtype: 'int64', shape: [1], data: BigInt64Array.of(1n) };
+    const model = new Map([
+      ['mean', float(1)],
+      ['steps', steps],
+      ['w', float(1)],
+      ['h', halves(0)],
+    ]);
+    expect([...trainedFloats(model, ['mean'])]).toEqual(['w', 'h']);
+  });
+});
+
+describe('float16 parameters', () => {
+  it('are trained by server optimisers in numbers, not in bit patterns', () => {
+    // 1.0 and 2.0; control variates 0.
+    const model = new Map([['w', halves(0x3c00)]]);
+    const algorithm = scaffold({ serverLearningRate: 0.5 });
+    const state = algorithm.server.initialize(model, trained);
+    const aggregate = new Map([
+      ['w', halves(0x4000)],
+      ['controlDelta/w', float(0)],
+    ]);
+    const next = algorithm.server.update({ ...input(model, state), aggregate });
+    expect(next.model.get('w')).toEqual(halves(0x3e00)); // 1.5
+  });
+});
