@@ -1,0 +1,338 @@
+import { FedloomError } from '@fedloom/engine';
+import type { Clock } from '../core/clock.js';
+import type { HashFunction } from '../core/hash.js';
+import { decodeSafetensors } from '../core/safetensors.js';
+import type { ByteBudget } from '../protocol/byte-budget.js';
+import { Channel } from '../protocol/channel.js';
+import { clientHello } from '../protocol/handshake.js';
+import type { Limits } from '../protocol/limits.js';
+import type { Evaluate, Evaluations, Finish, Join, Message, Settled, Train, Welcome } from '../protocol/messages.js';
+import type { Connection } from '../transport/transport.js';
+import type { ClientExecutor, ClientWorkload, ModelSnapshot, StateStore } from './executor.js';
+import { type Job, JobQueue } from './job-queue.js';
+import { sharedCopy } from './shared-copy.js';
+
+/** Entries of one `evaluations` message; the protocol allows 256. */
+const EVALUATIONS_PER_MESSAGE = 64;
+/** Models kept: the one that trains and the one that comes. */
+const MODELS_KEPT = 2;
+
+export interface ClientHostOptions {
+  /** The clients this process hosts. */
+  readonly clients: Join['clients'];
+  readonly executor: ClientExecutor;
+  readonly states: StateStore;
+  readonly clock: Clock;
+  readonly hash: HashFunction;
+  readonly budget: ByteBudget;
+  readonly limits: Limits;
+  readonly software: string;
+  /** Turns the bytes of a plan, whose hash was checked, into the workload. */
+  readonly decodePlan: (bytes: Uint8Array, hash: string) => ClientWorkload;
+  /** Hash of the plan that the client's own task file compiles to; the server's must equal it. */
+  readonly expectedPlan?: string;
+  readonly onEvent?: (event: ClientEvent) => void;
+}
+
+export type ClientEvent =
+  | { readonly type: 'joined'; readonly run: string; readonly clients: number }
+  | { readonly type: 'trained'; readonly round: number; readonly client: number; readonly ms: number }
+  | { readonly type: 'jobFailed'; readonly round: number; readonly client: number; readonly error: unknown }
+  | { readonly type: 'finished'; readonly finish: Finish };
+
+/** Why a connection ended: the run is over, or the line broke and the host may dial again. */
+export type Ended =
+  | { readonly kind: 'finished'; readonly finish: Finish }
+  | { readonly kind: 'lost'; readonly reason: string };
+
+interface Pending {
+  readonly round: number;
+  readonly attempt: number;
+  readonly state: Uint8Array;
+}
+
+interface Arrival {
+  readonly snapshot: Promise<ModelSnapshot>;
+  readonly arrive: (snapshot: ModelSnapshot) => void;
+}
+
+/**
+ * The client core: speaks the protocol for all clients of one process over one connection at a time, and outlives
+ * connections. Private state is committed only when the server says that the update counted.
+ */
+export class ClientHost {
+  readonly #options: ClientHostOptions;
+  readonly #jobs: JobQueue;
+  readonly #models = new Map<string, Arrival>();
+  readonly #pending = new Map<number, Pending>();
+  #evaluations: Evaluations['entries'][number][] = [];
+  #evaluationRound = 0;
+  #channel: Channel | undefined;
+  #welcome: Welcome | undefined;
+  #prepared = false;
+
+  constructor(options: ClientHostOptions) {
+    this.#options = options;
+    this.#jobs = new JobQueue(
+      (job, signal) => this.#run(job, signal),
+      () => this.#flushEvaluations(),
+    );
+  }
+
+  /**
+   * Serves one connection until it ends.
+   * @throws FedloomError when the server refuses this client, or its plan does not fit the client's data or task
+   */
+  serve(connection: Connection, signal?: AbortSignal): Promise<Ended> {
+    return new Promise((resolve, reject) => {
+      let finish: Finish | undefined;
+      let failure: unknown;
+      const leave = () => channel.close('the client leaves');
+      const channel: Channel = new Channel(connection, {
+        role: 'client',
+        budget: this.#options.budget,
+        limits: this.#options.limits,
+        onMessage: (message, body, release) => {
+          if (message.type === 'finish') finish = message;
+          this.#receive(channel, message, body)
+            .catch((error: unknown) => {
+              failure ??= error;
+              if (error instanceof FedloomError) channel.fail(error);
+              else channel.close('the client failed');
+            })
+            .finally(release);
+        },
+        onClosed: (reason, error) => {
+          signal?.removeEventListener('abort', leave);
+          this.#channel = undefined;
+          this.#jobs.cancel(() => true);
+          void this.#jobs.settled().then(() => {
+            if (finish !== undefined) resolve({ kind: 'finished', finish });
+            else if (failure !== undefined) reject(failure);
+            else if (error !== undefined) reject(error);
+            else resolve({ kind: 'lost', reason });
+          });
+        },
+      });
+      if (signal?.aborted) leave();
+      else signal?.addEventListener('abort', leave, { once: true });
+      this.#channel = channel;
+      channel.send(clientHello(this.#options.software));
+    });
+  }
+
+  async #receive(channel: Channel, message: Message, body: Uint8Array | undefined): Promise<void> {
+    switch (message.type) {
+      case 'challenge':
+        channel.send({ type: 'auth', method: 'none' });
+        return;
+      case 'welcome':
+        return this.#start(channel, message);
+      case 'plan':
+        return this.#prepare(channel, message.hash, body as Uint8Array);
+      case 'joined':
+        this.#options.onEvent?.({
+          type: 'joined',
+          run: this.#welcome?.run ?? '',
+          clients: this.#welcome?.clients ?? 0,
+        });
+        return;
+      case 'model':
+        this.#modelArrived(message.hash, body as Uint8Array);
+        return;
+      case 'train':
+        this.#train(message);
+        return;
+      case 'evaluate':
+        this.#evaluate(message);
+        return;
+      case 'settled':
+        return this.#settle(message);
+      case 'finish':
+        this.#options.onEvent?.({ type: 'finished', finish: message });
+        channel.close('the run is over');
+        return;
+      case 'error':
+        throw new FedloomError(message.code, `The server refused this client: ${message.message}`, {});
+      default:
+        throw new FedloomError('protocol.unexpected', `A client does not take the message '${message.type}'.`);
+    }
+  }
+
+  async #start(channel: Channel, welcome: Welcome): Promise<void> {
+    if (this.#welcome !== undefined && this.#welcome.run !== welcome.run) {
+      throw new FedloomError(
+        'client.other-run',
+        `The server now runs ${welcome.run}, this client took part in ${this.#welcome.run}. Start the client again to join it.`,
+        { expected: this.#welcome.run, actual: welcome.run },
+      );
+    }
+    this.#welcome = welcome;
+    this.#jobs.concurrency = this.#options.executor.concurrency;
+    if (this.#prepared) return this.#join(channel);
+    const { workload } = welcome;
+    const expected = this.#options.expectedPlan;
+    if (workload.kind === 'plan') {
+      if (expected !== undefined && expected !== workload.hash) {
+        throw new FedloomError(
+          'client.plan-differs',
+          `The server's training plan is ${workload.hash}, the task file here compiles to ${expected}. ` +
+            'Use the same task file and the same fedloom version on both, or start the client without a task file.',
+          { server: workload.hash, client: expected },
+        );
+      }
+      channel.send({ type: 'getPlan', hash: workload.hash });
+      return;
+    }
+    await this.#options.executor.prepare(workload, welcome);
+    this.#prepared = true;
+    this.#join(channel);
+  }
+
+  async #prepare(channel: Channel, hash: string, bytes: Uint8Array): Promise<void> {
+    const actual = this.#options.hash(bytes);
+    if (actual !== hash) {
+      throw new FedloomError('client.hash', `The plan that came has the hash ${actual}, announced was ${hash}.`, {
+        actual,
+        hash,
+      });
+    }
+    await this.#options.executor.prepare(this.#options.decodePlan(bytes.slice(), hash), this.#welcome as Welcome);
+    this.#prepared = true;
+    this.#join(channel);
+  }
+
+  #join(channel: Channel): void {
+    channel.send({ type: 'join', clients: this.#options.clients });
+  }
+
+  #modelArrived(hash: string, body: Uint8Array): void {
+    const actual = this.#options.hash(body);
+    if (actual !== hash) {
+      throw new FedloomError('client.hash', `The model that came has the hash ${actual}, announced was ${hash}.`, {
+        actual,
+        hash,
+      });
+    }
+    const bytes = sharedCopy(body);
+    let tensors: ModelSnapshot['tensors'] | undefined;
+    this.#model(hash).arrive({
+      hash,
+      bytes,
+      get tensors() {
+        tensors ??= decodeSafetensors(bytes);
+        return tensors;
+      },
+    });
+    // Map order is insertion order: the oldest models go.
+    for (const old of this.#models.keys()) {
+      if (this.#models.size <= MODELS_KEPT) break;
+      this.#models.delete(old);
+    }
+  }
+
+  #model(hash: string): Arrival {
+    let arrival = this.#models.get(hash);
+    if (arrival === undefined) {
+      let arrive: Arrival['arrive'] = () => {};
+      const snapshot = new Promise<ModelSnapshot>((resolve) => {
+        arrive = resolve;
+      });
+      arrival = { snapshot, arrive };
+      this.#models.set(hash, arrival);
+    }
+    return arrival;
+  }
+
+  #train({ round, attempt, clients, model, scalars }: Train): void {
+    this.#jobs.cancel((job) => job.kind === 'train' && job.round !== round);
+    this.#jobs.add(clients.map((client) => ({ kind: 'train', client, round, attempt, model, scalars })));
+  }
+
+  #evaluate({ round, clients, model }: Evaluate): void {
+    this.#jobs.cancel((job) => job.kind === 'train' || job.round !== round);
+    this.#evaluationRound = round;
+    const jobs: Job[] = [];
+    for (const { from, count } of clients) {
+      for (let client = from; client < from + count; client += 1) {
+        jobs.push({ kind: 'evaluate', client, round, attempt: 0, model, scalars: {} });
+      }
+    }
+    this.#jobs.add(jobs);
+  }
+
+  async #settle({ round, attempt, clients, counted }: Settled): Promise<void> {
+    for (const client of clients) {
+      const pending = this.#pending.get(client);
+      if (pending === undefined || pending.round !== round || pending.attempt !== attempt) continue;
+      this.#pending.delete(client);
+      if (counted) await this.#options.states.put(client, pending.state);
+    }
+  }
+
+  async #run(job: Job, signal: AbortSignal): Promise<void> {
+    try {
+      const model = await this.#awaitModel(job.model, signal);
+      if (job.kind === 'train') await this.#runTraining(job, model, signal);
+      else await this.#runEvaluation(job, model, signal);
+    } catch (error) {
+      if (signal.aborted) return;
+      this.#options.onEvent?.({ type: 'jobFailed', round: job.round, client: job.client, error });
+      const { code, message } = describe(error);
+      const { round, attempt, client, kind: phase } = job;
+      this.#channel?.send({ type: 'failed', round, attempt, client, phase, code, message });
+    }
+  }
+
+  #awaitModel(hash: string, signal: AbortSignal): Promise<ModelSnapshot> {
+    if (signal.aborted) return Promise.reject(new Error('aborted'));
+    return new Promise((resolve, reject) => {
+      const abort = () => reject(new Error('aborted'));
+      signal.addEventListener('abort', abort, { once: true });
+      void this.#model(hash).snapshot.then((snapshot) => {
+        signal.removeEventListener('abort', abort);
+        resolve(snapshot);
+      });
+    });
+  }
+
+  async #runTraining(job: Job, model: ModelSnapshot, signal: AbortSignal): Promise<void> {
+    const { clock, executor, states } = this.#options;
+    const { client, round, attempt } = job;
+    const state = await states.get(client);
+    const startedMs = clock.now();
+    const outcome = await executor.train({
+      client,
+      round,
+      seed: this.#welcome?.seed ?? 0,
+      model,
+      scalars: job.scalars,
+      signal,
+      ...(state && { state }),
+    });
+    if (signal.aborted) return;
+    const trainMs = clock.now() - startedMs;
+    if (outcome.state !== undefined) this.#pending.set(client, { round, attempt, state: outcome.state });
+    const { sampleCount, stepCount, meanLoss, update } = outcome;
+    this.#channel?.send({ type: 'update', round, attempt, client, sampleCount, stepCount, meanLoss, trainMs }, update);
+    this.#options.onEvent?.({ type: 'trained', round, client, ms: trainMs });
+  }
+
+  async #runEvaluation({ client, round }: Job, model: ModelSnapshot, signal: AbortSignal): Promise<void> {
+    const outcome = await this.#options.executor.evaluate({ client, round, model, signal });
+    if (signal.aborted) return;
+    this.#evaluations.push({ client, sampleCount: outcome?.sampleCount ?? 0, results: outcome?.results ?? {} });
+    if (this.#evaluations.length >= EVALUATIONS_PER_MESSAGE) this.#flushEvaluations();
+  }
+
+  #flushEvaluations(): void {
+    if (this.#evaluations.length === 0) return;
+    this.#channel?.send({ type: 'evaluations', round: this.#evaluationRound, entries: this.#evaluations });
+    this.#evaluations = [];
+  }
+}
+
+function describe(error: unknown): { code: string; message: string } {
+  if (error instanceof FedloomError) return { code: error.code, message: error.message };
+  return { code: 'client.failed', message: error instanceof Error ? error.message : String(error) };
+}

@@ -1,0 +1,79 @@
+import type { NamedTensors, TrainingPlan } from '@fedloom/engine';
+import type { Results } from '../core/records.js';
+
+/** What the server has clients work on, as the client core hands it to its executor. */
+export type ClientWorkload =
+  | { readonly kind: 'plan'; readonly plan: TrainingPlan; readonly hash: string }
+  | { readonly kind: 'trainer'; readonly task: string };
+
+/** The federation a client has joined. */
+export interface FederationInfo {
+  readonly run: string;
+  /** Clients in it: indices are below this. */
+  readonly clients: number;
+  readonly seed: number;
+}
+
+/** The model of a round: shared parameters and the algorithm's broadcast tensors (`slot/parameter`). */
+export interface ModelSnapshot {
+  /** Content hash; equal hashes mean equal bytes. */
+  readonly hash: string;
+  /** The safetensors bytes; over a SharedArrayBuffer where there is one, so that worker threads read them without a copy. */
+  readonly bytes: Uint8Array;
+  readonly tensors: NamedTensors;
+}
+
+export interface TrainJob {
+  readonly client: number;
+  readonly round: number;
+  readonly seed: number;
+  readonly model: ModelSnapshot;
+  readonly scalars: Readonly<Record<string, number>>;
+  /** The client's private state as it last committed, as safetensors bytes; absent before its first counted update. */
+  readonly state?: Uint8Array;
+  readonly signal: AbortSignal;
+}
+
+export interface TrainOutcome {
+  /** Safetensors of the trained shared parameters and the algorithm's uploads. Owned by the caller. */
+  readonly update: Uint8Array;
+  /** The private state to commit if the update counts; absent when the algorithm keeps none. */
+  readonly state?: Uint8Array;
+  readonly sampleCount: number;
+  readonly stepCount: number;
+  readonly meanLoss: number | null;
+}
+
+export interface EvaluateJob {
+  readonly client: number;
+  readonly round: number;
+  readonly model: ModelSnapshot;
+  readonly signal: AbortSignal;
+}
+
+/** `results` are means over `sampleCount` samples; null when the client holds no test data. */
+export type EvaluateOutcome = { readonly results: Results; readonly sampleCount: number } | null;
+
+/**
+ * Does the work of the clients that one process hosts. Implementations: plans on worker threads, trainer objects.
+ * The client core calls `prepare` once, then at most `concurrency` jobs at a time, never two of one client.
+ */
+export interface ClientExecutor {
+  readonly concurrency: number;
+  /** @throws FedloomError when it cannot do this workload, for instance because the data do not fit the plan. */
+  prepare(workload: ClientWorkload, federation: FederationInfo): Promise<void>;
+  /** @throws FedloomError `client.cancelled` soon after the signal aborts; anything else counts as the client's failure. */
+  train(job: TrainJob): Promise<TrainOutcome>;
+  evaluate(job: EvaluateJob): Promise<EvaluateOutcome>;
+  /** Ends running jobs, then frees what it holds. */
+  close(): Promise<void>;
+}
+
+/** Keeps the clients' private state between rounds. */
+export interface StateStore {
+  /** Sees every `put` that was called before. */
+  get(client: number): Promise<Uint8Array | undefined>;
+  /** Takes ownership of `state`. */
+  put(client: number, state: Uint8Array): Promise<void>;
+  close(): Promise<void>;
+}

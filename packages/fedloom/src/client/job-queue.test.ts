@@ -1,0 +1,94 @@
+import { describe, expect, it } from 'vitest';
+import { type Job, JobQueue } from './job-queue.js';
+
+const job = (client: number, over: Partial<Job> = {}): Job => ({
+  client,
+  kind: 'train',
+  round: 0,
+  attempt: 0,
+  model: 'm',
+  scalars: {},
+  ...over,
+});
+
+/** A queue whose jobs end when the test says so. */
+function controlled(concurrency: number) {
+  const started: Job[] = [];
+  const aborted: number[] = [];
+  const end = new Map<Job, () => void>();
+  let idle = 0;
+  const queue = new JobQueue(
+    (next, signal) => {
+      started.push(next);
+      signal.addEventListener('abort', () => aborted.push(next.client));
+      return new Promise((resolve) => end.set(next, resolve));
+    },
+    () => {
+      idle += 1;
+    },
+  );
+  queue.concurrency = concurrency;
+  idle = 0;
+  const finish = async (at: number) => {
+    end.get(started[at] as Job)?.();
+    await Promise.resolve();
+    await Promise.resolve();
+  };
+  return { queue, started, aborted, finish, idle: () => idle };
+}
+
+describe('JobQueue', () => {
+  it('runs at most so many at a time, in order', async () => {
+    const { queue, started, finish, idle } = controlled(2);
+    queue.add([job(0), job(1), job(2)]);
+    expect(started.map(({ client }) => client)).toEqual([0, 1]);
+    await finish(0);
+    expect(started.map(({ client }) => client)).toEqual([0, 1, 2]);
+    expect(idle()).toBe(0);
+    await finish(1);
+    await finish(2);
+    expect(idle()).toBe(1);
+  });
+
+  it('never runs two jobs of one client together, and lets others pass', async () => {
+    const { queue, started, finish } = controlled(3);
+    queue.add([job(7), job(7, { kind: 'evaluate' }), job(8)]);
+    expect(started.map(({ client, kind }) => `${kind} ${client}`)).toEqual(['train 7', 'train 8']);
+    await finish(0);
+    expect(started.map(({ client, kind }) => `${kind} ${client}`)).toEqual(['train 7', 'train 8', 'evaluate 7']);
+  });
+
+  it('aborts a job that a newer one of its client supersedes', async () => {
+    const { queue, started, aborted, finish } = controlled(2);
+    queue.add([job(7)]);
+    queue.add([job(7, { attempt: 1 })]);
+    expect(aborted).toEqual([7]);
+    expect(started).toHaveLength(1);
+    await finish(0);
+    expect(started.map(({ attempt }) => attempt)).toEqual([0, 1]);
+  });
+
+  it('drops waiting and aborts running jobs that are cancelled', async () => {
+    const { queue, started, aborted, finish } = controlled(1);
+    queue.add([job(0), job(1), job(2, { round: 1 })]);
+    queue.cancel(({ round }) => round === 0);
+    expect(aborted).toEqual([0]);
+    await finish(0);
+    expect(started.map(({ client }) => client)).toEqual([0, 2]);
+  });
+
+  it('takes 100,000 jobs in little more than linear time', async () => {
+    let done = 0;
+    const all = new Promise<void>((resolve) => {
+      const queue = new JobQueue(
+        async () => {
+          done += 1;
+        },
+        () => done === 100_000 && resolve(),
+      );
+      queue.add(Array.from({ length: 100_000 }, (_, client) => job(client)));
+    });
+    await all;
+    expect(done).toBe(100_000);
+  });
+});

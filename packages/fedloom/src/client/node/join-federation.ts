@@ -1,0 +1,125 @@
+import { availableParallelism } from 'node:os';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { decodePlan, FedloomError } from '@fedloom/engine';
+import { systemClock } from '../../core/clock.js';
+import { SOFTWARE } from '../../core/version.js';
+import { ByteBudget } from '../../protocol/byte-budget.js';
+import { defaultLimits } from '../../protocol/limits.js';
+import type { Finish, Join } from '../../protocol/messages.js';
+import { compileTask } from '../../task/compile-task.js';
+import type { Task } from '../../task/task.js';
+import type { Connection } from '../../transport/transport.js';
+import { dialWebSocket } from '../../transport/websocket/dial.js';
+import { type ClientEvent, ClientHost } from '../client-host.js';
+import type { ClientExecutor } from '../executor.js';
+import { partitionedSource } from '../partitioned-source.js';
+import { TrainerExecutor } from '../trainer-executor.js';
+import { diskStateStore } from './disk-state-store.js';
+import { partSource } from './part-source.js';
+import { PlanExecutor } from './plan-executor.js';
+import { sha256 } from './sha256.js';
+
+const CLIENT_BUDGET_BYTES = 1 << 30;
+const RETRY_FOR_MS = 60_000;
+const RETRY_PAUSE_MS = { first: 100, last: 2_000 };
+
+export interface JoinOptions {
+  /** The clients this process hosts. */
+  readonly clients: Join['clients'];
+  /** Folder of their data: one part folder, or `client-<index>` for each. Without it the task deals its data set. */
+  readonly dataDir?: string;
+  /** Needed without `dataDir`, and for trainer tasks. Where given, it must compile to the server's plan. */
+  readonly task?: Task;
+  /** Threads that train. Default: one a core. */
+  readonly workers?: number;
+  /** How long to go on dialling a server that is not there, from the last time it was. Default 60 s. */
+  readonly retryForMs?: number;
+  /** Leaves the federation. */
+  readonly signal?: AbortSignal;
+  readonly onEvent?: (event: JoinEvent) => void;
+}
+
+export type JoinEvent =
+  | ClientEvent
+  | { readonly type: 'retrying'; readonly reason: string; readonly waitedMs: number; readonly limitMs: number };
+
+/**
+ * Takes part in a federation over WebSocket until it is over; dials again when the server is away.
+ * @returns how the run ended; undefined when the signal made this process leave
+ * @throws FedloomError `client.no-server` after `retryForMs`, or why the server or the data refuse
+ */
+export async function joinFederation(url: string, options: JoinOptions): Promise<Finish | undefined> {
+  const executor = executorFor(options);
+  const states = diskStateStore();
+  try {
+    const host = new ClientHost({
+      clients: options.clients,
+      executor,
+      states,
+      clock: systemClock,
+      hash: sha256,
+      budget: new ByteBudget(CLIENT_BUDGET_BYTES),
+      limits: defaultLimits,
+      software: SOFTWARE,
+      decodePlan: (bytes, hash) => ({ kind: 'plan', plan: decodePlan(bytes), hash }),
+      ...(await expectedPlan(options.task)),
+      ...(options.onEvent && { onEvent: options.onEvent }),
+    });
+    return await serveUntilFinished(url, host, options);
+  } finally {
+    await executor.close();
+    await states.close();
+  }
+}
+
+function executorFor({ task, dataDir, clients, workers = availableParallelism() }: JoinOptions): ClientExecutor {
+  if (task?.kind === 'trainer') {
+    return new TrainerExecutor({ task, concurrency: workers, ...(dataDir && { dataDir }) });
+  }
+  if (dataDir !== undefined) return new PlanExecutor({ workers, source: partSource(dataDir, clients) });
+  if (task !== undefined) return new PlanExecutor({ workers, source: partitionedSource(task) });
+  throw new FedloomError(
+    'client.no-data',
+    'A client needs data to train on: give --data DIR with its part folders, or the task file whose data set it is dealt from.',
+  );
+}
+
+async function expectedPlan(task: Task | undefined): Promise<{ readonly expectedPlan?: string }> {
+  if (task?.kind !== 'plan') return {};
+  return { expectedPlan: sha256(compileTask(task, await task.data.spec()).bytes) };
+}
+
+async function serveUntilFinished(url: string, host: ClientHost, options: JoinOptions): Promise<Finish | undefined> {
+  const { signal, retryForMs = RETRY_FOR_MS, onEvent } = options;
+  let lostMs = Date.now();
+  let pauseMs = RETRY_PAUSE_MS.first;
+  for (;;) {
+    if (signal?.aborted) return undefined;
+    let reason: string;
+    try {
+      const connection: Connection = await dialWebSocket(url, signal ? { signal } : {});
+      const ended = await host.serve(connection, signal);
+      if (ended.kind === 'finished') return ended.finish;
+      reason = ended.reason;
+      lostMs = Date.now();
+      pauseMs = RETRY_PAUSE_MS.first;
+    } catch (error) {
+      if (signal?.aborted) return undefined;
+      if (!(error instanceof FedloomError) || error.code !== 'transport.connect') throw error;
+      reason = error.message;
+      const waitedMs = Date.now() - lostMs;
+      if (waitedMs + pauseMs > retryForMs) {
+        throw new FedloomError(
+          'client.no-server',
+          `No server at ${url} after ${Math.round(waitedMs / 1000)} s: ${reason} Start the server, or check the address.`,
+          { url, waitedMs },
+          { cause: error },
+        );
+      }
+    }
+    if (signal?.aborted) return undefined;
+    onEvent?.({ type: 'retrying', reason, waitedMs: Date.now() - lostMs, limitMs: retryForMs });
+    await sleep(pauseMs, undefined, signal ? { signal } : {}).catch(() => {});
+    pauseMs = Math.min(RETRY_PAUSE_MS.last, pauseMs * 2);
+  }
+}

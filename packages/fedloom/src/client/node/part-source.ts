@@ -1,0 +1,46 @@
+import { access } from 'node:fs/promises';
+import { join } from 'node:path';
+import { FedloomError, type PlanManifest } from '@fedloom/engine';
+import { expandRanges } from '../../core/index-ranges.js';
+import type { ClientExamples } from '../../data/dataset.js';
+import { type Part, readPart } from '../../data/node/part-folder.js';
+import type { IndexRange } from '../../protocol/messages.js';
+import type { ClientDataSource } from '../data-source.js';
+
+/** Where `partition` puts the samples of one client. */
+export function partFolder(dir: string, client: number): string {
+  return join(dir, `client-${client}`);
+}
+
+/**
+ * The samples of clients that hold their own data: `dir` is the part folder of a single client, or holds one for each,
+ * `client-<index>`. Every part is read and checked at the start, so that a wrong one shows before the first round.
+ */
+export function partSource(dir: string, clients: readonly IndexRange[]): ClientDataSource {
+  const parts = new Map<number, Part>();
+  const part = (client: number) => {
+    const found = parts.get(client);
+    if (found === undefined) throw new Error(`no part of client ${client} was opened`);
+    return found;
+  };
+  return {
+    async open(plan: PlanManifest) {
+      const indices = expandRanges(clients);
+      const single = indices.length === 1 && (await exists(join(dir, 'part.json')));
+      for (const client of indices) {
+        const folder = single ? dir : partFolder(dir, client);
+        parts.set(client, await readPart(folder, plan.data));
+      }
+      if (parts.size === 0) throw new FedloomError('client.no-clients', 'This client process hosts no clients.');
+    },
+    train: (client): ClientExamples => part(client).train,
+    test: (client): ClientExamples | undefined => part(client).test,
+  };
+}
+
+async function exists(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  );
+}

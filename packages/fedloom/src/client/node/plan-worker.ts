@@ -1,0 +1,155 @@
+/** The thread of a plan executor: loads plans once, then trains and evaluates clients one at a time. */
+import {
+  allocate,
+  batchOrder,
+  decodePlan,
+  FedloomError,
+  type NamedTensors,
+  PlanRunner,
+  type Tensor,
+  type TrainingPlan,
+} from '@fedloom/engine';
+import { onnxRuntimeNode } from '@fedloom/engine/node';
+import { transferableSymbol, valueSymbol } from 'piscina';
+import { RandomStream } from '../../core/random.js';
+import { decodeSafetensors, encodeSafetensors } from '../../core/safetensors.js';
+import type { ClientExamples } from '../../data/dataset.js';
+import {
+  type EvaluateReply,
+  type EvaluateTask,
+  type FailureReply,
+  type PlanTask,
+  sampleCountOf,
+  type TrainReply,
+  type TrainTask,
+} from './plan-task.js';
+
+interface Loaded {
+  readonly hash: string;
+  readonly plan: TrainingPlan;
+  readonly runner: PlanRunner;
+}
+
+interface Model {
+  readonly hash: string;
+  readonly parameters: NamedTensors;
+  readonly broadcast: NamedTensors;
+}
+
+// A thread's own caches: one plan and one model, since a run has one plan and a round one model.
+let loaded: Promise<Loaded> | undefined;
+let loadedHash = '';
+let model: Model | undefined;
+
+export default async function work(task: PlanTask): Promise<unknown> {
+  try {
+    const { plan, runner } = await load(task.plan, task.planHash);
+    switch (task.kind) {
+      case 'prepare':
+        return { prepared: true };
+      case 'train':
+        return transferring(await train(task, plan, runner));
+      case 'evaluate':
+        return await evaluate(task, plan, runner);
+    }
+  } catch (error) {
+    if (!(error instanceof FedloomError)) throw error;
+    return {
+      failure: { code: error.code, message: error.message, fields: { ...error.fields } },
+    } satisfies FailureReply;
+  }
+}
+
+function load(bytes: Uint8Array, hash: string): Promise<Loaded> {
+  if (loaded === undefined || loadedHash !== hash) {
+    loadedHash = hash;
+    loaded = (async () => {
+      const plan = decodePlan(Uint8Array.from(bytes));
+      return { hash, plan, runner: await PlanRunner.create(onnxRuntimeNode(), plan) };
+    })();
+  }
+  return loaded;
+}
+
+/** ONNX Runtime refuses tensors over shared memory, so a thread keeps its own copy of the round's model. */
+function modelOf(task: TrainTask | EvaluateTask, plan: TrainingPlan): Model {
+  if (model?.hash !== task.modelHash) {
+    const tensors = decodeSafetensors(Uint8Array.from(task.model));
+    const names = new Set(plan.manifest.parameters.map((parameter) => parameter.name));
+    const entries = [...tensors];
+    model = {
+      hash: task.modelHash,
+      parameters: new Map(entries.filter(([name]) => names.has(name))),
+      broadcast: new Map(entries.filter(([name]) => !names.has(name))),
+    };
+  }
+  return model;
+}
+
+async function train(task: TrainTask, plan: TrainingPlan, runner: PlanRunner): Promise<TrainReply> {
+  const { parameters, broadcast } = modelOf(task, plan);
+  const sampleCount = sampleCountOf(task.examples);
+  const order = batchOrder(
+    sampleCount,
+    plan.manifest.training,
+    RandomStream.of(task.seed, 'order', task.round, task.client),
+  );
+  const outcome = await runner.train({
+    parameters,
+    broadcast,
+    ...(task.state && { state: decodeSafetensors(task.state) }),
+    scalars: task.scalars,
+    ...gather(task.examples),
+    order,
+    isCancelled: () => Atomics.load(task.cancel, 0) !== 0,
+  });
+  return {
+    update: encodeSafetensors(new Map([...outcome.parameters, ...outcome.upload])),
+    ...(outcome.state.size > 0 && { state: encodeSafetensors(outcome.state) }),
+    sampleCount,
+    stepCount: outcome.stepCount,
+    meanLoss: outcome.meanLoss,
+  };
+}
+
+async function evaluate(task: EvaluateTask, plan: TrainingPlan, runner: PlanRunner): Promise<EvaluateReply> {
+  const { parameters } = modelOf(task, plan);
+  return runner.evaluate({
+    parameters,
+    ...gather(task.examples),
+    isCancelled: () => Atomics.load(task.cancel, 0) !== 0,
+  });
+}
+
+/** The client's rows as tensors of their own. */
+function gather(examples: ClientExamples): { x: Tensor; y: Tensor } {
+  return { x: gatherRows(examples.x, examples.rows), y: gatherRows(examples.y, examples.rows) };
+}
+
+function gatherRows(source: Tensor, rows: Int32Array | undefined): Tensor {
+  const [count = 0, ...sample] = source.shape;
+  const width = sample.reduce((product, extent) => product * extent, 1);
+  const length = rows?.length ?? count;
+  const data = allocate(source.dtype, length * width) as Float32Array;
+  const from = source.data as Float32Array;
+  if (rows === undefined) data.set(from.subarray(0, length * width));
+  else if (width === 1) for (let i = 0; i < length; i += 1) data[i] = from[rows[i] as number] as number;
+  else
+    for (let i = 0; i < length; i += 1)
+      data.set(from.subarray((rows[i] as number) * width, ((rows[i] as number) + 1) * width), i * width);
+  return { dtype: source.dtype, shape: [length, ...sample], data };
+}
+
+/** Moves the update to the main thread instead of copying it. */
+function transferring(reply: TrainReply): unknown {
+  const buffers = [reply.update.buffer as ArrayBuffer];
+  if (reply.state !== undefined) buffers.push(reply.state.buffer as ArrayBuffer);
+  return {
+    get [transferableSymbol]() {
+      return buffers;
+    },
+    get [valueSymbol]() {
+      return reply;
+    },
+  };
+}

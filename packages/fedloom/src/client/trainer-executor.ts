@@ -1,0 +1,128 @@
+import { FedloomError, type NamedTensors } from '@fedloom/engine';
+import { RandomStream } from '../core/random.js';
+import { decodeSafetensors, encodeSafetensors } from '../core/safetensors.js';
+import { toNamedTensors } from '../task/params-like.js';
+import type { TrainerTask } from '../task/task.js';
+import type { Trainer } from '../task/trainer.js';
+import type {
+  ClientExecutor,
+  ClientWorkload,
+  EvaluateJob,
+  EvaluateOutcome,
+  FederationInfo,
+  ModelSnapshot,
+  TrainJob,
+  TrainOutcome,
+} from './executor.js';
+
+/** Runs the user's own trainer objects: one a client, made when the client first works and kept until the end. */
+export class TrainerExecutor implements ClientExecutor {
+  readonly concurrency: number;
+  readonly #trainers = new Map<number, Promise<Trainer>>();
+  #federation: FederationInfo | undefined;
+
+  constructor(
+    private readonly options: {
+      readonly task: TrainerTask;
+      /** Trainers at work at a time; more than one helps only those that wait for something outside. */
+      readonly concurrency: number;
+      readonly dataDir?: string;
+      readonly clientId?: (client: number) => string;
+    },
+  ) {
+    this.concurrency = options.concurrency;
+  }
+
+  async prepare(workload: ClientWorkload, federation: FederationInfo): Promise<void> {
+    const { task } = this.options;
+    if (workload.kind !== 'trainer' || workload.task !== task.name) {
+      const served = workload.kind === 'trainer' ? `the task '${workload.task}'` : 'a compiled training plan';
+      throw new FedloomError(
+        'client.other-task',
+        `The server runs ${served}, this client was started with the trainer task '${task.name}'. Start both with the same task file.`,
+        { client: task.name },
+      );
+    }
+    this.#federation = federation;
+  }
+
+  async train(job: TrainJob): Promise<TrainOutcome> {
+    const trainer = await this.#trainer(job.client);
+    const { globalModel, broadcast } = split(job.model, this.#slots);
+    await trainer.setModelParams(globalModel);
+    const result = await trainer.train({
+      round: job.round,
+      signal: job.signal,
+      random: RandomStream.of(job.seed, 'trainer', job.round, job.client),
+      globalModel,
+      broadcast,
+      scalars: job.scalars,
+      state: job.state === undefined ? new Map() : decodeSafetensors(job.state),
+    });
+    const owner = `The trainer of client ${job.client}`;
+    if (!Number.isSafeInteger(result?.sampleCount) || result.sampleCount < 1) {
+      throw new FedloomError(
+        'trainer.sample-count',
+        `${owner} returned sampleCount ${result?.sampleCount} from train: it must be a whole number of at least 1.`,
+        { client: job.client },
+      );
+    }
+    const params = toNamedTensors(await trainer.getModelParams(), owner);
+    return {
+      update: encodeSafetensors(new Map([...params, ...(result.uploads ?? [])])),
+      ...(result.state && { state: encodeSafetensors(result.state) }),
+      sampleCount: result.sampleCount,
+      stepCount: result.stepCount ?? 0,
+      meanLoss: result.meanLoss ?? null,
+    };
+  }
+
+  async evaluate(job: EvaluateJob): Promise<EvaluateOutcome> {
+    const trainer = await this.#trainer(job.client);
+    await trainer.setModelParams(split(job.model, this.#slots).globalModel);
+    return trainer.test({
+      round: job.round,
+      signal: job.signal,
+      random: RandomStream.of(this.#federation?.seed ?? 0, 'trainer-test', job.round, job.client),
+    });
+  }
+
+  async close(): Promise<void> {
+    const trainers = await Promise.allSettled(this.#trainers.values());
+    this.#trainers.clear();
+    for (const trainer of trainers) if (trainer.status === 'fulfilled') await trainer.value.close?.();
+  }
+
+  get #slots(): readonly string[] {
+    return this.options.task.algorithm.terms?.broadcast ?? [];
+  }
+
+  #trainer(client: number): Promise<Trainer> {
+    let trainer = this.#trainers.get(client);
+    if (trainer === undefined) {
+      const { task, dataDir, clientId } = this.options;
+      const { clients, seed } = this.#federation as FederationInfo;
+      trainer = Promise.resolve(
+        task.trainer({
+          index: client,
+          clientId: clientId?.(client) ?? `client-${client}`,
+          clients,
+          seed,
+          ...(dataDir && { dataDir }),
+        }),
+      );
+      this.#trainers.set(client, trainer);
+    }
+    return trainer;
+  }
+}
+
+/** Parameters and the algorithm's tensors, which travel together and are told apart by the algorithm's slots. */
+function split(model: ModelSnapshot, slots: readonly string[]): { globalModel: NamedTensors; broadcast: NamedTensors } {
+  const isBroadcast = ([name]: readonly [string, unknown]) => slots.some((slot) => name.startsWith(`${slot}/`));
+  const entries = [...model.tensors];
+  return {
+    globalModel: new Map(entries.filter((entry) => !isBroadcast(entry))),
+    broadcast: new Map(entries.filter(isBroadcast)),
+  };
+}

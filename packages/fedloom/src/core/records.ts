@@ -1,0 +1,63 @@
+import type { NamedTensors } from '@fedloom/engine';
+
+/** Named results of an evaluation: numbers or lists of numbers. */
+export type Results = Readonly<Record<string, number | readonly number[]>>;
+
+/** One round as it is reported, and as it stands in `metrics.jsonl`. */
+export interface RoundRecord {
+  /** From 0. */
+  readonly round: number;
+  /** Indices of the clients that were asked to train, in the order of sampling; replacements come last. */
+  readonly cohort: readonly number[];
+  /** Indices of the clients whose updates counted, ascending. */
+  readonly counted: readonly number[];
+  /** Mean of the counted clients' training losses, weighted by their samples; null when no client reported one. */
+  readonly trainLoss: number | null;
+  /** Training samples behind the counted updates. */
+  readonly sampleCount: number;
+  /** On the server's held-out set; equal to `clientMetrics` where the task has none; null when not evaluated. */
+  readonly metrics: Results | null;
+  /** Over the clients' own test sets, as the task's result aggregator makes it; null when not evaluated. */
+  readonly clientMetrics: Results | null;
+  /** Test samples behind `clientMetrics`. */
+  readonly testSampleCount: number;
+  readonly bytesUp: number;
+  readonly bytesDown: number;
+  readonly ms: {
+    /** From the first configuration to the last counted update. */
+    readonly train: number;
+    /** Checks and folds, within `train`. */
+    readonly fold: number;
+    /** Server update and encoding of the new model. */
+    readonly aggregate: number;
+    readonly evaluate: number;
+    readonly total: number;
+  };
+}
+
+/** One client's part in a round, as it stands in `clients.jsonl`. */
+export interface ClientRecord {
+  readonly round: number;
+  readonly client: number;
+  readonly attempt: number;
+  readonly sampleCount: number;
+  readonly stepCount: number;
+  readonly meanLoss: number | null;
+  readonly trainMs: number;
+}
+
+export interface RunResult {
+  readonly status: 'completed' | 'cancelled';
+  readonly run: string;
+  /** Rounds that finished. */
+  readonly rounds: number;
+  /** The last evaluation; empty when there was none. */
+  readonly metrics: Results;
+  readonly clientMetrics: Results;
+  /** The shared parameters, ascending by name. */
+  readonly model: NamedTensors;
+  /** The bytes of `model.safetensors`. */
+  readonly modelBytes: Uint8Array;
+  /** SHA-256 of `modelBytes`, as `sha256:<hex>`. */
+  readonly modelHash: string;
+}

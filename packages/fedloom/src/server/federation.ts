@@ -1,0 +1,404 @@
+import type { EventEmitter } from 'node:events';
+import { FedloomError, type NamedTensors } from '@fedloom/engine';
+import { checkUpdate } from '../aggregate/check-update.js';
+import { ExactMean } from '../aggregate/exact-mean.js';
+import type { FederatedAlgorithm } from '../algorithms/algorithm.js';
+import type { Clock } from '../core/clock.js';
+import type { HashFunction } from '../core/hash.js';
+import type { ClientRecord, Results, RoundRecord, RunResult } from '../core/records.js';
+import { decodeSafetensors } from '../core/safetensors.js';
+import type { ByteBudget } from '../protocol/byte-budget.js';
+import type { Limits } from '../protocol/limits.js';
+import type { Evaluations, Failed, IndexRange, Update, Welcome } from '../protocol/messages.js';
+import type { ResultAggregator } from '../task/result-aggregator.js';
+import type { Connection } from '../transport/transport.js';
+import { initialState, step } from './coordinator/coordinator.js';
+import type { CoordinatorEffect, CoordinatorEvent, CoordinatorOptions, CoordinatorState } from './coordinator/types.js';
+import { GlobalModel } from './global-model.js';
+import { type ClientResult, RoundLedger } from './round-ledger.js';
+import type { Session, SessionMessage } from './session.js';
+import { SessionDoor } from './session-door.js';
+import type { ServerWorkload } from './workload.js';
+
+export interface FederationOptions {
+  readonly run: string;
+  readonly software: string;
+  readonly seed: number;
+  readonly workload: ServerWorkload;
+  readonly algorithm: FederatedAlgorithm;
+  readonly resultAggregator: ResultAggregator;
+  readonly coordinator: CoordinatorOptions;
+  readonly clock: Clock;
+  readonly hash: HashFunction;
+  readonly budget: ByteBudget;
+  readonly limits: Limits;
+  /** Fresh hexadecimal text, not to be guessed. */
+  readonly nonce: () => string;
+  /** Called when a round's model is made; the round goes on when it settles. Rejecting ends the run as failed. */
+  readonly checkpoint?: (round: number, model: NamedTensors) => Promise<void>;
+  readonly events: EventEmitter<FederationEvents>;
+}
+
+/** What a federation tells while it runs. */
+export interface FederationEvents {
+  /** The task is compiled and its data are there; clients may join. */
+  prepared: [{ readonly run: string; readonly workload: Welcome['workload']; readonly parameterCount: number }];
+  clientsJoined: [
+    {
+      readonly session: string;
+      readonly peer: string;
+      readonly ranges: readonly IndexRange[];
+      readonly present: number;
+    },
+  ];
+  clientsLeft: [{ readonly session: string; readonly reason: string; readonly present: number }];
+  roundStarted: [{ readonly round: number }];
+  /** An update was folded. */
+  update: [ClientRecord];
+  /** An update was refused or a client failed: its code says why. */
+  refused: [{ readonly client: number; readonly round: number; readonly code: string; readonly message: string }];
+  evaluating: [{ readonly round: number }];
+  round: [RoundRecord];
+  warning: [{ readonly code: string; readonly message: string }];
+}
+
+/** An update that came whole and passed its checks, held while the coordinator decides. */
+interface Held {
+  readonly message: Update;
+  readonly tensors: NamedTensors;
+}
+
+interface Input {
+  readonly event: CoordinatorEvent;
+  readonly update?: Held;
+  readonly evaluation?: ClientResult;
+}
+
+type Effect<T extends CoordinatorEffect['type']> = Extract<CoordinatorEffect, { readonly type: T }>;
+
+/**
+ * The server of one run: the coordinator's shell. It turns messages into the coordinator's events and the coordinator's
+ * effects into messages, folds, timers and records. It knows no transport: connections are given to `accept`.
+ */
+export class Federation {
+  /** Settles when the run is over; rejects when it failed. */
+  readonly result: Promise<RunResult>;
+  readonly #options: FederationOptions;
+  readonly #model: GlobalModel;
+  readonly #mean: ExactMean;
+  readonly #door: SessionDoor;
+  readonly #timers = new Map<string, () => void>();
+  readonly #abort = new AbortController();
+  readonly #queue: Input[] = [];
+  #state: CoordinatorState;
+  #ledger: RoundLedger | undefined;
+  #last: RoundRecord | undefined;
+  #rounds = 0;
+  #stepping = false;
+  #finished = false;
+  #cause: unknown;
+  #resolve: (result: RunResult) => void = () => {};
+  #reject: (error: unknown) => void = () => {};
+
+  constructor(options: FederationOptions) {
+    this.#options = options;
+    this.#model = new GlobalModel(options.workload, options.algorithm, options.coordinator.clients, options.hash);
+    this.#mean = new ExactMean(options.workload.update);
+    this.#state = initialState(options.coordinator);
+    this.result = new Promise((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+    });
+    // Whoever wants the failure awaits `result`; nobody has to.
+    this.result.catch(() => {});
+    const { run, software, seed, workload, algorithm, coordinator } = options;
+    this.#door = new SessionDoor({
+      ...options,
+      welcome: {
+        run,
+        software,
+        clients: coordinator.clients,
+        seed,
+        workload: workload.descriptor,
+        algorithm: algorithm.name,
+      },
+      onMessage: (session, message, body) => this.#receive(session, message, body),
+      onClosed: (session, reason) => {
+        this.#dispatch({ event: { type: 'sessionClosed', session: session.id } });
+        this.#options.events.emit('clientsLeft', { session: session.id, reason, present: this.present });
+      },
+    });
+  }
+
+  /** Clients that have joined and not left. */
+  get present(): number {
+    return this.#state.membership.present;
+  }
+
+  /** Takes over a connection that a transport opened. */
+  accept(connection: Connection): void {
+    this.#door.accept(connection);
+  }
+
+  /** Ends the run: the model as it stands after the last finished round is the result. */
+  cancel(message = 'The run was cancelled.'): void {
+    this.#dispatch({ event: { type: 'abort', reason: 'cancelled', code: 'run.cancelled', message } });
+  }
+
+  /** Ends the run as failed, for a reason outside the protocol. */
+  fail(error: unknown): void {
+    const { code, message } = error instanceof FedloomError ? error : { code: 'server.failed', message: String(error) };
+    this.#cause = error;
+    this.#dispatch({ event: { type: 'abort', reason: 'failed', code, message } });
+  }
+
+  #receive(session: Session, message: SessionMessage, body: Uint8Array | undefined): void {
+    switch (message.type) {
+      case 'getPlan':
+        return this.#sendPlan(session, message.hash);
+      case 'join':
+        return this.#dispatch({ event: { type: 'clientsJoined', session: session.id, ranges: message.clients } });
+      case 'leave':
+        return this.#dispatch({ event: { type: 'clientsLeft', session: session.id, ranges: message.clients } });
+      case 'update':
+        return this.#receiveUpdate(session, message, body);
+      case 'failed':
+        return this.#receiveFailure(session, message);
+      case 'evaluations':
+        return this.#receiveEvaluations(session, message);
+    }
+  }
+
+  #sendPlan(session: Session, hash: string): void {
+    const { descriptor, planBytes } = this.#options.workload;
+    if (descriptor.kind !== 'plan' || planBytes === undefined || descriptor.hash !== hash) {
+      throw new FedloomError('protocol.unknown-plan', `This run has no plan ${hash}.`, { hash });
+    }
+    session.channel.send({ type: 'plan', hash }, planBytes);
+  }
+
+  #receiveUpdate(session: Session, message: Update, body: Uint8Array | undefined): void {
+    const tag = { session: session.id, client: message.client, round: message.round, attempt: message.attempt };
+    let tensors: NamedTensors;
+    try {
+      tensors = decodeSafetensors(body ?? new Uint8Array());
+      checkUpdate(tensors, message.sampleCount, this.#options.workload.update, `client ${message.client}`);
+    } catch (error) {
+      if (!(error instanceof FedloomError)) throw error;
+      const { code, message: text } = error;
+      this.#options.events.emit('refused', { client: message.client, round: message.round, code, message: text });
+      return this.#dispatch({ event: { type: 'updateInvalid', ...tag, code, message: text } });
+    }
+    this.#dispatch({ event: { type: 'updateReceived', ...tag }, update: { message, tensors } });
+  }
+
+  #receiveFailure(session: Session, { client, round, attempt, phase, code, message }: Failed): void {
+    this.#options.events.emit('refused', { client, round, code, message });
+    const at = { session: session.id, client, round, code, message };
+    this.#dispatch({
+      event: phase === 'train' ? { type: 'clientFailed', ...at, attempt } : { type: 'evaluationFailed', ...at },
+    });
+  }
+
+  #receiveEvaluations(session: Session, { round, entries }: Evaluations): void {
+    for (const { client, sampleCount, results } of entries) {
+      this.#dispatch({
+        event: { type: 'evaluationReceived', session: session.id, round, client },
+        evaluation: { sampleCount, results },
+      });
+    }
+  }
+
+  /** Steps the coordinator; what an effect brings about at once waits for its turn. */
+  #dispatch(input: Input): void {
+    this.#queue.push(input);
+    if (this.#stepping) return;
+    this.#stepping = true;
+    try {
+      for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) {
+        const { state, effects } = step(this.#state, next.event);
+        this.#state = state;
+        for (const effect of effects) this.#perform(effect, next);
+      }
+    } finally {
+      this.#stepping = false;
+    }
+  }
+
+  #perform(effect: CoordinatorEffect, input: Input): void {
+    switch (effect.type) {
+      case 'acceptJoin':
+        return this.#acceptJoin(effect);
+      case 'refuseJoin':
+        this.#door.get(effect.session)?.channel.fail(new FedloomError(effect.code, effect.message));
+        return;
+      case 'configure':
+        return this.#configure(effect);
+      case 'fold':
+        return this.#fold(input.update as Held);
+      case 'discard':
+        this.#options.events.emit('refused', effect);
+        return;
+      case 'settle':
+        return this.#settle(effect);
+      case 'aggregate':
+        return this.#aggregate(effect);
+      case 'requestEvaluation':
+        return this.#requestEvaluation(effect);
+      case 'evaluateOnServer':
+        void this.#evaluateOnServer(effect.round);
+        return;
+      case 'recordEvaluation':
+        this.#ledger?.evaluated(effect.client, input.evaluation as ClientResult);
+        return;
+      case 'discardEvaluation':
+        this.#options.events.emit('refused', effect);
+        return;
+      case 'roundFinished':
+        return this.#finishRound(effect);
+      case 'setTimer': {
+        const fire = () => this.#dispatch({ event: { type: 'deadline', timer: effect.timer } });
+        this.#timers.set(effect.timer, this.#options.clock.setTimer(effect.delayMs, fire));
+        return;
+      }
+      case 'clearTimer':
+        this.#timers.get(effect.timer)?.();
+        this.#timers.delete(effect.timer);
+        return;
+      case 'warn':
+        this.#options.events.emit('warning', effect);
+        return;
+      case 'finish':
+        this.#finish(effect);
+    }
+  }
+
+  #acceptJoin({ session: id, ranges }: Effect<'acceptJoin'>): void {
+    const session = this.#door.get(id);
+    if (session === undefined) return;
+    session.channel.send({ type: 'joined', clients: ranges });
+    this.#options.events.emit('clientsJoined', {
+      session: id,
+      peer: session.channel.peer,
+      ranges,
+      present: this.present,
+    });
+  }
+
+  #configure({ session: id, round, attempt, clients }: Effect<'configure'>): void {
+    const session = this.#door.get(id);
+    if (session === undefined) return;
+    const model = this.#model.broadcast;
+    this.#startLedger(round).configured(clients);
+    session.sendModel(model.hash, model.bytes);
+    const { scalars } = this.#options.workload;
+    session.channel.send({ type: 'train', round, attempt, clients, model: model.hash, scalars });
+  }
+
+  #startLedger(round: number): RoundLedger {
+    if (this.#ledger?.round !== round) {
+      this.#ledger = new RoundLedger(round, this.#options.clock.now(), this.#door.bytes);
+      this.#options.events.emit('roundStarted', { round });
+    }
+    return this.#ledger;
+  }
+
+  #fold({ message, tensors }: Held): void {
+    const { clock, algorithm } = this.#options;
+    const startedMs = clock.now();
+    this.#mean.add(tensors, algorithm.weighting === 'samples' ? message.sampleCount : 1);
+    const nowMs = clock.now();
+    const record = this.#startLedger(message.round).folded(message, nowMs, nowMs - startedMs);
+    this.#options.events.emit('update', record);
+  }
+
+  #settle({ session: id, round, attempt, clients, counted, reason }: Effect<'settle'>): void {
+    this.#door.get(id)?.channel.send({ type: 'settled', round, attempt, clients, counted, ...(reason && { reason }) });
+  }
+
+  #aggregate({ round, counted }: Effect<'aggregate'>): void {
+    const done = () => {
+      this.#ledger?.aggregated(this.#options.clock.now());
+      this.#dispatch({ event: { type: 'aggregated', round } });
+    };
+    try {
+      const aggregate = this.#mean.finish();
+      this.#mean.reset();
+      this.#model.update(round, aggregate, counted.length);
+      const checkpoint = this.#options.checkpoint;
+      if (checkpoint === undefined) done();
+      else checkpoint(round, this.#model.tensors).then(done, (error: unknown) => this.fail(error));
+    } catch (error) {
+      this.fail(error);
+    }
+  }
+
+  #requestEvaluation({ session: id, round, ranges }: Effect<'requestEvaluation'>): void {
+    const session = this.#door.get(id);
+    if (session === undefined) return;
+    const model = this.#model.broadcast;
+    session.sendModel(model.hash, model.bytes);
+    session.channel.send({ type: 'evaluate', round, clients: ranges, model: model.hash });
+  }
+
+  async #evaluateOnServer(round: number): Promise<void> {
+    this.#options.events.emit('evaluating', { round });
+    try {
+      const results = await this.#options.workload.evaluate(this.#model.broadcast, round, this.#abort.signal);
+      if (this.#ledger !== undefined && results !== undefined) this.#ledger.serverResults = results;
+      this.#dispatch({ event: { type: 'serverEvaluated', round } });
+    } catch (error) {
+      if (!this.#finished) this.fail(error);
+    }
+  }
+
+  #finishRound({ round, cohort, counted, evaluated }: Effect<'roundFinished'>): void {
+    const ledger = this.#startLedger(round);
+    const record = ledger.close({
+      cohort,
+      counted,
+      clientMetrics: evaluated === null ? null : this.#aggregateResults(round, ledger.evaluations),
+      nowMs: this.#options.clock.now(),
+      bytes: this.#door.bytes,
+    });
+    this.#rounds += 1;
+    if (record.metrics !== null) this.#last = record;
+    this.#options.events.emit('round', record);
+  }
+
+  #aggregateResults(round: number, evaluations: ReadonlyMap<number, ClientResult>): Results | null {
+    if (evaluations.size === 0) return null;
+    try {
+      return this.#options.resultAggregator.aggregate(round, evaluations);
+    } catch (error) {
+      const message = `The result aggregator failed in round ${round}: ${error instanceof Error ? error.message : error}`;
+      this.#options.events.emit('warning', { code: 'aggregator.failed', message });
+      return null;
+    }
+  }
+
+  #finish({ reason, code, message }: Effect<'finish'>): void {
+    this.#finished = true;
+    this.#abort.abort();
+    for (const cancel of this.#timers.values()) cancel();
+    this.#door.close({ type: 'finish', reason, message }).then(() => {
+      const result = this.#report(reason === 'completed' ? 'completed' : 'cancelled');
+      if (reason !== 'failed') this.#resolve(result);
+      else this.#reject(new FedloomError(code, message, { result }, { cause: this.#cause }));
+    }, this.#reject);
+  }
+
+  #report(status: RunResult['status']): RunResult {
+    const { bytes, hash } = this.#model.encode();
+    return {
+      status,
+      run: this.#options.run,
+      rounds: this.#rounds,
+      metrics: this.#last?.metrics ?? {},
+      clientMetrics: this.#last?.clientMetrics ?? {},
+      model: this.#model.tensors,
+      modelBytes: bytes,
+      modelHash: hash,
+    };
+  }
+}

@@ -1,0 +1,81 @@
+import { randomBytes } from 'node:crypto';
+import type { NamedTensors } from '@fedloom/engine';
+import { sha256 } from '../client/node/sha256.js';
+import { systemClock } from '../core/clock.js';
+import { encodeSafetensors } from '../core/safetensors.js';
+import { SOFTWARE } from '../core/version.js';
+import { ByteBudget } from '../protocol/byte-budget.js';
+import { defaultLimits } from '../protocol/limits.js';
+import type { Task } from '../task/task.js';
+import { Federation, type FederationEvents } from './federation.js';
+import { type PlanEvaluator, planWorkload } from './plan-workload.js';
+import type { Run } from './run.js';
+import { coordinatorOptions, newRunId, type RunOptions } from './run-options.js';
+import { trainerWorkload } from './trainer-workload.js';
+import type { ServerWorkload } from './workload.js';
+
+/** Bytes of updates on their way in, over all connections together. */
+const UPDATE_BUDGET_BYTES = 64 << 20;
+/** Room for names and shapes around an update's data. */
+const UPDATE_HEADER_BYTES = 1 << 20;
+
+export interface OpenFederation {
+  readonly federation: Federation;
+  /** What the event `prepared` tells, once somebody can listen. */
+  readonly prepared: FederationEvents['prepared'][0];
+  readonly close: () => Promise<void>;
+}
+
+/**
+ * Compiles the task and opens its federation, ready for connections from any transport.
+ * @param deadlineMs what a round waits when the options do not say
+ */
+export async function openFederation(
+  task: Task,
+  options: RunOptions,
+  parts: {
+    readonly events: Run;
+    /** Needed for plan tasks only: a trainer evaluates itself. */
+    readonly evaluator: PlanEvaluator | undefined;
+    readonly deadlineMs: number | null;
+    readonly dataDir?: string;
+  },
+): Promise<OpenFederation> {
+  const { events, evaluator, deadlineMs, dataDir } = parts;
+  const { clients, seed = 0, initialModel, checkpoint } = options;
+  const common = { seed, ...(initialModel && { initialModel }) };
+  const { workload, close } =
+    task.kind === 'plan'
+      ? { workload: await planWorkload(task, { ...common, hash: sha256, evaluator }), close: async () => {} }
+      : await trainerWorkload(task, { ...common, clients, ...(dataDir && { dataDir }) });
+  const updateBytes = sizeOf(workload) + UPDATE_HEADER_BYTES;
+  const run = options.run ?? newRunId(task.name);
+  const federation = new Federation({
+    run,
+    software: SOFTWARE,
+    seed,
+    workload,
+    algorithm: task.algorithm,
+    resultAggregator: task.resultAggregator,
+    coordinator: coordinatorOptions(options, deadlineMs),
+    clock: systemClock,
+    hash: sha256,
+    budget: new ByteBudget(Math.max(UPDATE_BUDGET_BYTES, 2 * updateBytes)),
+    limits: { ...defaultLimits, bodyBytesMax: updateBytes },
+    nonce: () => randomBytes(16).toString('hex'),
+    events,
+    ...(checkpoint && { checkpoint }),
+  });
+  const prepared = { run, workload: workload.descriptor, parameterCount: countOf(workload.initialModel) };
+  return { federation, prepared, close };
+}
+
+function sizeOf(workload: ServerWorkload): number {
+  const model = encodeSafetensors(workload.initialModel).byteLength;
+  // Uploads are of the parameters' shapes: in proportion to the tensors.
+  return Math.ceil((model * workload.update.length) / Math.max(1, workload.initialModel.size));
+}
+
+function countOf(model: NamedTensors): number {
+  return [...model.values()].reduce((sum, tensor) => sum + tensor.data.length, 0);
+}

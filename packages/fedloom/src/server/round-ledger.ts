@@ -1,0 +1,102 @@
+import type { ClientRecord, Results, RoundRecord } from '../core/records.js';
+import type { Update } from '../protocol/messages.js';
+
+/** What one client's evaluation said. */
+export interface ClientResult {
+  readonly results: Results;
+  readonly sampleCount: number;
+}
+
+/** Collects what the server learns during one round, and turns it into the round's record. */
+export class RoundLedger {
+  readonly #updates = new Map<number, ClientRecord>();
+  readonly #evaluations = new Map<number, ClientResult>();
+  readonly #startedMs: number;
+  readonly #bytesUp: number;
+  readonly #bytesDown: number;
+  readonly #configured = new Set<number>();
+  #trainedMs: number;
+  #aggregatedMs: number;
+  #foldMs = 0;
+  serverResults: Results | null = null;
+
+  constructor(
+    readonly round: number,
+    nowMs: number,
+    bytes: { readonly up: number; readonly down: number },
+  ) {
+    this.#startedMs = nowMs;
+    this.#trainedMs = nowMs;
+    this.#aggregatedMs = nowMs;
+    this.#bytesUp = bytes.up;
+    this.#bytesDown = bytes.down;
+  }
+
+  configured(clients: readonly number[]): void {
+    for (const client of clients) this.#configured.add(client);
+  }
+
+  folded(update: Update, nowMs: number, foldMs: number): ClientRecord {
+    const { round, client, attempt, sampleCount, stepCount, meanLoss, trainMs } = update;
+    const record = { round, client, attempt, sampleCount, stepCount, meanLoss, trainMs };
+    this.#updates.set(client, record);
+    this.#foldMs += foldMs;
+    this.#trainedMs = nowMs;
+    return record;
+  }
+
+  aggregated(nowMs: number): void {
+    this.#aggregatedMs = nowMs;
+  }
+
+  evaluated(client: number, result: ClientResult): void {
+    if (result.sampleCount > 0) this.#evaluations.set(client, result);
+  }
+
+  /** The clients' results in ascending order of indices, so that sums over them do not depend on arrival. */
+  get evaluations(): ReadonlyMap<number, ClientResult> {
+    return new Map([...this.#evaluations].sort(([a], [b]) => a - b));
+  }
+
+  close(input: {
+    readonly cohort: readonly number[];
+    readonly counted: readonly number[];
+    readonly clientMetrics: Results | null;
+    readonly nowMs: number;
+    readonly bytes: { readonly up: number; readonly down: number };
+  }): RoundRecord {
+    const { clientMetrics, nowMs, bytes } = input;
+    const sampled = new Set(input.cohort);
+    const records = input.counted.map((client) => this.#updates.get(client)).filter((record) => record !== undefined);
+    return {
+      round: this.round,
+      cohort: [...input.cohort, ...[...this.#configured].filter((client) => !sampled.has(client))],
+      counted: input.counted,
+      trainLoss: weightedLoss(records),
+      sampleCount: records.reduce((sum, record) => sum + record.sampleCount, 0),
+      metrics: this.serverResults ?? clientMetrics,
+      clientMetrics,
+      testSampleCount: [...this.#evaluations.values()].reduce((sum, result) => sum + result.sampleCount, 0),
+      bytesUp: bytes.up - this.#bytesUp,
+      bytesDown: bytes.down - this.#bytesDown,
+      ms: {
+        train: this.#trainedMs - this.#startedMs,
+        fold: this.#foldMs,
+        aggregate: this.#aggregatedMs - this.#trainedMs,
+        evaluate: nowMs - this.#aggregatedMs,
+        total: nowMs - this.#startedMs,
+      },
+    };
+  }
+}
+
+function weightedLoss(records: readonly ClientRecord[]): number | null {
+  let sum = 0;
+  let weight = 0;
+  for (const { meanLoss, sampleCount } of records) {
+    if (meanLoss === null) continue;
+    sum += meanLoss * sampleCount;
+    weight += sampleCount;
+  }
+  return weight === 0 ? null : sum / weight;
+}

@@ -1,0 +1,97 @@
+import { randomBytes } from 'node:crypto';
+import { FedloomError, type NamedTensors } from '@fedloom/engine';
+import { z } from 'zod';
+import type { CoordinatorOptions } from './coordinator/types.js';
+import type { Sampler } from './sampling.js';
+
+/** What a run needs beside its task, wherever it runs. */
+export interface RunOptions {
+  /** Clients in the federation. */
+  readonly clients: number;
+  /** Clients that train in a round. */
+  readonly clientsPerRound: number;
+  readonly rounds: number;
+  /** Seed of everything that is drawn, but for the cohorts, which depend on the round alone. Default 0. */
+  readonly seed?: number;
+  /** Evaluate after every so many rounds, counted from round 0, and after the last. 0: only after the last. Default 1. */
+  readonly evaluateEvery?: number;
+  /** Start from these parameters instead of seeded ones. */
+  readonly initialModel?: NamedTensors;
+  /** Clients that must have joined before the first round. Default: all. */
+  readonly minimumClients?: number;
+  /** How long a round waits for its cohort before it goes on with a quorum or replaces who is missing. Null: without end. */
+  readonly deadlineMs?: number | null;
+  /** Updates that suffice once the deadline has passed. Default: half of the cohort, rounded up. */
+  readonly quorum?: number;
+  /** Which clients train when. Default `fedmlSampling()`. */
+  readonly sampler?: Sampler;
+  /** Names the run. Default: the time, the task's name and four random characters. */
+  readonly run?: string;
+  /** Called with each round's model; the round goes on when it settles. */
+  readonly checkpoint?: (round: number, model: NamedTensors) => Promise<void>;
+  readonly signal?: AbortSignal;
+}
+
+const CLIENTS_MAX = 10_000_000;
+const ROUNDS_MAX = 2 ** 31 - 1;
+
+const schema = z.object({
+  clients: z.int().min(1).max(CLIENTS_MAX),
+  clientsPerRound: z.int().min(1),
+  rounds: z.int().min(1).max(ROUNDS_MAX),
+  seed: z.int().optional(),
+  evaluateEvery: z.int().min(0).optional(),
+  minimumClients: z.int().min(1).optional(),
+  deadlineMs: z.number().positive().nullable().optional(),
+  quorum: z.int().min(1).optional(),
+});
+
+/** @throws FedloomError `run.options` that names every option at fault */
+export function checkRunOptions(options: RunOptions): void {
+  const { clients, clientsPerRound } = options;
+  const parsed = schema.safeParse(options);
+  if (!parsed.success) {
+    const issues = parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`);
+    throw new FedloomError('run.options', `These options of the run are not right: ${issues.join('; ')}.`, { issues });
+  }
+  if (clientsPerRound > clients) {
+    throw new FedloomError(
+      'run.options',
+      `${clientsPerRound} clients a round were asked for, but the federation has only ${clients}. ` +
+        'Ask for fewer a round, or for more clients.',
+      { clients, clientsPerRound },
+    );
+  }
+  for (const [name, value, max] of [
+    ['minimumClients', options.minimumClients, clients],
+    ['quorum', options.quorum, clientsPerRound],
+  ] as const) {
+    if (value !== undefined && value > max) {
+      throw new FedloomError('run.options', `${name} is ${value}, but can be at most ${max}.`, { [name]: value, max });
+    }
+  }
+}
+
+export function coordinatorOptions(options: RunOptions, deadlineMs: number | null): CoordinatorOptions {
+  const { clients, clientsPerRound, rounds, evaluateEvery, minimumClients, quorum, sampler } = options;
+  const deadline = options.deadlineMs === undefined ? deadlineMs : options.deadlineMs;
+  return {
+    clients,
+    clientsPerRound,
+    rounds,
+    evaluateOnServer: true,
+    deadlineMs: deadline,
+    evaluationDeadlineMs: deadline,
+    ...(evaluateEvery !== undefined && { evaluateEvery }),
+    ...(minimumClients !== undefined && { minimumClients }),
+    ...(quorum !== undefined && { quorum }),
+    ...(sampler !== undefined && { sampler }),
+  };
+}
+
+/** `20261123-184512-mnist-3f2a`: sorts by time, reads well as a folder. */
+export function newRunId(task: string, now: Date = new Date()): string {
+  const stamp = now.toISOString().replace(/[-:]/g, '').replace('T', '-').slice(0, 15);
+  const name = task.replace(/[^A-Za-z0-9._-]+/g, '-').slice(0, 40);
+  return `${stamp}-${name}-${randomBytes(2).toString('hex')}`;
+}

@@ -1,0 +1,27 @@
+import type { Channel } from '../protocol/channel.js';
+import type { ClientMessage } from '../protocol/messages.js';
+
+/** What a client may say once the handshake is over. */
+export type SessionMessage = Exclude<ClientMessage, { readonly type: 'hello' | 'auth' }>;
+
+/** One client process's connection, after the handshake. It knows which models the other side already has. */
+export class Session {
+  readonly #modelsSent = new Set<string>();
+
+  constructor(
+    readonly id: string,
+    readonly channel: Channel,
+  ) {}
+
+  /** Sends a model once; the client keeps it by its hash. */
+  sendModel(hash: string, bytes: Uint8Array): void {
+    if (this.#modelsSent.has(hash)) return;
+    // The client keeps the last two models: so does this memory of them.
+    for (const old of this.#modelsSent) {
+      if (this.#modelsSent.size < 2) break;
+      this.#modelsSent.delete(old);
+    }
+    this.#modelsSent.add(hash);
+    this.channel.send({ type: 'model', hash }, bytes);
+  }
+}

@@ -1,0 +1,66 @@
+import type { NamedTensors, Tensor } from '@fedloom/engine';
+import { trainedFloats } from '../algorithms/trained.js';
+import { checkTensors } from '../core/params.js';
+import { RandomStream } from '../core/random.js';
+import { refuseUnappliedTerms } from '../task/applied-terms.js';
+import { toNamedTensors } from '../task/params-like.js';
+import type { TrainerTask } from '../task/task.js';
+import type { FoldSpec, ServerWorkload } from './workload.js';
+
+/** The server's own trainer: it gives the initial model, and the held-out test if it has samples for one. */
+const SERVER_INDEX = -1;
+
+/**
+ * Prepares a task with training code of its own for the server.
+ * @throws FedloomError when the algorithm has client terms that the trainer does not apply
+ */
+export async function trainerWorkload(
+  task: TrainerTask,
+  options: {
+    readonly seed: number;
+    readonly clients: number;
+    readonly initialModel?: NamedTensors;
+    readonly dataDir?: string;
+  },
+): Promise<{ readonly workload: ServerWorkload; readonly close: () => Promise<void> }> {
+  const { seed, clients, dataDir } = options;
+  const trainer = await task.trainer({
+    index: SERVER_INDEX,
+    clientId: 'server',
+    clients,
+    seed,
+    ...(dataDir && { dataDir }),
+  });
+  refuseUnappliedTerms(task.algorithm, trainer, 'the server (all clients have the same)');
+  const own = copyOf(toNamedTensors(await trainer.getModelParams(), "The server's trainer"));
+  const parameters: FoldSpec[] = [...own].map(([name, { dtype, shape }]) => ({ name, dtype, shape, fold: 'mean' }));
+  if (options.initialModel !== undefined) {
+    checkTensors(options.initialModel, parameters, `The initial model for task "${task.name}"`);
+  }
+  const trained = trainedFloats(own, trainer.buffers);
+  const { terms } = task.algorithm;
+  const uploads = (terms?.upload ?? []).flatMap((slot) =>
+    parameters.filter(({ name }) => trained.has(name)).map((spec) => ({ ...spec, name: `${slot}/${spec.name}` })),
+  );
+  const workload: ServerWorkload = {
+    descriptor: { kind: 'trainer', task: task.name },
+    initialModel: options.initialModel ?? own,
+    trained,
+    update: [...parameters, ...uploads],
+    scalars: terms?.scalars ?? {},
+    evaluate: async (model, round, signal) => {
+      const names = new Set(own.keys());
+      await trainer.setModelParams(new Map([...model.tensors].filter(([name]) => names.has(name))));
+      const random = RandomStream.of(seed, 'trainer-test', round);
+      const { results, sampleCount } = await trainer.test({ round, signal, random });
+      return sampleCount > 0 ? results : undefined;
+    },
+  };
+  return { workload, close: async () => trainer.close?.() };
+}
+
+function copyOf(tensors: NamedTensors): NamedTensors {
+  return new Map(
+    [...tensors].map(([name, tensor]): [string, Tensor] => [name, { ...tensor, data: tensor.data.slice() }]),
+  );
+}

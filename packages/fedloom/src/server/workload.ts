@@ -1,0 +1,22 @@
+import type { NamedTensors, ParameterSpec } from '@fedloom/engine';
+import type { ModelSnapshot } from '../client/executor.js';
+import type { Results } from '../core/records.js';
+import type { Welcome } from '../protocol/messages.js';
+
+export type FoldSpec = Pick<ParameterSpec, 'name' | 'shape' | 'dtype' | 'fold'>;
+
+/** What the clients work on, as the server needs it: made once from a task, the same for every transport. */
+export interface ServerWorkload {
+  readonly descriptor: Welcome['workload'];
+  /** The portable plan, for clients without a task file; absent for trainer objects. */
+  readonly planBytes?: Uint8Array;
+  /** The shared parameters before the first round. */
+  readonly initialModel: NamedTensors;
+  /** Names of the parameters that take gradients. */
+  readonly trained: ReadonlySet<string>;
+  /** What an update must hold, and how each tensor is folded: the shared parameters and the algorithm's uploads. */
+  readonly update: readonly FoldSpec[];
+  readonly scalars: Readonly<Record<string, number>>;
+  /** Evaluates a model on the server's held-out data; undefined when it turns out to have none. */
+  readonly evaluate: (model: ModelSnapshot, round: number, signal: AbortSignal) => Promise<Results | undefined>;
+}

@@ -1,0 +1,106 @@
+import { availableParallelism } from 'node:os';
+import { decodePlan, FedloomError } from '@fedloom/engine';
+import { ClientHost } from '../client/client-host.js';
+import type { ClientExecutor } from '../client/executor.js';
+import { diskStateStore } from '../client/node/disk-state-store.js';
+import { PlanExecutor } from '../client/node/plan-executor.js';
+import { sha256 } from '../client/node/sha256.js';
+import { partitionedSource } from '../client/partitioned-source.js';
+import { TrainerExecutor } from '../client/trainer-executor.js';
+import { systemClock } from '../core/clock.js';
+import type { RunResult } from '../core/records.js';
+import { SOFTWARE } from '../core/version.js';
+import { ByteBudget } from '../protocol/byte-budget.js';
+import { defaultLimits } from '../protocol/limits.js';
+import { resultOf } from '../server/create-server.js';
+import type { Federation } from '../server/federation.js';
+import { openFederation } from '../server/open-federation.js';
+import { Run } from '../server/run.js';
+import { checkRunOptions, type RunOptions } from '../server/run-options.js';
+import type { Task } from '../task/task.js';
+import { memoryTransport } from '../transport/memory/memory-transport.js';
+
+export interface SimulateOptions extends RunOptions {
+  /** Threads that train; results do not depend on it. Default: one a core. */
+  readonly workers?: number;
+}
+
+/** Bytes of models on their way to the clients: the two ends of a simulation share one machine. */
+const CLIENT_BUDGET_BYTES = 1 << 30;
+
+/**
+ * Runs a whole federation in this process: the server and the client core of a real one, over the memory transport.
+ *
+ * @example for await (const round of simulate(task, { clients: 100, clientsPerRound: 10, rounds: 30 })) console.log(round);
+ * @throws FedloomError `run.options` at once; everything else through the run's `result`
+ */
+export function simulate(task: Task, options: SimulateOptions): Run {
+  checkRunOptions(options);
+  return new Run((events, signal) => runSimulation(task, options, events, signal), options.signal);
+}
+
+async function runSimulation(
+  task: Task,
+  options: SimulateOptions,
+  events: Run,
+  signal: AbortSignal,
+): Promise<RunResult> {
+  const workers = options.workers ?? availableParallelism();
+  const executor =
+    task.kind === 'plan'
+      ? new PlanExecutor({ workers, source: partitionedSource(task) })
+      : new TrainerExecutor({ task, concurrency: workers });
+  try {
+    const evaluator = executor instanceof PlanExecutor ? executor : undefined;
+    const { federation, prepared, close } = await openFederation(task, options, {
+      events,
+      evaluator,
+      deadlineMs: null,
+    });
+    events.emit('prepared', prepared);
+    try {
+      return await serveInMemory(federation, executor, options.clients, signal);
+    } finally {
+      await close();
+    }
+  } finally {
+    await executor.close();
+  }
+}
+
+async function serveInMemory(
+  federation: Federation,
+  executor: ClientExecutor,
+  clients: number,
+  signal: AbortSignal,
+): Promise<RunResult> {
+  const states = diskStateStore();
+  try {
+    const transport = memoryTransport();
+    const listener = transport.listen((connection) => federation.accept(connection));
+    const host = new ClientHost({
+      clients: [{ from: 0, count: clients }],
+      executor,
+      states,
+      clock: systemClock,
+      hash: sha256,
+      budget: new ByteBudget(CLIENT_BUDGET_BYTES),
+      limits: defaultLimits,
+      software: SOFTWARE,
+      decodePlan: (bytes, hash) => ({ kind: 'plan', plan: decodePlan(bytes), hash }),
+    });
+    const serving = host.serve(await transport.dial(listener.url)).then(
+      (ended) => {
+        if (ended.kind === 'lost')
+          throw new FedloomError('simulation.lost', `The simulated clients were cut off: ${ended.reason}.`);
+      },
+      (error: unknown) => federation.fail(error),
+    );
+    const result = await resultOf(federation, signal);
+    await serving;
+    await listener.close();
+    return result;
+  } finally {
+    await states.close();
+  }
+}

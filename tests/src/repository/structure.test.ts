@@ -1,0 +1,140 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { build } from 'esbuild';
+import { describe, expect, it } from 'vitest';
+import { importsOf, isTest, root, sources } from './source-tree.js';
+
+const FEDLOOM = 'packages/fedloom/src/';
+const ENGINE = 'packages/engine/src/';
+
+/** What each folder of the main package may import, as ARCHITECTURE.md draws it. */
+const ARROWS: Readonly<Record<string, readonly string[]>> = {
+  core: [],
+  data: ['core'],
+  aggregate: ['core'],
+  algorithms: ['core', 'aggregate'],
+  task: ['core', 'data', 'algorithms'],
+  protocol: ['core'],
+  transport: ['core', 'protocol'],
+  client: ['core', 'task', 'data', 'algorithms', 'aggregate', 'protocol', 'transport'],
+  server: ['core', 'task', 'data', 'aggregate', 'algorithms', 'protocol', 'transport', 'client'],
+  simulation: ['core', 'task', 'data', 'algorithms', 'protocol', 'transport', 'server', 'client'],
+  store: ['core'],
+  launch: ['core'],
+  cli: [
+    'core',
+    'task',
+    'data',
+    'algorithms',
+    'aggregate',
+    'protocol',
+    'transport',
+    'server',
+    'client',
+    'simulation',
+    'store',
+    'launch',
+  ],
+};
+
+const BROWSER_CLEAN = ['core', 'task', 'data', 'algorithms', 'aggregate', 'protocol', 'client'];
+/** Folders for Node alone, within folders that are otherwise browser-clean. */
+const NODE_ONLY = /\/(node|websocket)\//;
+
+const code = [...sources('packages/engine/src'), ...sources('packages/fedloom/src')];
+const production = code.filter((file) => !isTest(file));
+
+describe('arrows between folders', () => {
+  for (const [folder, allowed] of Object.entries(ARROWS)) {
+    it(`${folder} imports only ${allowed.join(', ') || 'nothing'}`, () => {
+      const wrong = production
+        .filter((file) => file.startsWith(`${FEDLOOM}${folder}/`))
+        .flatMap((file) => importsOf(file).map((to) => ({ file, to })))
+        .filter(({ to }) => to.file?.startsWith(FEDLOOM))
+        .filter(({ to }) => {
+          const target = (to.file as string).slice(FEDLOOM.length).split('/')[0] as string;
+          return target !== folder && !allowed.includes(target);
+        })
+        .map(({ file, to }) => `${file} -> ${to.file}`);
+      expect(wrong).toEqual([]);
+    });
+  }
+
+  it('every folder has its arrows', () => {
+    const folders = new Set(
+      production.filter((file) => file.startsWith(FEDLOOM)).map((file) => file.slice(FEDLOOM.length).split('/')),
+    );
+    const names = new Set([...folders].filter((parts) => parts.length > 1).map((parts) => parts[0]));
+    expect([...names].filter((name) => !((name as string) in ARROWS))).toEqual([]);
+  });
+
+  it('the engine imports nothing of the main package', () => {
+    const wrong = production.filter(
+      (file) => file.startsWith(ENGINE) && importsOf(file).some((to) => /^fedloom/.test(to.specifier)),
+    );
+    expect(wrong).toEqual([]);
+  });
+});
+
+it('there are no import cycles', () => {
+  const graph = new Map(
+    production.map((file) => [
+      file,
+      importsOf(file)
+        .filter((to) => !to.typeOnly)
+        .flatMap((to) => (to.file === undefined ? [] : [to.file])),
+    ]),
+  );
+  const done = new Set<string>();
+  const cycles: string[] = [];
+  const visit = (file: string, path: readonly string[]) => {
+    if (path.includes(file)) cycles.push([...path.slice(path.indexOf(file)), file].join(' -> '));
+    if (done.has(file) || path.includes(file)) return;
+    for (const next of graph.get(file) ?? []) visit(next, [...path, file]);
+    done.add(file);
+  };
+  for (const file of graph.keys()) visit(file, []);
+  expect(cycles).toEqual([]);
+});
+
+it('files are short: none above 500 lines', () => {
+  const long = code
+    .map((file) => ({ file, lines: readFileSync(join(root, file), 'utf8').split('\n').length }))
+    .filter(({ lines }) => lines > 500);
+  expect(long).toEqual([]);
+});
+
+describe('browser-clean parts', () => {
+  const clean = (file: string) =>
+    !NODE_ONLY.test(file) &&
+    ((file.startsWith(ENGINE) && !file.startsWith(`${ENGINE}node/`)) ||
+      BROWSER_CLEAN.some((folder) => file.startsWith(`${FEDLOOM}${folder}/`)) ||
+      file.startsWith(`${FEDLOOM}transport/memory/`));
+
+  it('name no node: module', () => {
+    const wrong = production.filter(
+      (file) => clean(file) && importsOf(file).some((to) => to.specifier.startsWith('node:')),
+    );
+    expect(wrong).toEqual([]);
+  });
+
+  it('bundle for the browser', async () => {
+    const entries = production
+      .filter(clean)
+      .map((file) => `export * from ${JSON.stringify(join(root, builtFile(file)))};`);
+    const result = await build({
+      stdin: { contents: entries.join('\n'), resolveDir: root, loader: 'js' },
+      bundle: true,
+      format: 'esm',
+      platform: 'browser',
+      write: false,
+      logLevel: 'silent',
+    });
+    expect(result.errors).toEqual([]);
+    expect(result.outputFiles[0]?.contents.byteLength).toBeGreaterThan(10_000);
+  });
+});
+
+function builtFile(source: string): string {
+  return source.replace('/src/', '/dist/').replace(/\.ts$/, '.js');
+}
