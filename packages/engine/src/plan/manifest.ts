@@ -15,7 +15,11 @@ export interface ParameterSpec {
 /** A client's samples as they lie in memory or on disk: raw values, because preprocessing belongs to the plan. */
 export interface DataSpec {
   /** Without the leading sample dimension. `scale`: the plan casts to float32 and multiplies by it. */
-  readonly x: { readonly dtype: 'uint8' | 'float32' | 'int32'; readonly shape: readonly number[]; readonly scale?: number };
+  readonly x: {
+    readonly dtype: 'uint8' | 'float32' | 'int32';
+    readonly shape: readonly number[];
+    readonly scale?: number;
+  };
   /** Class labels are `int32` with shape `[]` and `classes` set; regression targets are `float32`. */
   readonly y: { readonly dtype: 'int32' | 'float32'; readonly shape: readonly number[]; readonly classes?: number };
 }
@@ -31,14 +35,27 @@ export interface DataSpec {
  * - `upload` an algorithm tensor that travels to the server beside the parameters (finish: out)
  * - `scalar` float32 `[]` (in) · `x`, `y`: `[n, ...]` (in) · `order` int64 `[steps, batch]`, rows of x, -1 is padding (in)
  * - `stepCount` float32 `[]`, optimiser steps taken in all (finish: in)
- * - `lossSum` float32 `[]`, sum over the call's steps of the mean loss of the batch (out)
- * - `metricSum` float32 `[]`, sum over samples of the metric `name` (evaluate: out) · `sampleCount` float32 `[]` (evaluate: out)
+ * - `stepLoss` float32 `[steps]`, the mean loss of each step's batch (train: out)
+ * - `metricSum` float32 `[steps]`, the metric `name` summed over the samples of each batch (evaluate: out)
+ *
+ * Both are one number a step, to be added up in float64: a total then does not depend on how steps are cut into calls.
  */
 export interface GraphPort {
   readonly port: string;
   readonly source:
-    | 'parameter' | 'global' | 'broadcast' | 'state' | 'optimizer' | 'upload' | 'scalar' | 'stepCount'
-    | 'x' | 'y' | 'order' | 'lossSum' | 'metricSum' | 'sampleCount';
+    | 'parameter'
+    | 'global'
+    | 'broadcast'
+    | 'state'
+    | 'optimizer'
+    | 'upload'
+    | 'scalar'
+    | 'stepCount'
+    | 'x'
+    | 'y'
+    | 'order'
+    | 'stepLoss'
+    | 'metricSum';
   readonly name: string;
   readonly slot?: string;
   readonly dtype: DType;
@@ -76,8 +93,8 @@ export interface PlanManifest {
     readonly upload: readonly string[];
   };
   readonly graphs: { readonly train: GraphSpec; readonly evaluate: GraphSpec; readonly finish?: GraphSpec };
-  /** Floating-point operations one training step takes, to size bounded calls; an estimate. */
-  readonly stepFlops: number;
+  /** Floating-point operations of one training step for each sample of its batch, to size bounded calls; an estimate. */
+  readonly sampleFlops: number;
 }
 
 /** A compiled plan. `bytes` is the portable file (see `encodePlan`); the ONNX graphs are views into it. */

@@ -1,0 +1,9 @@
+import { defineMetric, type Metric } from './types.js';
+
+/** 1 where the largest of the predictions is at the label's place, else 0; the first of equals counts. */
+export function accuracy(): Metric {
+  return defineMetric({
+    name: 'accuracy',
+    perSample: (g, prediction, target) => g.cast(g.equal(g.argMax(prediction, 1), g.cast(target, 'int64')), 'float32'),
+  });
+}

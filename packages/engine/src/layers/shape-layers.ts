@@ -1,0 +1,42 @@
+import { elementCount } from '../tensor.js';
+import { checkInteger, shapeMismatch, shapeText } from './layer-checks.js';
+import { defineLayer, type Layer } from './types.js';
+
+/** Lays each sample out as one row, the last dimension running fastest. */
+export function flatten(): Layer {
+  return defineLayer({
+    kind: 'flatten',
+    build(inputShape) {
+      const width = elementCount(inputShape);
+      return {
+        outputShape: [width],
+        parameters: [],
+        apply: (g, x) => (inputShape.length === 1 ? x : g.reshape(x, [x.shape[0]!, width])),
+      };
+    },
+  });
+}
+
+/** Gives each sample another shape with as many elements, for instance `[1, 28, 28]` to a grey image. */
+export function reshape(shape: readonly number[]): Layer {
+  const kind = `reshape(${shapeText(shape)})`;
+  for (const extent of shape) checkInteger(kind, 'extent', extent, 1);
+  return defineLayer({
+    kind,
+    build(inputShape) {
+      if (elementCount(shape) !== elementCount(inputShape)) {
+        throw shapeMismatch(
+          kind,
+          `that holds ${elementCount(shape)} elements`,
+          inputShape,
+          `which holds ${elementCount(inputShape)}; the two must be equal`,
+        );
+      }
+      return {
+        outputShape: [...shape],
+        parameters: [],
+        apply: (g, x) => g.reshape(x, [x.shape[0]!, ...shape]),
+      };
+    },
+  });
+}

@@ -1,0 +1,129 @@
+import type { Graph } from '../graph/graph.js';
+import type { Value } from '../graph/value.js';
+
+/** A stream of uniform numbers. Whoever draws owns the order of the draws; nothing here keeps one of its own. */
+export interface RandomSource {
+  /** The next number, in [0, 1). */
+  next(): number;
+}
+
+/** One tensor that a layer owns. */
+export interface LayerParameter {
+  /** Within the layer, for instance `weight`; the model puts the layer's position before it. */
+  readonly name: string;
+  readonly shape: readonly number[];
+  readonly role: 'trained' | 'frozen' | 'buffer';
+  /** As many values as the shape holds. Draws from `random` alone. */
+  initialize(random: RandomSource): Float32Array;
+}
+
+export interface LayerContext {
+  /** False in evaluation. */
+  readonly training: boolean;
+}
+
+/** A layer whose input shape is known. Shapes exclude the leading batch dimension. */
+export interface BuiltLayer {
+  readonly outputShape: readonly number[];
+  /** In the order in which they are initialised. */
+  readonly parameters: readonly LayerParameter[];
+  /** `x` is `[batch, ...inputShape]`, the result `[batch, ...outputShape]`. `params` goes by the layer's own names. */
+  apply(g: Graph, x: Value, params: ReadonlyMap<string, Value>, context: LayerContext): Value;
+}
+
+/** A layer as its user writes it: a value that knows its own settings and waits for the shape of its input. */
+export interface Layer {
+  /** Shown in messages and in the names of graph nodes. */
+  readonly kind: string;
+  /** @throws FedloomError `layer.shape` when the layer cannot take this input. */
+  build(inputShape: readonly number[]): BuiltLayer;
+}
+
+/** A model for one shape of input; its parameters carry their full names. */
+export type BuiltModel = BuiltLayer;
+
+export interface Model {
+  /** @throws FedloomError `layer.shape`, naming the layer and both shapes. */
+  build(inputShape: readonly number[]): BuiltModel;
+}
+
+/** What a loss may know before the first batch. */
+export interface LossContext {
+  /** Without the batch dimension. */
+  readonly predictionShape: readonly number[];
+  readonly targetShape: readonly number[];
+  readonly classes?: number;
+}
+
+export interface Loss {
+  readonly name: string;
+  /** Checks that predictions and targets go together, before anything is compiled. @throws FedloomError `loss.shape`. */
+  check(context: LossContext): void;
+  /**
+   * Turns raw targets into what `perSample` takes; absent: they are taken as they are. Works on any number of leading
+   * dimensions, because a training plan prepares the targets of all its steps at once, outside its loop.
+   */
+  prepareTarget?(g: Graph, target: Value, context: LossContext): Value;
+  /** The loss of each sample, float32 `[batch]`. The plan takes the mean over the batch's own samples. */
+  perSample(g: Graph, prediction: Value, target: Value): Value;
+}
+
+export interface Metric {
+  readonly name: string;
+  /** Float32 `[batch]`, summed over samples and reported divided by their number. Takes the raw target. */
+  perSample(g: Graph, prediction: Value, target: Value): Value;
+}
+
+/** What an optimiser gets for one parameter and one step. */
+export interface OptimizerInput {
+  readonly parameter: Value;
+  /** Already times the optimiser's `gradientScale`. */
+  readonly gradient: Value;
+  /** Float32 `[]`. */
+  readonly learningRate: Value;
+  /** By slot name, each of the parameter's shape; zero at the first step of a client's training. */
+  readonly slots: ReadonlyMap<string, Value>;
+}
+
+export interface OptimizerOutput {
+  readonly parameter: Value;
+  readonly slots: ReadonlyMap<string, Value>;
+}
+
+export interface Optimizer {
+  readonly name: string;
+  /** The default of the plan's scalar `learningRate`. */
+  readonly learningRate: number;
+  /** State kept from step to step: one tensor a trained parameter and slot. */
+  readonly slots: readonly string[];
+  /**
+   * What the gradient is multiplied by before `update` sees it. Plain SGD takes `minus-learning-rate`: the backward pass
+   * then starts at -lr/count, and a weight's update is one addition to a matrix product.
+   */
+  readonly gradientScale: 'one' | 'minus-learning-rate';
+  update(g: Graph, input: OptimizerInput): OptimizerOutput;
+  /** All settings with their values, for the run's record and for changes from a command line. */
+  readonly hyperparameters?: Readonly<Record<string, number | boolean>>;
+  /** The same optimiser with some settings changed. @throws FedloomError `optimizer.option`. */
+  with?(changes: Readonly<Record<string, number | boolean>>): Optimizer;
+}
+
+/** Gives a layer of one's own its type. The built-in layers use nothing else. */
+export function defineLayer(layer: Layer): Layer {
+  return layer;
+}
+
+/** Gives a loss of one's own its type. */
+export function defineLoss(loss: Loss): Loss {
+  return loss;
+}
+
+/** Gives a metric of one's own its type. */
+export function defineMetric(metric: Metric): Metric {
+  return metric;
+}
+
+/** Gives an optimiser of one's own its type. */
+export function defineOptimizer(optimizer: Optimizer): Optimizer {
+  return optimizer;
+}

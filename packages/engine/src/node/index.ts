@@ -1,0 +1,1 @@
+export { type OnnxRuntimeNodeOptions, onnxRuntimeNode } from './onnx-runtime-node.js';

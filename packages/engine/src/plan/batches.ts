@@ -1,0 +1,33 @@
+import type { Graph } from '../graph/graph.js';
+import type { Value } from '../graph/value.js';
+import type { DataSpec } from './manifest.js';
+import type { PortBuilder } from './port-builder.js';
+
+/** A call's batches, laid out before its loop, because a step's time is mostly the number of its nodes. */
+export interface Batches {
+  /** int64 `[]` */
+  readonly stepCount: Value;
+  /** float32 `[steps, batch]`: 1 where there is a sample, 0 where there is padding. */
+  readonly valid: Value;
+  /** Raw, `[steps, batch, ...sample]`; padding repeats the last sample. */
+  readonly x: Value;
+  readonly y: Value;
+}
+
+export function gatherBatches(ports: PortBuilder): Batches {
+  const g = ports.graph;
+  const order = ports.input({ source: 'order', name: '' });
+  return {
+    stepCount: g.dim(order, 0),
+    valid: g.cast(g.greaterOrEqual(order, 0), 'float32'),
+    x: g.gather(ports.input({ source: 'x', name: '' }), order),
+    y: g.gather(ports.input({ source: 'y', name: '' }), order),
+  };
+}
+
+/** Raw samples as the model takes them. Integers without a scale (token ids, say) stay as they are; pixels never do. */
+export function preprocess(g: Graph, x: Value, spec: DataSpec['x']): Value {
+  if (spec.scale === undefined) return spec.dtype === 'uint8' ? g.cast(x, 'float32') : x;
+  const cast = g.cast(x, 'float32');
+  return spec.scale === 1 ? cast : g.mul(cast, spec.scale);
+}

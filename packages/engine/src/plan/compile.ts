@@ -1,0 +1,129 @@
+import { FedloomError } from '../errors.js';
+import type { Graph } from '../graph/graph.js';
+import type { BuiltModel } from '../layers/types.js';
+import { toOnnx } from '../onnx/serialize.js';
+import { checkManifest } from './check-manifest.js';
+import { encodePlan } from './encode.js';
+import { buildEvaluateGraph } from './evaluate-graph.js';
+import { buildFinishGraph } from './finish-graph.js';
+import { estimateSampleFlops } from './flops.js';
+import { compareNames } from './initialize.js';
+import { lossContext } from './loss-context.js';
+import type { ParameterSpec, PlanManifest, TrainingPlan } from './manifest.js';
+import { portContext } from './ports.js';
+import type { PlanSource } from './source.js';
+import { buildTrainGraph } from './train-graph.js';
+
+/** The graphs of a plan before serialisation, for tests and for those who want to look inside. */
+export interface PlanGraphs {
+  readonly manifest: PlanManifest;
+  readonly train: Graph;
+  readonly evaluate: Graph;
+  readonly finish?: Graph;
+}
+
+const defaultEvaluationBatchSize = 256;
+
+/**
+ * Compiles a recipe to a portable plan. The same source gives the same bytes.
+ *
+ * @throws FedloomError `layer.shape`, `graph.shape`, `loss.shape`, `plan.terms`, `plan.option`, each naming the part at fault.
+ */
+export function compilePlan(source: PlanSource): TrainingPlan {
+  const { manifest, ...graphs } = buildPlanGraphs(source);
+  const parts = {
+    manifest,
+    train: toOnnx(graphs.train, { name: 'train' }),
+    evaluate: toOnnx(graphs.evaluate, { name: 'evaluate' }),
+    ...(graphs.finish === undefined ? {} : { finish: toOnnx(graphs.finish, { name: 'finish' }) }),
+  };
+  return { ...parts, bytes: encodePlan(parts) };
+}
+
+export function buildPlanGraphs(source: PlanSource): PlanGraphs {
+  checkSource(source);
+  const model = source.model.build(source.data.x.shape);
+  source.loss.check(lossContext(source.data, model));
+  const base = describe(source, model);
+  const context = portContext(base);
+  const train = buildTrainGraph(source, model, context);
+  const evaluate = buildEvaluateGraph(source, model, context);
+  const finish = buildFinishGraph(source.terms, context);
+  const manifest: PlanManifest = {
+    ...base,
+    graphs: {
+      train: train.spec,
+      evaluate: evaluate.spec,
+      ...(finish === undefined ? {} : { finish: finish.spec }),
+    },
+    sampleFlops: estimateSampleFlops(evaluate.graph),
+  };
+  checkManifest(manifest);
+  return {
+    manifest,
+    train: train.graph,
+    evaluate: evaluate.graph,
+    ...(finish === undefined ? {} : { finish: finish.graph }),
+  };
+}
+
+function describe(source: PlanSource, model: BuiltModel): Omit<PlanManifest, 'graphs' | 'sampleFlops'> {
+  const { training, terms } = source;
+  return {
+    format: 1,
+    name: source.name,
+    parameters: model.parameters
+      .map(
+        ({ name, shape, role }): ParameterSpec => ({
+          name,
+          shape,
+          dtype: 'float32',
+          role,
+          scope: 'shared',
+          fold: role === 'frozen' ? 'keep' : 'mean',
+        }),
+      )
+      .sort((a, b) => compareNames(a.name, b.name)),
+    data: source.data,
+    training: {
+      localEpochs: training.localEpochs,
+      batchSize: training.batchSize,
+      shuffle: training.shuffle ?? true,
+    },
+    evaluation: { batchSize: source.evaluationBatchSize ?? defaultEvaluationBatchSize },
+    metrics: ['loss', ...source.metrics.map(({ name }) => name)].map((name) => ({ name, rule: 'mean' })),
+    scalars: sortedScalars({ ...terms?.scalars, learningRate: training.optimizer.learningRate }),
+    algorithm: {
+      name: terms?.algorithm ?? 'fedAvg',
+      broadcast: terms?.broadcast ?? [],
+      state: terms?.state ?? [],
+      upload: terms?.upload ?? [],
+    },
+  };
+}
+
+function sortedScalars(scalars: Readonly<Record<string, number>>): Record<string, number> {
+  return Object.fromEntries(Object.entries(scalars).sort(([a], [b]) => compareNames(a, b)));
+}
+
+function checkSource({ training, evaluationBatchSize, terms }: PlanSource): void {
+  checkCount('training.localEpochs', training.localEpochs);
+  if (training.batchSize !== 'all') checkCount('training.batchSize', training.batchSize, " or 'all'");
+  if (evaluationBatchSize !== undefined) checkCount('evaluationBatchSize', evaluationBatchSize);
+  if (terms !== undefined && Object.hasOwn(terms.scalars, 'learningRate')) {
+    throw new FedloomError(
+      'plan.terms',
+      `The algorithm ${terms.algorithm} declares a scalar 'learningRate', which is the optimiser's: give it another name.`,
+      { algorithm: terms.algorithm },
+    );
+  }
+}
+
+function checkCount(option: string, value: number, alternative = ''): void {
+  if (!Number.isSafeInteger(value) || value < 1) {
+    throw new FedloomError('plan.option', `${option} is ${value}: give a whole number of at least 1${alternative}.`, {
+      option,
+      value,
+    });
+  }
+}

@@ -1,0 +1,35 @@
+import { Graph } from '../graph/graph.js';
+import type { BuiltModel } from '../layers/types.js';
+import { gatherBatches, preprocess } from './batches.js';
+import { lossContext } from './loss-context.js';
+import { PortBuilder } from './port-builder.js';
+import type { PortContext } from './ports.js';
+import type { PlanSource } from './source.js';
+
+/** Loss and metrics of the model on a client's samples: a loop over batches, each giving its sums. */
+export function buildEvaluateGraph(source: PlanSource, model: BuiltModel, context: PortContext): PortBuilder {
+  const g = new Graph();
+  const ports = new PortBuilder(g, context, 'evaluate');
+  const params = new Map(
+    [...context.parameters.keys()].map((name) => [name, ports.input({ source: 'parameter', name })]),
+  );
+  const batches = gatherBatches(ports);
+  const { loss, metrics } = source;
+  const { collected } = g.loopCollecting(batches.stepCount, [], (body, step) => {
+    const x = preprocess(body, body.gather(batches.x, step), source.data.x);
+    const target = body.gather(batches.y, step);
+    const prediction = body.scope('model', () => model.apply(body, x, params, { training: false }));
+    const prepared = loss.prepareTarget?.(body, target, lossContext(source.data, model)) ?? target;
+    return {
+      carried: [],
+      collected: [
+        body.scope('loss', () => loss.perSample(body, prediction, prepared)),
+        ...metrics.map((metric) => body.scope(metric.name, () => metric.perSample(body, prediction, target))),
+      ],
+    };
+  });
+  for (const [index, { name }] of context.metrics.entries()) {
+    ports.output({ source: 'metricSum', name }, g.sum(g.mul(collected[index]!, batches.valid), [1]));
+  }
+  return ports;
+}

@@ -1,0 +1,45 @@
+import type { NamedTensors, Tensor } from '../tensor.js';
+
+/** What training and evaluation have in common. The runner changes none of the tensors. */
+export interface Job {
+  /** The shared parameters. */
+  readonly parameters: NamedTensors;
+  /** Needed where the plan has private parameters. */
+  readonly privateParameters?: NamedTensors;
+  /** The client's samples as `manifest.data` says, `[n, ...]`. */
+  readonly x: Tensor;
+  readonly y: Tensor;
+  /** Asked between calls, about five times a second. */
+  readonly isCancelled?: () => boolean;
+}
+
+export interface TrainJob extends Job {
+  /** `slot/parameter`, as the algorithm's server sent them. */
+  readonly broadcast?: NamedTensors;
+  /** `slot/parameter`; a missing tensor is zero. */
+  readonly state?: NamedTensors;
+  /** Overrides of the manifest's scalars. */
+  readonly scalars?: Readonly<Record<string, number>>;
+  /** int64 `[steps, batch]`, see `batchOrder`. */
+  readonly order: Tensor;
+  readonly onProgress?: (stepsDone: number, stepsTotal: number) => void;
+}
+
+/** Tensors that the caller owns, in ascending order of names. What was not trained is passed on as it was given. */
+export interface TrainResult {
+  readonly parameters: Map<string, Tensor>;
+  readonly privateParameters: Map<string, Tensor>;
+  readonly upload: Map<string, Tensor>;
+  readonly state: Map<string, Tensor>;
+  /** Mean over the steps of the loss of their batches, each before its own update. */
+  readonly meanLoss: number;
+  readonly stepCount: number;
+}
+
+export type EvaluateJob = Job;
+
+export interface EvaluateResult {
+  /** By metric, `loss` first: sums over the samples. */
+  readonly sums: Record<string, number>;
+  readonly sampleCount: number;
+}

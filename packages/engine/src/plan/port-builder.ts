@@ -1,0 +1,58 @@
+import { FedloomError } from '../errors.js';
+import type { Graph } from '../graph/graph.js';
+import type { Value } from '../graph/value.js';
+import type { GraphPort, GraphSpec } from './manifest.js';
+import { expectedPort, type GraphKind, type PortContext, type PortKey, type PortSide } from './ports.js';
+
+/** Declares a graph's inputs when they are first asked for, and keeps the list of its ports for the manifest. */
+export class PortBuilder {
+  readonly #inputs = new Map<string, { readonly port: GraphPort; readonly value: Value }>();
+  readonly #outputs: GraphPort[] = [];
+
+  constructor(
+    readonly graph: Graph,
+    readonly context: PortContext,
+    readonly kind: GraphKind,
+  ) {}
+
+  get spec(): GraphSpec {
+    return { inputs: [...this.#inputs.values()].map(({ port }) => port), outputs: this.#outputs };
+  }
+
+  input(key: PortKey): Value {
+    const port = this.#port('inputs', key);
+    const known = this.#inputs.get(port.port);
+    if (known !== undefined) return known.value;
+    const value = this.graph.input(port.port, port.dtype, port.shape);
+    this.#inputs.set(port.port, { port, value });
+    return value;
+  }
+
+  output(key: PortKey, value: Value): void {
+    const port = this.#port('outputs', key);
+    if (value.dtype !== port.dtype || value.shape.join() !== port.shape.join()) {
+      throw new FedloomError(
+        'plan.output',
+        `The ${this.kind} graph's ${port.port} must be ${port.dtype} [${port.shape.join(', ')}], but what was built for ` +
+          `it is ${value.dtype} [${value.shape.join(', ')}]: mend the layer, loss or algorithm that gives it.`,
+        { port: port.port, dtype: value.dtype, shape: value.shape },
+      );
+    }
+    this.graph.output(port.port, value);
+    this.#outputs.push(port);
+  }
+
+  #port(side: PortSide, key: PortKey): GraphPort {
+    const port = expectedPort(this.context, this.kind, side, key);
+    if (port === undefined) {
+      const { source, slot, name } = key;
+      throw new FedloomError(
+        'plan.terms',
+        `The ${this.kind} graph was asked for ${source} ${slot === undefined ? '' : `'${slot}' of `}'${name}', which ` +
+          'the plan does not declare: add it to the slots or scalars of the algorithm.',
+        { source, slot, name },
+      );
+    }
+    return port;
+  }
+}
