@@ -1,0 +1,227 @@
+import type { NamedTensors, Tensor, TensorData } from '@fedloom/engine';
+import { allocate, bytesPerElement, type DType, elementCount, FedloomError } from '@fedloom/engine';
+import { compareNames, sortedTensors } from './params.js';
+
+/*
+ * The safetensors format: a little-endian uint64 with the header's length; the header, a JSON object
+ * { name: { dtype, shape, data_offsets: [begin, end] } } that may be padded with spaces; the tensors' bytes, little-endian,
+ * which cover the rest of the file without holes. https://github.com/huggingface/safetensors describes it.
+ * Like all machines that run fedloom, the typed arrays here are little-endian.
+ */
+
+/** What bytes from outside may hold. */
+export interface SafetensorsLimits {
+  readonly headerBytesMax: number;
+  readonly tensorsMax: number;
+  readonly nameLengthMax: number;
+  readonly rankMax: number;
+}
+
+export const defaultSafetensorsLimits: SafetensorsLimits = {
+  headerBytesMax: 16 * 2 ** 20,
+  tensorsMax: 100_000,
+  nameLengthMax: 512,
+  rankMax: 8,
+};
+
+const LENGTH_BYTES = 8;
+const ALIGNMENT = 8;
+const METADATA = '__metadata__';
+
+const FORMAT_NAMES: Readonly<Record<DType, string>> = {
+  float32: 'F32',
+  float64: 'F64',
+  float16: 'F16',
+  int32: 'I32',
+  int64: 'I64',
+  uint8: 'U8',
+  bool: 'BOOL',
+};
+const DTYPES = new Map(Object.entries(FORMAT_NAMES).map(([dtype, name]) => [name, dtype as DType]));
+
+interface Entry {
+  readonly name: string;
+  readonly dtype: DType;
+  readonly shape: readonly number[];
+  readonly begin: number;
+  readonly end: number;
+}
+
+/**
+ * Tensors as safetensors bytes, in a buffer of their own. Equal tensors give equal bytes: the header lists names in
+ * ascending order and has no metadata; the data, from an offset that 8 divides, lie by descending element size and then
+ * by name, so that every tensor is aligned without holes, which the format forbids.
+ * @throws FedloomError `safetensors.tensor` for a tensor whose data do not fit its shape, or a name the format reserves.
+ */
+export function encodeSafetensors(tensors: NamedTensors): Uint8Array {
+  const offsets = new Map<string, [number, number]>();
+  let end = 0;
+  for (const [name, tensor] of bySizeThenName(tensors)) {
+    checkEncodable(name, tensor);
+    offsets.set(name, [end, end + tensor.data.byteLength]);
+    end += tensor.data.byteLength;
+  }
+  const items = [...tensors.keys()].sort(compareNames).map((name) => {
+    const { dtype, shape } = tensors.get(name)!;
+    const item = { dtype: FORMAT_NAMES[dtype], shape, data_offsets: offsets.get(name) };
+    return `${JSON.stringify(name)}:${JSON.stringify(item)}`;
+  });
+  const text = new TextEncoder().encode(`{${items.join(',')}}`);
+  const headerBytes = Math.ceil(text.length / ALIGNMENT) * ALIGNMENT;
+  const bytes = new Uint8Array(LENGTH_BYTES + headerBytes + end);
+  new DataView(bytes.buffer).setBigUint64(0, BigInt(headerBytes), true);
+  bytes.fill(0x20, LENGTH_BYTES, LENGTH_BYTES + headerBytes);
+  bytes.set(text, LENGTH_BYTES);
+  for (const [name, { data }] of tensors) {
+    const at = LENGTH_BYTES + headerBytes + offsets.get(name)![0];
+    bytes.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), at);
+  }
+  return bytes;
+}
+
+function bySizeThenName(tensors: NamedTensors): [string, Tensor][] {
+  return [...tensors].sort(
+    ([a, { dtype: aType }], [b, { dtype: bType }]) =>
+      bytesPerElement[bType] - bytesPerElement[aType] || compareNames(a, b),
+  );
+}
+
+function checkEncodable(name: string, { dtype, shape, data }: Tensor): void {
+  const fits = data.length === elementCount(shape) && data.BYTES_PER_ELEMENT === bytesPerElement[dtype];
+  if (fits && name !== METADATA) return;
+  const message = fits
+    ? `A tensor cannot be named "${METADATA}": the safetensors format reserves the name.`
+    : `Tensor "${name}" has ${data.length} elements of data in a ${data.constructor.name}; ${dtype} of shape [${shape.join(', ')}] needs ${elementCount(shape)}.`;
+  throw new FedloomError('safetensors.tensor', message, { name });
+}
+
+/**
+ * The tensors in safetensors bytes, ascending by name. Tensors are views of `bytes` where their alignment allows it, else
+ * copies. Metadata are ignored.
+ * @throws FedloomError `safetensors.header` for bytes that are no safetensors, `safetensors.tensor` for a tensor whose
+ *   dtype, shape, offsets or values are wrong, `safetensors.limit` for more than `limits` allow.
+ */
+export function decodeSafetensors(bytes: Uint8Array, limits = defaultSafetensorsLimits): Map<string, Tensor> {
+  const dataStart = LENGTH_BYTES + headerLength(bytes, limits);
+  const entries = Object.entries(parseHeader(bytes.slice(LENGTH_BYTES, dataStart))).filter(
+    ([name]) => name !== METADATA,
+  );
+  if (entries.length > limits.tensorsMax) throw limitError('tensors', entries.length, limits.tensorsMax);
+  const dataBytes = bytes.length - dataStart;
+  const checked = entries.map(([name, item]) => checkEntry(name, item, dataBytes, limits));
+  checkCover(checked, dataBytes);
+  return sortedTensors(
+    checked.map((entry) => [
+      entry.name,
+      { dtype: entry.dtype, shape: entry.shape, data: dataOf(bytes, dataStart + entry.begin, entry) },
+    ]),
+  );
+}
+
+function headerLength(bytes: Uint8Array, limits: SafetensorsLimits): number {
+  if (bytes.length < LENGTH_BYTES) {
+    throw headerError(
+      `they are ${bytes.length} bytes long, and a safetensors file begins with 8 for the header's length`,
+    );
+  }
+  const declared = new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0, true);
+  if (declared > BigInt(limits.headerBytesMax)) throw limitError('header bytes', declared, limits.headerBytesMax);
+  if (declared > BigInt(bytes.length - LENGTH_BYTES)) {
+    throw headerError(
+      `the header claims ${declared} bytes and only ${bytes.length - LENGTH_BYTES} follow: were they cut off?`,
+    );
+  }
+  return Number(declared);
+}
+
+function parseHeader(bytes: Uint8Array): Record<string, unknown> {
+  let header: unknown;
+  try {
+    header = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+  } catch (cause) {
+    throw headerError('the header is not JSON in UTF-8', cause);
+  }
+  if (isRecord(header)) return header;
+  throw headerError('the header is not a JSON object');
+}
+
+function checkEntry(name: string, item: unknown, dataBytes: number, limits: SafetensorsLimits): Entry {
+  if (name.length > limits.nameLengthMax) throw limitError('letters in a name', name.length, limits.nameLengthMax);
+  if (!isRecord(item)) throw tensorError(name, 'its description is not an object');
+  const { dtype: format, shape, data_offsets: offsets } = item;
+  const dtype = DTYPES.get(String(format));
+  if (dtype === undefined) {
+    throw tensorError(name, `its dtype ${quote(format)} is none of ${[...DTYPES.keys()].join(', ')}`);
+  }
+  if (!isIndexList(shape)) throw tensorError(name, `its shape ${quote(shape)} is not a list of sizes`);
+  if (shape.length > limits.rankMax) throw limitError(`axes of tensor "${name}"`, shape.length, limits.rankMax);
+  if (!isIndexList(offsets) || offsets.length !== 2) {
+    throw tensorError(name, `its data_offsets ${quote(offsets)} are not [begin, end]`);
+  }
+  const [begin, end] = offsets as [number, number];
+  if (begin > end || end > dataBytes) {
+    throw tensorError(name, `its data_offsets [${begin}, ${end}] lie outside of the ${dataBytes} bytes of data`);
+  }
+  // Beyond 2^53 the product is not exact, but then it is larger than any number of bytes.
+  const bytesNeeded = elementCount(shape) * bytesPerElement[dtype];
+  if (bytesNeeded !== end - begin) {
+    throw tensorError(name, `${dtype} of shape [${shape.join(', ')}] takes ${bytesNeeded} bytes, not ${end - begin}`);
+  }
+  return { name, dtype, shape, begin, end };
+}
+
+/** The tensors must cover the data once: no overlaps, no holes, nothing behind the last. */
+function checkCover(entries: readonly Entry[], dataBytes: number): void {
+  let covered = 0;
+  for (const { name, begin, end } of [...entries].sort((a, b) => a.begin - b.begin || a.end - b.end)) {
+    if (begin < covered) throw tensorError(name, `its bytes from ${begin} overlap with another tensor's`);
+    if (begin > covered) throw tensorError(name, `${begin - covered} bytes before its data belong to no tensor`);
+    covered = end;
+  }
+  if (covered < dataBytes) throw headerError(`${dataBytes - covered} bytes behind the last tensor belong to none`);
+}
+
+function dataOf(bytes: Uint8Array, at: number, { name, dtype, begin, end }: Entry): TensorData {
+  // Views are made by the constructor that `allocate` chooses, so that this file knows dtypes by one table only.
+  const View = allocate(dtype, 0).constructor as new (
+    buffer: ArrayBufferLike,
+    offset: number,
+    length: number,
+  ) => TensorData;
+  const size = bytesPerElement[dtype];
+  const aligned = (bytes.byteOffset + at) % size === 0;
+  const source = aligned ? bytes.subarray(at, at + end - begin) : bytes.slice(at, at + end - begin);
+  const data = new View(source.buffer, source.byteOffset, (end - begin) / size);
+  if (dtype === 'bool' && (data as Uint8Array).some((value) => value > 1)) {
+    throw tensorError(name, 'a bool is neither 0 nor 1');
+  }
+  return data;
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function isIndexList(value: unknown): value is number[] {
+  return Array.isArray(value) && value.every((item) => Number.isSafeInteger(item) && item >= 0);
+}
+
+/** A value from outside for a message, cut short. */
+function quote(value: unknown): string {
+  return (JSON.stringify(value) ?? 'undefined').slice(0, 80);
+}
+
+function headerError(why: string, cause?: unknown): FedloomError {
+  return new FedloomError('safetensors.header', `These bytes are no safetensors: ${why}.`, {}, { cause });
+}
+
+function tensorError(name: string, why: string): FedloomError {
+  const shown = name.slice(0, 80);
+  return new FedloomError('safetensors.tensor', `Tensor "${shown}" in safetensors bytes: ${why}.`, { name: shown });
+}
+
+function limitError(what: string, found: number | bigint, limit: number): FedloomError {
+  return new FedloomError('safetensors.limit', `Safetensors bytes with ${found} ${what}: at most ${limit} are read.`, {
+    limit,
+  });
+}
