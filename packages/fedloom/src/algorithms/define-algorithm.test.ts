@@ -51,7 +51,11 @@ describe('defineAlgorithm', () => {
   });
 
   it.each<[string, ServerUpdateResult, RegExp]>([
-    ['a missing parameter', { model: new Map(), state: new Map() }, /round 4, model: "w" is missing/],
+    [
+      'a missing parameter',
+      { model: new Map(), state: new Map() },
+      /server update of round 4: its model lacks tensor "w"/,
+    ],
     [
       'a new name',
       {
@@ -61,14 +65,14 @@ describe('defineAlgorithm', () => {
         ]),
         state: new Map(),
       },
-      /"v" is new/,
+      /its model holds a tensor "v" that/,
     ],
     [
       'another shape',
       { model: new Map([['w', float(1, 2)]]), state: new Map() },
-      /float32 \[2\] with 2 elements instead of float32 \[1\]/,
+      /has shape \[2\] in tensor "w" where \[1\] is expected/,
     ],
-    ['another dtype', { model: new Map([['w', halves(0)]]), state: new Map() }, /is float16 \[1\]/],
+    ['another dtype', { model: new Map([['w', halves(0)]]), state: new Map() }, /has float16 in tensor "w"/],
     [
       'too little data',
       { model: new Map([['w', { ...float(1), data: new Float32Array(0) }]]), state: new Map() },
@@ -77,11 +81,23 @@ describe('defineAlgorithm', () => {
     [
       'a value that is not a number',
       { model: new Map([['w', float(Number.NaN)]]), state: new Map() },
-      /"w" holds NaN at element 0: training diverged/,
+      /holds NaN in tensor "w" at element 0: training diverged/,
     ],
-    ['new state', { model: new Map([['w', float(1)]]), state: new Map([['m/w', float(1)]]) }, /state: "m\/w" is new/],
+    [
+      'new state',
+      { model: new Map([['w', float(1)]]), state: new Map([['m/w', float(1)]]) },
+      /its state holds a tensor "m\/w"/,
+    ],
   ])('refuses a server update that gives %s', (_, result, message) => {
     expect(() => returning(result).server.update(input(new Map([['w', float(1)]])))).toThrow(message);
+  });
+
+  it('puts tensors in ascending order of names', () => {
+    const model = new Map([
+      ['b', float(1)],
+      ['a', float(2)],
+    ]);
+    expect([...fedAvg().server.update(input(model)).model.keys()]).toEqual(['a', 'b']);
   });
 
   it('finds infinity among float16 bit patterns', () => {
@@ -97,7 +113,7 @@ describe('defineAlgorithm', () => {
     const { terms: _, ...plain } = scaffold();
     const broken = { ...plain, terms: scaffold().terms!, server: { ...plain.server, initialize: () => new Map() } };
     expect(() => defineAlgorithm(broken).server.initialize(new Map([['w', float(1)]]), trained)).toThrow(
-      /initial state: "control\/w" is missing/,
+      /initial state lacks tensor "control\/w"/,
     );
   });
 });

@@ -1,5 +1,6 @@
 import type { DType, NamedTensors, Tensor } from '@fedloom/engine';
 import { elementCount, FedloomError } from '@fedloom/engine';
+import { sortedTensors } from '../core/params.js';
 
 /** One parameter as training code has it: a tensor, a typed array (one axis), or nested lists of numbers (float32). */
 export type TensorLike = Tensor | Float32Array | Float64Array | Int32Array | BigInt64Array | NestedNumbers;
@@ -18,8 +19,7 @@ export function toNamedTensors(params: ParamsLike, owner: string): NamedTensors 
   if (entries.length === 0) {
     throw new FedloomError('trainer.params', `${owner} gave no parameters: getModelParams must return at least one.`);
   }
-  entries.sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
-  return new Map(entries.map(([name, value]) => [name, toTensor(value, name, owner)]));
+  return sortedTensors(entries.map(([name, value]) => [name, toTensor(value, name, owner)]));
 }
 
 function isMap(params: ParamsLike): params is ReadonlyMap<string, TensorLike> {
