@@ -1,3 +1,4 @@
+import { rangesFromIndices } from '../../core/index-ranges.js';
 import type { IndexRange } from '../../protocol/messages.js';
 
 /** Adds an index to ranges that end before it. Indices must come in ascending order. */
@@ -38,7 +39,7 @@ export function splitRanges(
   return { inside, outside };
 }
 
-/** Ranges for people: `3, 8, 10-19 and 1,200 more`. */
+/** Ranges for people: `3, 8, 10-19 and 1200 more`. */
 export function describeRanges(ranges: readonly IndexRange[], rangesMax = 10): string {
   const shown = ranges
     .slice(0, rangesMax)
@@ -50,7 +51,5 @@ export function describeRanges(ranges: readonly IndexRange[], rangesMax = 10): s
 
 /** `client 3` or `clients 3, 8, 10-19`. The clients may come in any order. */
 export function describeClients(clients: readonly number[]): string {
-  const ranges: IndexRange[] = [];
-  for (const client of [...clients].sort((a, b) => a - b)) appendIndex(ranges, client);
-  return `${clients.length === 1 ? 'client' : 'clients'} ${describeRanges(ranges)}`;
+  return `${clients.length === 1 ? 'client' : 'clients'} ${describeRanges(rangesFromIndices(clients))}`;
 }

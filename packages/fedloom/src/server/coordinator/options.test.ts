@@ -1,0 +1,48 @@
+import { describe, expect, it } from 'vitest';
+import { resolveOptions } from './options.js';
+
+const least = { clients: 10, clientsPerRound: 5, rounds: 3 };
+
+describe('resolveOptions', () => {
+  it('has defaults', () => {
+    expect(resolveOptions(least)).toMatchObject({
+      firstRound: 0,
+      evaluateEvery: 1,
+      minimumClients: 10,
+      deadlineMs: null,
+      quorum: 3,
+      attemptsMax: 3,
+      sampler: { name: 'fedml' },
+      evaluateOnClients: true,
+      evaluateOnServer: false,
+      evaluationDeadlineMs: null,
+    });
+  });
+
+  it.each([
+    ['clients', 0],
+    ['clients', 1.5],
+    ['clientsPerRound', 0],
+    ['clientsPerRound', 11],
+    ['rounds', 0],
+    ['rounds', Number.NaN],
+    ['firstRound', 3],
+    ['firstRound', -1],
+    ['evaluateEvery', -1],
+    ['minimumClients', 0],
+    ['minimumClients', 11],
+    ['quorum', 0],
+    ['quorum', 6],
+    ['attemptsMax', -1],
+    ['deadlineMs', 0],
+    ['deadlineMs', 2 ** 31],
+    ['evaluationDeadlineMs', -5],
+  ])('refuses %s = %d and says what it may be', (option, value) => {
+    expect(() => resolveOptions({ ...least, [option]: value })).toThrowError(
+      expect.objectContaining({
+        code: 'coordinator.options',
+        message: expect.stringMatching(`^${option} is ${value}; it must be a whole number from \\d+ to \\d+`),
+      }),
+    );
+  });
+});

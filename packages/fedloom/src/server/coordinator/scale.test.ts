@@ -1,0 +1,73 @@
+import { describe, expect, it } from 'vitest';
+import { initialState, step } from './coordinator.js';
+import { only } from './testing/driver.js';
+import type { CoordinatorEvent, CoordinatorOptions, CoordinatorState } from './types.js';
+
+const CLIENTS = 100_000;
+
+/** Milliseconds for the events, run one after the other. */
+function run(state: CoordinatorState, events: Iterable<CoordinatorEvent>): { state: CoordinatorState; ms: number } {
+  const from = performance.now();
+  let current = state;
+  for (const event of events) current = step(current, event).state;
+  return { state: current, ms: performance.now() - from };
+}
+
+function joined(options: Partial<CoordinatorOptions> = {}): CoordinatorState {
+  const state = initialState({ clients: CLIENTS, clientsPerRound: 100, rounds: 3, ...options });
+  return step(state, { type: 'clientsJoined', session: 'a', ranges: [{ from: 0, count: CLIENTS }] }).state;
+}
+
+function* each(event: (client: number) => CoordinatorEvent): Generator<CoordinatorEvent> {
+  for (let client = 0; client < CLIENTS; client++) yield event(client);
+}
+
+const update = (client: number): CoordinatorEvent => {
+  return { type: 'updateReceived', session: 'a', client, round: 0, attempt: 0 };
+};
+
+// A step that looked at all clients (100,000 x 100,000) would take minutes; these bounds leave a slow machine room.
+describe('with 100,000 clients', () => {
+  it('an evaluation of all of them takes well under a second', () => {
+    let state = joined();
+    for (const client of state.training!.places) state = step(state, update(client)).state;
+    const { effects } = step(state, { type: 'aggregated', round: 0 });
+    expect(only(effects, 'requestEvaluation')).toMatchObject([{ ranges: [{ from: 0, count: CLIENTS }] }]);
+    const { ms } = run(
+      state,
+      each((client) => ({ type: 'evaluationReceived', session: 'a', round: 0, client })),
+    );
+    expect(state.round).toBe(1);
+    expect(ms).toBeLessThan(2000);
+  });
+
+  it('a round of all of them as well', () => {
+    const { state, ms } = run(joined({ clientsPerRound: CLIENTS }), each(update));
+    expect(state.phase).toBe('aggregating');
+    expect(ms).toBeLessThan(2000);
+  });
+
+  it('a failure of nearly all of them as well, each replaced by the next', () => {
+    const failures = each((client) => {
+      return { type: 'clientFailed', session: 'a', client, round: 0, attempt: client, code: 'c', message: 'm' };
+    });
+    const sampler = { name: 'ordered', permutation: () => Int32Array.from({ length: CLIENTS }, (_, i) => i) };
+    const { state, ms } = run(joined({ clientsPerRound: 1, sampler }), failures);
+    expect(state.phase).toBe('finished');
+    expect(ms).toBeLessThan(3000);
+  });
+
+  it('a session for each: joining and leaving as well', () => {
+    const state = initialState({ clients: CLIENTS, clientsPerRound: 1, rounds: 1, minimumClients: CLIENTS - 1 });
+    const joins = run(
+      state,
+      each((from) => ({ type: 'clientsJoined', session: `s${from}`, ranges: [{ from, count: 1 }] })),
+    );
+    const closes = run(
+      joins.state,
+      each((client) => ({ type: 'sessionClosed', session: `s${client}` })),
+    );
+    expect(closes.state.membership.present).toBe(0);
+    expect(joins.ms + closes.ms).toBeLessThan(3000);
+  });
+});

@@ -1,0 +1,113 @@
+import type { IndexRange } from '../../../protocol/messages.js';
+import type { Sampler } from '../../sampling.js';
+import { initialState, step } from '../coordinator.js';
+import type { CoordinatorEffect, CoordinatorEvent, CoordinatorOptions, CoordinatorState, UpdateTag } from '../types.js';
+
+export type Effect<T extends CoordinatorEffect['type']> = Extract<CoordinatorEffect, { readonly type: T }>;
+
+/** The effects of one type. */
+export function only<T extends CoordinatorEffect['type']>(effects: readonly CoordinatorEffect[], type: T): Effect<T>[] {
+  return effects.filter((effect): effect is Effect<T> => effect.type === type);
+}
+
+/** Each round prefers the clients in the same given order. */
+export function fixedOrder(...order: number[]): Sampler {
+  return { name: 'fixed', permutation: () => Int32Array.from(order) };
+}
+
+export function ranges(...clients: number[]): IndexRange[] {
+  return clients.map((from) => ({ from, count: 1 }));
+}
+
+/** A deep copy that shares nothing which changes. */
+export function cloneState(state: CoordinatorState): CoordinatorState {
+  const { options, ...rest } = state;
+  return { options, ...structuredClone(rest) };
+}
+
+/**
+ * Drives a coordinator as its shell would, and remembers who belongs to which session and was configured with which
+ * attempt, so that tests can say `update(3)`.
+ */
+export class Driver {
+  state: CoordinatorState;
+  readonly log: CoordinatorEffect[] = [];
+  readonly sessions = new Map<number, string>();
+  readonly attempts = new Map<number, number>();
+
+  constructor(options: CoordinatorOptions) {
+    this.state = initialState(options);
+  }
+
+  send(event: CoordinatorEvent): readonly CoordinatorEffect[] {
+    const { state, effects } = step(this.state, event);
+    this.state = state;
+    this.log.push(...effects);
+    for (const { clients, attempt } of only(effects, 'configure')) {
+      for (const client of clients) this.attempts.set(client, attempt);
+    }
+    return effects;
+  }
+
+  join(session: string, ...clients: number[]): readonly CoordinatorEffect[] {
+    const effects = this.send({ type: 'clientsJoined', session, ranges: ranges(...clients) });
+    for (const { ranges: accepted } of only(effects, 'acceptJoin')) {
+      for (const { from, count } of accepted) {
+        for (let client = from; client < from + count; client++) this.sessions.set(client, session);
+      }
+    }
+    return effects;
+  }
+
+  leave(...clients: number[]): readonly CoordinatorEffect[] {
+    return clients.flatMap((client) => {
+      const session = this.sessions.get(client) ?? 'nobody';
+      this.sessions.delete(client);
+      return this.send({ type: 'clientsLeft', session, ranges: ranges(client) });
+    });
+  }
+
+  tag(client: number, tag: Partial<UpdateTag> = {}): UpdateTag {
+    const session = this.sessions.get(client) ?? 'nobody';
+    return { session, client, round: this.state.round, attempt: this.attempts.get(client) ?? 0, ...tag };
+  }
+
+  update(client: number, tag?: Partial<UpdateTag>): readonly CoordinatorEffect[] {
+    return this.send({ type: 'updateReceived', ...this.tag(client, tag) });
+  }
+
+  failed(client: number, tag?: Partial<UpdateTag>): readonly CoordinatorEffect[] {
+    return this.send({ type: 'clientFailed', ...this.tag(client, tag), code: 'train.failed', message: 'no memory' });
+  }
+
+  invalid(client: number, tag?: Partial<UpdateTag>): readonly CoordinatorEffect[] {
+    return this.send({ type: 'updateInvalid', ...this.tag(client, tag), code: 'update.not-finite', message: 'NaN' });
+  }
+
+  aggregated(round = this.state.round): readonly CoordinatorEffect[] {
+    return this.send({ type: 'aggregated', round });
+  }
+
+  evaluation(client: number, tag: { session?: string; round?: number } = {}): readonly CoordinatorEffect[] {
+    const { session, round } = this.tag(client, tag);
+    return this.send({ type: 'evaluationReceived', session, round, client });
+  }
+
+  evaluationFailed(client: number): readonly CoordinatorEffect[] {
+    const { session, round } = this.tag(client);
+    return this.send({ type: 'evaluationFailed', session, round, client, code: 'evaluate.failed', message: 'no data' });
+  }
+
+  serverEvaluated(round = this.state.round): readonly CoordinatorEffect[] {
+    return this.send({ type: 'serverEvaluated', round });
+  }
+
+  /** Fires the timer that was set last. */
+  deadline(): readonly CoordinatorEffect[] {
+    return this.send({ type: 'deadline', timer: only(this.log, 'setTimer').at(-1)?.timer ?? 'none' });
+  }
+
+  abort(): readonly CoordinatorEffect[] {
+    return this.send({ type: 'abort', reason: 'cancelled', code: 'run.cancelled', message: 'Ctrl-C' });
+  }
+}
