@@ -1,0 +1,78 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { ByteBudget } from './byte-budget.js';
+
+test('grants at once while there is room, then in order of asking', () => {
+  const budget = new ByteBudget(100);
+  const lane = budget.lane();
+  const granted: number[] = [];
+  for (const bytes of [60, 30, 20, 10]) lane.request(bytes, () => granted.push(bytes));
+  // 10 would fit, but 20 came first: otherwise large bodies starve.
+  expect([granted, budget.usedBytes]).toEqual([[60, 30], 90]);
+  lane.release(60);
+  expect([granted, budget.usedBytes]).toEqual([[60, 30, 20, 10], 60]);
+});
+
+test('channels take turns, however much one asks', () => {
+  const budget = new ByteBudget(10);
+  const [greedy, modest] = [budget.lane(), budget.lane()];
+  const granted: string[] = [];
+  for (let i = 0; i < 4; i++) greedy.request(10, () => granted.push(`greedy ${i}`));
+  for (let i = 0; i < 2; i++) modest.request(10, () => granted.push(`modest ${i}`));
+  for (let i = 0; i < 5; i++) greedy.release(10);
+  expect(granted).toEqual(['greedy 0', 'greedy 1', 'modest 0', 'greedy 2', 'modest 1', 'greedy 3']);
+});
+
+test('a closed lane asks for nothing more and lets the others on', () => {
+  const budget = new ByteBudget(10);
+  const [gone, here] = [budget.lane(), budget.lane()];
+  let granted = 0;
+  here.request(5, () => granted++);
+  gone.request(10, () => expect.unreachable());
+  here.request(5, () => granted++);
+  gone.close();
+  gone.request(1, () => expect.unreachable());
+  expect([granted, budget.usedBytes]).toEqual([2, 10]);
+});
+
+test('bytes that are here already count, and hold grants back', () => {
+  const budget = new ByteBudget(10);
+  const lane = budget.lane();
+  let granted = 0;
+  lane.take(15);
+  lane.request(10, () => granted++);
+  expect([budget.usedBytes, granted]).toEqual([15, 0]);
+  lane.release(15);
+  expect([budget.usedBytes, granted]).toEqual([10, 1]);
+});
+
+test('whatever happens, the capacity holds, everyone is served, and all comes back', () => {
+  const request = fc.record({
+    lane: fc.nat(3),
+    bytes: fc.integer({ min: 1, max: 100 }),
+    reply: fc.constantFrom('release', 'later', 'ask again'),
+  });
+  fc.assert(
+    fc.property(fc.array(request, { maxLength: 60 }), (requests) => {
+      const budget = new ByteBudget(100);
+      const lanes = [0, 1, 2, 3].map(() => budget.lane());
+      const held: (() => void)[] = [];
+      let open = 0;
+      const ask = (lane: number, bytes: number, reply: string): void => {
+        open++;
+        lanes[lane]!.request(bytes, () => {
+          open--;
+          expect(budget.usedBytes).toBeLessThanOrEqual(100);
+          const release = (): void => lanes[lane]!.release(bytes);
+          if (reply === 'later') held.push(release);
+          else release();
+          if (reply === 'ask again') ask((lane + 1) % 4, bytes, 'release');
+        });
+      };
+      for (const { lane, bytes, reply } of requests) ask(lane, bytes, reply);
+      for (let release = held.shift(); release !== undefined; release = held.shift()) release();
+      expect([open, budget.usedBytes]).toEqual([0, 0]);
+    }),
+    { numRuns: 300 },
+  );
+});

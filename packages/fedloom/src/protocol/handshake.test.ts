@@ -1,0 +1,83 @@
+import { FedloomError } from '@fedloom/engine';
+import { expect, test } from 'vitest';
+import {
+  type AuthMethod,
+  answerChallenge,
+  type ServerHandshakeState,
+  startClientHandshake,
+  stepServerHandshake,
+} from './handshake.js';
+import { examples } from './testing/messages.js';
+
+const nonce = '00112233445566778899aabbccddeeff';
+const start: ServerHandshakeState = { step: 'hello' };
+
+const token: AuthMethod = {
+  name: 'token',
+  prove: (given) => `proof of ${given}`,
+  verify(proof, given) {
+    if (proof !== `proof of ${given}`) throw new FedloomError('protocol.auth', 'Wrong token.');
+    return 'hospital-north';
+  },
+};
+
+test('hello, challenge, auth lead to accepted', () => {
+  const client = { software: 'fedloom/0.1.0', capabilities: ['resume', 'gossip'] };
+  const hello = startClientHandshake(client);
+  const first = stepServerHandshake(start, hello, { nonce, capabilities: ['resume', 'compress'] });
+  expect(first.reply).toEqual({ type: 'challenge', version: 1, methods: ['none'], nonce });
+  const { version, reply } = answerChallenge(first.reply!, client);
+  expect([version, reply]).toEqual([1, { type: 'auth', method: 'none' }]);
+  expect(stepServerHandshake(first.state, reply, { nonce })).toEqual({
+    state: { step: 'accepted', version: 1, software: 'fedloom/0.1.0', capabilities: ['resume'], identity: 'anonymous' },
+  });
+});
+
+test('the highest common version is taken; without one both sides are named', () => {
+  const hello = { ...examples.hello, capabilities: [], versions: [1, 2, 3, 9] };
+  expect(stepServerHandshake(start, hello, { nonce, versions: [1, 2, 3] }).reply?.version).toBe(3);
+  expect(() => stepServerHandshake(start, { ...hello, versions: [7, 8] }, { nonce })).toThrow(
+    expect.objectContaining({
+      code: 'protocol.version',
+      fields: { theirs: [7, 8], ours: [1] },
+      message: expect.stringMatching(/7, 8.*1/),
+    }),
+  );
+  expect(() => answerChallenge({ ...examples.challenge, version: 4 }, { software: '' })).toThrow(
+    expect.objectContaining({ code: 'protocol.version' }),
+  );
+});
+
+test('a required capability must be there; others are left out', () => {
+  const hello = { ...examples.hello, capabilities: ['!masks', 'resume'] };
+  expect(() => stepServerHandshake(start, hello, { nonce })).toThrow(
+    expect.objectContaining({ code: 'protocol.capability', fields: { capability: 'masks' } }),
+  );
+  expect(stepServerHandshake(start, hello, { nonce, capabilities: ['masks'] }).state).toMatchObject({
+    capabilities: ['masks'],
+  });
+});
+
+test('auth methods are tried in the order of the server; a wrong proof is refused', () => {
+  const options = { nonce, methods: [token] };
+  const { state, reply } = stepServerHandshake(start, { ...examples.hello, capabilities: [] }, options);
+  const { reply: auth } = answerChallenge(reply!, { software: '', methods: [token] });
+  expect(stepServerHandshake(state, auth, options).state).toMatchObject({
+    step: 'accepted',
+    identity: 'hospital-north',
+  });
+  const refused = expect.objectContaining({ code: 'protocol.auth' });
+  expect(() => stepServerHandshake(state, { ...auth, proof: 'guess' }, options)).toThrow(refused);
+  expect(() => stepServerHandshake(state, { type: 'auth', method: 'none' }, options)).toThrow(refused);
+  expect(() => answerChallenge(reply!, { software: '' })).toThrow(refused);
+});
+
+test('messages out of order are refused', () => {
+  const order = expect.objectContaining({ code: 'protocol.order' });
+  expect(() => stepServerHandshake(start, examples.join, { nonce })).toThrow(order);
+  const { state } = stepServerHandshake(start, { ...examples.hello, capabilities: [] }, { nonce });
+  expect(() => stepServerHandshake(state, examples.hello, { nonce })).toThrow(order);
+  const accepted = stepServerHandshake(state, examples.auth, { nonce }).state;
+  expect(() => stepServerHandshake(accepted, examples.auth, { nonce })).toThrow(order);
+  expect(() => answerChallenge(examples.welcome, { software: '' })).toThrow(order);
+});

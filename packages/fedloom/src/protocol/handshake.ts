@@ -1,0 +1,177 @@
+import { FedloomError } from '@fedloom/engine';
+import type { AnyMessage } from './codec.js';
+import type { Auth, Challenge, Hello } from './messages.js';
+
+/** Versions of this protocol that this software speaks. */
+export const protocolVersions: readonly number[] = [1];
+
+/** A way for a client to prove who it is. */
+export interface AuthMethod {
+  readonly name: string;
+  /** Client: what to send as `auth.proof`. */
+  prove(nonce: string): string | undefined;
+  /**
+   * Server: who the client is, for records and permissions.
+   * @throws FedloomError `protocol.auth` when the proof does not hold.
+   */
+  verify(proof: string | undefined, nonce: string): string;
+}
+
+/** Takes everybody: for loopback and trusted networks. */
+export const noAuth: AuthMethod = { name: 'none', prove: () => undefined, verify: () => 'anonymous' };
+
+export interface ServerHandshakeOptions {
+  /** Fresh for every connection, from a cryptographic generator: 16 bytes or more in hexadecimal. */
+  readonly nonce: string;
+  /** In order of preference; default `[noAuth]`. */
+  readonly methods?: readonly AuthMethod[];
+  /** Names of the features this server has, without `!`; default none. */
+  readonly capabilities?: readonly string[];
+  readonly versions?: readonly number[];
+}
+
+export type ServerHandshakeState =
+  | { readonly step: 'hello' }
+  | {
+      readonly step: 'auth';
+      readonly version: number;
+      readonly software: string;
+      readonly capabilities: readonly string[];
+    }
+  | ClientAccepted;
+
+/** The handshake is over but for the server's `welcome`. */
+export interface ClientAccepted {
+  readonly step: 'accepted';
+  readonly version: number;
+  readonly software: string;
+  /** Features that both ends have. */
+  readonly capabilities: readonly string[];
+  /** As the auth method names the client. */
+  readonly identity: string;
+}
+
+/**
+ * One step of the server's side, from `{ step: 'hello' }` to `accepted`; the caller sends `reply` and sets a deadline.
+ * @throws FedloomError `protocol.order`, `protocol.version`, `protocol.capability`, `protocol.auth`: fail the channel with it.
+ */
+export function stepServerHandshake(
+  state: ServerHandshakeState,
+  message: AnyMessage,
+  options: ServerHandshakeOptions,
+): { readonly state: ServerHandshakeState; readonly reply?: Challenge } {
+  const methods = options.methods ?? [noAuth];
+  if (state.step === 'hello') {
+    const { versions, software, capabilities } = expectType<Hello>(message, 'hello');
+    const version = commonVersion(versions, options.versions ?? protocolVersions);
+    const common = commonCapabilities(capabilities, options.capabilities ?? []);
+    const reply: Challenge = {
+      type: 'challenge',
+      version,
+      methods: methods.map(({ name }) => name),
+      nonce: options.nonce,
+    };
+    return { state: { step: 'auth', version, software, capabilities: common }, reply };
+  }
+  if (state.step === 'auth') {
+    const { method: name, proof } = expectType<Auth>(message, 'auth');
+    const method = methods.find((known) => known.name === name);
+    if (method === undefined) {
+      throw new FedloomError(
+        'protocol.auth',
+        `This server does not take auth method '${name}'; it takes ${quoted(methods)}.`,
+        { method: name },
+      );
+    }
+    return { state: { ...state, step: 'accepted', identity: method.verify(proof, options.nonce) } };
+  }
+  throw outOfOrder(message, 'nothing more of the handshake');
+}
+
+export interface ClientHandshakeOptions {
+  /** `fedloom/0.1.0`. */
+  readonly software: string;
+  /** With `!` before those that the server must have; default none. */
+  readonly capabilities?: readonly string[];
+  /** Default `[noAuth]`; the first of the server's list that is here is used. */
+  readonly methods?: readonly AuthMethod[];
+  readonly versions?: readonly number[];
+}
+
+/** The client's first message. */
+export function startClientHandshake(options: ClientHandshakeOptions): Hello {
+  return {
+    type: 'hello',
+    versions: options.versions ?? protocolVersions,
+    software: options.software,
+    capabilities: options.capabilities ?? [],
+  };
+}
+
+/**
+ * The client's answer to the server's first message; `welcome` comes next.
+ * @throws FedloomError `protocol.order`, `protocol.version`, `protocol.auth`.
+ */
+export function answerChallenge(
+  message: AnyMessage,
+  options: ClientHandshakeOptions,
+): { readonly version: number; readonly reply: Auth } {
+  const challenge = expectType<Challenge>(message, 'challenge');
+  const version = commonVersion([challenge.version], options.versions ?? protocolVersions);
+  const methods = options.methods ?? [noAuth];
+  for (const name of challenge.methods) {
+    const method = methods.find((known) => known.name === name);
+    if (method === undefined) continue;
+    const proof = method.prove(challenge.nonce);
+    return {
+      version,
+      reply: proof === undefined ? { type: 'auth', method: name } : { type: 'auth', method: name, proof },
+    };
+  }
+  throw new FedloomError(
+    'protocol.auth',
+    `The server asks for auth by ${challenge.methods.map((name) => `'${name}'`).join(' or ')}; this client has ${quoted(methods)}.`,
+    { methods: challenge.methods },
+  );
+}
+
+function expectType<M extends AnyMessage>(message: AnyMessage, type: M['type']): M {
+  if (message.type !== type) throw outOfOrder(message, `'${type}'`);
+  return message as M;
+}
+
+function outOfOrder(message: AnyMessage, expected: string): FedloomError {
+  return new FedloomError('protocol.order', `Message '${message.type}' came where ${expected} was due.`, {
+    type: message.type,
+  });
+}
+
+function commonVersion(theirs: readonly number[], ours: readonly number[]): number {
+  const common = theirs.filter((version) => ours.includes(version));
+  if (common.length > 0) return Math.max(...common);
+  throw new FedloomError(
+    'protocol.version',
+    `No common protocol version: the other end speaks ${theirs.join(', ')}, this one ${ours.join(', ')}. Update the older of the two.`,
+    { theirs, ours },
+  );
+}
+
+/** The names both ends know. A name with `!` that we do not know is a feature the other end cannot do without. */
+function commonCapabilities(theirs: readonly string[], ours: readonly string[]): readonly string[] {
+  const common: string[] = [];
+  for (const asked of theirs) {
+    const required = asked.startsWith('!');
+    const name = required ? asked.slice(1) : asked;
+    if (ours.includes(name)) common.push(name);
+    else if (required) {
+      throw new FedloomError('protocol.capability', `The client requires '${name}', which this server does not have.`, {
+        capability: name,
+      });
+    }
+  }
+  return common;
+}
+
+function quoted(methods: readonly AuthMethod[]): string {
+  return methods.map(({ name }) => `'${name}'`).join(', ');
+}

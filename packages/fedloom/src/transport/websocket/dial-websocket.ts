@@ -1,0 +1,118 @@
+import type { IncomingMessage } from 'node:http';
+import type { Socket } from 'node:net';
+import { FedloomError } from '@fedloom/engine';
+import { WebSocket } from 'ws';
+import type { Connection, Dial } from '../transport.js';
+import { SocketConnection, type SocketOptions, webSocketOptions } from './socket-connection.js';
+import { isLoopback } from './upgrade-check.js';
+
+export interface WebSocketDialOptions extends SocketOptions {
+  /** For connection and handshake together; default 10 s. */
+  readonly connectTimeoutMs?: number;
+}
+
+/** Why a connection did not come about, as `fields.reason` of `transport.connect`. */
+export type ConnectReason = 'refused' | 'unknown-host' | 'timeout' | 'rejected' | 'cancelled' | 'url' | 'network';
+
+export const dialWebSocket: Dial = webSocketDial();
+
+/** A dial for Node over the `ws` package. */
+export function webSocketDial(options: WebSocketDialOptions = {}): Dial {
+  return (url, { signal } = {}) =>
+    new Promise<Connection>((resolve, reject) => {
+      if (signal?.aborted) return reject(connectError(url, 'cancelled', signal.reason));
+      const webSocket = openSocket(url, options);
+      let socket: Socket | undefined;
+
+      function settle(error?: FedloomError): void {
+        signal?.removeEventListener('abort', abort);
+        webSocket.removeAllListeners();
+        if (error === undefined && socket !== undefined)
+          return resolve(new SocketConnection(webSocket, socket, options));
+        // `terminate` of a socket that is not open emits an error.
+        webSocket.on('error', () => {});
+        webSocket.terminate();
+        reject(error);
+      }
+      function abort(): void {
+        settle(connectError(url, 'cancelled', signal?.reason));
+      }
+
+      signal?.addEventListener('abort', abort);
+      webSocket.on('upgrade', (response) => {
+        socket = response.socket;
+      });
+      webSocket.on('open', () => settle());
+      webSocket.on('error', (cause: NodeJS.ErrnoException) => settle(connectError(url, reasonOf(cause), cause)));
+      webSocket.on('unexpected-response', (_request, response) => {
+        firstText(response, (text) => settle(rejectedError(url, response.statusCode ?? 0, text)));
+      });
+    });
+}
+
+function openSocket(url: string, options: WebSocketDialOptions): WebSocket {
+  try {
+    const { hostname } = new URL(url);
+    return new WebSocket(url, {
+      ...webSocketOptions,
+      handshakeTimeout: options.connectTimeoutMs ?? 10_000,
+      followRedirects: false,
+      ...(isLoopback(hostname) ? { generateMask } : {}),
+    });
+  } catch (cause) {
+    throw connectError(url, 'url', cause);
+  }
+}
+
+/**
+ * Masks keep web pages from writing bytes of their choice through a proxy (RFC 6455, 10.3). There is none on loopback,
+ * where a mask of zeros spares a pass over every byte on both sides.
+ */
+function generateMask(mask: Buffer): void {
+  mask.fill(0);
+}
+
+function reasonOf(cause: NodeJS.ErrnoException): ConnectReason {
+  if (cause.code === 'ECONNREFUSED') return 'refused';
+  if (cause.code === 'ENOTFOUND' || cause.code === 'EAI_AGAIN') return 'unknown-host';
+  if (cause.code === 'ETIMEDOUT' || cause.message.includes('timed out')) return 'timeout';
+  return 'network';
+}
+
+function connectError(url: string, reason: ConnectReason, cause: unknown): FedloomError {
+  const why: Record<ConnectReason, string> = {
+    refused: `There is no server at ${url} yet (connection refused). Start it, or check the address.`,
+    'unknown-host': `The host name of ${url} is not known. Check the address.`,
+    timeout: `The server at ${url} did not answer in time. Check the address and the firewall between.`,
+    rejected: `The server at ${url} refused.`,
+    cancelled: `Connecting to ${url} was cancelled.`,
+    url: `'${url}' is not an address of a server; it reads like ws://HOST:PORT.`,
+    network: `Connecting to ${url} failed: ${cause instanceof Error ? cause.message : String(cause)}.`,
+  };
+  return new FedloomError('transport.connect', why[reason], { url, reason }, { cause });
+}
+
+function rejectedError(url: string, status: number, text: string): FedloomError {
+  const reason: ConnectReason = 'rejected';
+  const message = `The server at ${url} answered with HTTP status ${status}: ${text === '' ? 'it is no fedloom server' : text}`;
+  return new FedloomError('transport.connect', message, { url, reason, status });
+}
+
+/** The start of a response's text, printable, for an error message. */
+function firstText(response: IncomingMessage, done: (text: string) => void): void {
+  let text = '';
+  response.setEncoding('utf8');
+  response.on('data', (part: string) => {
+    text += part;
+    if (text.length > 400) response.destroy();
+  });
+  response.on('error', () => {});
+  response.on('close', () =>
+    done(
+      text
+        .slice(0, 400)
+        .replace(/[^\x20-\x7e]+/g, ' ')
+        .trim(),
+    ),
+  );
+}

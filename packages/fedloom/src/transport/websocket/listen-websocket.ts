@@ -1,0 +1,139 @@
+import { createServer, type IncomingMessage, type Server } from 'node:http';
+import type { Server as HttpsServer } from 'node:https';
+import type { AddressInfo, Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { FedloomError } from '@fedloom/engine';
+import { WebSocketServer } from 'ws';
+import type { Connection, Listener } from '../transport.js';
+import { SocketConnection, type SocketOptions, webSocketOptions } from './socket-connection.js';
+import { checkUpgrade, type UpgradeRules } from './upgrade-check.js';
+
+export interface WebSocketListenOptions extends SocketOptions, Omit<UpgradeRules, 'boundHost'> {
+  /** Default `127.0.0.1`. */
+  readonly host?: string;
+  /** Default 0: a free one. */
+  readonly port?: number;
+  /** Attach to a server of yours instead, which may listen already or later; `host` and `port` then have no meaning. */
+  readonly server?: Server | HttpsServer;
+  /** Where on the server; default `/`. */
+  readonly path?: string;
+  /** Connections open at once; further ones are refused with status 503. Default 16,384. */
+  readonly connectionsMax?: number;
+}
+
+/**
+ * Accepts WebSocket connections, on a port of its own or on an existing HTTP server.
+ * @throws FedloomError `transport.port-in-use`, `transport.listen`.
+ */
+export async function listenWebSocket(
+  options: WebSocketListenOptions,
+  onConnection: (connection: Connection) => void,
+): Promise<Listener> {
+  const { path = '/', host = '127.0.0.1' } = options;
+  const server = options.server ?? (await startServer(host, options.port ?? 0));
+  const webSockets = new WebSocketServer({
+    ...webSocketOptions,
+    noServer: true,
+    clientTracking: true,
+  });
+
+  function upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    const refused = refusal(request);
+    if (refused === 'not ours') return;
+    if (refused !== undefined) return refuse(socket, refused.status, refused.text);
+    webSockets.handleUpgrade(request, socket, head, (webSocket) => {
+      onConnection(new SocketConnection(webSocket, socket as Socket, options));
+    });
+  }
+
+  function refusal(
+    request: IncomingMessage,
+  ): 'not ours' | { readonly status: string; readonly text: string } | undefined {
+    if ((request.url ?? '').split('?')[0] !== path) {
+      // Others may listen for upgrades on the same server at other paths.
+      return server.listenerCount('upgrade') > 1
+        ? 'not ours'
+        : { status: '404 Not Found', text: 'transport.path: nothing is here' };
+    }
+    const rules = { ...options, boundHost: addressOf(server)?.address ?? host };
+    const refused = checkUpgrade({ host: request.headers.host, origin: request.headers.origin }, rules);
+    if (refused) return { status: '403 Forbidden', text: `${refused.code}: ${refused.message}` };
+    if (webSockets.clients.size < (options.connectionsMax ?? 16_384)) return undefined;
+    return { status: '503 Service Unavailable', text: 'transport.full: too many connections are open' };
+  }
+
+  server.on('upgrade', upgrade);
+  return {
+    get url() {
+      return urlOf(server, path);
+    },
+    async close() {
+      server.off('upgrade', upgrade);
+      if (options.server !== undefined) return;
+      // Not awaited by its callback, which waits for every open connection.
+      server.close();
+      server.closeIdleConnections();
+      await new Promise((resolve) => setImmediate(resolve));
+    },
+  };
+}
+
+function startServer(host: string, port: number): Promise<Server> {
+  const server = createServer((_request, response) => {
+    response.writeHead(426, { 'Content-Type': 'text/plain', Upgrade: 'websocket', Connection: 'Upgrade' });
+    response.end('This is a fedloom server: clients connect to it by WebSocket.\n');
+  });
+  return new Promise((resolve, reject) => {
+    server.once('error', (cause) => reject(listenError(cause, host, port)));
+    server.listen(port, host, () => {
+      server.removeAllListeners('error');
+      server.on('error', () => {});
+      resolve(server);
+    });
+  });
+}
+
+function listenError(cause: NodeJS.ErrnoException, host: string, port: number): FedloomError {
+  const fields = { host, port };
+  if (cause.code === 'EADDRINUSE') {
+    const message = `Port ${port} of ${host} is in use. Choose another port, or end the program that holds it.`;
+    return new FedloomError('transport.port-in-use', message, fields, { cause });
+  }
+  const advice =
+    cause.code === 'EACCES'
+      ? 'Ports below 1024 need privileges: choose a higher one.'
+      : cause.code === 'EADDRNOTAVAIL' || cause.code === 'ENOTFOUND'
+        ? 'Choose an address of this machine, 127.0.0.1 or 0.0.0.0.'
+        : 'Choose another address or port.';
+  return new FedloomError('transport.listen', `Cannot listen on ${host}:${port}: ${cause.message}. ${advice}`, fields, {
+    cause,
+  });
+}
+
+function refuse(socket: Duplex, status: string, text: string): void {
+  socket.on('error', () => {});
+  const bytes = Buffer.byteLength(text);
+  socket.end(
+    `HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: ${bytes}\r\n\r\n${text}`,
+    () => socket.destroy(),
+  );
+}
+
+function addressOf(server: Server | HttpsServer): AddressInfo | undefined {
+  const address = server.address();
+  return typeof address === 'object' && address !== null ? address : undefined;
+}
+
+function urlOf(server: Server | HttpsServer, path: string): string {
+  const address = addressOf(server);
+  if (address === undefined) {
+    throw new FedloomError(
+      'transport.not-listening',
+      'The HTTP server does not listen on a port yet: start it before you ask for the URL.',
+    );
+  }
+  const scheme = 'setSecureContext' in server ? 'wss' : 'ws';
+  const wildcard = address.address === '0.0.0.0' || address.address === '::';
+  const host = wildcard ? '127.0.0.1' : address.family === 'IPv6' ? `[${address.address}]` : address.address;
+  return `${scheme}://${host}:${address.port}${path === '/' ? '' : path}`;
+}

@@ -1,0 +1,135 @@
+import type { Socket } from 'node:net';
+import type { WebSocket } from 'ws';
+import { wireLimits } from '../../protocol/limits.js';
+import type { Connection, ConnectionHandlers } from '../transport.js';
+import { describeClose, fitReason } from './close-reason.js';
+
+export interface SocketOptions {
+  /** `send` returns false from so many bytes on that have not left; default 8 MiB. */
+  readonly bufferedBytesMax?: number;
+  /** How often to ask the other end for a sign of life; default 15 s. */
+  readonly pingIntervalMs?: number;
+  /**
+   * Silence after which the other end counts as gone; default 2 min. An end whose thread is busy cannot answer: keep it
+   * above the longest time that a client's own training code may block.
+   */
+  readonly deadAfterMs?: number;
+}
+
+/** What both ends of the `ws` package are told. Deflate costs 30 times what it saves on parameters. */
+export const webSocketOptions = {
+  perMessageDeflate: false,
+  maxPayload: wireLimits.frameBytesMax,
+  /** How long a close waits for the other end, ms. */
+  closeTimeout: 10_000,
+};
+
+/** A connection over an open WebSocket of the `ws` package. */
+export class SocketConnection implements Connection {
+  readonly peer: string;
+  readonly #webSocket: WebSocket;
+  readonly #socket: Socket;
+  readonly #bufferedBytesMax: number;
+  #handlers: ConnectionHandlers | undefined;
+  #bufferedBytes = 0;
+  #owesDrained = false;
+  /** Why this end gave up; goes before what the close frame says. */
+  #reason: string | undefined;
+  #closing = false;
+  #closed = false;
+
+  constructor(webSocket: WebSocket, socket: Socket, options: SocketOptions) {
+    this.#webSocket = webSocket;
+    this.#socket = socket;
+    this.#bufferedBytesMax = options.bufferedBytesMax ?? 8 << 20;
+    this.peer =
+      socket.remoteFamily === 'IPv6'
+        ? `[${socket.remoteAddress}]:${socket.remotePort}`
+        : `${socket.remoteAddress}:${socket.remotePort}`;
+    const stopPings = this.#keepAlive(options.pingIntervalMs ?? 15_000, options.deadAfterMs ?? 120_000);
+    webSocket.on('message', (data: Buffer, isBinary) => this.#receive(data, isBinary));
+    webSocket.on('error', (error) => {
+      this.#reason ??= describeError(error);
+    });
+    webSocket.on('close', (code, reason) => {
+      stopPings();
+      this.#reason ??= describeClose(code, reason.toString());
+      this.#closed = true;
+      this.#handlers?.closed(this.#reason);
+    });
+    // Nothing is read before someone listens.
+    webSocket.pause();
+  }
+
+  get bufferedBytes(): number {
+    return this.#bufferedBytes;
+  }
+
+  bind(handlers: ConnectionHandlers): void {
+    this.#handlers = handlers;
+    if (this.#closed) setImmediate(() => handlers.closed(this.#reason ?? 'closed'));
+    else this.#webSocket.resume();
+  }
+
+  send(frame: Uint8Array): boolean {
+    if (this.#closing || this.#closed) return true;
+    this.#bufferedBytes += frame.length;
+    this.#webSocket.send(frame, () => this.#left(frame.length));
+    if (this.#bufferedBytes < this.#bufferedBytesMax) return true;
+    this.#owesDrained = true;
+    return false;
+  }
+
+  close(reason = 'closed'): void {
+    this.#close(1000, reason);
+  }
+
+  #close(code: number, reason: string): void {
+    if (this.#closing || this.#closed) return;
+    this.#closing = true;
+    this.#reason ??= reason;
+    // The other end's close frame must be read, bound or not.
+    this.#webSocket.resume();
+    this.#webSocket.close(code, fitReason(reason));
+  }
+
+  #receive(data: Buffer, isBinary: boolean): void {
+    if (this.#closing) return;
+    if (!isBinary) return this.#close(1003, 'transport.text-frame: only binary frames are read');
+    // A plain array: `slice` of a Buffer would not copy.
+    this.#handlers?.frame(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+  }
+
+  #left(bytes: number): void {
+    this.#bufferedBytes -= bytes;
+    if (!this.#owesDrained || this.#bufferedBytes >= this.#bufferedBytesMax / 2) return;
+    this.#owesDrained = false;
+    if (!this.#closing && !this.#closed) this.#handlers?.drained();
+  }
+
+  /** Counts silent intervals, not time: after this process was busy, what the other end sent must be read first. */
+  #keepAlive(pingIntervalMs: number, deadAfterMs: number): () => void {
+    const silentMax = Math.max(2, Math.ceil(deadAfterMs / pingIntervalMs));
+    let silent = 0;
+    let bytesRead = this.#socket.bytesRead;
+    const timer = setInterval(() => {
+      silent = this.#socket.bytesRead === bytesRead && this.#handlers !== undefined ? silent + 1 : 0;
+      bytesRead = this.#socket.bytesRead;
+      if (silent >= silentMax) {
+        this.#reason ??= `transport.dead-peer: nothing came from ${this.peer} for ${silentMax * pingIntervalMs} ms`;
+        this.#webSocket.terminate();
+      } else if (this.#webSocket.readyState === this.#webSocket.OPEN) {
+        this.#webSocket.ping();
+      }
+    }, pingIntervalMs);
+    timer.unref();
+    return () => clearInterval(timer);
+  }
+}
+
+function describeError(error: Error & { readonly code?: string }): string {
+  if (error.code === 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH')
+    return 'transport.frame-size: a frame is larger than this end reads';
+  if (error.code?.startsWith('WS_ERR_')) return `transport.websocket: ${error.message}`;
+  return `transport.lost: ${error.message}`;
+}

@@ -1,0 +1,251 @@
+import { createServer } from 'node:http';
+import { type AddressInfo, connect as connectTcp, createServer as createTcpServer, type Socket } from 'node:net';
+import { afterEach, describe, expect, test } from 'vitest';
+import { WebSocket } from 'ws';
+import { wireLimits } from '../../protocol/limits.js';
+import { pairOf, TestEnd } from '../../protocol/testing/channel-pair.js';
+import { examples, pattern, update } from '../../protocol/testing/messages.js';
+import { describeTransport } from '../testing/conformance.js';
+import { Recorder } from '../testing/recorder.js';
+import type { Connection, Listener } from '../transport.js';
+import { dialWebSocket, webSocketDial } from './dial-websocket.js';
+import { type BrowserWebSocket, browserDial } from './dial-websocket-browser.js';
+import { listenWebSocket, type WebSocketListenOptions } from './listen-websocket.js';
+
+const nowhere = 'ws://127.0.0.1:9';
+const listen = (onConnection: (connection: Connection) => void): Promise<Listener> => listenWebSocket({}, onConnection);
+describeTransport('websocket', () => ({ listen, dial: dialWebSocket, nowhere }));
+// The `ws` package's client has the browser's interface as well.
+const browserClass = WebSocket as unknown as new (url: string) => BrowserWebSocket;
+describeTransport('websocket from a browser', () => ({ listen, dial: browserDial(browserClass), nowhere }));
+
+const cleanUp: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const step of cleanUp.splice(0).reverse()) await step();
+});
+
+async function listening(
+  options: WebSocketListenOptions = {},
+): Promise<{ listener: Listener; readonly port: number; accepted: Promise<Connection> }> {
+  let accept!: (connection: Connection) => void;
+  const accepted = new Promise<Connection>((resolve) => {
+    accept = resolve;
+  });
+  const listener = await listenWebSocket(options, accept);
+  cleanUp.push(() => listener.close());
+  return {
+    listener,
+    get port() {
+      return Number(new URL(listener.url).port);
+    },
+    accepted,
+  };
+}
+
+/** Speaks HTTP and WebSocket bytes by hand. */
+async function rawUpgrade(
+  port: number,
+  headers: Record<string, string> = {},
+): Promise<{ socket: Socket; status: string }> {
+  const socket = connectTcp(port, '127.0.0.1');
+  cleanUp.push(() => socket.destroy());
+  socket.on('error', () => {});
+  const fields = {
+    Host: `127.0.0.1:${port}`,
+    Connection: 'Upgrade',
+    Upgrade: 'websocket',
+    'Sec-WebSocket-Version': '13',
+    'Sec-WebSocket-Key': 'dGhlIHNhbXBsZSBub25jZQ==',
+    ...headers,
+  };
+  const lines = Object.entries(fields).map(([name, value]) => `${name}: ${value}\r\n`);
+  socket.write(`GET / HTTP/1.1\r\n${lines.join('')}\r\n`);
+  const answer = await new Promise<Buffer>((resolve) => socket.once('data', resolve));
+  return { socket, status: answer.toString('latin1').split(' ')[1]! };
+}
+
+describe('who may connect', () => {
+  test('a page of another origin and a rebound name are refused, a program and an allowed page are not', async () => {
+    const { port } = await listening({ allowedOrigins: ['https://lab.example'] });
+    expect((await rawUpgrade(port, { Origin: 'https://evil.example' })).status).toBe('403');
+    expect(
+      (await rawUpgrade(port, { Origin: `http://evil.example:${port}`, Host: `evil.example:${port}` })).status,
+    ).toBe('403');
+    expect((await rawUpgrade(port, { Origin: 'https://lab.example' })).status).toBe('101');
+    expect((await rawUpgrade(port)).status).toBe('101');
+  });
+
+  test('the refusal reaches the dialler with its code', async () => {
+    const { listener } = await listening({ connectionsMax: 0 });
+    await expect(dialWebSocket(listener.url)).rejects.toMatchObject({
+      code: 'transport.connect',
+      message: expect.stringContaining('transport.full'),
+      fields: { reason: 'rejected', status: 503 },
+    });
+  });
+
+  test('a plain request learns what this server is', async () => {
+    const { port } = await listening();
+    const response = await fetch(`http://127.0.0.1:${port}/`);
+    expect([response.status, await response.text()]).toEqual([426, expect.stringContaining('fedloom')]);
+  });
+});
+
+describe('addresses', () => {
+  test('a port in use is named, with how to mend it', async () => {
+    const { port } = await listening();
+    await expect(listenWebSocket({ port }, () => {})).rejects.toMatchObject({
+      code: 'transport.port-in-use',
+      message: `Port ${port} of 127.0.0.1 is in use. Choose another port, or end the program that holds it.`,
+    });
+  });
+
+  test('an address that is not of this machine is refused', async () => {
+    await expect(listenWebSocket({ host: '203.0.113.7' }, () => {})).rejects.toMatchObject({
+      code: 'transport.listen',
+    });
+  });
+
+  test('the port is free again after close', async () => {
+    const { port, listener } = await listening();
+    await listener.close();
+    expect((await listening({ port })).port).toBe(port);
+  });
+
+  test('attaches to an HTTP server of the user beside its own pages', async () => {
+    const server = createServer((_request, response) => response.end('page'));
+    const { listener, accepted } = await listening({ server, path: '/federation' });
+    expect(() => listener.url).toThrow('does not listen');
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    cleanUp.push(() => server.close());
+    const { port } = server.address() as AddressInfo;
+    expect(listener.url).toBe(`ws://127.0.0.1:${port}/federation`);
+    const client = await dialWebSocket(listener.url);
+    const atServer = Recorder.bind(await accepted);
+    Recorder.bind(client);
+    client.send(Uint8Array.of(1));
+    await atServer.until(({ frames }) => frames.length === 1);
+    expect(await (await fetch(`http://127.0.0.1:${port}/`)).text()).toBe('page');
+    await expect(dialWebSocket(`ws://127.0.0.1:${port}/elsewhere`)).rejects.toMatchObject({ fields: { status: 404 } });
+    client.close();
+  });
+
+  test.each([
+    ['nobody there', nowhere, 'refused', 'There is no server at'],
+    ['no such name', 'ws://fedloom.invalid:1', 'unknown-host', 'host name'],
+    ['no address', 'nonsense', 'url', 'ws://HOST:PORT'],
+  ])('dialling: %s', async (_name, url, reason, text) => {
+    await expect(dialWebSocket(url)).rejects.toMatchObject({
+      code: 'transport.connect',
+      message: expect.stringContaining(text),
+      fields: { reason },
+    });
+  });
+
+  test('a server that accepts and says nothing times out; cancelling ends it at once', async () => {
+    const silent = createTcpServer(() => {});
+    await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
+    cleanUp.push(() => silent.close());
+    const url = `ws://127.0.0.1:${(silent.address() as AddressInfo).port}`;
+    await expect(webSocketDial({ connectTimeoutMs: 50 })(url)).rejects.toMatchObject({ fields: { reason: 'timeout' } });
+    const signal = AbortSignal.timeout(20);
+    await expect(dialWebSocket(url, { signal })).rejects.toMatchObject({ fields: { reason: 'cancelled' } });
+  });
+});
+
+describe('hostile peers', () => {
+  async function hostile(): Promise<{ atServer: Recorder; webSocket: WebSocket; closeCode: Promise<number> }> {
+    const { listener, accepted } = await listening();
+    const webSocket = new WebSocket(listener.url);
+    webSocket.on('error', () => {});
+    cleanUp.push(() => webSocket.terminate());
+    const closeCode = new Promise<number>((resolve) => webSocket.on('close', resolve));
+    await new Promise((resolve) => webSocket.on('open', resolve));
+    return { atServer: Recorder.bind(await accepted), webSocket, closeCode };
+  }
+
+  test('a text frame closes with a coded reason', async () => {
+    const { atServer, webSocket, closeCode } = await hostile();
+    webSocket.send('{"type":"hello"}');
+    expect(await closeCode).toBe(1003);
+    await atServer.until(({ reasons }) => reasons.length > 0);
+    expect(atServer).toMatchObject({ frames: [], reasons: ['transport.text-frame: only binary frames are read'] });
+  });
+
+  test('a frame above the limit closes before it is read', async () => {
+    const { atServer, webSocket, closeCode } = await hostile();
+    webSocket.send(new Uint8Array(wireLimits.frameBytesMax + 1));
+    expect(await closeCode).toBe(1009);
+    await atServer.until(({ reasons }) => reasons.length > 0);
+    expect(atServer).toMatchObject({ frames: [], reasons: [expect.stringMatching(/^transport\.frame-size/)] });
+  });
+
+  test('bytes that are no WebSocket frames close the connection, and only that one', async () => {
+    const { port, accepted } = await listening();
+    const { socket } = await rawUpgrade(port);
+    const atServer = Recorder.bind(await accepted);
+    socket.write(pattern(1000));
+    await atServer.until(({ reasons }) => reasons.length > 0);
+    expect(atServer.reasons[0]).toMatch(/^transport\./);
+    expect((await rawUpgrade(port)).status).toBe('101');
+  });
+
+  test('garbage instead of HTTP harms nobody', async () => {
+    const { port } = await listening();
+    const socket = connectTcp(port, '127.0.0.1');
+    socket.on('error', () => {});
+    const closed = new Promise((resolve) => socket.on('close', resolve));
+    socket.write(pattern(5000));
+    socket.resume();
+    await closed;
+    expect((await rawUpgrade(port)).status).toBe('101');
+  });
+
+  test('a peer that vanishes without a word is found out', async () => {
+    const { port, accepted } = await listening({ pingIntervalMs: 20, deadAfterMs: 60 });
+    const { socket } = await rawUpgrade(port);
+    // Open, but never answers a ping: as after a pulled cable.
+    socket.resume();
+    const atServer = Recorder.bind(await accepted);
+    await atServer.until(({ reasons }) => reasons.length > 0);
+    expect(atServer.reasons[0]).toMatch(/^transport\.dead-peer: nothing came from 127\.0\.0\.1:\d+ for 60 ms$/);
+  });
+
+  test('a quiet peer that answers pings stays', async () => {
+    const { listener, accepted } = await listening({ pingIntervalMs: 20, deadAfterMs: 60 });
+    const client = await dialWebSocket(listener.url);
+    const atClient = Recorder.bind(client);
+    const atServer = Recorder.bind(await accepted);
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    expect([...atServer.reasons, ...atClient.reasons]).toEqual([]);
+    client.close();
+  });
+
+  test('a connection cut in the middle is reported as lost', async () => {
+    const { port, accepted } = await listening();
+    const { socket } = await rawUpgrade(port);
+    const atServer = Recorder.bind(await accepted);
+    socket.resetAndDestroy();
+    await atServer.until(({ reasons }) => reasons.length > 0);
+    expect(atServer.reasons[0]).toMatch(/^transport\.lost/);
+  });
+});
+
+test('channels exchange large bodies both ways over real sockets', async () => {
+  const pair = await pairOf(listen, dialWebSocket);
+  cleanUp.push(() => pair.listener.close());
+  const server = new TestEnd(pair.server, { role: 'server' });
+  const client = new TestEnd(pair.client, { role: 'client' });
+  const bodies = [10_000_001, 70_000, 5, 3_000_000].map((bytes, seed) => pattern(bytes, seed));
+  for (const body of bodies) {
+    client.channel.send(update, body);
+    server.channel.send(examples.model, body);
+  }
+  for (const end of [server, client]) {
+    const received = await end.messages(bodies.length);
+    for (const [i, body] of bodies.entries()) expect(Buffer.compare(received[i]!.body!, body)).toBe(0);
+    expect(end.budget.usedBytes).toBe(0);
+  }
+  client.channel.close('done');
+  expect((await server.closed).reason).toBe('done');
+});
