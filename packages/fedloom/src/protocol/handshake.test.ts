@@ -4,7 +4,7 @@ import {
   type AuthMethod,
   answerChallenge,
   type ServerHandshakeState,
-  startClientHandshake,
+  clientHello,
   stepServerHandshake,
 } from './handshake.js';
 import { examples } from './testing/messages.js';
@@ -23,7 +23,7 @@ const token: AuthMethod = {
 
 test('hello, challenge, auth lead to accepted', () => {
   const client = { software: 'fedloom/0.1.0', capabilities: ['resume', 'gossip'] };
-  const hello = startClientHandshake(client);
+  const hello = clientHello(client);
   const first = stepServerHandshake(start, hello, { nonce, capabilities: ['resume', 'compress'] });
   expect(first.reply).toEqual({ type: 'challenge', version: 1, methods: ['none'], nonce });
   const { version, reply } = answerChallenge(first.reply!, client);

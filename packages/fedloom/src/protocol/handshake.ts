@@ -99,7 +99,7 @@ export interface ClientHandshakeOptions {
 }
 
 /** The client's first message. */
-export function startClientHandshake(options: ClientHandshakeOptions): Hello {
+export function clientHello(options: ClientHandshakeOptions): Hello {
   return {
     type: 'hello',
     versions: options.versions ?? protocolVersions,

@@ -8,9 +8,9 @@ import { examples, pattern, update } from '../../protocol/testing/messages.js';
 import { describeTransport } from '../testing/conformance.js';
 import { Recorder } from '../testing/recorder.js';
 import type { Connection, Listener } from '../transport.js';
-import { dialWebSocket, webSocketDial } from './dial-websocket.js';
-import { type BrowserWebSocket, browserDial } from './dial-websocket-browser.js';
-import { listenWebSocket, type WebSocketListenOptions } from './listen-websocket.js';
+import { dialWebSocket, webSocketDial } from './dial.js';
+import { type BrowserWebSocket, browserDial } from './dial-browser.js';
+import { listenWebSocket, type WebSocketListenOptions } from './listen.js';
 
 const nowhere = 'ws://127.0.0.1:9';
 const listen = (onConnection: (connection: Connection) => void): Promise<Listener> => listenWebSocket({}, onConnection);
