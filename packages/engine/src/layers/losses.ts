@@ -11,7 +11,8 @@ export function softmaxCrossEntropy(): Loss {
     name: 'softmaxCrossEntropy',
     check: checkClasses,
     prepareTarget: (g, target, { predictionShape }) => g.oneHot(target, predictionShape[0]!),
-    perSample: (g, prediction, target) => g.neg(g.sum(g.mul(target, g.logSoftmax(prediction)), [1])),
+    perSample: (g, prediction, target) => g.softmaxCrossEntropy(prediction, target),
+    stacks: true,
   });
 }
 
@@ -49,10 +50,13 @@ export function meanSquaredError(): Loss {
         );
       }
     },
-    perSample(g, prediction, target) {
+    perSample(g, prediction, target, { targetShape }) {
       const squares = g.square(g.sub(prediction, target));
-      const axes = prediction.shape.slice(1).map((_, axis) => axis + 1);
-      return axes.length === 0 ? squares : g.mean(squares, axes);
+      return g.mean(
+        squares,
+        targetShape.map((_, axis) => axis - targetShape.length),
+      );
     },
+    stacks: true,
   });
 }

@@ -64,8 +64,16 @@ export interface Loss {
    * dimensions, because a training plan prepares the targets of all its steps at once, outside its loop.
    */
   prepareTarget?(g: Graph, target: Value, context: LossContext): Value;
-  /** The loss of each sample, float32 `[batch]`. The plan takes the mean over the batch's own samples. */
-  perSample(g: Graph, prediction: Value, target: Value): Value;
+  /**
+   * The loss of each sample: from predictions `[batch, ...predictionShape]` and (prepared) targets to float32 `[batch]`.
+   * The plan takes the mean over the batch's own samples.
+   */
+  perSample(g: Graph, prediction: Value, target: Value, context: LossContext): Value;
+  /**
+   * True where `perSample` takes any number of leading dimensions instead of `batch` alone, because it counts its axes
+   * from the last: the plan then computes the losses of a call's steps at once, after its loop. Default false.
+   */
+  readonly stacks?: boolean;
 }
 
 export interface Metric {

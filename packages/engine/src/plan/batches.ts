@@ -3,25 +3,27 @@ import type { Value } from '../graph/value.js';
 import type { DataSpec } from './manifest.js';
 import type { PortBuilder } from './port-builder.js';
 
-/** A call's batches, laid out before its loop, because a step's time is mostly the number of its nodes. */
+/** A call's batches. What the weights do not change is made before the loop: a small step's time is its number of nodes. */
 export interface Batches {
   /** int64 `[]` */
   readonly stepCount: Value;
   /** float32 `[steps, batch]`: 1 where there is a sample, 0 where there is padding. */
   readonly valid: Value;
-  /** Raw, `[steps, batch, ...sample]`; padding repeats the last sample. */
-  readonly x: Value;
+  /** Raw targets, `[steps, batch, ...]`; padding repeats the last sample. */
   readonly y: Value;
+  /** The raw samples of one step, `[batch, ...]`, gathered inside the loop: they are too large to lay out twice. */
+  x(body: Graph, step: Value): Value;
 }
 
 export function gatherBatches(ports: PortBuilder): Batches {
   const g = ports.graph;
   const order = ports.input({ source: 'order', name: '' });
+  const x = ports.input({ source: 'x', name: '' });
   return {
     stepCount: g.dim(order, 0),
     valid: g.cast(g.greaterOrEqual(order, 0), 'float32'),
-    x: g.gather(ports.input({ source: 'x', name: '' }), order),
     y: g.gather(ports.input({ source: 'y', name: '' }), order),
+    x: (body, step) => body.gather(x, body.gather(order, step)),
   };
 }
 

@@ -1,7 +1,7 @@
 /** How long one call into the runtime should take: progress, cancellation and shutting down wait for a call to end. */
 export const callMillisecondsTarget = 200;
-/** What a call gathers into batches before its loop. */
-const gatheredBytesMax = 64 * 2 ** 20;
+/** What a call may lay out for its steps outside the loop: targets, predictions. */
+const laidOutBytesMax = 64 * 2 ** 20;
 /** Before anything is measured: slower than any machine we know, so that the first call is short. */
 const assumedFlopsPerMillisecond = 1e6;
 const growthMax = 4;
@@ -12,7 +12,7 @@ export class CallSizer {
   readonly #stepsMax: number;
 
   constructor(stepFlops: number, stepBytes: number) {
-    this.#stepsMax = Math.max(1, Math.floor(gatheredBytesMax / Math.max(1, stepBytes)));
+    this.#stepsMax = Math.max(1, Math.floor(laidOutBytesMax / Math.max(1, stepBytes)));
     this.#stepsPerCall = this.#clamp((callMillisecondsTarget * assumedFlopsPerMillisecond) / Math.max(1, stepFlops));
   }
 

@@ -15,15 +15,16 @@ export function buildEvaluateGraph(source: PlanSource, model: BuiltModel, contex
   );
   const batches = gatherBatches(ports);
   const { loss, metrics } = source;
+  const about = lossContext(source.data, model);
   const { collected } = g.loopCollecting(batches.stepCount, [], (body, step) => {
-    const x = preprocess(body, body.gather(batches.x, step), source.data.x);
+    const x = preprocess(body, batches.x(body, step), source.data.x);
     const target = body.gather(batches.y, step);
     const prediction = body.scope('model', () => model.apply(body, x, params, { training: false }));
-    const prepared = loss.prepareTarget?.(body, target, lossContext(source.data, model)) ?? target;
+    const prepared = loss.prepareTarget?.(body, target, about) ?? target;
     return {
       carried: [],
       collected: [
-        body.scope('loss', () => loss.perSample(body, prediction, prepared)),
+        body.scope('loss', () => loss.perSample(body, prediction, prepared, about)),
         ...metrics.map((metric) => body.scope(metric.name, () => metric.perSample(body, prediction, target))),
       ],
     };

@@ -1,6 +1,6 @@
 import type { GraphBackend, GraphSession } from '../backend.js';
 import { FedloomError } from '../errors.js';
-import { bytesPerElement, elementCount, type NamedTensors, type Tensor, zeros } from '../tensor.js';
+import { elementCount, type NamedTensors, type Tensor, zeros } from '../tensor.js';
 import { CallSizer } from './call-sizer.js';
 import {
   consecutiveOrder,
@@ -166,7 +166,8 @@ export class PlanRunner {
   #sizer(kind: GraphKind, batch: number): CallSizer {
     const key = `${kind}/${batch}`;
     const { data, sampleFlops } = this.plan.manifest;
-    const sampleBytes = elementCount(data.x.shape) * bytesPerElement[data.x.dtype];
+    // Float32 targets, predictions and what the loss makes of them.
+    const sampleBytes = 16 * (data.y.classes ?? elementCount(data.y.shape));
     const sizer = this.#sizers.get(key) ?? new CallSizer(sampleFlops * batch, sampleBytes * batch);
     this.#sizers.set(key, sizer);
     return sizer;

@@ -4,7 +4,6 @@ import type { Value } from '../graph/value.js';
 import type { BuiltModel } from '../layers/types.js';
 import { gatherBatches, preprocess } from './batches.js';
 import { lossContext } from './loss-context.js';
-import type { ParameterSpec } from './manifest.js';
 import { PortBuilder } from './port-builder.js';
 import type { PortContext } from './ports.js';
 import type { PlanSource } from './source.js';
@@ -24,37 +23,42 @@ export function buildTrainGraph(source: PlanSource, model: BuiltModel, context: 
   const parameters = trained.map(({ name }) => ports.input({ source: 'parameter', name }));
   const optimizerState = slots.map((key) => ports.input({ source: 'optimizer', ...key }));
 
+  const { loss } = source;
+  const about = lossContext(source.data, model);
   const batches = gatherBatches(ports);
   const weights = g.div(batches.valid, g.maximum(g.sum(batches.valid, [1], true), 1));
   const learningRate = ports.input({ source: 'scalar', name: 'learningRate' });
   const scale = optimizer.gradientScale === 'one' ? undefined : g.neg(learningRate);
   const seeds = scale === undefined ? weights : g.mul(weights, scale);
-  const targets = source.loss.prepareTarget?.(g, batches.y, lossContext(source.data, model)) ?? batches.y;
+  const targets = loss.prepareTarget?.(g, batches.y, about) ?? batches.y;
 
   const { carried, collected } = g.loopCollecting(
     batches.stepCount,
     [...parameters, ...optimizerState],
     (body, step, values) => {
       const current = new Map(trained.map(({ name }, index) => [name, values[index]!]));
-      const losses = perSampleLoss(ports, body, source, model, current, {
-        x: body.gather(batches.x, step),
-        target: body.gather(targets, step),
-      });
+      const state = new Map(slots.map(({ slot, name }, index) => [`${slot}/${name}`, values[trained.length + index]!]));
+      const x = preprocess(body, batches.x(body, step), source.data.x);
+      const prediction = body.scope('model', () =>
+        model.apply(body, x, allParameters(ports, current), { training: true }),
+      );
+      const losses = body.scope('loss', () => loss.perSample(body, prediction, body.gather(targets, step), about));
       const raw = gradients(losses, [...current.values()], body.gather(seeds, step));
-      const state = new Map(slots.map((key, index) => [`${key.slot}/${key.name}`, values[trained.length + index]!]));
-      const next = trained.map((spec, index) =>
-        body.scope(`update/${spec.name}`, () => {
-          const gradient = withTerm(ports, body, source, spec, current.get(spec.name)!, raw[index]!, scale);
-          return optimizer.update(body, {
-            parameter: current.get(spec.name)!,
-            gradient,
+      const next = trained.map(({ name }, index) =>
+        body.scope(`update/${name}`, () =>
+          optimizer.update(body, {
+            parameter: current.get(name)!,
+            gradient: withTerm(ports, body, source, name, current.get(name)!, raw[index]!, scale),
             learningRate,
-            slots: new Map(optimizer.slots.map((slot) => [slot, state.get(`${slot}/${spec.name}`)!])),
-          });
-        }),
+            slots: new Map(optimizer.slots.map((slot) => [slot, state.get(`${slot}/${name}`)!])),
+          }),
+        ),
       );
       const nextState = next.flatMap((result) => optimizer.slots.map((slot) => result.slots.get(slot)!));
-      return { carried: [...next.map(({ parameter }) => parameter), ...nextState], collected: [losses] };
+      return {
+        carried: [...next.map(({ parameter }) => parameter), ...nextState],
+        collected: [loss.stacks === true ? prediction : losses],
+      };
     },
   );
 
@@ -62,27 +66,19 @@ export function buildTrainGraph(source: PlanSource, model: BuiltModel, context: 
   for (const [index, key] of slots.entries()) {
     ports.output({ source: 'optimizer', ...key }, carried[trained.length + index]!);
   }
-  ports.output({ source: 'stepLoss', name: '' }, g.sum(g.mul(collected[0]!, weights), [1]));
+  const losses =
+    loss.stacks === true ? g.scope('loss', () => loss.perSample(g, collected[0]!, targets, about)) : collected[0]!;
+  ports.output({ source: 'stepLoss', name: '' }, g.sum(g.mul(losses, weights), [1]));
   return ports;
 }
 
-function perSampleLoss(
-  ports: PortBuilder,
-  body: Graph,
-  source: PlanSource,
-  model: BuiltModel,
-  trained: ReadonlyMap<string, Value>,
-  batch: { readonly x: Value; readonly target: Value },
-): Value {
-  const params = new Map(
+function allParameters(ports: PortBuilder, trained: ReadonlyMap<string, Value>): Map<string, Value> {
+  return new Map(
     [...ports.context.parameters.keys()].map((name) => [
       name,
       trained.get(name) ?? ports.input({ source: 'parameter', name }),
     ]),
   );
-  const x = preprocess(body, batch.x, source.data.x);
-  const prediction = body.scope('model', () => model.apply(body, x, params, { training: true }));
-  return body.scope('loss', () => source.loss.perSample(body, prediction, batch.target));
 }
 
 /** The gradient with the algorithm's own term, which takes the same scale as the loss's gradient. */
@@ -90,7 +86,7 @@ function withTerm(
   ports: PortBuilder,
   body: Graph,
   { terms }: PlanSource,
-  { name }: ParameterSpec,
+  name: string,
   parameter: Value,
   gradient: Value,
   scale: Value | undefined,

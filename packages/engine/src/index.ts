@@ -1,0 +1,63 @@
+export type { GraphBackend, GraphSession } from './backend.js';
+export { FedloomError } from './errors.js';
+export { gradients } from './graph/gradients.js';
+export { Graph, type LoopResult, type Operand } from './graph/graph.js';
+export type { Dim, Value, ValueType } from './graph/value.js';
+export { type Conv2dOptions, conv2d } from './layers/conv2d.js';
+export { type DenseOptions, dense } from './layers/dense.js';
+export { filled, uniformFanIn } from './layers/initializers.js';
+export { meanSquaredError, softmaxCrossEntropy } from './layers/losses.js';
+export { type MaxPool2dOptions, maxPool2d } from './layers/max-pool2d.js';
+export { accuracy } from './layers/metrics.js';
+export { relu } from './layers/relu.js';
+export { sequential } from './layers/sequential.js';
+export { type SgdOptions, sgd } from './layers/sgd.js';
+export { flatten, reshape } from './layers/shape-layers.js';
+export {
+  type BuiltLayer,
+  type BuiltModel,
+  defineLayer,
+  defineLoss,
+  defineMetric,
+  defineOptimizer,
+  type Layer,
+  type LayerContext,
+  type LayerParameter,
+  type Loss,
+  type LossContext,
+  type Metric,
+  type Model,
+  type Optimizer,
+  type OptimizerInput,
+  type OptimizerOutput,
+  type RandomSource,
+} from './layers/types.js';
+export { toOnnx } from './onnx/serialize.js';
+export { type BatchOrderOptions, batchOrder } from './plan/batch-order.js';
+export type { ClientTerms, FinishContext, FinishResult, TermContext } from './plan/client-terms.js';
+export { buildPlanGraphs, compilePlan, type PlanGraphs } from './plan/compile.js';
+export { decodePlan, encodePlan, type PlanParts } from './plan/encode.js';
+export { initializeParameters } from './plan/initialize.js';
+export type { EvaluateJob, EvaluateResult, TrainJob, TrainResult } from './plan/jobs.js';
+export { defaultPlanLimits, type PlanLimits } from './plan/limits.js';
+export type {
+  DataSpec,
+  GraphPort,
+  GraphSpec,
+  ParameterSpec,
+  PlanManifest,
+  TrainingPlan,
+} from './plan/manifest.js';
+export { PlanRunner, type PlanRunnerOptions } from './plan/runner.js';
+export type { PlanSource } from './plan/source.js';
+export { interpret } from './reference/interpret.js';
+export {
+  allocate,
+  bytesPerElement,
+  type DType,
+  elementCount,
+  type NamedTensors,
+  type Tensor,
+  type TensorData,
+  zeros,
+} from './tensor.js';

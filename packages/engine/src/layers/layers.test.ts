@@ -1,0 +1,170 @@
+import { describe, expect, test } from 'vitest';
+import { Graph } from '../graph/graph.js';
+import { evaluateGraph, floats } from '../testing/evaluate.js';
+import { testRandom } from '../testing/random.js';
+import { conv2d } from './conv2d.js';
+import { dense } from './dense.js';
+import { maxPool2d } from './max-pool2d.js';
+import { relu } from './relu.js';
+import { sequential } from './sequential.js';
+import { flatten, reshape } from './shape-layers.js';
+import { defineLayer, type Layer } from './types.js';
+
+/** Applies one layer to `x` with these parameters, in the layer's order. */
+function apply(layer: Layer, x: ReturnType<typeof floats>, parameters: readonly ReturnType<typeof floats>[] = []) {
+  const built = layer.build(x.shape.slice(1));
+  const result = evaluateGraph([x, ...parameters], (g, [input, ...values]) =>
+    built.apply(g, input!, new Map(built.parameters.map(({ name }, index) => [name, values[index]!])), {
+      training: true,
+    }),
+  );
+  expect(result.shape).toEqual([x.shape[0], ...built.outputShape]);
+  return result.values;
+}
+
+const shapesOf = (layer: Layer, inputShape: readonly number[]) =>
+  layer.build(inputShape).parameters.map(({ name, shape }) => [name, shape]);
+
+describe('dense', () => {
+  test('y = x W^T + b', () => {
+    const x = floats([2, 3], [1, 2, 3, 4, 5, 6]);
+    const weight = floats([2, 3], [1, 0, 0, 0, 1, 1]);
+    expect(apply(dense(2), x, [weight, floats([2], [10, 20])])).toEqual([11, 25, 14, 31]);
+    expect(apply(dense(2, { bias: false }), x, [weight])).toEqual([1, 5, 4, 11]);
+  });
+
+  test('parameters as in torch.nn.Linear', () => {
+    expect(shapesOf(dense(2), [3])).toEqual([
+      ['weight', [2, 3]],
+      ['bias', [2]],
+    ]);
+    expect(shapesOf(dense(2, { bias: false }), [3])).toEqual([['weight', [2, 3]]]);
+  });
+
+  test('initial values fill (-1/sqrt(inputs), 1/sqrt(inputs)), weight before bias', () => {
+    const [weight, bias] = dense(50).build([400]).parameters;
+    const values = weight!.initialize(testRandom(3));
+    expect(values.length).toBe(20000);
+    const largest = values.reduce((a, b) => Math.max(a, Math.abs(b)), 0);
+    expect(largest).toBeLessThanOrEqual(1 / 20);
+    expect(largest).toBeGreaterThan(0.99 / 20);
+    expect(Math.abs(values.reduce((a, b) => a + b, 0) / values.length)).toBeLessThan(1e-3);
+    expect(bias!.initialize(testRandom(3))).toEqual(values.slice(0, 50));
+  });
+});
+
+describe('conv2d', () => {
+  const image = floats([1, 1, 3, 3], [1, 2, 3, 4, 5, 6, 7, 8, 9]);
+  const corners = floats([1, 1, 2, 2], [1, 0, 0, 1]);
+
+  test('cross-correlation with a bias', () => {
+    expect(apply(conv2d(1, { kernel: 2 }), image, [corners, floats([1], [100])])).toEqual([106, 108, 112, 114]);
+  });
+
+  test('same padding puts the odd zero at the bottom and the right', () => {
+    const layer = conv2d(1, { kernel: 2, padding: 'same', bias: false });
+    expect(apply(layer, image, [corners])).toEqual([6, 8, 3, 12, 14, 6, 7, 8, 9]);
+  });
+
+  test('padding by number and stride', () => {
+    const layer = conv2d(1, { kernel: 2, stride: 2, padding: 1, bias: false });
+    expect(apply(layer, image, [corners])).toEqual([1, 3, 7, 14]);
+  });
+
+  test.each([
+    [28, 5, 1, 'same', 28],
+    [28, 5, 1, 'valid', 24],
+    [28, 3, 2, 'same', 14],
+    [7, 3, 2, 1, 4],
+    [8, 3, 3, 0, 2],
+  ] as const)('%i wide, kernel %i, stride %i, padding %s: %i', (width, kernel, stride, padding, expected) => {
+    const layer = conv2d(4, { kernel, stride, padding });
+    expect(layer.build([2, width, width]).outputShape).toEqual([4, expected, expected]);
+  });
+
+  test('parameters as in torch.nn.Conv2d', () => {
+    expect(shapesOf(conv2d(4, { kernel: [3, 5] }), [2, 9, 9])).toEqual([
+      ['weight', [4, 2, 3, 5]],
+      ['bias', [4]],
+    ]);
+  });
+});
+
+test('maxPool2d leaves out the last partial window', () => {
+  const x = floats([1, 1, 3, 5], [1, 9, 2, 3, 7, 4, 5, 8, 6, 7, 0, 0, 0, 0, 7]);
+  expect(apply(maxPool2d({ kernel: 2 }), x)).toEqual([9, 8]);
+  expect(apply(maxPool2d({ kernel: 2, stride: 1 }), x)).toEqual([9, 9, 8, 7, 5, 8, 8, 7]);
+});
+
+test('relu, flatten and reshape', () => {
+  const x = floats([1, 2, 2], [-1, 2, -3, 4]);
+  expect(apply(relu(), x)).toEqual([0, 2, 0, 4]);
+  expect(flatten().build([2, 2]).outputShape).toEqual([4]);
+  expect(apply(flatten(), x)).toEqual([-1, 2, -3, 4]);
+  expect(apply(reshape([4, 1, 1]), x)).toEqual([-1, 2, -3, 4]);
+});
+
+describe('sequential', () => {
+  test('names parameters by position, counting every layer', () => {
+    const model = sequential([flatten(), dense(4), relu(), dense(2, { bias: false })]).build([2, 3]);
+    expect(model.parameters.map(({ name, shape }) => [name, shape])).toEqual([
+      ['1.weight', [4, 6]],
+      ['1.bias', [4]],
+      ['3.weight', [2, 4]],
+    ]);
+    expect(model.outputShape).toEqual([2]);
+  });
+
+  test('hands each layer its own parameters', () => {
+    const model = sequential([dense(1), relu(), dense(1)]).build([1]);
+    const parameters = [floats([1, 1], [2]), floats([1], [1]), floats([1, 1], [10]), floats([1], [0.5])];
+    const { values } = evaluateGraph([floats([2, 1], [1, -3]), ...parameters], (g, [x, ...rest]) =>
+      model.apply(g, x!, new Map(model.parameters.map(({ name }, index) => [name, rest[index]!])), { training: true }),
+    );
+    expect(values).toEqual([30.5, 0.5]);
+  });
+
+  test.each([
+    ['dense on images', [dense(4)], [28, 28], /0:dense\(4\).*\[inputs\].*\[28, 28\].*add flatten\(\)/],
+    [
+      'conv2d without channels',
+      [conv2d(4, { kernel: 3 })],
+      [28, 28],
+      /0:conv2d\(4\).*\[channels, height, width\].*\[28, 28\].*reshape\(\[1, 28, 28\]\)/,
+    ],
+    ['conv2d too large', [conv2d(4, { kernel: 9 })], [1, 5, 5], /conv2d\(4\).*at least 9.*\[1, 5, 5\]/],
+    ['a pool of a row', [flatten(), maxPool2d({ kernel: 2 })], [4, 4], /1:maxPool2d.*\[16\]/],
+    ['a pool too large', [maxPool2d({ kernel: 5 })], [1, 4, 4], /at least 5.*\[1, 4, 4\]/],
+    ['a reshape that loses pixels', [reshape([1, 28, 28])], [27, 28], /reshape\(\[1, 28, 28\]\).*784.*\[27, 28\].*756/],
+  ] as const)('refuses %s, naming the layer and both shapes', (_, layers, inputShape, message) => {
+    expect(() => sequential(layers).build(inputShape)).toThrow(expect.objectContaining({ code: 'layer.shape' }));
+    expect(() => sequential(layers).build(inputShape)).toThrow(message);
+  });
+
+  test('a graph error inside a user’s layer names the layer and the shapes', () => {
+    const wrong = defineLayer({
+      kind: 'wrong',
+      build: (inputShape) => ({
+        outputShape: inputShape,
+        parameters: [],
+        apply: (g, x) => g.add(x, g.constant([1, 2], 'float32')),
+      }),
+    });
+    const model = sequential([relu(), wrong]).build([3]);
+    const g = new Graph();
+    const x = g.input('x', 'float32', ['batch', 3]);
+    expect(() => model.apply(g, x, new Map(), { training: true })).toThrow(/1:wrong.*\[batch, 3\].*\[2\]/);
+  });
+});
+
+test.each([
+  () => dense(0),
+  () => dense(1.5),
+  () => conv2d(2, { kernel: 0 }),
+  () => conv2d(2, { kernel: 3, padding: -1 }),
+  () => maxPool2d({ kernel: [2, 0] }),
+  () => reshape([2, -1]),
+  () => sequential([]),
+])('refuses settings that are no sizes: %s', (make) => {
+  expect(make).toThrow(expect.objectContaining({ code: 'layer.option' }));
+});

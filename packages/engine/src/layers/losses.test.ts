@@ -1,0 +1,86 @@
+import { expect, test } from 'vitest';
+import type { Graph } from '../graph/graph.js';
+import type { Value } from '../graph/value.js';
+import { evaluateGraph, floats } from '../testing/evaluate.js';
+import { meanSquaredError, softmaxCrossEntropy } from './losses.js';
+import { accuracy } from './metrics.js';
+import type { Loss, LossContext } from './types.js';
+
+const logits = floats([2, 3], [1, 2, 3, 0, 0, 0]);
+const labels = { dtype: 'int32', shape: [2], data: Int32Array.of(2, 0) } as const;
+const threeClasses: LossContext = { predictionShape: [3], targetShape: [], classes: 3 };
+
+function perSample(loss: Loss, context: LossContext) {
+  return (g: Graph, [prediction, target]: readonly Value[]) =>
+    loss.perSample(g, prediction!, loss.prepareTarget?.(g, target!, context) ?? target!, context);
+}
+
+test('softmaxCrossEntropy is -log softmax at the label', () => {
+  const { shape, values } = evaluateGraph([logits, labels], perSample(softmaxCrossEntropy(), threeClasses));
+  expect(shape).toEqual([2]);
+  expect(values[0]).toBeCloseTo(-Math.log(Math.exp(3) / (Math.exp(1) + Math.exp(2) + Math.exp(3))), 12);
+  expect(values[1]).toBeCloseTo(Math.log(3), 12);
+});
+
+test('softmaxCrossEntropy of large predictions stays finite', () => {
+  const large = floats([1, 2], [1000, -1000]);
+  const label = { dtype: 'int32', shape: [1], data: Int32Array.of(1) } as const;
+  const context = { predictionShape: [2], targetShape: [], classes: 2 };
+  expect(evaluateGraph([large, label], perSample(softmaxCrossEntropy(), context)).values).toEqual([2000]);
+});
+
+test('meanSquaredError is the mean over the outputs of a sample', () => {
+  const prediction = floats([2, 2], [1, 2, 3, 4]);
+  const target = floats([2, 2], [0, 0, 3, 2]);
+  const context = { predictionShape: [2], targetShape: [2] };
+  expect(evaluateGraph([prediction, target], perSample(meanSquaredError(), context)).values).toEqual([2.5, 2]);
+});
+
+test('meanSquaredError of single numbers', () => {
+  const context = { predictionShape: [], targetShape: [] };
+  const inputs = [floats([2], [1, 2]), floats([2], [3, 2])];
+  expect(evaluateGraph(inputs, perSample(meanSquaredError(), context)).values).toEqual([4, 0]);
+});
+
+test.each([
+  [softmaxCrossEntropy(), threeClasses, [2, 2, 3], [2, 2]],
+  [meanSquaredError(), { predictionShape: [3], targetShape: [3] }, [2, 2, 3], [2, 2, 3]],
+] as const)(
+  'a loss that stacks gives the same numbers over more dimensions (%#)',
+  (loss, context, shape, targetShape) => {
+    expect(loss.stacks).toBe(true);
+    const numbers = Array.from({ length: 12 }, (_, index) => Math.sin(index));
+    const target =
+      targetShape.length === 2
+        ? ({ dtype: 'int32', shape: targetShape, data: Int32Array.of(0, 2, 1, 1) } as const)
+        : floats(targetShape, numbers.toReversed());
+    const flat = { ...target, shape: [4, ...targetShape.slice(2)] };
+    const stacked = evaluateGraph([floats(shape, numbers), target], perSample(loss, context));
+    const plain = evaluateGraph([floats([4, 3], numbers), flat], perSample(loss, context));
+    expect(stacked.shape).toEqual([2, 2]);
+    expect(stacked.values).toEqual(plain.values);
+  },
+);
+
+test('losses refuse data and models that do not go together, with both shapes', () => {
+  const cases: readonly [Loss, LossContext, RegExp][] = [
+    [softmaxCrossEntropy(), { predictionShape: [4], targetShape: [], classes: 3 }, /\[3\].*\[4\].*dense\(3\)/],
+    [softmaxCrossEntropy(), { predictionShape: [3], targetShape: [3] }, /shape \[3\] and no number of classes/],
+    [meanSquaredError(), { predictionShape: [2], targetShape: [] }, /\[2\].*\[\]/],
+    [meanSquaredError(), threeClasses, /class labels/],
+  ];
+  for (const [loss, context, message] of cases) {
+    expect(() => loss.check(context)).toThrow(message);
+    expect(() => loss.check(context)).toThrow(expect.objectContaining({ code: 'loss.shape' }));
+  }
+  expect(() => softmaxCrossEntropy().check(threeClasses)).not.toThrow();
+  expect(() => meanSquaredError().check({ predictionShape: [2], targetShape: [2] })).not.toThrow();
+});
+
+test('accuracy counts the labels that have the largest prediction, the first of equals', () => {
+  const metric = accuracy();
+  const { values } = evaluateGraph([logits, labels], (g, [x, y]) => metric.perSample(g, x!, y!));
+  expect(values).toEqual([1, 1]);
+  const other = { ...labels, data: Int32Array.of(1, 1) };
+  expect(evaluateGraph([logits, other], (g, [x, y]) => metric.perSample(g, x!, y!)).values).toEqual([0, 0]);
+});
