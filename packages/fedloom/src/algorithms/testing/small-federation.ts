@@ -1,4 +1,4 @@
-import { batchOrder, paddingRow, type Tensor } from '@fedloom/engine';
+import { batchOrder, type Tensor } from '@fedloom/engine';
 import { RandomStream } from '../../core/random.js';
 import type { ReferenceProblem } from './reference/problem.js';
 import { softmaxGradient } from './softmax-regression.js';
@@ -57,6 +57,7 @@ function batchesOf({ shape, data }: Tensor): number[][] {
   const [steps, width] = shape as [number, number];
   const rows = data as BigInt64Array;
   return Array.from({ length: steps }, (_, step) =>
-    [...rows.subarray(step * width, (step + 1) * width)].filter((row) => row !== paddingRow).map(Number),
+    // Padding is -1.
+    [...rows.subarray(step * width, (step + 1) * width)].filter((row) => row >= 0n).map(Number),
   );
 }
