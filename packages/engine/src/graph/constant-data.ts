@@ -23,7 +23,9 @@ export function makeTensor(
 
 function fromNumbers(numbers: readonly number[], dtype: DType): TensorData {
   if (dtype === 'float16') {
-    throw new FedloomError('graph.dtype', 'a float16 constant is given by its bit patterns: pass a Uint16Array', { dtype });
+    throw new FedloomError('graph.dtype', 'a float16 constant is given by its bit patterns: pass a Uint16Array', {
+      dtype,
+    });
   }
   const array = allocate(dtype, numbers.length);
   if (array instanceof BigInt64Array) array.set(numbers.map((number) => BigInt(number)));

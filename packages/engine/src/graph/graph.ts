@@ -2,7 +2,7 @@ import { FedloomError } from '../errors.js';
 import type { DType, TensorData } from '../tensor.js';
 import { makeTensor } from './constant-data.js';
 import { cast, equal, greater, greaterOrEqual, select } from './primitives/compare.js';
-import { constant, dim, input, loop } from './primitives/control.js';
+import { constant, dim, input, loop, stepsOf } from './primitives/control.js';
 import { type Conv2dOptions, conv2d, conv2dInputGradient, conv2dWeightGradient } from './primitives/conv.js';
 import { add, div, maximum, minimum, mul, sub } from './primitives/elementwise.js';
 import { gather, oneHot, scatterAdd } from './primitives/indexing.js';
@@ -24,6 +24,11 @@ export interface LoopResult {
   readonly collected: readonly Value[];
 }
 
+interface SymbolSource {
+  readonly value: Value;
+  readonly axis: number;
+}
+
 interface Shared {
   nextId: number;
 }
@@ -37,12 +42,12 @@ export class Graph {
   readonly #nodes: GraphNode[] = [];
   readonly #inputs = new Map<string, Value>();
   readonly #outputs = new Map<string, Value>();
-  readonly #symbols = new Map<string, { readonly value: Value; readonly axis: number }>();
+  readonly #symbols = new Map<string, SymbolSource>();
   readonly #shared: Shared;
   #scope: string;
 
   constructor(readonly parent?: Graph) {
-    this.#shared = parent?.#shared ?? { nextId: 0 };
+    this.#shared = parent === undefined ? { nextId: 0 } : parent.#shared;
     this.#scope = parent?.currentScope ?? '';
   }
 
@@ -169,12 +174,12 @@ export class Graph {
   }
 
   /**
-   * `-logSoftmax(logits)[label]` for each sample: logits `[batch, classes]`, labels int32 or int64 `[batch]` -> `[batch]`.
-   * One primitive because its gradient is `softmax - oneHot`. A label outside the classes (padding) has loss 0; its
-   * gradient must be masked by the seed.
+   * `-sum(target * logSoftmax(logits))` for each sample: both `[..., classes]`, float -> `[...]`. One primitive
+   * because its gradient is `softmax - target`, which takes every row of `target` to sum to 1 (one-hot labels do);
+   * a row of zeros (padding) has loss 0 and a gradient that the seed must mask.
    */
-  softmaxCrossEntropy(logits: Value, labels: Value): Value {
-    return this.applyOne(softmaxCrossEntropy, [logits, labels], undefined);
+  softmaxCrossEntropy(logits: Value, target: Value): Value {
+    return this.applyOne(softmaxCrossEntropy, [logits, target], undefined);
   }
 
   /** float32, a new last axis of extent `depth`; indices outside `[0, depth)` give zeros. */
@@ -195,6 +200,7 @@ export class Graph {
 
   /** Broadcasts to `shape`; a symbol that `x` lacks must occur in some value made before. */
   expand(x: Value, shape: readonly Dim[]): Value {
+    this.#checkSymbols(x, shape);
     return sameShape(x.shape, shape) ? x : this.applyOne(expand, [x], { shape });
   }
 
@@ -205,6 +211,7 @@ export class Graph {
 
   /** Adds `updates` `[...indices.shape, ...row]` into rows of zeros `[rows, ...row]`: the adjoint of `gather`. */
   scatterAdd(updates: Value, indices: Value, rows: Dim): Value {
+    this.#checkSymbols(updates, [rows]);
     return this.applyOne(scatterAdd, [updates, indices], { rows });
   }
 
@@ -245,8 +252,17 @@ export class Graph {
     return this.applyOne(conv2dWeightGradient, [x, gradient], { ...options, kernel });
   }
 
-  /** Windows that do not fit whole are left out, as in PyTorch. The gradient goes to the first of equal maxima. */
+  /**
+   * Windows that do not fit whole are left out, as in PyTorch. The gradient goes to the first of equal maxima.
+   * A bias or relu before the pool is applied after it, to fewer elements: both are monotone, so that the values are the
+   * same to the bit.
+   */
   maxPool2d(x: Value, options: Pool2dOptions): Value {
+    const { primitive, inputs } = x.node;
+    const [first, second] = inputs;
+    if (primitive === relu) return this.relu(this.maxPool2d(first!, options));
+    const alongChannels = second?.shape.slice(-2).every((extent) => extent === 1) && sameShape(first!.shape, x.shape);
+    if (primitive === add && alongChannels) return this.add(this.maxPool2d(first!, options), second!);
     return this.apply(maxPool2d, [x], options)[0]!;
   }
 
@@ -291,7 +307,7 @@ export class Graph {
     const inputs = carried.map((value, index) => body.input(`carried${index}`, value.dtype, value.shape));
     const results = build(body, step, inputs);
     for (const value of [...results.carried, ...results.collected]) body.#checkReachable(value);
-    const outputs = this.apply(loop, [count, ...carried], { body, step, inputs, ...results, count });
+    const outputs = this.apply(loop, [count, ...carried], { body, step, inputs, ...results, steps: stepsOf(count) });
     return { carried: outputs.slice(0, carried.length), collected: outputs.slice(carried.length) };
   }
 
@@ -317,9 +333,10 @@ export class Graph {
     return this.apply(primitive, inputs, attributes)[0]!;
   }
 
-  /** A value of this graph, or of one around it, that has the symbol among its extents. */
-  symbolSource(symbol: string): { readonly value: Value; readonly axis: number } | undefined {
-    return this.parent?.symbolSource(symbol) ?? this.#symbols.get(symbol);
+  /** The first value of this graph, or of one around it (the outermost that will do), with the symbol among its extents. */
+  symbolSource(symbol: string, willDo: (value: Value) => boolean = () => true): SymbolSource | undefined {
+    const own = this.#symbols.get(symbol);
+    return this.parent?.symbolSource(symbol, willDo) ?? (own !== undefined && willDo(own.value) ? own : undefined);
   }
 
   /** True where this graph's nodes may use values of `other`. */
@@ -338,7 +355,10 @@ export class Graph {
   #operands(a: Operand, b: Operand): [Value, Value] {
     if (typeof a !== 'number') return [a, typeof b === 'number' ? this.constant(b, a.dtype) : b];
     if (typeof b === 'number') {
-      throw new FedloomError('graph.dtype', 'both operands are numbers: make one of them a constant() to give it a dtype');
+      throw new FedloomError(
+        'graph.dtype',
+        'both operands are numbers: make one of them a constant() to give it a dtype',
+      );
     }
     return [this.constant(a, b.dtype), b];
   }
@@ -347,6 +367,14 @@ export class Graph {
     if (this.sees(value.graph)) return;
     const message = `a value of another graph is used in ${this.#scope || 'the graph'}: a loop's inner values leave it as results only, and inside a loop's body the body's own graph must build`;
     throw new FedloomError('graph.scope', message, { scope: this.#scope, shape: value.shape });
+  }
+
+  #checkSymbols(x: Value, shape: readonly Dim[]): void {
+    for (const extent of shape) {
+      if (typeof extent === 'number' || this.symbolSource(extent) !== undefined) continue;
+      const what = `has the extent '${extent}' in ${formatShape(shape)}, which no value made so far has`;
+      throw problemFactory('expand', this.#scope, [x])(what);
+    }
   }
 
   #rememberSymbols(value: Value): void {

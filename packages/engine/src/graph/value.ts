@@ -3,6 +3,7 @@ import type { Attributes, OnnxValue } from '../onnx/ir.js';
 import type { Dense } from '../reference/dense.js';
 import type { DType, Tensor } from '../tensor.js';
 import type { Graph } from './graph.js';
+import type { LoopAttributes } from './primitives/control.js';
 
 /** An extent: a number, or a symbol ('batch', 'steps') for one that is known only when the graph runs. Equal symbols are equal extents. */
 export type Dim = number | string;
@@ -65,7 +66,7 @@ export interface EvaluateContext {
   /** The number behind a symbol in this run. */
   extent(dim: Dim): number;
   /** Evaluates a loop body once with these values for its inputs; captured outer values are known. */
-  runBody(inputs: ReadonlyMap<Value, Dense>, results: readonly Value[]): readonly Dense[];
+  runBody(body: Graph, inputs: ReadonlyMap<Value, Dense>, results: readonly Value[]): readonly Dense[];
 }
 
 export interface LowerContext {
@@ -84,13 +85,8 @@ export interface LowerContext {
   integers(values: readonly number[]): OnnxValue;
   /** A shape as an int64 vector, read from the run where a symbol stands in it. */
   shape(dims: readonly Dim[]): OnnxValue;
-  /** Lowers a loop body: its inputs in this order, its results in this order. */
-  lowerLoop(
-    body: Graph,
-    operands: { readonly count: OnnxValue; readonly carried: readonly OnnxValue[] },
-    parts: { readonly inputs: readonly Value[]; readonly results: readonly Value[] },
-    types: readonly ValueType[],
-  ): readonly OnnxValue[];
+  /** Lowers a loop with its body. */
+  lowerLoop(loop: LoopAttributes, inputs: readonly OnnxValue[]): readonly OnnxValue[];
 }
 
 export function isFloat(dtype: DType): boolean {

@@ -1,0 +1,29 @@
+import type { Rule } from '../optimize.js';
+import { biasUpdate } from './bias-update.js';
+import { convBias } from './conv-bias.js';
+import { gemmAddend, gemmAddendShape, gemmAlpha, gemmBeta, scaleAfterReshape } from './gemm.js';
+import { carryReshaped, reshapeScannedRows } from './loops.js';
+import { expandIntoBroadcast, negatedAddend, splitImageSum, sumDroppingAxes } from './reductions.js';
+import { dropIdentity, extentFromInput, mergeReshapes, mergeTransposes, transposeToReshape } from './shapes.js';
+
+/** In order of trial: the first that applies to a node wins, then the others on the next pass. */
+export const rules: readonly Rule[] = [
+  dropIdentity,
+  extentFromInput,
+  mergeReshapes,
+  mergeTransposes,
+  transposeToReshape,
+  expandIntoBroadcast,
+  sumDroppingAxes,
+  negatedAddend,
+  biasUpdate,
+  gemmAddend,
+  gemmAddendShape,
+  gemmBeta,
+  scaleAfterReshape,
+  gemmAlpha,
+  convBias,
+  splitImageSum,
+  reshapeScannedRows,
+  carryReshaped,
+];
