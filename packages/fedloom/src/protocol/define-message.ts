@@ -1,5 +1,5 @@
 import { FedloomError } from '@fedloom/engine';
-import type { z } from 'zod';
+import type * as z from 'zod';
 
 /** Who may send a message. */
 export type MessageSender = 'server' | 'client' | 'both';

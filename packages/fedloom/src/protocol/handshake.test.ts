@@ -3,8 +3,8 @@ import { expect, test } from 'vitest';
 import {
   type AuthMethod,
   answerChallenge,
-  type ServerHandshakeState,
   clientHello,
+  type ServerHandshakeState,
   stepServerHandshake,
 } from './handshake.js';
 import { examples } from './testing/messages.js';

@@ -2,6 +2,7 @@ import { createServer } from 'node:http';
 import { type AddressInfo, connect as connectTcp, createServer as createTcpServer, type Socket } from 'node:net';
 import { afterEach, describe, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
+import { decodeFrame } from '../../protocol/codec.js';
 import { wireLimits } from '../../protocol/limits.js';
 import { pairOf, TestEnd } from '../../protocol/testing/channel-pair.js';
 import { examples, pattern, update } from '../../protocol/testing/messages.js';
@@ -178,6 +179,24 @@ describe('hostile peers', () => {
     expect(await closeCode).toBe(1009);
     await atServer.until(({ reasons }) => reasons.length > 0);
     expect(atServer).toMatchObject({ frames: [], reasons: [expect.stringMatching(/^transport\.frame-size/)] });
+  });
+
+  test('garbage in binary frames is answered with a code and costs only its connection', async () => {
+    const { listener, accepted } = await listening();
+    const webSocket = new WebSocket(listener.url);
+    cleanUp.push(() => webSocket.terminate());
+    const answers: Buffer[] = [];
+    webSocket.on('message', (data: Buffer) => answers.push(data));
+    const reason = new Promise<string>((resolve) => webSocket.on('close', (_code, text) => resolve(text.toString())));
+    await new Promise((resolve) => webSocket.on('open', resolve));
+    const server = new TestEnd(await accepted, { role: 'server' });
+    for (let seed = 0; seed < 50; seed++) webSocket.send(pattern(2_000, seed));
+    expect(await reason).toMatch(/^protocol\.[a-z-]+: /);
+    expect(answers.length).toBe(1);
+    expect(decodeFrame(answers[0]!)).toMatchObject({ message: { type: 'error' } });
+    expect((await server.closed).error?.code).toMatch(/^protocol\./);
+    expect([server.received, server.budget.usedBytes]).toEqual([[], 0]);
+    (await dialWebSocket(listener.url)).close();
   });
 
   test('bytes that are no WebSocket frames close the connection, and only that one', async () => {
