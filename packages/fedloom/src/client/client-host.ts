@@ -4,7 +4,7 @@ import type { HashFunction } from '../core/hash.js';
 import { decodeSafetensors } from '../core/safetensors.js';
 import type { ByteBudget } from '../protocol/byte-budget.js';
 import { Channel } from '../protocol/channel.js';
-import { clientHello } from '../protocol/handshake.js';
+import { answerChallenge, clientHello } from '../protocol/handshake.js';
 import type { Limits } from '../protocol/limits.js';
 import type { Evaluate, Evaluations, Finish, Join, Message, Settled, Train, Welcome } from '../protocol/messages.js';
 import type { Connection } from '../transport/transport.js';
@@ -109,7 +109,7 @@ export class ClientHost {
           void this.#jobs.settled().then(() => {
             if (finish !== undefined) resolve({ kind: 'finished', finish });
             else if (failure !== undefined) reject(failure);
-            else if (error !== undefined) reject(error);
+            else if (error !== undefined) reject(inOurWords(error));
             else resolve({ kind: 'lost', reason });
           });
         },
@@ -117,14 +117,14 @@ export class ClientHost {
       if (signal?.aborted) leave();
       else signal?.addEventListener('abort', leave, { once: true });
       this.#channel = channel;
-      channel.send(clientHello(this.#options.software));
+      channel.send(clientHello({ software: this.#options.software }));
     });
   }
 
   async #receive(channel: Channel, message: Message, body: Uint8Array | undefined): Promise<void> {
     switch (message.type) {
       case 'challenge':
-        channel.send({ type: 'auth', method: 'none' });
+        channel.send(answerChallenge(message, { software: this.#options.software }).reply);
         return;
       case 'welcome':
         return this.#start(channel, message);
@@ -152,8 +152,6 @@ export class ClientHost {
         this.#options.onEvent?.({ type: 'finished', finish: message });
         channel.close('the run is over');
         return;
-      case 'error':
-        throw new FedloomError(message.code, `The server refused this client: ${message.message}`, {});
       default:
         throw new FedloomError('protocol.unexpected', `A client does not take the message '${message.type}'.`);
     }
@@ -330,6 +328,11 @@ export class ClientHost {
     this.#channel?.send({ type: 'evaluations', round: this.#evaluationRound, entries: this.#evaluations });
     this.#evaluations = [];
   }
+}
+
+function inOurWords(error: FedloomError): FedloomError {
+  if (error.fields.remote !== true) return error;
+  return new FedloomError(error.code, `The server refused this client: ${error.message}`, error.fields, { cause: error });
 }
 
 function describe(error: unknown): { code: string; message: string } {

@@ -6,6 +6,7 @@ import { PlanExecutor } from '../client/node/plan-executor.js';
 import type { RoundRecord, RunResult } from '../core/records.js';
 import type { Task } from '../task/task.js';
 import { listenWebSocket } from '../transport/websocket/listen.js';
+import { isLoopback } from '../transport/websocket/upgrade-check.js';
 import type { Federation } from './federation.js';
 import { openFederation } from './open-federation.js';
 import { Run } from './run.js';
@@ -133,10 +134,6 @@ function refuseOpenAddress({ listen, insecure, server }: ServerOptions): void {
       'Listen on 127.0.0.1, or say insecure: true (--insecure) on a network you trust.',
     { host },
   );
-}
-
-function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || host === '[::1]' || /^127\.\d+\.\d+\.\d+$/.test(host);
 }
 
 /** The server's executor only evaluates: it hosts no clients. */

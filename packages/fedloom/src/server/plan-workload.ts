@@ -71,6 +71,7 @@ export async function planWorkload(
       if (evaluator === undefined) return undefined;
       heldOut ??= task.data.load('test');
       const [examples] = await Promise.all([heldOut, evaluator.load(plan, planHash)]);
+      if (examples.y.shape[0] === 0) return undefined;
       return (await evaluator.evaluateExamples(model, examples, signal)).results;
     },
   };

@@ -2,6 +2,7 @@ import { FedloomError } from '@fedloom/engine';
 import type { Clock } from '../core/clock.js';
 import type { ByteBudget } from '../protocol/byte-budget.js';
 import { Channel } from '../protocol/channel.js';
+import { type ServerHandshakeState, stepServerHandshake } from '../protocol/handshake.js';
 import type { Limits } from '../protocol/limits.js';
 import type { Finish, Message, Welcome } from '../protocol/messages.js';
 import type { Connection } from '../transport/transport.js';
@@ -56,7 +57,8 @@ export class SessionDoor {
   accept(connection: Connection): void {
     const { budget, limits, clock, onClosed } = this.#options;
     let session: Session | undefined;
-    const handshake = new ServerHandshake(this.#options.nonce());
+    const nonce = this.#options.nonce();
+    let handshake: ServerHandshakeState = { step: 'hello' };
     const channel = new Channel(connection, {
       role: 'server',
       budget,
@@ -64,9 +66,14 @@ export class SessionDoor {
       onMessage: (message, body, release) => {
         try {
           if (session !== undefined) this.#options.onMessage(session, sessionMessage(message), body);
-          else if (handshake.receive(message, channel)) {
-            cancelTimer();
-            session = this.#open(channel);
+          else {
+            const { state, reply } = stepServerHandshake(handshake, message, { nonce });
+            handshake = state;
+            if (reply !== undefined) channel.send(reply);
+            if (state.step === 'accepted') {
+              cancelTimer();
+              session = this.#open(channel);
+            }
           }
         } finally {
           release();
@@ -114,5 +121,20 @@ export class SessionDoor {
     channel.send({ type: 'welcome', session: session.id, ...this.#options.welcome });
     if (this.#finish !== undefined) channel.send(this.#finish);
     return session;
+  }
+}
+
+/** @throws FedloomError `protocol.order` for a message of the handshake, which is over. */
+function sessionMessage(message: Message): SessionMessage {
+  switch (message.type) {
+    case 'getPlan':
+    case 'join':
+    case 'leave':
+    case 'update':
+    case 'evaluations':
+    case 'failed':
+      return message;
+    default:
+      throw new FedloomError('protocol.order', `Message '${message.type}' came after the handshake.`, { type: message.type });
   }
 }

@@ -105,7 +105,7 @@ async function serveUntilFinished(url: string, host: ClientHost, options: JoinOp
       pauseMs = RETRY_PAUSE_MS.first;
     } catch (error) {
       if (signal?.aborted) return undefined;
-      if (!(error instanceof FedloomError) || error.code !== 'transport.connect') throw error;
+      if (!mayPass(error)) throw error;
       reason = error.message;
       const waitedMs = Date.now() - lostMs;
       if (waitedMs + pauseMs > retryForMs) {
@@ -122,4 +122,11 @@ async function serveUntilFinished(url: string, host: ClientHost, options: JoinOp
     await sleep(pauseMs, undefined, signal ? { signal } : {}).catch(() => {});
     pauseMs = Math.min(RETRY_PAUSE_MS.last, pauseMs * 2);
   }
+}
+
+/** Whether dialling again may help: nobody there yet, or the network is down for a while. */
+function mayPass(error: unknown): error is FedloomError {
+  if (!(error instanceof FedloomError)) return false;
+  if (error.code === 'protocol.stalled') return true;
+  return error.code === 'transport.connect' && !['url', 'rejected'].includes(String(error.fields.reason));
 }

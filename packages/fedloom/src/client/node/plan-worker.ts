@@ -10,7 +10,7 @@ import {
   type TrainingPlan,
 } from '@fedloom/engine';
 import { onnxRuntimeNode } from '@fedloom/engine/node';
-import { transferableSymbol, valueSymbol } from 'piscina';
+import { move, transferableSymbol, valueSymbol } from 'piscina';
 import { RandomStream } from '../../core/random.js';
 import { decodeSafetensors, encodeSafetensors } from '../../core/safetensors.js';
 import type { ClientExamples } from '../../data/dataset.js';
@@ -144,12 +144,12 @@ function gatherRows(source: Tensor, rows: Int32Array | undefined): Tensor {
 function transferring(reply: TrainReply): unknown {
   const buffers = [reply.update.buffer as ArrayBuffer];
   if (reply.state !== undefined) buffers.push(reply.state.buffer as ArrayBuffer);
-  return {
+  return move({
     get [transferableSymbol]() {
       return buffers;
     },
     get [valueSymbol]() {
       return reply;
     },
-  };
+  } as unknown as ArrayBuffer);
 }
