@@ -161,6 +161,7 @@ describe('a client that is away', () => {
     driver.update(0);
     driver.update(2);
     expect(driver.update(1, { session: 's1', attempt: 0 })).toMatchObject([{ code: 'update.wrong-session' }]);
+    expect(driver.update(1, { attempt: 0.5 })).toMatchObject([{ code: 'update.unknown-attempt' }]);
     expect(only(driver.update(1, { attempt: 0 }), 'fold')).toHaveLength(1);
     expect(only(driver.aggregated(), 'settle')).toMatchObject([
       { clients: [0], attempt: 0 },

@@ -90,11 +90,8 @@ export function trainingDeadline(state: CoordinatorState, training: TrainingStat
 /** Closes the round when all is in; looks after rounds in which nobody works any more. To be called after each change. */
 export function advance(state: CoordinatorState, training: TrainingState, output: Output): void {
   const { clientsPerRound, quorum, deadlineMs } = state.options;
-  if (training.folded === clientsPerRound) {
-    close(state, training, output);
-    return;
-  }
   if (training.working > 0) return;
+  // All places have delivered or are lost.
   if (training.awaited === 0) {
     if (training.folded >= quorum) close(state, training, output);
     else fail(state, training, output);

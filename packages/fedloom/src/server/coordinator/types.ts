@@ -79,7 +79,8 @@ export type CoordinatorEffect =
   /**
    * What became of configured clients: `counted` ones commit their private state, the others drop it (and stop, if they
    * still train). Each configured client is settled once a round. A client that is absent then is told when it joins
-   * again. `counted: true` comes after `aggregated`, so a state never commits to a round that can still be lost.
+   * again. `attempt` is the one that was folded, else the last; a client that was configured again in between settles
+   * whatever it holds for the round. `counted: true` comes after `aggregated`, so a state never commits to a round that can still be lost.
    */
   | ({ readonly type: 'settle'; readonly counted: boolean; readonly reason?: string } & ClientGroup)
   /** The round takes no more updates. Finish the aggregate, run the server update, write the checkpoint: `aggregated`. */
