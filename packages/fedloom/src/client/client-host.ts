@@ -1,6 +1,7 @@
 import { FedloomError } from '@fedloom/engine';
 import type { Clock } from '../core/clock.js';
 import type { HashFunction } from '../core/hash.js';
+import type { Results } from '../core/records.js';
 import { decodeSafetensors } from '../core/safetensors.js';
 import type { ByteBudget } from '../protocol/byte-budget.js';
 import { Channel } from '../protocol/channel.js';
@@ -311,7 +312,9 @@ export class ClientHost {
     if (signal.aborted) return;
     const trainMs = clock.now() - startedMs;
     if (outcome.state !== undefined) this.#pending.set(client, { round, attempt, state: outcome.state });
-    const { sampleCount, stepCount, meanLoss, update } = outcome;
+    const { sampleCount, stepCount, update } = outcome;
+    // A loss that has run away is no number on the wire; the update itself is for the server to judge.
+    const meanLoss = Number.isFinite(outcome.meanLoss) ? outcome.meanLoss : null;
     this.#channel?.send({ type: 'update', round, attempt, client, sampleCount, stepCount, meanLoss, trainMs }, update);
     this.#options.onEvent?.({ type: 'trained', round, client, ms: trainMs });
   }
@@ -319,6 +322,7 @@ export class ClientHost {
   async #runEvaluation({ client, round }: Job, model: ModelSnapshot, signal: AbortSignal): Promise<void> {
     const outcome = await this.#options.executor.evaluate({ client, round, model, signal });
     if (signal.aborted) return;
+    refuseNotFinite(outcome?.results ?? {});
     this.#evaluations.push({ client, sampleCount: outcome?.sampleCount ?? 0, results: outcome?.results ?? {} });
     if (this.#evaluations.length >= EVALUATIONS_PER_MESSAGE) this.#flushEvaluations();
   }
@@ -330,9 +334,21 @@ export class ClientHost {
   }
 }
 
+/** @throws FedloomError `client.not-finite`: the protocol carries finite results only. */
+function refuseNotFinite(results: Results): void {
+  for (const [name, value] of Object.entries(results)) {
+    if ([value].flat().every(Number.isFinite)) continue;
+    throw new FedloomError('client.not-finite', `The result '${name}' is ${value}: has the training diverged?`, {
+      name,
+    });
+  }
+}
+
 function inOurWords(error: FedloomError): FedloomError {
   if (error.fields.remote !== true) return error;
-  return new FedloomError(error.code, `The server refused this client: ${error.message}`, error.fields, { cause: error });
+  return new FedloomError(error.code, `The server refused this client: ${error.message}`, error.fields, {
+    cause: error,
+  });
 }
 
 function describe(error: unknown): { code: string; message: string } {

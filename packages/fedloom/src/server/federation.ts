@@ -8,7 +8,7 @@ import type { HashFunction } from '../core/hash.js';
 import type { ClientRecord, Results, RoundRecord, RunResult } from '../core/records.js';
 import { decodeSafetensors } from '../core/safetensors.js';
 import type { ByteBudget } from '../protocol/byte-budget.js';
-import type { Limits } from '../protocol/limits.js';
+import { type Limits, wireLimits } from '../protocol/limits.js';
 import type { Evaluations, Failed, IndexRange, Update, Welcome } from '../protocol/messages.js';
 import type { ResultAggregator } from '../task/result-aggregator.js';
 import type { Connection } from '../transport/transport.js';
@@ -292,7 +292,9 @@ export class Federation {
     this.#startLedger(round).configured(clients);
     session.sendModel(model.hash, model.bytes);
     const { scalars } = this.#options.workload;
-    session.channel.send({ type: 'train', round, attempt, clients, model: model.hash, scalars });
+    for (const part of pieces(clients)) {
+      session.channel.send({ type: 'train', round, attempt, clients: part, model: model.hash, scalars });
+    }
   }
 
   #startLedger(round: number): RoundLedger {
@@ -313,7 +315,10 @@ export class Federation {
   }
 
   #settle({ session: id, round, attempt, clients, counted, reason }: Effect<'settle'>): void {
-    this.#door.get(id)?.channel.send({ type: 'settled', round, attempt, clients, counted, ...(reason && { reason }) });
+    const channel = this.#door.get(id)?.channel;
+    for (const part of pieces(clients)) {
+      channel?.send({ type: 'settled', round, attempt, clients: part, counted, ...(reason && { reason }) });
+    }
   }
 
   #aggregate({ round, counted }: Effect<'aggregate'>): void {
@@ -401,4 +406,10 @@ export class Federation {
       modelHash: hash,
     };
   }
+}
+
+/** Lists of clients as long as one message may carry. */
+function* pieces(clients: readonly number[]): Generator<readonly number[]> {
+  const { rangesMax } = wireLimits;
+  for (let at = 0; at < clients.length; at += rangesMax) yield clients.slice(at, at + rangesMax);
 }

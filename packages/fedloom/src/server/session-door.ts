@@ -135,6 +135,8 @@ function sessionMessage(message: Message): SessionMessage {
     case 'failed':
       return message;
     default:
-      throw new FedloomError('protocol.order', `Message '${message.type}' came after the handshake.`, { type: message.type });
+      throw new FedloomError('protocol.order', `Message '${message.type}' came after the handshake.`, {
+        type: message.type,
+      });
   }
 }
