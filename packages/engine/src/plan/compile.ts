@@ -106,7 +106,16 @@ function sortedScalars(scalars: Readonly<Record<string, number>>): Record<string
   return Object.fromEntries(Object.entries(scalars).sort(([a], [b]) => compareNames(a, b)));
 }
 
-function checkSource({ training, evaluationBatchSize, terms }: PlanSource): void {
+function checkSource({ training, evaluationBatchSize, metrics, terms }: PlanSource): void {
+  for (const [index, { name }] of metrics.entries()) {
+    if (name === 'loss' || metrics.findIndex((metric) => metric.name === name) !== index) {
+      throw new FedloomError(
+        'plan.option',
+        `There are two metrics named '${name}': give each another name ('loss' is always there).`,
+        { name },
+      );
+    }
+  }
   checkCount('training.localEpochs', training.localEpochs);
   if (training.batchSize !== 'all') checkCount('training.batchSize', training.batchSize, " or 'all'");
   if (evaluationBatchSize !== undefined) checkCount('evaluationBatchSize', evaluationBatchSize);

@@ -1,0 +1,149 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, test } from 'vitest';
+import { conv2d } from '../layers/conv2d.js';
+import { dense } from '../layers/dense.js';
+import { softmaxCrossEntropy } from '../layers/losses.js';
+import { maxPool2d } from '../layers/max-pool2d.js';
+import { relu } from '../layers/relu.js';
+import { sequential } from '../layers/sequential.js';
+import { sgd } from '../layers/sgd.js';
+import { flatten } from '../layers/shape-layers.js';
+import type { Layer } from '../layers/types.js';
+import { onnxRuntimeNode } from '../node/onnx-runtime-node.js';
+import { interpret } from '../reference/interpret.js';
+import type { Tensor } from '../tensor.js';
+import { relativeError } from '../testing/compare.js';
+import { floats } from '../testing/evaluate.js';
+import { buildPlanGraphs, compilePlan } from './compile.js';
+import type { PlanSource } from './source.js';
+
+/** What tools/goldens/generate.py writes: training runs of PyTorch. */
+interface GoldenCase {
+  readonly name: string;
+  readonly layers: readonly GoldenLayer[];
+  readonly inputShape: readonly number[];
+  readonly classes: number;
+  readonly batchSize: number;
+  readonly learningRate: number;
+  readonly momentum: number;
+  readonly weightDecay: number;
+  readonly shapes: Readonly<Record<string, readonly number[]>>;
+  readonly initial: Readonly<Record<string, readonly number[]>>;
+  readonly x: readonly (readonly number[])[];
+  readonly y: readonly number[];
+  readonly order: readonly (readonly number[])[];
+  readonly float32: GoldenRun;
+  readonly float64: GoldenRun;
+}
+
+interface GoldenRun {
+  readonly losses: readonly number[];
+  readonly final: Readonly<Record<string, readonly number[]>>;
+}
+
+type GoldenLayer =
+  | { readonly type: 'dense'; readonly outputs: number }
+  | {
+      readonly type: 'conv2d';
+      readonly outputs: number;
+      readonly kernel: number;
+      readonly stride: number;
+      readonly padding: number;
+    }
+  | { readonly type: 'maxPool2d'; readonly kernel: number; readonly stride: number }
+  | { readonly type: 'relu' | 'flatten' };
+
+const cases = ['mlp-sgd', 'cnn-sgd'].flatMap((name): readonly GoldenCase[] => {
+  const file = new URL(`../../../../tools/goldens/data/${name}.json`, import.meta.url);
+  return JSON.parse(readFileSync(file, 'utf8')).cases;
+});
+
+function layerOf(golden: GoldenLayer): Layer {
+  switch (golden.type) {
+    case 'dense':
+      return dense(golden.outputs);
+    case 'conv2d':
+      return conv2d(golden.outputs, golden);
+    case 'maxPool2d':
+      return maxPool2d(golden);
+    case 'relu':
+      return relu();
+    case 'flatten':
+      return flatten();
+  }
+}
+
+function sourceOf(golden: GoldenCase): PlanSource {
+  const { learningRate, momentum, weightDecay } = golden;
+  return {
+    name: golden.name,
+    model: sequential(golden.layers.map(layerOf)),
+    data: {
+      x: { dtype: 'float32', shape: golden.inputShape },
+      y: { dtype: 'int32', shape: [], classes: golden.classes },
+    },
+    loss: softmaxCrossEntropy(),
+    metrics: [],
+    training: { localEpochs: 1, batchSize: golden.batchSize, optimizer: sgd({ learningRate, momentum, weightDecay }) },
+  };
+}
+
+/** The train graph's inputs; a smaller last batch is padded. */
+function feedsOf(
+  golden: GoldenCase,
+  inputs: readonly {
+    readonly port: string;
+    readonly source: string;
+    readonly name: string;
+    readonly shape: readonly (number | string)[];
+  }[],
+): Map<string, Tensor> {
+  const { order, batchSize, x, y } = golden;
+  const rows = order.flatMap((row) => Array.from({ length: batchSize }, (_, place) => BigInt(row[place] ?? -1)));
+  const tensors: Record<string, (name: string, shape: readonly number[]) => Tensor> = {
+    parameter: (name, shape) => floats(shape, golden.initial[name]!),
+    optimizer: (_, shape) => floats(shape, new Array(shape.reduce((a, b) => a * b, 1)).fill(0)),
+    scalar: () => ({ dtype: 'float32', shape: [], data: Float32Array.of(golden.learningRate) }),
+    x: () => floats([x.length, ...golden.inputShape], x.flat()),
+    y: () => ({ dtype: 'int32', shape: [y.length], data: Int32Array.from(y) }),
+    order: () => ({ dtype: 'int64', shape: [order.length, batchSize], data: BigInt64Array.from(rows) }),
+  };
+  return new Map(inputs.map(({ port, source, name, shape }) => [port, tensors[source]!(name, shape.map(Number))]));
+}
+
+function expectRun(results: ReadonlyMap<string, Tensor>, golden: GoldenRun, tolerance: number): void {
+  expect(relativeError(results.get('new/stepLoss')!.data, golden.losses)).toBeLessThan(tolerance);
+  for (const [name, values] of Object.entries(golden.final)) {
+    expect(relativeError(results.get(`new/parameter/${name}`)!.data, values), name).toBeLessThan(tolerance);
+  }
+}
+
+describe('PyTorch’s training runs', () => {
+  test('cover what they should', () => {
+    expect(cases.length).toBeGreaterThanOrEqual(6);
+    expect(cases.some(({ momentum, weightDecay }) => momentum > 0 && weightDecay > 0)).toBe(true);
+    expect(cases.some(({ order }) => order.some((row) => row.length < order[0]!.length))).toBe(true);
+    for (const { order } of cases) expect(order.length).toBeGreaterThanOrEqual(9);
+    expect(cases.filter(({ order }) => order.length >= 10).length).toBeGreaterThanOrEqual(4);
+  });
+
+  test.each(cases)('$name on ONNX Runtime, float32, to 1e-5', async (golden) => {
+    const plan = compilePlan(sourceOf(golden));
+    const session = await onnxRuntimeNode().load(plan.train);
+    const results = await session.run(feedsOf(golden, plan.manifest.graphs.train.inputs));
+    await session.release();
+    expectRun(results, golden.float32, 1e-5);
+  });
+
+  test.each(cases)('$name in the float64 interpreter', (golden) => {
+    const { manifest, train } = buildPlanGraphs(sourceOf(golden));
+    const feeds = feedsOf(golden, manifest.graphs.train.inputs);
+    feeds.set('scalar/learningRate', { dtype: 'float64', shape: [], data: Float64Array.of(golden.learningRate) });
+    // Momentum and weight decay are float32 constants of the graph.
+    expectRun(
+      interpret(train, feeds),
+      golden.float64,
+      golden.momentum === 0 && golden.weightDecay === 0 ? 1e-10 : 1e-6,
+    );
+  });
+});
