@@ -1,0 +1,36 @@
+import { elementCount } from '@fedloom/engine';
+
+/** A number, or lists of equal lengths of them. */
+export type NestedNumbers = number | readonly NestedNumbers[];
+
+/**
+ * Nested lists as one row-major list and its shape.
+ * @param problem makes the error to throw from a text that continues a sentence naming the lists: `is ragged: ...`
+ */
+export function flattenNumbers(
+  lists: NestedNumbers,
+  problem: (text: string) => Error,
+): { readonly shape: readonly number[]; readonly values: Float64Array } {
+  const shape: number[] = [];
+  for (let level: NestedNumbers | undefined = lists; Array.isArray(level); level = level[0]) shape.push(level.length);
+  const values = new Float64Array(elementCount(shape));
+  const place: number[] = [];
+  let next = 0;
+  const fill = (level: NestedNumbers | undefined, axis: number): void => {
+    const at = () => `[${place.slice(0, axis).join(', ')}]`;
+    if (axis === shape.length) {
+      if (typeof level !== 'number') throw problem(`holds something else than a number at ${at()}`);
+      values[next++] = level;
+      return;
+    }
+    if (!Array.isArray(level) || level.length !== shape[axis]) {
+      throw problem(`is ragged: its first elements have shape [${shape.join(', ')}], which does not hold at ${at()}`);
+    }
+    for (let i = 0; i < level.length; i++) {
+      place[axis] = i;
+      fill(level[i], axis + 1);
+    }
+  };
+  fill(lists, 0);
+  return { shape, values };
+}

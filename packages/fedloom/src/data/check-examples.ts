@@ -1,0 +1,63 @@
+import { type DataSpec, FedloomError, type Tensor } from '@fedloom/engine';
+import type { Examples } from './dataset.js';
+
+/** What an error says of data at fault. */
+export interface DataOrigin {
+  /** Where the data come from, at the start of a message: `arrays()`, or a file. */
+  readonly where: string;
+  /** Which samples: the train split, the test split. */
+  readonly split: string;
+}
+
+/**
+ * Checks that examples are what `spec` says: dtypes, shapes, as many labels as samples, labels within the classes, no NaN
+ * or infinity.
+ * @throws FedloomError `data.shape`, `data.dtype`, `data.labels` or `data.not-finite`, with what was found and expected.
+ */
+export function checkExamples({ x, y }: Examples, spec: DataSpec, origin: DataOrigin): void {
+  checkForm('x', x, spec.x, origin);
+  checkForm('y', y, spec.y, origin);
+  if (x.shape[0] !== y.shape[0]) {
+    throw fault(
+      'data.shape',
+      origin,
+      `there are ${x.shape[0]} samples in x but ${y.shape[0]} in y; each sample needs its label`,
+    );
+  }
+  checkFinite('x', x, origin);
+  checkFinite('y', y, origin);
+  const { classes } = spec.y;
+  if (classes === undefined) return;
+  const labels = y.data as Int32Array;
+  const row = labels.findIndex((label) => label < 0 || label >= classes);
+  if (row < 0) return;
+  throw fault(
+    'data.labels',
+    origin,
+    `sample ${row} has label ${labels[row]}, but the ${classes} classes are 0 to ${classes - 1}`,
+  );
+}
+
+function checkForm(name: string, found: Tensor, wanted: DataSpec['x'] | DataSpec['y'], origin: DataOrigin): void {
+  if (found.dtype !== wanted.dtype) {
+    throw fault('data.dtype', origin, `${name} holds ${found.dtype}; expected is ${wanted.dtype}`);
+  }
+  const [, ...sample] = found.shape;
+  const fits =
+    found.shape.length === wanted.shape.length + 1 && wanted.shape.every((extent, axis) => sample[axis] === extent);
+  if (fits) return;
+  const [foundText, wantedText] = [found.shape.join(', '), ['samples', ...wanted.shape].join(', ')];
+  throw fault('data.shape', origin, `${name} has shape [${foundText}]; expected is [${wantedText}]`);
+}
+
+function checkFinite(name: string, { dtype, shape, data }: Tensor, origin: DataOrigin): void {
+  if (dtype !== 'float32') return;
+  const at = (data as Float32Array).findIndex((value) => !Number.isFinite(value));
+  if (at < 0) return;
+  const row = Math.floor(at / (data.length / shape[0]!));
+  throw fault('data.not-finite', origin, `sample ${row} holds ${data[at]} in ${name}; replace or drop such samples`);
+}
+
+function fault(code: string, { where, split }: DataOrigin, what: string): FedloomError {
+  return new FedloomError(code, `${where}, ${split}: ${what}.`, { where, split });
+}

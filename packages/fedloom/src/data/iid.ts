@@ -1,0 +1,16 @@
+import { definePartition, evenOffsets, type Partitioner, sampleCount } from './partition.js';
+
+/**
+ * Independent and identically distributed: a random permutation of the samples, dealt in contiguous pieces whose sizes
+ * differ by at most one. The test split is dealt likewise; with fewer test samples than clients, the last clients get none.
+ */
+export function iid(): Partitioner {
+  return definePartition({
+    name: 'iid',
+    partition(examples, clients, random) {
+      const rows = Int32Array.from({ length: sampleCount(examples) }, (_, row) => row);
+      random.shuffle(rows);
+      return { offsets: evenOffsets(rows.length, clients), rows };
+    },
+  });
+}
