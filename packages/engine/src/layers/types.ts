@@ -105,8 +105,9 @@ export interface Optimizer {
   /** State kept from step to step: one tensor a trained parameter and slot. */
   readonly slots: readonly string[];
   /**
-   * What the gradient is multiplied by before `update` sees it. Plain SGD takes `minus-learning-rate`: the backward pass
-   * then starts at -lr/count, and a weight's update is one addition to a matrix product.
+   * What the gradient is multiplied by before `update` sees it. `minus-learning-rate` is for optimisers whose new parameter
+   * is parameter + gradient, as plain SGD's: the backward pass then starts at -lr/count, and a weight's update is one
+   * addition to a matrix product.
    */
   readonly gradientScale: 'one' | 'minus-learning-rate';
   update(g: Graph, input: OptimizerInput): OptimizerOutput;

@@ -47,8 +47,7 @@ export function buildTrainGraph(source: PlanSource, model: BuiltModel, context: 
       const next = trained.map(({ name }, index) =>
         body.scope(`update/${name}`, () =>
           optimizer.update(body, {
-            parameter: current.get(name)!,
-            gradient: withTerm(ports, body, source, name, current.get(name)!, raw[index]!, scale),
+            ...withTerm(ports, body, source, { name, parameter: current.get(name)!, gradient: raw[index]! }, scale),
             learningRate,
             slots: new Map(optimizer.slots.map((slot) => [slot, state.get(`${slot}/${name}`)!])),
           }),
@@ -81,17 +80,19 @@ function allParameters(ports: PortBuilder, trained: ReadonlyMap<string, Value>):
   );
 }
 
-/** The gradient with the algorithm's own term, which takes the same scale as the loss's gradient. */
+/**
+ * The algorithm's own term, where there is one, joins the gradient. Where the update is one addition, it is added to the
+ * parameter instead: so a term of zero leaves every bit as it is, and the matrix product still ends in the addition.
+ */
 function withTerm(
   ports: PortBuilder,
   body: Graph,
   { terms }: PlanSource,
-  name: string,
-  parameter: Value,
-  gradient: Value,
+  { name, parameter, gradient }: { readonly name: string; readonly parameter: Value; readonly gradient: Value },
   scale: Value | undefined,
-): Value {
-  if (terms?.gradientTerm === undefined) return gradient;
+): { readonly parameter: Value; readonly gradient: Value } {
+  if (terms?.gradientTerm === undefined) return { parameter, gradient };
   const term = terms.gradientTerm(body, termContext(ports, name, parameter));
-  return body.add(gradient, scale === undefined ? term : body.mul(term, scale));
+  if (scale === undefined) return { parameter, gradient: body.add(gradient, term) };
+  return { parameter: body.add(parameter, body.mul(term, scale)), gradient };
 }
