@@ -1,0 +1,19 @@
+import type { FederationInput, FederationOutput, Listening } from './children/federation.js';
+import type { HostsInput } from './children/hosts.js';
+import { askChild, startChild } from './spawned.js';
+
+/** Runs a federation that trains nothing in processes of its own. */
+export async function noopFederation(input: FederationInput, hostProcesses = 1): Promise<FederationOutput> {
+  if (input.transport === 'memory') return askChild<FederationOutput>('federation', input);
+  const server = startChild('federation', input);
+  const { url } = await server.next<Listening>();
+  const share = Math.ceil(input.clients / hostProcesses);
+  const hosts = Array.from({ length: hostProcesses }, (_, place) => {
+    const from = place * share;
+    const count = Math.min(share, input.clients - from);
+    return startChild('hosts', { url, elements: input.elements, from, count } satisfies HostsInput);
+  });
+  const output = await server.next<FederationOutput>();
+  await Promise.all([server, ...hosts].map((child) => child.ended));
+  return output;
+}
