@@ -189,8 +189,9 @@ export class Graph {
 
   // Shapes
 
-  /** At most one symbolic extent in `shape`. Itself where nothing changes. */
+  /** At most one symbol in `shape` may be new. Itself where nothing changes. */
   reshape(x: Value, shape: readonly Dim[]): Value {
+    if (shape.filter((extent) => typeof extent === 'string').length > 1) this.#checkSymbols('reshape', x, shape);
     return sameShape(x.shape, shape) ? x : this.applyOne(reshape, [x], { shape });
   }
 
@@ -200,7 +201,7 @@ export class Graph {
 
   /** Broadcasts to `shape`; a symbol that `x` lacks must occur in some value made before. */
   expand(x: Value, shape: readonly Dim[]): Value {
-    this.#checkSymbols(x, shape);
+    this.#checkSymbols('expand', x, shape);
     return sameShape(x.shape, shape) ? x : this.applyOne(expand, [x], { shape });
   }
 
@@ -211,7 +212,7 @@ export class Graph {
 
   /** Adds `updates` `[...indices.shape, ...row]` into rows of zeros `[rows, ...row]`: the adjoint of `gather`. */
   scatterAdd(updates: Value, indices: Value, rows: Dim): Value {
-    this.#checkSymbols(updates, [rows]);
+    this.#checkSymbols('scatterAdd', updates, [rows]);
     return this.applyOne(scatterAdd, [updates, indices], { rows });
   }
 
@@ -369,11 +370,11 @@ export class Graph {
     throw new FedloomError('graph.scope', message, { scope: this.#scope, shape: value.shape });
   }
 
-  #checkSymbols(x: Value, shape: readonly Dim[]): void {
+  #checkSymbols(name: string, x: Value, shape: readonly Dim[]): void {
     for (const extent of shape) {
       if (typeof extent === 'number' || this.symbolSource(extent) !== undefined) continue;
       const what = `has the extent '${extent}' in ${formatShape(shape)}, which no value made so far has`;
-      throw problemFactory('expand', this.#scope, [x])(what);
+      throw problemFactory(name, this.#scope, [x])(what);
     }
   }
 

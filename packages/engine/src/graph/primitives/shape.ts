@@ -10,8 +10,9 @@ export const reshape: Primitive<{ readonly shape: readonly Dim[] }> = {
     const from = extentOf(x!.shape);
     const to = extentOf(shape);
     const sameSymbols = from.symbols.join() === to.symbols.join();
-    // A new symbol may stand for what cannot be multiplied out here, such as batch times 10.
-    const mayFit = sameSymbols ? from.count === to.count : from.symbols.length > 0 && to.symbols.length === 1;
+    // A symbol may stand for what cannot be multiplied out here, such as batch times 10.
+    const single = from.symbols.length === 1 || to.symbols.length === 1;
+    const mayFit = sameSymbols ? from.count === to.count : from.symbols.length > 0 && to.symbols.length > 0 && single;
     if (!mayFit) throw problem(`cannot make ${formatShape(shape)} of it: the numbers of elements differ`);
     return [{ dtype: x!.dtype, shape }];
   },

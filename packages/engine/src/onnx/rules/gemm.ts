@@ -1,8 +1,8 @@
 import { broadcastShapes, sameShape } from '../../graph/shapes.js';
 import type { Dim } from '../../graph/value.js';
 import type { OnnxNode, OnnxValue } from '../ir.js';
-import type { Rule, RuleContext } from '../optimize.js';
-import { floatAttribute, producedBy, reshaped, scalarOf, usedOnce } from './match.js';
+import type { Rule } from '../optimize.js';
+import { floatAttribute, producedBy, scalarOf, usedOnce } from './match.js';
 
 /** `c + A B` -> one Gemm with addend c: how a bias is added, and how a product becomes the updated weight. */
 export const gemmAddend: Rule = {
@@ -15,28 +15,9 @@ export const gemmAddend: Rule = {
       if (gemm === undefined || gemm.inputs.length > 2 || !sameShape(product!.shape, outputs[0]!.shape)) continue;
       return [context.emit('Gemm', [...gemm.inputs, addend], gemm.attributes, outputs[0]!)];
     }
-    return underReshape(inputs, outputs[0]!, context);
+    return undefined;
   },
 };
-
-/** `w + reshape(A B)` -> `reshape(reshape(w) + A B)`, where w is not broadcast: on the next pass the sum is in the Gemm. */
-function underReshape(
-  inputs: OnnxNode['inputs'],
-  output: OnnxValue,
-  context: RuleContext,
-): readonly OnnxValue[] | undefined {
-  for (const [product, addend] of [inputs, [inputs[1], inputs[0]]]) {
-    const reshape = usedOnce(product, 'Reshape', context);
-    const gemm = usedOnce(reshape?.inputs[0], 'Gemm', context);
-    if (gemm === undefined || gemm.inputs.length > 2 || !sameShape(addend!.shape, output.shape)) continue;
-    const matrix = reshape!.inputs[0]!;
-    const flat = reshaped(addend!, matrix.shape, context);
-    if (flat === undefined || !sameShape(product!.shape, output.shape)) continue;
-    const sum = context.emit('Gemm', [...gemm.inputs, flat], gemm.attributes, matrix);
-    return [context.emit('Reshape', [sum, reshape!.inputs[1]], {}, output)];
-  }
-  return undefined;
-}
 
 /** An addend that was only reshaped by axes of extent 1 in front broadcasts as it was. */
 export const gemmAddendShape: Rule = {
