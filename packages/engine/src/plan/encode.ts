@@ -1,5 +1,6 @@
 import { FedloomError } from '../errors.js';
 import { checkManifest } from './check-manifest.js';
+import { checkOnnx } from './check-onnx.js';
 import { overLimit } from './json-checks.js';
 import { defaultPlanLimits, type PlanLimits } from './limits.js';
 import type { PlanManifest, TrainingPlan } from './manifest.js';
@@ -45,10 +46,11 @@ export function encodePlan(parts: PlanParts): Uint8Array {
 }
 
 /**
- * Reads a plan that may come from anywhere. The result's graphs are views of `bytes`, which must not change afterwards.
- * Whether the ONNX graphs are what the manifest says shows when they are loaded and run.
+ * Reads a plan that may come from anywhere. The result's graphs are views of `bytes`, which must not change afterwards;
+ * they use standard operators only and refer to no files. Whether they compute what the manifest says shows when they
+ * are loaded and run.
  *
- * @throws FedloomError `plan.format`, `plan.version`, `plan.limit`.
+ * @throws FedloomError `plan.format`, `plan.version`, `plan.limit`, `plan.graph`.
  */
 export function decodePlan(bytes: Uint8Array, limits: PlanLimits = defaultPlanLimits): TrainingPlan {
   const [json, train, evaluate, finish] = splitSections(bytes, limits);
@@ -57,6 +59,9 @@ export function decodePlan(bytes: Uint8Array, limits: PlanLimits = defaultPlanLi
   if ((manifest.graphs.finish !== undefined) !== finish.length > 0) {
     throw damaged('the manifest and the file disagree about a finish graph');
   }
+  checkOnnx('train', train);
+  checkOnnx('evaluate', evaluate);
+  checkOnnx('finish', finish);
   return { manifest, train, evaluate, ...(finish.length > 0 ? { finish } : {}), bytes };
 }
 
