@@ -1,6 +1,7 @@
 /** fedloom: federated learning for TypeScript. Everything public, for Node. */
 export {
   accuracy,
+  type ClientTerms,
   conv2d,
   type DataSpec,
   type DType,
@@ -9,7 +10,9 @@ export {
   defineMetric,
   dense,
   FedloomError,
+  type FinishContext,
   flatten,
+  type Graph,
   type Layer,
   type Loss,
   type Metric,
@@ -23,13 +26,22 @@ export {
   sgd,
   softmaxCrossEntropy,
   type Tensor,
+  type TermContext,
+  type Value,
 } from '@fedloom/engine';
-export type { FederatedAlgorithm, ServerState, ServerUpdate } from './algorithms/algorithm.js';
+export type {
+  FederatedAlgorithm,
+  Hyperparameters,
+  ServerState,
+  ServerUpdate,
+  ServerUpdateInput,
+  ServerUpdateResult,
+} from './algorithms/algorithm.js';
 export { defineAlgorithm } from './algorithms/define-algorithm.js';
-export { fedAdam } from './algorithms/fed-adam.js';
+export { type FedAdamOptions, fedAdam } from './algorithms/fed-adam.js';
 export { fedAvg } from './algorithms/fed-avg.js';
-export { fedProx } from './algorithms/fed-prox.js';
-export { scaffold } from './algorithms/scaffold.js';
+export { type FedProxOptions, fedProx } from './algorithms/fed-prox.js';
+export { type ScaffoldOptions, scaffold } from './algorithms/scaffold.js';
 export { type JoinEvent, type JoinOptions, joinFederation } from './client/node/join-federation.js';
 export { RandomStream } from './core/random.js';
 export type { ClientRecord, Results, RoundRecord, RunResult } from './core/records.js';
@@ -50,6 +62,17 @@ export { fedmlSampling, type Sampler } from './server/sampling.js';
 export { type SimulateOptions, simulate } from './simulation/simulate.js';
 export { defineTask } from './task/define-task.js';
 export { meanResultAggregator } from './task/mean-results.js';
+export { overrideTask, settablePaths } from './task/override-task.js';
+export type { ParamsLike, TensorLike } from './task/params-like.js';
 export type { ClientResults, ResultAggregator } from './task/result-aggregator.js';
-export type { PlanTask, Task, TaskDefinition, TrainerTask } from './task/task.js';
+export type {
+  PlanTask,
+  PlanTaskDefinition,
+  Task,
+  TaskDefinition,
+  TrainerTask,
+  TrainerTaskDefinition,
+  TrainingDefinition,
+} from './task/task.js';
+export { type TaskSummary, taskSummary } from './task/task-summary.js';
 export type { TestContext, TrainContext, Trainer, TrainerClient, TrainResult } from './task/trainer.js';
