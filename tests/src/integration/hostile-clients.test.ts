@@ -63,14 +63,6 @@ async function honest(url: string, client: number, value: number, sampleCount = 
       peer.sendWithBody(update(client, { round, attempt, sampleCount }), body({ w: vector(value) }));
     }
   })().catch(() => {});
-  void peer.next('evaluate').then(
-    ({ round }) => peer.send({ type: 'evaluations', round, entries: [{ client, sampleCount: 0, results: {} }] }),
-    () => {},
-  );
-  void peer.next('finish').then(
-    () => peer.kill(),
-    () => {},
-  );
 }
 
 const finalValue = async (server: FederationServer) => {

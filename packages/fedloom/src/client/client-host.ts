@@ -261,12 +261,15 @@ export class ClientHost {
   }
 
   async #settle({ round, attempt, clients, counted }: Settled): Promise<void> {
+    const commits: Promise<void>[] = [];
     for (const client of clients) {
       const pending = this.#pending.get(client);
       if (pending === undefined || pending.round !== round || pending.attempt !== attempt) continue;
       this.#pending.delete(client);
-      if (counted) await this.#options.states.put(client, pending.state);
+      // All put before the first await: the next round's jobs, which may come right after, must see every one.
+      if (counted) commits.push(this.#options.states.put(client, pending.state));
     }
+    await Promise.all(commits);
   }
 
   async #run(job: Job, signal: AbortSignal): Promise<void> {
