@@ -48,7 +48,6 @@ export type Ended =
 
 interface Pending {
   readonly round: number;
-  readonly attempt: number;
   readonly state: Uint8Array;
 }
 
@@ -71,6 +70,7 @@ export class ClientHost {
   #channel: Channel | undefined;
   #welcome: Welcome | undefined;
   #prepared = false;
+  #joined = false;
 
   constructor(options: ClientHostOptions) {
     this.#options = options;
@@ -122,6 +122,11 @@ export class ClientHost {
     });
   }
 
+  /** The server has taken these clients in, over this connection or an earlier one. */
+  get joined(): boolean {
+    return this.#joined;
+  }
+
   async #receive(channel: Channel, message: Message, body: Uint8Array | undefined): Promise<void> {
     switch (message.type) {
       case 'challenge':
@@ -132,6 +137,7 @@ export class ClientHost {
       case 'plan':
         return this.#prepare(channel, message.hash, body as Uint8Array);
       case 'joined':
+        this.#joined = true;
         this.#options.onEvent?.({
           type: 'joined',
           run: this.#welcome?.run ?? '',
@@ -260,11 +266,12 @@ export class ClientHost {
     this.#jobs.add(jobs);
   }
 
-  async #settle({ round, attempt, clients, counted }: Settled): Promise<void> {
+  async #settle({ round, clients, counted }: Settled): Promise<void> {
     const commits: Promise<void>[] = [];
     for (const client of clients) {
       const pending = this.#pending.get(client);
-      if (pending === undefined || pending.round !== round || pending.attempt !== attempt) continue;
+      // Whichever attempt counted: a client's attempts of one round train the same, from the same model and order.
+      if (pending?.round !== round) continue;
       this.#pending.delete(client);
       // All put before the first await: the next round's jobs, which may come right after, must see every one.
       if (counted) commits.push(this.#options.states.put(client, pending.state));
@@ -314,7 +321,7 @@ export class ClientHost {
     });
     if (signal.aborted) return;
     const trainMs = clock.now() - startedMs;
-    if (outcome.state !== undefined) this.#pending.set(client, { round, attempt, state: outcome.state });
+    if (outcome.state !== undefined) this.#pending.set(client, { round, state: outcome.state });
     const { sampleCount, stepCount, update } = outcome;
     // A loss that has run away is no number on the wire; the update itself is for the server to judge.
     const meanLoss = Number.isFinite(outcome.meanLoss) ? outcome.meanLoss : null;

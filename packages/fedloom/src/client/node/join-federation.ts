@@ -105,7 +105,7 @@ async function serveUntilFinished(url: string, host: ClientHost, options: JoinOp
       pauseMs = RETRY_PAUSE_MS.first;
     } catch (error) {
       if (signal?.aborted) return undefined;
-      if (!mayPass(error)) throw error;
+      if (!mayPass(error, host.joined)) throw error;
       reason = error.message;
       const waitedMs = Date.now() - lostMs;
       if (waitedMs + pauseMs > retryForMs) {
@@ -124,9 +124,13 @@ async function serveUntilFinished(url: string, host: ClientHost, options: JoinOp
   }
 }
 
-/** Whether dialling again may help: nobody there yet, or the network is down for a while. */
-function mayPass(error: unknown): error is FedloomError {
+/**
+ * Whether dialling again may help: nobody is there yet, the network is down for a while, or the server has not noticed yet
+ * that our earlier connection is gone and thinks that somebody holds our indices.
+ */
+function mayPass(error: unknown, joined: boolean): error is FedloomError {
   if (!(error instanceof FedloomError)) return false;
+  if (error.code === 'join.held') return joined;
   if (error.code === 'protocol.stalled') return true;
   return error.code === 'transport.connect' && !['url', 'rejected'].includes(String(error.fields.reason));
 }
