@@ -1,7 +1,8 @@
 import type { EventEmitter } from 'node:events';
 import { FedloomError, type NamedTensors } from '@fedloom/engine';
 import { checkUpdate } from '../aggregate/check-update.js';
-import { ExactMean } from '../aggregate/exact-mean.js';
+import { type RunningFold, sumFold } from '../aggregate/fold.js';
+import { applyStages, type ClientUpdate, type UpdateStage } from '../aggregate/update-stage.js';
 import type { FederatedAlgorithm } from '../algorithms/algorithm.js';
 import type { Clock } from '../core/clock.js';
 import type { HashFunction } from '../core/hash.js';
@@ -37,6 +38,8 @@ export interface FederationOptions {
   /** Called when a round's model is made; the round goes on when it settles. Rejecting ends the run as failed. */
   readonly checkpoint?: (round: number, model: NamedTensors) => Promise<void>;
   readonly events: EventEmitter<FederationEvents>;
+  /** What every update passes, in order, between its checks and the fold. Default none. */
+  readonly stages?: readonly UpdateStage[];
 }
 
 /** What a federation tells while it runs. */
@@ -65,7 +68,7 @@ export interface FederationEvents {
 /** An update that came whole and passed its checks, held while the coordinator decides. */
 interface Held {
   readonly message: Update;
-  readonly tensors: NamedTensors;
+  readonly update: ClientUpdate;
 }
 
 interface Input {
@@ -85,7 +88,7 @@ export class Federation {
   readonly result: Promise<RunResult>;
   readonly #options: FederationOptions;
   readonly #model: GlobalModel;
-  readonly #mean: ExactMean;
+  readonly #fold: RunningFold;
   readonly #door: SessionDoor;
   readonly #timers = new Map<string, () => void>();
   readonly #abort = new AbortController();
@@ -103,7 +106,8 @@ export class Federation {
   constructor(options: FederationOptions) {
     this.#options = options;
     this.#model = new GlobalModel(options.workload, options.algorithm, options.coordinator.clients, options.hash);
-    this.#mean = new ExactMean(options.workload.update);
+    const { update: specs, initialModel } = options.workload;
+    this.#fold = sumFold({ weighting: options.algorithm.weighting }).start(specs, initialModel);
     this.#state = initialState(options.coordinator);
     this.result = new Promise((resolve, reject) => {
       this.#resolve = resolve;
@@ -179,17 +183,20 @@ export class Federation {
 
   #receiveUpdate(session: Session, message: Update, body: Uint8Array | undefined): void {
     const tag = { session: session.id, client: message.client, round: message.round, attempt: message.attempt };
-    let tensors: NamedTensors;
+    const { client, round, sampleCount } = message;
+    const { workload, stages = [] } = this.#options;
+    let update: ClientUpdate;
     try {
-      tensors = decodeSafetensors(body ?? new Uint8Array());
-      checkUpdate(tensors, message.sampleCount, this.#options.workload.update, `client ${message.client}`);
+      const tensors = decodeSafetensors(body ?? new Uint8Array());
+      checkUpdate(tensors, sampleCount, workload.update, `client ${client}`);
+      update = applyStages(stages, { client, sampleCount, tensors }, { round, model: this.#model.tensors });
     } catch (error) {
       if (!(error instanceof FedloomError)) throw error;
       const { code, message: text } = error;
-      this.#options.events.emit('refused', { client: message.client, round: message.round, code, message: text });
+      this.#options.events.emit('refused', { client, round, code, message: text });
       return this.#dispatch({ event: { type: 'updateInvalid', ...tag, code, message: text } });
     }
-    this.#dispatch({ event: { type: 'updateReceived', ...tag }, update: { message, tensors } });
+    this.#dispatch({ event: { type: 'updateReceived', ...tag }, update: { message, update } });
   }
 
   #receiveFailure(session: Session, { client, round, attempt, phase, code, message }: Failed): void {
@@ -235,7 +242,7 @@ export class Federation {
       case 'configure':
         return this.#configure(effect);
       case 'fold':
-        return this.#fold(input.update as Held);
+        return this.#foldUpdate(input.update as Held);
       case 'discard':
         this.#options.events.emit('refused', effect);
         return;
@@ -305,13 +312,17 @@ export class Federation {
     return this.#ledger;
   }
 
-  #fold({ message, tensors }: Held): void {
-    const { clock, algorithm } = this.#options;
+  #foldUpdate({ message, update }: Held): void {
+    const { clock, events } = this.#options;
     const startedMs = clock.now();
-    this.#mean.add(tensors, algorithm.weighting === 'samples' ? message.sampleCount : 1);
+    try {
+      this.#fold.add(update);
+    } catch (error) {
+      // It passed its own checks: the round's updates together are more than the aggregate holds.
+      return this.fail(error);
+    }
     const nowMs = clock.now();
-    const record = this.#startLedger(message.round).folded(message, nowMs, nowMs - startedMs);
-    this.#options.events.emit('update', record);
+    events.emit('update', this.#startLedger(message.round).folded(message, nowMs, nowMs - startedMs));
   }
 
   #settle({ session: id, round, attempt, clients, counted, reason }: Effect<'settle'>): void {
@@ -327,8 +338,8 @@ export class Federation {
       this.#dispatch({ event: { type: 'aggregated', round } });
     };
     try {
-      const aggregate = this.#mean.finish();
-      this.#mean.reset();
+      const aggregate = this.#fold.finish();
+      this.#fold.reset();
       this.#model.update(round, aggregate, counted.length);
       const checkpoint = this.#options.checkpoint;
       if (checkpoint === undefined) done();

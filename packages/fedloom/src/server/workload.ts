@@ -1,9 +1,8 @@
-import type { NamedTensors, ParameterSpec } from '@fedloom/engine';
+import type { NamedTensors } from '@fedloom/engine';
+import type { FoldSpec } from '../aggregate/check-update.js';
 import type { ModelSnapshot } from '../client/executor.js';
 import type { Results } from '../core/records.js';
 import type { Welcome } from '../protocol/messages.js';
-
-export type FoldSpec = Pick<ParameterSpec, 'name' | 'shape' | 'dtype' | 'fold'>;
 
 /** What the clients work on, as the server needs it: made once from a task, the same for every transport. */
 export interface ServerWorkload {
