@@ -1,0 +1,78 @@
+import { usageError } from './usage-error.js';
+
+/** FedML's names for the same things. */
+const ALIASES: Readonly<Record<string, string>> = {
+  '--client_num_in_total': '--clients',
+  '--client_num_per_round': '--per-round',
+  '--comm_round': '--rounds',
+  '--frequency_of_the_test': '--evaluate-every',
+};
+
+/** Takes its value only after `=`, so that a bare `--processes` before the task or the numbers swallows neither. */
+const OPTIONAL_VALUE = '--processes';
+
+/** Arguments in the one form that the parser knows. */
+export function normalizeArguments(args: readonly string[]): string[] {
+  return args.map((arg) => {
+    const [name = '', ...value] = arg.split('=');
+    const canonical = ALIASES[name];
+    if (canonical !== undefined) return [canonical, ...value].join('=');
+    return arg === OPTIONAL_VALUE ? `${OPTIONAL_VALUE}=auto` : arg;
+  });
+}
+
+/** Parses a whole number of an argument or option, which `name` names. */
+export function wholeNumber(name: string, min: number, max = Number.MAX_SAFE_INTEGER): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (/^[+-]?\d+$/.test(text) && value >= min && value <= max) return value;
+    const range = max === Number.MAX_SAFE_INTEGER ? `of at least ${min}` : `from ${min} to ${max}`;
+    throw usageError('value', `${name} must be a whole number ${range}, but is "${text}".`, { name, text });
+  };
+}
+
+/** Seconds as milliseconds; `none` where `none` has a meaning. */
+export function seconds(name: string): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (text.trim() !== '' && Number.isFinite(value) && value > 0 && value <= 1e7) return value * 1000;
+    throw usageError('value', `${name} must be a number of seconds above 0, but is "${text}".`, { name, text });
+  };
+}
+
+export function secondsOrNone(name: string): (text: string) => number | null {
+  return (text) => (text === 'none' ? null : seconds(name)(text));
+}
+
+/** `HOST:PORT`, `[IPv6]:PORT` or `:PORT` for loopback. */
+export function hostAndPort(text: string): { readonly host: string; readonly port: number } {
+  const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^:\s[\]/]*)):(\d{1,5})$/.exec(text);
+  const port = Number(match?.[3]);
+  if (match === null || port > 65535) {
+    const message = `--listen must be HOST:PORT, for instance 127.0.0.1:8080, but is "${text}".`;
+    throw usageError('value', message, { text });
+  }
+  return { host: match[1] || match[2] || '127.0.0.1', port };
+}
+
+/** The address of a server: `ws://HOST:PORT`. */
+export function serverUrl(text: string): string {
+  const protocol = URL.canParse(text) ? new URL(text).protocol : '';
+  if (protocol === 'ws:' || protocol === 'wss:') return text;
+  throw usageError('value', `--server must be an address such as ws://127.0.0.1:8080, but is "${text}".`, { text });
+}
+
+/** `path=value` of `--set`, which may be given more than once. */
+export function setting(text: string, before: readonly string[] = []): string[] {
+  if (/^[^=\s]+=.+$/s.test(text)) return [...before, text];
+  throw usageError('value', `--set must be PATH=VALUE, for instance training.batchSize=10, but is "${text}".`, {
+    text,
+  });
+}
+
+/** A number that can stand at a place on the command line or after an option, not both. */
+export function oneOf(place: string, positional: number | undefined, option: string, value: number | undefined) {
+  if (positional === undefined || value === undefined || positional === value) return positional ?? value;
+  const message = `${place} is ${positional}, but ${option} is ${value}. Give one of them.`;
+  throw usageError('twice', message, { positional, value });
+}

@@ -1,0 +1,106 @@
+import { FedloomError } from '@fedloom/engine';
+import { type Command, Option } from 'commander';
+import { type JoinEvent, joinFederation } from '../../client/node/join-federation.js';
+import { formatRanges, type IndexRange, parseRanges } from '../../core/index-ranges.js';
+import { seconds, serverUrl } from '../arguments.js';
+import { watchInterrupts } from '../interrupts.js';
+import { loadTaskWith } from '../load-settings.js';
+import { formatDuration } from '../report/format.js';
+import type { Screen } from '../report/screen.js';
+import { setOption, verboseOption, workersOption } from '../run-settings.js';
+import { openTerminal } from '../terminal.js';
+
+interface ClientFlags {
+  readonly server: string;
+  readonly index: IndexRange[];
+  readonly data?: string;
+  readonly workers?: number;
+  readonly set?: string[];
+  readonly retryFor: number;
+  readonly verbose?: true;
+}
+
+const RETRY_SECONDS = 60;
+/** Waiting for a server is told at most so often. */
+const RETRY_TOLD_MS = 5000;
+
+export function addClientCommand(program: Command, exit: (code: number) => void): void {
+  program
+    .command('client')
+    .summary('take part in a federation as one or more clients')
+    .description(
+      'Takes part in the federation of a server as one or more clients. Without a task file it trains the plan that the\n' +
+        'server ships, on the part folders in --data. With one, the plan must be that of the server.',
+    )
+    .argument('[task]', 'task file; needed without --data, and for tasks with training code of their own')
+    .requiredOption('--server <url>', 'address of the server: ws://HOST:PORT', serverUrl)
+    .requiredOption('--index <ranges>', 'the clients that this process hosts: 7, 0-49 or 0-49,60', (text) =>
+      parseRanges(text),
+    )
+    .option('--data <dir>', "folder of the clients' data: one part folder, or client-<index> for each")
+    .addOption(workersOption())
+    .addOption(setOption())
+    .addOption(
+      new Option('--retry-for <seconds>', `how long to go on trying to reach the server (${RETRY_SECONDS})`)
+        .argParser(seconds('--retry-for'))
+        .default(RETRY_SECONDS * 1000, `${RETRY_SECONDS}`),
+    )
+    .addOption(verboseOption())
+    .action(async (path: string | undefined, flags: ClientFlags) => exit(await join(path, flags)));
+}
+
+async function join(path: string | undefined, flags: ClientFlags): Promise<number> {
+  const { screen } = openTerminal(false);
+  const interrupts = watchInterrupts(() => screen.line('Leaving the federation.'));
+  const gone = new AbortController();
+  // The launcher holds this channel open as long as it lives.
+  process.once('disconnect', () => gone.abort());
+  const loaded = path === undefined ? undefined : await loadTaskWith(path, flags.set ?? []);
+  const finish = await joinFederation(flags.server, {
+    clients: flags.index,
+    retryForMs: flags.retryFor,
+    signal: AbortSignal.any([interrupts.signal, gone.signal]),
+    onEvent: eventTeller(screen, flags),
+    ...(flags.data !== undefined && { dataDir: flags.data }),
+    ...(loaded && { task: loaded.task }),
+    ...(flags.workers && { workers: flags.workers }),
+  });
+  interrupts.stop();
+  if (finish === undefined) return interrupts.exitCode ?? 1;
+  if (finish.reason === 'completed') return 0;
+  const why = finish.message ?? `The run ended: ${finish.reason}.`;
+  throw new FedloomError('client.run-ended', `The server ended the run early: ${why}`, { reason: finish.reason });
+}
+
+function eventTeller(screen: Screen, { server, index, verbose }: ClientFlags): (event: JoinEvent) => void {
+  let toldMs = Number.NEGATIVE_INFINITY;
+  return (event) => {
+    switch (event.type) {
+      case 'joined':
+        toldMs = Number.NEGATIVE_INFINITY;
+        return screen.line(
+          `Joined run ${event.run} as ${index.length === 1 && index[0]?.count === 1 ? 'client' : 'clients'} ${formatRanges(index)}.`,
+        );
+      case 'retrying':
+        if (event.waitedMs - toldMs < RETRY_TOLD_MS) return;
+        toldMs = event.waitedMs;
+        return screen.line(
+          `Waiting for the server at ${server}, for ${formatDuration(event.limitMs)} at most: ${event.reason}`,
+        );
+      case 'trained':
+        if (verbose)
+          screen.line(`round ${event.round + 1}: client ${event.client} trained in ${formatDuration(event.ms)}`);
+        return;
+      case 'jobFailed':
+        return screen.line(
+          `warning: round ${event.round + 1}: client ${event.client} failed: ${reasonOf(event.error)}`,
+        );
+      case 'finished':
+        return screen.line(event.finish.reason === 'completed' ? 'The run is complete.' : 'The run is over.');
+    }
+  };
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

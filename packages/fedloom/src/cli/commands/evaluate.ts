@@ -1,0 +1,94 @@
+import { availableParallelism } from 'node:os';
+import { FedloomError, type NamedTensors } from '@fedloom/engine';
+import type { Command } from 'commander';
+import { PlanExecutor } from '../../client/node/plan-executor.js';
+import { sha256 } from '../../client/node/sha256.js';
+import { sharedCopy } from '../../client/shared-copy.js';
+import type { Results } from '../../core/records.js';
+import { encodeSafetensors } from '../../core/safetensors.js';
+import { planWorkload } from '../../server/plan-workload.js';
+import { trainerWorkload } from '../../server/trainer-workload.js';
+import type { ServerWorkload } from '../../server/workload.js';
+import type { Task } from '../../task/task.js';
+import { watchInterrupts } from '../interrupts.js';
+import { loadTaskWith } from '../load-settings.js';
+import { readModelFile } from '../model-file.js';
+import { metricLines } from '../report/summary.js';
+import { jsonOption, setOption, verboseOption, workersOption } from '../run-settings.js';
+import { openTerminal } from '../terminal.js';
+
+interface EvaluateFlags {
+  readonly model: string;
+  readonly workers?: number;
+  readonly set?: string[];
+  readonly json?: true;
+}
+
+export function addEvaluateCommand(program: Command, exit: (code: number) => void): void {
+  program
+    .command('evaluate')
+    .summary("evaluate a model on a task's test data")
+    .description("Evaluates a model on a task's test data, as the server does after a round.")
+    .argument('<task>', 'task file')
+    .requiredOption('--model <file>', 'the model.safetensors of a run')
+    .addOption(workersOption())
+    .addOption(setOption())
+    .addOption(jsonOption())
+    .addOption(verboseOption())
+    .action(async (path: string, flags: EvaluateFlags) => exit(await evaluate(path, flags)));
+}
+
+async function evaluate(path: string, flags: EvaluateFlags): Promise<number> {
+  const { screen, json } = openTerminal(flags.json ?? false);
+  const interrupts = watchInterrupts(() => {});
+  const { task } = await loadTaskWith(path, flags.set ?? []);
+  const model = await readModelFile(flags.model);
+  const results = await evaluateModel(task, model, flags.workers ?? availableParallelism(), interrupts.signal).catch(
+    (error: unknown) => {
+      if (interrupts.exitCode === undefined) throw error;
+    },
+  );
+  interrupts.stop();
+  if (results === undefined) {
+    if (interrupts.exitCode !== undefined) return interrupts.exitCode;
+    throw new FedloomError(
+      'evaluate.no-data',
+      `Task "${task.name}" has no test data of its own to evaluate a model on.`,
+    );
+  }
+  const modelHash = sha256(encodeSafetensors(model));
+  json?.write({ event: 'evaluated', metrics: results, model: flags.model, modelHash });
+  for (const line of metricLines(results, {})) screen.line(line);
+  return 0;
+}
+
+async function evaluateModel(task: Task, model: NamedTensors, workers: number, signal: AbortSignal) {
+  if (task.kind === 'trainer') {
+    const { workload, close } = await trainerWorkload(task, { seed: 0, clients: 0, initialModel: model });
+    return evaluateWith(workload, model, signal).finally(close);
+  }
+  const executor = new PlanExecutor({ workers, source: noClients });
+  try {
+    const workload = await planWorkload(task, { seed: 0, hash: sha256, evaluator: executor, initialModel: model });
+    return await evaluateWith(workload, model, signal);
+  } finally {
+    await executor.close();
+  }
+}
+
+async function evaluateWith(
+  workload: ServerWorkload,
+  tensors: NamedTensors,
+  signal: AbortSignal,
+): Promise<Results | undefined> {
+  const bytes = encodeSafetensors(tensors);
+  return workload.evaluate({ hash: sha256(bytes), bytes: sharedCopy(bytes), tensors }, 0, signal);
+}
+
+const noClients = {
+  open: async () => {},
+  train: () => {
+    throw new Error('nobody trains here');
+  },
+  test: () => undefined,
+};

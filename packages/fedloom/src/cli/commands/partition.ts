@@ -1,0 +1,2 @@
+import type { Command } from 'commander';
+export function addPartitionCommand(_program: Command, _exit: (code: number) => void): void {}

@@ -1,0 +1,126 @@
+import { availableParallelism } from 'node:os';
+import { fileURLToPath } from 'node:url';
+import { FedloomError } from '@fedloom/engine';
+import { type Command, Option } from 'commander';
+import { formatRanges } from '../../core/index-ranges.js';
+import { type LostProcess, splitClients, startClientProcesses } from '../../launch/client-processes.js';
+import { createServer } from '../../server/create-server.js';
+import type { RunOptions } from '../../server/run-options.js';
+import { simulate } from '../../simulation/simulate.js';
+import { secondsOrNone, wholeNumber } from '../arguments.js';
+import { conductRun, type StartedRun } from '../conduct-run.js';
+import { loadTaskWith } from '../load-settings.js';
+import type { Reporter } from '../report/reporter.js';
+import { addRunSettings, type RunSettings, runSettings } from '../run-settings.js';
+import type { LoadedTask } from '../task-loader.js';
+import { openTerminal } from '../terminal.js';
+import { usageError } from '../usage-error.js';
+
+interface RunFlags {
+  readonly processes?: number;
+  readonly deadline?: number | null;
+}
+
+const PROCESSES_MAX = 1024;
+const COMMAND = fileURLToPath(new URL('../../../bin/fedloom.js', import.meta.url));
+
+export function addRunCommand(program: Command, exit: (code: number) => void): void {
+  addRunSettings(program.command('run'))
+    .summary('train a task over simulated clients on this machine')
+    .description(
+      'Trains a task over simulated clients on this machine: in this process, or with --processes as separate client\n' +
+        "processes over WebSocket. For one seed the result is the same. FedML's names --client_num_in_total,\n" +
+        '--client_num_per_round, --comm_round and --frequency_of_the_test are accepted.',
+    )
+    .addOption(
+      new Option('--processes [=p]', 'run the clients in p processes of their own (default: one a core)').argParser(
+        (text) => (text === 'auto' ? availableParallelism() : wholeNumber('--processes', 1, PROCESSES_MAX)(text)),
+      ),
+    )
+    .addOption(deadlineOption().hideHelp())
+    .action(async (path, clients, perRound, rounds, flags) => {
+      exit(await run(path, runSettings([clients, perRound, rounds], flags), flags));
+    });
+}
+
+export function deadlineOption(): Option {
+  return new Option(
+    '--deadline <seconds>',
+    'how long a round waits for its clients before it goes on with a quorum or replaces who is missing; or none (120)',
+  ).argParser(secondsOrNone('--deadline'));
+}
+
+async function run(path: string, settings: RunSettings, { processes, deadline }: RunFlags): Promise<number> {
+  if (deadline !== undefined && processes === undefined) {
+    throw usageError('deadline', '--deadline has a meaning only with --processes: simulated clients do not vanish.');
+  }
+  const terminal = openTerminal(settings.json);
+  const loaded = await loadTaskWith(path, settings.set);
+  const { workers } = settings;
+  return conductRun({
+    terminal,
+    loaded,
+    settings,
+    command: 'run',
+    otherArguments: processes === undefined ? {} : { processes },
+    ...(deadline !== undefined && { runOptions: { deadlineMs: deadline } }),
+    start: async (options, reporter) => {
+      if (processes !== undefined) return startWithProcesses(loaded, settings, options, { processes, reporter });
+      const started = simulate(loaded.task, { ...options, ...(workers && { workers }) });
+      return { run: started, result: started.result };
+    },
+  });
+}
+
+async function startWithProcesses(
+  { task, file }: LoadedTask,
+  settings: RunSettings,
+  options: RunOptions,
+  { processes, reporter }: { readonly processes: number; readonly reporter: Reporter },
+): Promise<StartedRun> {
+  const { workers } = settings;
+  const server = await createServer(task, { ...options, ...(workers && { workers }) });
+  let begun = false;
+  let fatal: FedloomError | undefined;
+  server.run.once('roundStarted', () => {
+    begun = true;
+  });
+  const onLost = (lost: LostProcess) => {
+    const message = describeLost(lost);
+    if (begun && lost.left > 0) {
+      server.run.emit('warning', { code: 'launch.client-lost', message });
+      return;
+    }
+    fatal ??= new FedloomError('launch.clients-failed', message, { ...lost });
+    server.run.cancel();
+  };
+  const children = startClientProcesses({
+    command: process.execPath,
+    args: [
+      COMMAND,
+      'client',
+      file,
+      '--server',
+      server.url,
+      '--workers',
+      '1',
+      ...settings.set.flatMap((set) => ['--set', set]),
+    ],
+    parts: splitClients(settings.clients, processes),
+    onLost,
+  });
+  reporter.note(`Server at ${server.url}, ${Math.min(processes, settings.clients)} client processes.`);
+  const result = server.result
+    .then((ended) => {
+      if (fatal === undefined) return ended;
+      throw new FedloomError(fatal.code, fatal.message, { ...fatal.fields, result: ended });
+    })
+    .finally(() => children.stop());
+  return { run: server.run, result };
+}
+
+function describeLost({ clients, how, lines, left }: LostProcess): string {
+  const said = lines.length === 0 ? '' : `\n${lines.map((line) => `  ${line}`).join('\n')}`;
+  const others = left > 0 ? '' : ' No client process is left.';
+  return `The process of clients ${formatRanges([clients])} ended with ${how}.${others}${said}`;
+}

@@ -1,0 +1,75 @@
+import { type Command, Option } from 'commander';
+import { createServer } from '../../server/create-server.js';
+import { hostAndPort, wholeNumber } from '../arguments.js';
+import { conductRun } from '../conduct-run.js';
+import { loadTaskWith } from '../load-settings.js';
+import { addRunSettings, type RunSettings, runSettings } from '../run-settings.js';
+import { openTerminal } from '../terminal.js';
+import { deadlineOption } from './run.js';
+
+interface ServerFlags {
+  readonly listen: ReturnType<typeof hostAndPort>;
+  readonly insecure?: true;
+  readonly deadline?: number | null;
+  readonly quorum?: number;
+  readonly minimumClients?: number;
+}
+
+const ADDRESS = '127.0.0.1:8080';
+
+export function addServerCommand(program: Command, exit: (code: number) => void): void {
+  addRunSettings(program.command('server'))
+    .summary('serve a task to clients that connect over WebSocket')
+    .description('Serves a task to clients that connect over WebSocket. The run starts when they have joined.')
+    .addOption(
+      new Option('--listen <host:port>', 'address to listen on; port 0: a free one')
+        .argParser(hostAndPort)
+        .default(hostAndPort(ADDRESS), ADDRESS),
+    )
+    .option(
+      '--insecure',
+      'listen beyond this machine, although nothing is encrypted and clients need no proof of who they are',
+    )
+    .addOption(deadlineOption())
+    .addOption(
+      new Option('--quorum <n>', 'updates that suffice once the deadline has passed (half of the cohort)').argParser(
+        wholeNumber('--quorum', 1),
+      ),
+    )
+    .addOption(
+      new Option('--minimum-clients <n>', 'clients that must have joined before the first round (all)').argParser(
+        wholeNumber('--minimum-clients', 1),
+      ),
+    )
+    .action(async (path, clients, perRound, rounds, flags) => {
+      exit(await serve(path, runSettings([clients, perRound, rounds], flags), flags));
+    });
+}
+
+async function serve(path: string, settings: RunSettings, flags: ServerFlags): Promise<number> {
+  const terminal = openTerminal(settings.json);
+  const loaded = await loadTaskWith(path, settings.set);
+  const { listen, insecure = false, deadline, quorum, minimumClients } = flags;
+  const { workers } = settings;
+  return conductRun({
+    terminal,
+    loaded,
+    settings,
+    command: 'server',
+    otherArguments: { listen: `${listen.host}:${listen.port}`, insecure, deadlineMs: deadline, quorum, minimumClients },
+    runOptions: {
+      ...(deadline !== undefined && { deadlineMs: deadline }),
+      ...(quorum !== undefined && { quorum }),
+      ...(minimumClients !== undefined && { minimumClients }),
+    },
+    start: async (options, reporter) => {
+      const server = await createServer(loaded.task, { ...options, listen, insecure, ...(workers && { workers }) });
+      terminal.json?.write({ event: 'listening', url: server.url });
+      reporter.note(`Listening on ${server.url}`);
+      reporter.note(
+        terminal.screen.colors.dim(`Clients: fedloom client --server ${server.url} --index 0-9 --data DIR`),
+      );
+      return { run: server.run, result: server.result };
+    },
+  });
+}

@@ -1,0 +1,162 @@
+import { FedloomError } from '@fedloom/engine';
+import type { RunResult } from '../core/records.js';
+import { encodeSafetensors } from '../core/safetensors.js';
+import type { Run } from '../server/run.js';
+import { checkRunOptions, newRunId, type RunOptions } from '../server/run-options.js';
+import type { RunArguments } from '../store/run-file.js';
+import { RunFolder } from '../store/run-folder.js';
+import { taskSummary } from '../task/task-summary.js';
+import { type Interrupts, watchInterrupts } from './interrupts.js';
+import { readModelFile } from './model-file.js';
+import { errorEvent, savedOf } from './report/json-events.js';
+import { Reporter } from './report/reporter.js';
+import type { RunSettings } from './run-settings.js';
+import type { LoadedTask } from './task-loader.js';
+import type { Terminal } from './terminal.js';
+
+/** A run that was set going; `result` may reject for reasons of its own, beside those of `run.result`. */
+export interface StartedRun {
+  readonly run: Run;
+  readonly result: Promise<RunResult>;
+}
+
+export interface Conduct {
+  readonly terminal: Terminal;
+  readonly loaded: LoadedTask;
+  readonly settings: RunSettings;
+  readonly command: RunArguments['command'];
+  /** Arguments of this command alone, for `run.json`. */
+  readonly otherArguments: Readonly<Record<string, unknown>>;
+  /** What this command adds to the options. */
+  readonly runOptions?: Partial<RunOptions>;
+  readonly start: (options: RunOptions, reporter: Reporter) => Promise<StartedRun>;
+}
+
+/**
+ * Runs a federation from its folder to its summary: records it, shows it, ends it in order when interrupted.
+ * @returns the exit code: 0 only when the run finished
+ * @throws what made the run fail, after everything was saved
+ */
+export async function conductRun(conduct: Conduct): Promise<number> {
+  const { terminal, loaded, settings, start } = conduct;
+  const { screen, json } = terminal;
+  const id = newRunId(loaded.task.name);
+  const options: RunOptions = { ...(await optionsOf(settings)), ...conduct.runOptions, run: id };
+  checkRunOptions(options);
+  const folder = await RunFolder.create(settings.out, describe(conduct, id));
+  const reporter = new Reporter(screen, loaded.task, settings);
+  const interrupts = watchInterrupts(() => reporter.stopping());
+  reporter.start();
+  json?.write({ event: 'started', folder: folder.path, ...describe(conduct, id) });
+  let result: RunResult | undefined;
+  let failure: unknown;
+  try {
+    const checkpoint: RunOptions['checkpoint'] = (_round, model) => folder.checkpoint(() => encodeSafetensors(model));
+    const started = await start({ ...options, checkpoint, signal: interrupts.signal }, reporter);
+    follow(started.run, { terminal, folder, reporter });
+    result = await started.result;
+  } catch (error) {
+    failure = error;
+    result = resultIn(error);
+  }
+  failure = await save(folder, result, failure, interrupts);
+  reporter.finish(result, folder.modelPath);
+  interrupts.stop();
+  if (failure !== undefined) throw withResult(failure, result, folder.modelPath);
+  return conclude(result, folder.modelPath, interrupts, terminal);
+}
+
+async function optionsOf(settings: RunSettings): Promise<RunOptions> {
+  const { clients, clientsPerRound, rounds, seed, evaluateEvery, init } = settings;
+  const initialModel = init === undefined ? undefined : await readModelFile(init);
+  return { clients, clientsPerRound, rounds, seed, evaluateEvery, ...(initialModel && { initialModel }) };
+}
+
+function describe({ loaded, settings, command, otherArguments }: Conduct, run: string) {
+  const { clients, clientsPerRound, rounds, evaluateEvery, set, init, workers, seed } = settings;
+  const given = { ...(init && { init }), ...(workers && { workers }), ...otherArguments };
+  const args: RunArguments = { command, clients, clientsPerRound, rounds, evaluateEvery, set, ...given };
+  return { run, task: taskSummary(loaded.task), taskFile: loaded.file, arguments: args, seed };
+}
+
+function follow(run: Run, to: { terminal: Terminal; folder: RunFolder; reporter: Reporter }): void {
+  const { folder, reporter, terminal } = to;
+  run.on('update', (record) => folder.addClient(record));
+  run.on('round', (record) => {
+    folder.addRound(record);
+    terminal.json?.write({ event: 'round', ...record });
+  });
+  const warn = ({ code, message }: { code: string; message: string }) => {
+    terminal.json?.write({ event: 'warning', code, message });
+  };
+  run.on('warning', warn);
+  run.on('refused', warn);
+  reporter.follow(run);
+}
+
+/** Writes how the run ended, and returns what is to be told as its failure. */
+async function save(
+  folder: RunFolder,
+  result: RunResult | undefined,
+  failure: unknown,
+  interrupts: Interrupts,
+): Promise<unknown> {
+  const interrupted = interrupts.exitCode !== undefined && (failure === undefined || isCancellation(failure));
+  const error = interrupted ? undefined : failure;
+  try {
+    await folder.finish({
+      status: error !== undefined ? 'failed' : interrupted ? 'cancelled' : (result?.status ?? 'cancelled'),
+      ...(error !== undefined && { error: asFedloomError(error) }),
+      ...(result && { result }),
+    });
+    return error;
+  } catch (storage) {
+    return error ?? storage;
+  }
+}
+
+function conclude(
+  result: RunResult | undefined,
+  modelPath: string,
+  interrupts: Interrupts,
+  { json, screen }: Terminal,
+): number {
+  if (result?.status === 'completed') {
+    json?.write({ event: 'finished', ...savedOf(result, modelPath) });
+    return 0;
+  }
+  const message = 'The run was cancelled before its last round.';
+  json?.write({ event: 'error', code: 'run.cancelled', message, ...(result && savedOf(result, modelPath)) });
+  if (result === undefined) screen.line('Stopped before the first round.');
+  return interrupts.exitCode ?? 1;
+}
+
+function resultIn(error: unknown): RunResult | undefined {
+  return error instanceof FedloomError ? (error.fields.result as RunResult | undefined) : undefined;
+}
+
+function isCancellation(error: unknown): boolean {
+  return error instanceof FedloomError && /\.cancelled$|^transport\.connect$/.test(error.code);
+}
+
+function asFedloomError(error: unknown): FedloomError {
+  if (error instanceof FedloomError) return error;
+  return new FedloomError('bug', error instanceof Error ? error.message : String(error), {}, { cause: error });
+}
+
+/** The failure with what is to stand in its JSON event. */
+function withResult(failure: unknown, result: RunResult | undefined, modelPath: string): unknown {
+  return result === undefined
+    ? failure
+    : new FailedRun(failure, { ...errorEvent(failure), ...savedOf(result, modelPath) });
+}
+
+/** A run that failed after it had begun: its model so far is saved. */
+export class FailedRun extends Error {
+  constructor(
+    readonly failure: unknown,
+    readonly event: ReturnType<typeof errorEvent>,
+  ) {
+    super('the run failed', { cause: failure });
+  }
+}

@@ -1,0 +1,27 @@
+import { Command } from 'commander';
+import { VERSION } from '../core/version.js';
+import { addClientCommand } from './commands/client.js';
+import { addEvaluateCommand } from './commands/evaluate.js';
+import { addPartitionCommand } from './commands/partition.js';
+import { addRunCommand } from './commands/run.js';
+import { addRunsCommand } from './commands/runs.js';
+import { addServerCommand } from './commands/server.js';
+
+/** The command line's grammar. `exit` is told the exit code of a command that ended otherwise than well. */
+export function buildProgram(exit: (code: number) => void): Command {
+  const program = new Command('fedloom')
+    .description('Federated learning: many parties train one model together, their data stay where they are.')
+    .version(VERSION, '--version')
+    .helpCommand(false)
+    .addHelpText('after', '\nExample: fedloom run examples/01-mnist/task.ts 100 10 30')
+    // Settings are inherited by the commands added below: errors come back as exceptions, and are told by `main`.
+    .exitOverride()
+    .configureOutput({ outputError: () => {} });
+  addRunCommand(program, exit);
+  addServerCommand(program, exit);
+  addClientCommand(program, exit);
+  addPartitionCommand(program, exit);
+  addEvaluateCommand(program, exit);
+  addRunsCommand(program);
+  return program;
+}

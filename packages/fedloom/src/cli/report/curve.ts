@@ -1,0 +1,47 @@
+import asciichart from 'asciichart';
+import { formatMetric, isFraction } from './format.js';
+
+const HEIGHT = 8;
+const POINTS_MAX = 60;
+const AXIS_COLUMNS = 2;
+
+/** One value a round, for those rounds that have one. */
+export interface CurvePoint {
+  readonly round: number;
+  readonly value: number;
+}
+
+/** A small line chart, at most `width` columns; nothing for fewer than two points. Rounds are told from 1. */
+export function curve(name: string, points: readonly CurvePoint[], width: number): string[] {
+  const [first] = points;
+  const last = points.at(-1);
+  if (first === undefined || last === undefined || points.length < 2) return [];
+  const label = (value: number) => (isFraction(name) ? `${(100 * value).toFixed(1)} %` : formatMetric(name, value));
+  const values = points.map(({ value }) => value);
+  const labelColumns = Math.max(...[Math.min(...values), Math.max(...values)].map((value) => label(value).length)) + 1;
+  const columns = Math.min(POINTS_MAX, width - labelColumns - AXIS_COLUMNS - 1);
+  if (columns < 8) return [];
+  const resampled = resample(points, columns);
+  const flat = Math.max(...resampled) === Math.min(...resampled);
+  const lines = asciichart
+    .plot(resampled, { height: flat ? 1 : HEIGHT, format: (value) => label(value).padStart(labelColumns) })
+    .split('\n');
+  const from = `round ${first.round + 1}`;
+  const to = `${last.round + 1}`;
+  const gap = Math.max(1, resampled.length - from.length - to.length);
+  return [...lines, `${' '.repeat(labelColumns + AXIS_COLUMNS)}${from}${' '.repeat(gap)}${to}`];
+}
+
+/** The curve at evenly spaced rounds: between two points, on the line that joins them. */
+function resample(points: readonly CurvePoint[], columns: number): number[] {
+  const first = points[0] as CurvePoint;
+  const span = (points.at(-1) as CurvePoint).round - first.round;
+  let next = 1;
+  return Array.from({ length: columns }, (_, column) => {
+    const round = first.round + (span * column) / (columns - 1);
+    while (next < points.length - 1 && (points[next] as CurvePoint).round < round) next += 1;
+    const [a, b] = [points[next - 1] as CurvePoint, points[next] as CurvePoint];
+    const share = Math.min(1, Math.max(0, (round - a.round) / (b.round - a.round)));
+    return a.value + share * (b.value - a.value);
+  });
+}

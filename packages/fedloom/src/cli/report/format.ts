@@ -1,0 +1,69 @@
+import type { Results } from '../../core/records.js';
+
+/** `31,402` */
+export function formatCount(value: number): string {
+  return Math.round(value).toLocaleString('en-US');
+}
+
+/** `1 client`, `31,402 samples` */
+export function counted(count: number, singular: string): string {
+  return `${formatCount(count)} ${singular}${count === 1 ? '' : 's'}`;
+}
+
+/** `0.4 s`, `38 s`, `3 min 5 s`, `2 h 10 min` */
+export function formatDuration(ms: number): string {
+  const seconds = ms / 1000;
+  if (seconds < 9.95) return `${seconds.toFixed(1)} s`;
+  const whole = Math.round(seconds);
+  if (whole < 100) return `${whole} s`;
+  if (whole < 6000) return `${Math.floor(whole / 60)} min ${whole % 60} s`;
+  const minutes = Math.round(whole / 60);
+  return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+}
+
+/** Four significant digits for a loss; a percentage for an accuracy. */
+export function formatMetric(name: string, value: number): string {
+  if (isFraction(name)) return `${(100 * value).toFixed(2)} %`;
+  if (!Number.isFinite(value)) return String(value);
+  const size = Math.abs(value);
+  if (size !== 0 && (size < 1e-3 || size >= 1e6)) return value.toExponential(3);
+  return value.toFixed(size < 10 ? 4 : size < 1000 ? 2 : 0);
+}
+
+export function isFraction(name: string): boolean {
+  return /accuracy|precision|recall|^f1/i.test(name);
+}
+
+/** The named numbers of an evaluation, the most telling first: accuracy, what else there is, the loss last. */
+export function scalarMetrics(results: Results | null): readonly (readonly [name: string, value: number])[] {
+  const rank = (name: string) => (/accuracy/i.test(name) ? 0 : name === 'loss' ? 2 : 1);
+  return Object.entries(results ?? {})
+    .filter((entry): entry is [string, number] => typeof entry[1] === 'number')
+    .sort(([a], [b]) => rank(a) - rank(b));
+}
+
+/** `meanSquaredError` as people write it: `mean squared error`. */
+export function metricLabel(name: string): string {
+  return name.replace(/([a-z\d])([A-Z])/g, (_all, before: string, after: string) => `${before} ${after.toLowerCase()}`);
+}
+
+/** Parts that fit into a width, joined; those that do not fit are left out from the end. The first always stays. */
+export function fitting(parts: readonly string[], width: number, separator = ' · '): string {
+  let text = '';
+  for (const part of parts) {
+    const longer = text === '' ? part : text + separator + part;
+    if (text !== '' && visibleWidth(longer) > width) break;
+    text = longer;
+  }
+  return text;
+}
+
+/** Text cut to a width, with an ellipsis where it was cut. */
+export function cut(text: string, width: number): string {
+  return text.length <= width ? text : `${text.slice(0, Math.max(0, width - 1))}…`;
+}
+
+export function visibleWidth(text: string): number {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: colours begin with the escape character
+  return text.replace(/\u001b\[[\d;]*m/g, '').length;
+}

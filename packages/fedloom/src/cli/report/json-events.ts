@@ -1,0 +1,36 @@
+import type { Writable } from 'node:stream';
+import { FedloomError } from '@fedloom/engine';
+import type { RoundRecord, RunResult } from '../../core/records.js';
+import type { RunFile } from '../../store/run-file.js';
+
+/** What `--json` prints: one object a line, the first field `event`. */
+export type JsonEvent =
+  | ({ readonly event: 'started' } & Pick<RunFile, 'run' | 'task' | 'arguments' | 'seed'> & { readonly folder: string })
+  | { readonly event: 'listening'; readonly url: string }
+  | ({ readonly event: 'round' } & RoundRecord)
+  | { readonly event: 'warning'; readonly code: string; readonly message: string }
+  | ({ readonly event: 'error'; readonly code: string; readonly message: string } & Partial<Saved>)
+  | ({ readonly event: 'finished' } & Saved)
+  | ({ readonly event: 'evaluated' } & Omit<Saved, 'rounds' | 'clientMetrics'>)
+  | { readonly event: 'partitioned'; readonly folder: string; readonly clients: number }
+  | ({ readonly event: 'run'; readonly folder: string } & Omit<RunFile, 'status'> & { readonly status: string });
+
+/** How far a run came, and where its model lies. */
+export type Saved = Pick<RunResult, 'rounds' | 'metrics' | 'clientMetrics' | 'modelHash'> & { readonly model: string };
+
+export class JsonEvents {
+  constructor(private readonly stream: Writable) {}
+
+  write(event: JsonEvent): void {
+    this.stream.write(`${JSON.stringify(event)}\n`);
+  }
+}
+
+export function savedOf({ rounds, metrics, clientMetrics, modelHash }: RunResult, model: string): Saved {
+  return { rounds, metrics, clientMetrics, model, modelHash };
+}
+
+export function errorEvent(error: unknown): Extract<JsonEvent, { event: 'error' }> {
+  if (error instanceof FedloomError) return { event: 'error', code: error.code, message: error.message };
+  return { event: 'error', code: 'bug', message: error instanceof Error ? error.message : String(error) };
+}

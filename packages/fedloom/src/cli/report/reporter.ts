@@ -1,0 +1,133 @@
+import type { RoundRecord, RunResult } from '../../core/records.js';
+import type { Run } from '../../server/run.js';
+import type { Task } from '../../task/task.js';
+import { taskSummary } from '../../task/task-summary.js';
+import type { RunSettings } from '../run-settings.js';
+import { counted, cut, fitting, formatCount } from './format.js';
+import { Progress } from './progress.js';
+import type { Screen } from './screen.js';
+import { summaryLines } from './summary.js';
+import { liveLines, roundLine, waitingText } from './views.js';
+
+const REDRAW_MS = 100;
+/** Plain lines come at most so often: rounds may take a millisecond. */
+const PLAIN_MS = 1000;
+/** Of one kind, so many warnings are shown in full; the rest is counted. */
+const WARNINGS_SHOWN = 3;
+
+/** Shows a run to people. */
+export class Reporter {
+  readonly #progress: Progress;
+  readonly #warnings = new Map<string, number>();
+  readonly #startedMs = performance.now();
+  #timer: NodeJS.Timeout | undefined;
+  #plainMs = Number.NEGATIVE_INFINITY;
+
+  constructor(
+    private readonly screen: Screen,
+    private readonly task: Task,
+    private readonly settings: RunSettings,
+  ) {
+    const { clients, clientsPerRound, rounds } = settings;
+    const localEpochs = task.kind === 'plan' ? task.training.localEpochs : 1;
+    this.#progress = new Progress(clients, clientsPerRound, rounds, localEpochs);
+  }
+
+  start(): void {
+    const { clients, clientsPerRound, rounds, seed, byDefault } = this.settings;
+    const { bold, dim } = this.screen.colors;
+    const { name, algorithm } = taskSummary(this.task);
+    const parts = [
+      bold(name),
+      algorithm.name,
+      `${counted(clients, 'client')}, ${formatCount(clientsPerRound)} a round`,
+      counted(rounds, 'round'),
+      `seed ${seed}`,
+    ];
+    this.screen.line(fitting(parts, this.screen.columns));
+    if (byDefault.length > 0) this.screen.line(dim(`By default: ${byDefault.join(', ')}.`));
+  }
+
+  note(text: string): void {
+    this.screen.line(text);
+  }
+
+  follow(run: Run): void {
+    const progress = this.#progress;
+    progress.follow(run);
+    run.on('warning', ({ code, message }) => this.warn(code, message));
+    run.on('refused', ({ code, message }) => this.warn(code, message));
+    if (this.settings.verbose) {
+      run.on('clientsJoined', ({ peer }) => this.note(`${peer} joined; ${waitingText(progress)}`));
+      run.on('clientsLeft', ({ session, reason, present }) => {
+        this.note(`session ${session} left (${reason}); ${counted(present, 'client')} left`);
+      });
+    }
+    if (this.screen.live) {
+      const redraw = () => this.screen.redraw(liveLines(progress, this.screen.columns, this.screen.colors));
+      redraw();
+      this.#timer = setInterval(redraw, REDRAW_MS).unref();
+    } else {
+      run.on('clientsJoined', () => this.#plain(() => this.#progress.phase === 'waiting' && waitingText(progress)));
+      run.on('round', (record) => this.#plainRound(record));
+    }
+  }
+
+  warn(code: string, message: string): void {
+    const count = (this.#warnings.get(code) ?? 0) + 1;
+    this.#warnings.set(code, count);
+    if (count > WARNINGS_SHOWN && !this.settings.verbose) return;
+    this.screen.line(`${this.screen.colors.yellow('warning:')} ${message}`);
+    if (count === WARNINGS_SHOWN && !this.settings.verbose) {
+      this.screen.line(this.screen.colors.dim(`Further warnings of this kind (${code}) are only counted.`));
+    }
+  }
+
+  stopping(): void {
+    this.#progress.stop();
+    if (!this.screen.live) this.screen.line('Stopping. Ctrl-C again stops at once.');
+  }
+
+  /** Ends the live lines; says how the run went if there is a result. */
+  finish(result: RunResult | undefined, modelPath: string): void {
+    clearInterval(this.#timer);
+    this.screen.clear();
+    for (const [code, count] of this.#warnings) {
+      if (count > WARNINGS_SHOWN && !this.settings.verbose)
+        this.screen.line(`${formatCount(count)} warnings ${code} in all.`);
+    }
+    if (result === undefined) return;
+    const elapsedMs = performance.now() - this.#startedMs;
+    for (const line of summaryLines(result, this.#progress, { modelPath, elapsedMs, screen: this.screen }))
+      this.screen.line(line);
+  }
+
+  #plainRound(record: RoundRecord): void {
+    const edge = record.round === 0 || record.round === this.settings.rounds - 1;
+    this.#plain(() => roundLine(record, this.#progress), edge);
+  }
+
+  #plain(text: () => string | false, always = false): void {
+    const nowMs = performance.now();
+    if (!always && nowMs - this.#plainMs < PLAIN_MS) return;
+    const line = text();
+    if (line === false) return;
+    this.#plainMs = nowMs;
+    this.screen.line(line);
+  }
+}
+
+/** An error for people: what happened; for bugs, what to do about them. */
+export function errorLines(error: unknown, columns: number, verbose: boolean): string {
+  const { message, stack } = error instanceof Error ? error : new Error(String(error));
+  if (verbose && stack !== undefined) return `fedloom: ${stack}${causes(error)}`;
+  if (error instanceof Error && 'code' in error && error.name === 'FedloomError') return `fedloom: ${message}`;
+  return `fedloom: unexpected error: ${cut(message, Math.max(columns, 200))}. Run again with --verbose to see where it happened.`;
+}
+
+function causes(error: unknown): string {
+  const cause = error instanceof Error ? error.cause : undefined;
+  if (cause === undefined) return '';
+  const text = cause instanceof Error ? cause.stack : String(cause);
+  return `\ncaused by: ${text}${causes(cause)}`;
+}

@@ -1,0 +1,81 @@
+import { Console } from 'node:console';
+import { Writable } from 'node:stream';
+import type { WriteStream } from 'node:tty';
+import { createLogUpdate } from 'log-update';
+import pc from 'picocolors';
+import type { Colors } from 'picocolors/types.js';
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+const DEFAULT_COLUMNS = 80;
+
+/** Where people read: a terminal, on which some lines can be redrawn, or plain text. */
+export class Screen {
+  readonly colors: Colors;
+  /** Lines can be redrawn. */
+  readonly live: boolean;
+  readonly #stream: WriteStream | Writable;
+  readonly #update: ReturnType<typeof createLogUpdate> | undefined;
+  #shown = '';
+
+  constructor(stream: Writable | WriteStream, env: Environment) {
+    this.#stream = stream;
+    const terminal = 'isTTY' in stream && stream.isTTY === true && env.TERM !== 'dumb';
+    this.live = terminal && !env.CI;
+    this.colors = pc.createColors(wantsColors(terminal, env));
+    if (this.live) this.#update = createLogUpdate(stream as WriteStream, { showCursor: true });
+  }
+
+  /** Columns that a line may fill; one is left free, since some terminals wrap a full line. */
+  get columns(): number {
+    const columns = 'columns' in this.#stream ? this.#stream.columns : undefined;
+    return Math.max(20, (columns || DEFAULT_COLUMNS) - 1);
+  }
+
+  /** Adds lines that stay, above those that are redrawn. */
+  line(text = ''): void {
+    if (this.#update === undefined || this.#shown === '') {
+      this.#stream.write(`${text}\n`);
+      return;
+    }
+    this.#update.clear();
+    this.#stream.write(`${text}\n`);
+    this.#update(this.#shown);
+  }
+
+  /** Shows these lines at the bottom instead of those before. Does nothing where lines cannot be redrawn. */
+  redraw(lines: readonly string[]): void {
+    this.#shown = lines.join('\n');
+    this.#update?.(this.#shown);
+  }
+
+  /** Takes away what was redrawn. */
+  clear(): void {
+    if (this.#shown === '') return;
+    this.#shown = '';
+    this.#update?.clear();
+    this.#update?.done();
+  }
+
+  /** A console whose lines appear here without disturbing what is redrawn: for the `console.log` of a user's own code. */
+  console(): Console {
+    let open = '';
+    const stream = new Writable({
+      decodeStrings: false,
+      write: (chunk: string | Buffer, _encoding, done) => {
+        const lines = (open + String(chunk)).split('\n');
+        open = lines.pop() ?? '';
+        for (const line of lines) this.line(line);
+        done();
+      },
+    });
+    return new Console({ stdout: stream, stderr: stream });
+  }
+}
+
+/** https://no-color.org and https://force-color.org */
+function wantsColors(terminal: boolean, env: Environment): boolean {
+  if (env.NO_COLOR) return false;
+  if (env.FORCE_COLOR !== undefined) return env.FORCE_COLOR !== '0';
+  return terminal;
+}

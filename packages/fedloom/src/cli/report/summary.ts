@@ -1,0 +1,56 @@
+import { relative } from 'node:path';
+import type { Results, RunResult } from '../../core/records.js';
+import { type CurvePoint, curve } from './curve.js';
+import { counted, formatDuration, formatMetric, metricLabel, scalarMetrics } from './format.js';
+import type { Progress } from './progress.js';
+import type { Screen } from './screen.js';
+
+interface Surroundings {
+  readonly modelPath: string;
+  readonly elapsedMs: number;
+  readonly screen: Screen;
+}
+
+/** The end of a run: what came out, how it went, where the model lies. */
+export function summaryLines(
+  result: RunResult,
+  progress: Progress,
+  { modelPath, elapsedMs, screen }: Surroundings,
+): string[] {
+  const { bold, dim, green, yellow } = screen.colors;
+  const rounds = counted(result.rounds, 'round');
+  const head =
+    result.status === 'completed'
+      ? `${green('Finished')} ${rounds} in ${formatDuration(elapsedMs)}.`
+      : `${yellow('Stopped')} after ${rounds} of ${progress.rounds}.`;
+  return [
+    ...curveLines(progress.metric, progress.points, screen),
+    '',
+    head,
+    ...metricLines(result.metrics, result.clientMetrics).map((line, i) => (i === 0 ? bold(line) : line)),
+    `model       ${fromHere(modelPath)}`,
+    dim(`            ${result.modelHash}`),
+  ];
+}
+
+/** The curve of a metric below its name; nothing for fewer than two points. */
+export function curveLines(metric: string | undefined, points: readonly CurvePoint[], screen: Screen): string[] {
+  const chart = metric === undefined ? [] : curve(metric, points, screen.columns);
+  return chart.length === 0 ? [] : ['', screen.colors.dim(metricLabel(metric as string)), ...chart];
+}
+
+/** Server's metrics, with those of the clients' own test data where they differ. */
+export function metricLines(metrics: Results, clientMetrics: Results): string[] {
+  return scalarMetrics(metrics).map(([name, value]) => {
+    const own = clientMetrics[name];
+    const text = `${metricLabel(name).padEnd(12)}${formatMetric(name, value)}`;
+    if (typeof own !== 'number' || formatMetric(name, own) === formatMetric(name, value)) return text;
+    return `${text}  (${formatMetric(name, own)} on the clients' own test data)`;
+  });
+}
+
+/** A path as people would type it. */
+export function fromHere(path: string): string {
+  const near = relative(process.cwd(), path);
+  return near.startsWith('..') ? path : near;
+}

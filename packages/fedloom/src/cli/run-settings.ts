@@ -1,0 +1,126 @@
+import { Argument, type Command, Option } from 'commander';
+import { oneOf, setting, wholeNumber } from './arguments.js';
+
+/** What `run` and `server` have in common. */
+export interface RunSettings {
+  readonly clients: number;
+  readonly clientsPerRound: number;
+  readonly rounds: number;
+  readonly seed: number;
+  readonly evaluateEvery: number;
+  readonly workers: number | undefined;
+  readonly set: readonly string[];
+  readonly init: string | undefined;
+  readonly out: string;
+  readonly json: boolean;
+  readonly verbose: boolean;
+  /** What nobody said, for people: `100 clients`. */
+  readonly byDefault: readonly string[];
+}
+
+interface Parsed {
+  readonly clients?: number;
+  readonly perRound?: number;
+  readonly rounds?: number;
+  readonly seed: number;
+  readonly evaluateEvery: number;
+  readonly workers?: number;
+  readonly set?: string[];
+  readonly init?: string;
+  readonly out: string;
+  readonly json?: true;
+  readonly verbose?: true;
+}
+
+const CLIENTS = 100;
+const PER_ROUND = 10;
+const ROUNDS = 30;
+export const RUNS_FOLDER = 'runs';
+const SEED_MAX = 2 ** 32 - 1;
+
+/** Adds the task, the three numbers and the options of a run. */
+export function addRunSettings(command: Command): Command {
+  return command
+    .argument('<task>', 'task file: a TypeScript or JavaScript module whose default export is a task')
+    .addArgument(
+      new Argument('[CLIENTS]', `clients in the federation (${CLIENTS})`).argParser(wholeNumber('CLIENTS', 1)),
+    )
+    .addArgument(
+      new Argument('[PER_ROUND]', `clients that train in a round (${PER_ROUND})`).argParser(
+        wholeNumber('PER_ROUND', 1),
+      ),
+    )
+    .addArgument(new Argument('[ROUNDS]', `rounds (${ROUNDS})`).argParser(wholeNumber('ROUNDS', 1)))
+    .addOption(new Option('--clients <n>', 'the same as CLIENTS').argParser(wholeNumber('--clients', 1)))
+    .addOption(new Option('--per-round <n>', 'the same as PER_ROUND').argParser(wholeNumber('--per-round', 1)))
+    .addOption(new Option('--rounds <n>', 'the same as ROUNDS').argParser(wholeNumber('--rounds', 1)))
+    .addOption(
+      new Option('--evaluate-every <n>', 'evaluate after every n-th round and after the last; 0: only after the last')
+        .argParser(wholeNumber('--evaluate-every', 0))
+        .default(1),
+    )
+    .addOption(seedOption())
+    .addOption(workersOption())
+    .addOption(setOption())
+    .option('--init <file>', 'start from this model.safetensors')
+    .addOption(outOption())
+    .addOption(jsonOption())
+    .addOption(verboseOption());
+}
+
+/** @throws FedloomError `usage.twice` when a number is given at its place and by its option, and they differ */
+export function runSettings(positional: readonly (number | undefined)[], parsed: Parsed): RunSettings {
+  const [first, second, third] = positional;
+  const clients = oneOf('CLIENTS', first, '--clients', parsed.clients);
+  const perRound = oneOf('PER_ROUND', second, '--per-round', parsed.perRound);
+  const rounds = oneOf('ROUNDS', third, '--rounds', parsed.rounds);
+  const clientsPerRound = perRound ?? Math.min(PER_ROUND, clients ?? CLIENTS);
+  return {
+    clients: clients ?? CLIENTS,
+    clientsPerRound,
+    rounds: rounds ?? ROUNDS,
+    seed: parsed.seed,
+    evaluateEvery: parsed.evaluateEvery,
+    workers: parsed.workers,
+    set: parsed.set ?? [],
+    init: parsed.init,
+    out: parsed.out,
+    json: parsed.json ?? false,
+    verbose: parsed.verbose ?? false,
+    byDefault: [
+      ...(clients === undefined ? [`${CLIENTS} clients`] : []),
+      ...(perRound === undefined ? [`${clientsPerRound} a round`] : []),
+      ...(rounds === undefined ? [`${ROUNDS} rounds`] : []),
+    ],
+  };
+}
+
+export function seedOption(): Option {
+  return new Option('--seed <n>', 'seed of everything that is drawn')
+    .argParser(wholeNumber('--seed', 0, SEED_MAX))
+    .default(0);
+}
+
+export function workersOption(): Option {
+  return new Option('--workers <n>', 'threads; results do not depend on it (default: one a core)').argParser(
+    wholeNumber('--workers', 1, 1024),
+  );
+}
+
+export function setOption(): Option {
+  return new Option('--set <path=value>', 'change a setting of the task; may be given more than once').argParser(
+    setting,
+  );
+}
+
+export function outOption(): Option {
+  return new Option('--out <dir>', 'folder of the run folders').default(RUNS_FOLDER);
+}
+
+export function jsonOption(): Option {
+  return new Option('--json', 'one JSON object a line on stdout; everything for people goes to stderr');
+}
+
+export function verboseOption(): Option {
+  return new Option('--verbose', 'more messages; stack traces of errors');
+}

@@ -1,0 +1,19 @@
+import { FedloomError } from '@fedloom/engine';
+
+const ADVICE: Readonly<Record<string, readonly [code: string, why: string, advice: string]>> = {
+  ENOSPC: ['store.full', 'the disk is full', 'Free some space, or choose another folder with --out.'],
+  EDQUOT: ['store.full', 'the disk quota is used up', 'Free some space, or choose another folder with --out.'],
+  EACCES: ['store.not-writable', 'permission denied', 'Choose a folder you may write to with --out.'],
+  EPERM: ['store.not-writable', 'not permitted', 'Choose a folder you may write to with --out.'],
+  EROFS: ['store.not-writable', 'the file system is read-only', 'Choose another folder with --out.'],
+  ENOTDIR: ['store.not-writable', 'a part of the path is a file, not a folder', 'Choose another folder with --out.'],
+  EEXIST: ['store.not-writable', 'a file of that name is in the way', 'Choose another folder with --out.'],
+};
+
+/** What went wrong when `path` was read or written, and how to mend it. FedloomErrors pass as they are. */
+export function storageError(cause: unknown, doing: string, path: string): FedloomError {
+  if (cause instanceof FedloomError) return cause;
+  const { code: system = '', message } = cause as NodeJS.ErrnoException;
+  const [code, why, advice] = ADVICE[system] ?? ['store.failed', message, 'Check the folder and the disk.'];
+  return new FedloomError(code, `Cannot ${doing} ${path}: ${why}. ${advice}`, { path, system }, { cause });
+}
