@@ -3,6 +3,7 @@ import type { Clock } from '../core/clock.js';
 import type { HashFunction } from '../core/hash.js';
 import type { Results } from '../core/records.js';
 import { decodeSafetensors } from '../core/safetensors.js';
+import { sharedBytes } from '../data/shared-tensor.js';
 import type { ByteBudget } from '../protocol/byte-budget.js';
 import { Channel } from '../protocol/channel.js';
 import { answerChallenge, clientHello } from '../protocol/handshake.js';
@@ -11,7 +12,6 @@ import type { Evaluate, Evaluations, Finish, Join, Message, Settled, Train, Welc
 import type { Connection } from '../transport/transport.js';
 import type { ClientExecutor, ClientWorkload, ModelSnapshot, StateStore } from './executor.js';
 import { type Job, JobQueue } from './job-queue.js';
-import { sharedCopy } from './shared-copy.js';
 
 /** Entries of one `evaluations` message; the protocol allows 256. */
 const EVALUATIONS_PER_MESSAGE = 64;
@@ -219,7 +219,7 @@ export class ClientHost {
         hash,
       });
     }
-    const bytes = sharedCopy(body);
+    const bytes = sharedBytes(body);
     let tensors: ModelSnapshot['tensors'] | undefined;
     this.#model(hash).arrive({
       hash,

@@ -2,9 +2,9 @@ import type { NamedTensors, Tensor } from '@fedloom/engine';
 import type { FederatedAlgorithm } from '../algorithms/algorithm.js';
 import { broadcastTensors } from '../algorithms/broadcast.js';
 import type { ModelSnapshot } from '../client/executor.js';
-import { sharedCopy } from '../client/shared-copy.js';
 import type { HashFunction } from '../core/hash.js';
 import { encodeSafetensors } from '../core/safetensors.js';
+import { sharedBytes } from '../data/shared-tensor.js';
 import type { ServerWorkload } from './workload.js';
 
 /** The federation's model and the algorithm's server state, from round to round. */
@@ -50,7 +50,7 @@ export class GlobalModel {
       const tensors = new Map<string, Tensor>([...this.#model, ...broadcastTensors(this.algorithm, this.#state)]);
       const bytes = encodeSafetensors(tensors);
       // Shared, so that the server's own evaluation hands it to worker threads as it is.
-      this.#snapshot = { hash: this.hash(bytes), bytes: sharedCopy(bytes), tensors };
+      this.#snapshot = { hash: this.hash(bytes), bytes: sharedBytes(bytes), tensors };
     }
     return this.#snapshot;
   }

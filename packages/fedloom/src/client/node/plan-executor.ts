@@ -2,6 +2,7 @@ import { FedloomError, type PlanManifest, type TrainingPlan } from '@fedloom/eng
 import { Piscina } from 'piscina';
 import type { Results } from '../../core/records.js';
 import type { ClientExamples } from '../../data/dataset.js';
+import { sharedBytes } from '../../data/shared-tensor.js';
 import type { ClientDataSource } from '../data-source.js';
 import type {
   ClientExecutor,
@@ -13,7 +14,6 @@ import type {
   TrainJob,
   TrainOutcome,
 } from '../executor.js';
-import { sharedCopy } from '../shared-copy.js';
 import {
   type EvaluateReply,
   type EvaluateTask,
@@ -71,7 +71,7 @@ export class PlanExecutor implements ClientExecutor {
   }
 
   async #load(plan: TrainingPlan, hash: string): Promise<void> {
-    this.#plan = { bytes: sharedCopy(plan.bytes), hash };
+    this.#plan = { bytes: sharedBytes(plan.bytes), hash };
     this.#metrics = plan.manifest.metrics;
     // As many tasks as threads: each takes one.
     await Promise.all(this.#pool.threads.map(() => this.#run({ kind: 'prepare', ...this.#onPlan() })));
