@@ -22,7 +22,12 @@ function fedAvgM({ beta = 0.9 } = {}) {
     hyperparameters: { beta },
     server: {
       initialize: (model) =>
-        new Map([...model].map(([name, tensor]): [string, Tensor] => [`velocity/${name}`, { ...tensor, data: new Float32Array(tensor.data.length) }])),
+        new Map(
+          [...model].map(([name, tensor]): [string, Tensor] => [
+            `velocity/${name}`,
+            { ...tensor, data: new Float32Array(tensor.data.length) },
+          ]),
+        ),
       update: ({ model, state, aggregate }) => {
         const nextModel = new Map<string, Tensor>();
         const nextState = new Map<string, Tensor>();

@@ -53,6 +53,8 @@ describe('arrows between folders', () => {
         .filter(({ to }) => to.file?.startsWith(FEDLOOM))
         .filter(({ to }) => {
           const target = (to.file as string).slice(FEDLOOM.length).split('/')[0] as string;
+          // The command hands task files the library as its users see it.
+          if (folder === 'cli' && target === 'index.ts') return false;
           return target !== folder && !allowed.includes(target);
         })
         .map(({ file, to }) => `${file} -> ${to.file}`);

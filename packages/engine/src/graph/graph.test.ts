@@ -27,7 +27,11 @@ test('shape errors name nested scopes, the operation and both shapes, also as fi
 
 test('a scope ends with its function, also by an error', () => {
   const g = new Graph();
-  expect(() => g.scope('a', () => { throw new Error('x'); })).toThrow('x');
+  expect(() =>
+    g.scope('a', () => {
+      throw new Error('x');
+    }),
+  ).toThrow('x');
   expect(g.currentScope).toBe('');
   const x = g.input('x', 'float32', [1]);
   expect(g.scope('b', () => g.exp(x)).node.scope).toBe('b');
@@ -54,7 +58,9 @@ test('constants are checked against their shape and type', () => {
   expect(g.constant(1, 'float32').shape).toEqual([]);
   expect(g.constant([1, 2], 'int64').shape).toEqual([2]);
   expect(refusal(() => g.constant([1, 2], 'float32', [3])).message).toMatch(/shape \[3\] needs 3 elements, not 2/);
-  expect(refusal(() => g.constant(new Float64Array(1), 'float32')).message).toMatch(/lies in a Float32Array, not a Float64Array/);
+  expect(refusal(() => g.constant(new Float64Array(1), 'float32')).message).toMatch(
+    /lies in a Float32Array, not a Float64Array/,
+  );
   expect(refusal(() => g.constant(1, 'float16')).code).toBe('graph.dtype');
 });
 
@@ -93,7 +99,9 @@ test('a loop keeps the types of what it carries', () => {
   const error = refusal(() => g.loop(count, [x], (body, _, [value]) => [body.reshape(value!, [2, 1])]));
   expect(error.message).toMatch(/carried value 0, but its body turns float32 \[2\] into float32 \[2, 1\]/);
   expect(refusal(() => g.loop(count, [x], () => [])).message).toMatch(/carries 1 values, but its body returns 0/);
-  expect(refusal(() => g.loop(x, [x], (_, __, values) => values)).message).toMatch(/needs an int64 scalar as its count/);
+  expect(refusal(() => g.loop(x, [x], (_, __, values) => values)).message).toMatch(
+    /needs an int64 scalar as its count/,
+  );
 });
 
 test('what a loop collects has the extent of its count', () => {

@@ -9,7 +9,7 @@ import { Channel } from '../protocol/channel.js';
 import { answerChallenge, clientHello } from '../protocol/handshake.js';
 import type { Limits } from '../protocol/limits.js';
 import type { Evaluate, Evaluations, Finish, Join, Message, Settled, Train, Welcome } from '../protocol/messages.js';
-import type { Connection } from '../transport/transport.js';
+import type { Connection } from '../protocol/transport.js';
 import type { ClientExecutor, ClientWorkload, ModelSnapshot, StateStore } from './executor.js';
 import { type Job, JobQueue } from './job-queue.js';
 

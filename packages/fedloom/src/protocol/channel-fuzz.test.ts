@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { Connection, ConnectionHandlers } from '../transport/transport.js';
 import { ByteBudget } from './byte-budget.js';
 import { Channel } from './channel.js';
 import { decodeFrame, encodeChunk, encodeControl, encodeInline } from './codec.js';
 import { examples, pattern, update } from './testing/messages.js';
+import type { Connection, ConnectionHandlers } from './transport.js';
 
 const codedReason = /^protocol\.[a-z-]+: ./;
 

@@ -1,5 +1,4 @@
 import { FedloomError } from '@fedloom/engine';
-import type { Connection } from '../transport/transport.js';
 import type { BudgetLane, ByteBudget } from './byte-budget.js';
 import { type AnyMessage, decodeFrame, encodeControl, type Frame } from './codec.js';
 import type { ExtensionMessage, MessageDefinition, MessageRegistry } from './define-message.js';
@@ -9,6 +8,7 @@ import type { ErrorMessage, Grant, Message } from './messages.js';
 import { Outbox } from './outbox.js';
 import { builtInRegistry } from './schemas.js';
 import { StallWatch, systemTimers, type Timers } from './stall-watch.js';
+import type { Connection } from './transport.js';
 
 /**
  * Takes a message and, where it has one, its body: 8-byte aligned, the owner's to keep and change. The owner must call

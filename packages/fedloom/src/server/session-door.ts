@@ -5,7 +5,7 @@ import { Channel } from '../protocol/channel.js';
 import { type ServerHandshakeState, stepServerHandshake } from '../protocol/handshake.js';
 import type { Limits } from '../protocol/limits.js';
 import type { Finish, Message, Welcome } from '../protocol/messages.js';
-import type { Connection } from '../transport/transport.js';
+import type { Connection } from '../protocol/transport.js';
 import { Session, type SessionMessage } from './session.js';
 
 /** A client that has not said who it is after this long is let go. */

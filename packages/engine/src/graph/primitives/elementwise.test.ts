@@ -1,19 +1,28 @@
 import { expect, test } from 'vitest';
 import { interpret } from '../../reference/interpret.js';
 import type { Tensor } from '../../tensor.js';
-import { Graph } from '../graph.js';
 import { gradients } from '../gradients.js';
+import { Graph } from '../graph.js';
 import { type Case, checkCases } from '../testing/check-case.js';
 import type { Dim } from '../value.js';
 
 const awayFromZero = (x: number) => (x < 0.5 ? x - 1.5 : x + 0.5);
 const pairs: readonly (readonly [readonly Dim[], readonly Dim[]])[] = [
-  [[3, 4], [3, 4]],
-  [[2, 1, 4], [3, 1]],
+  [
+    [3, 4],
+    [3, 4],
+  ],
+  [
+    [2, 1, 4],
+    [3, 1],
+  ],
   [[], [2, 3]],
   [['batch', 4], [4]],
   [[4], ['batch', 1]],
-  [['batch', 'n', 2], ['n', 1]],
+  [
+    ['batch', 'n', 2],
+    ['n', 1],
+  ],
 ];
 const binary = ['add', 'sub', 'mul', 'div', 'maximum', 'minimum'] as const;
 const extents = { batch: 3, n: 2 };
@@ -44,7 +53,9 @@ test('integers stay integers: division truncates towards zero', async () => {
   const g = new Graph();
   const a = g.input('a', 'int64', [4]);
   g.output('quotient', g.div(a, 2));
-  const feeds = new Map<string, Tensor>([['a', { dtype: 'int64', shape: [4], data: BigInt64Array.of(5n, -5n, 4n, -1n) }]]);
+  const feeds = new Map<string, Tensor>([
+    ['a', { dtype: 'int64', shape: [4], data: BigInt64Array.of(5n, -5n, 4n, -1n) }],
+  ]);
   expect(interpret(g, feeds).get('quotient')?.data).toEqual(BigInt64Array.of(2n, -2n, 2n, 0n));
 });
 
@@ -60,5 +71,8 @@ test('at equal operands maximum gives each half of the gradient', () => {
     ['b', { dtype: 'float32', shape: [2], data: Float32Array.of(1, 3) }],
   ]);
   const results = interpret(g, feeds);
-  expect([results.get('da')?.data, results.get('db')?.data]).toEqual([Float64Array.of(0.5, 0), Float64Array.of(0.5, 1)]);
+  expect([results.get('da')?.data, results.get('db')?.data]).toEqual([
+    Float64Array.of(0.5, 0),
+    Float64Array.of(0.5, 1),
+  ]);
 });

@@ -45,6 +45,8 @@ test('indices must be integers, and rows there', () => {
   const g = new Graph();
   const x = g.input('x', 'float32', [2, 3]);
   expect(() => g.gather(x, x)).toThrow(/gather needs int32 or int64 indices/);
-  expect(() => g.gather(g.input('s', 'float32', []), g.input('i', 'int64', []))).toThrow(/cannot take rows of a scalar/);
+  expect(() => g.gather(g.input('s', 'float32', []), g.input('i', 'int64', []))).toThrow(
+    /cannot take rows of a scalar/,
+  );
   expect(() => g.scatterAdd(x, g.input('j', 'int64', [3]), 4)).toThrow(/one row of updates for each index/);
 });

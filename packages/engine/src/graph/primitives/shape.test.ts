@@ -103,7 +103,9 @@ test('broadcasts that cannot be are refused', () => {
   const g = new Graph();
   const x = g.input('x', 'float32', ['batch', 4]);
   const y = g.input('y', 'float32', ['n', 4]);
-  expect(() => g.add(x, y)).toThrow(/add cannot broadcast these shapes \(given float32 \[batch, 4\] and float32 \[n, 4\]\)/);
+  expect(() => g.add(x, y)).toThrow(
+    /add cannot broadcast these shapes \(given float32 \[batch, 4\] and float32 \[n, 4\]\)/,
+  );
   expect(() => g.expand(x, [4])).toThrow(/expand cannot broadcast to \[4\]/);
   expect(() => g.expand(x, ['m', 'batch', 4])).toThrow(/extent 'm' .* which no value made so far has/);
 });

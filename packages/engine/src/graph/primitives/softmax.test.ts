@@ -57,5 +57,7 @@ test('logits and target must have one shape', () => {
   const g = new Graph();
   const x = g.input('x', 'float32', ['batch', 10]);
   const y = g.input('y', 'float32', ['batch', 9]);
-  expect(() => g.softmaxCrossEntropy(x, y)).toThrow(/one shape \[\.\.\., classes\] \(given float32 \[batch, 10\] and float32 \[batch, 9\]\)/);
+  expect(() => g.softmaxCrossEntropy(x, y)).toThrow(
+    /one shape \[\.\.\., classes\] \(given float32 \[batch, 10\] and float32 \[batch, 9\]\)/,
+  );
 });

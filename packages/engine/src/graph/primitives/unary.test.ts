@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
-import { interpret } from '../../reference/interpret.js';
 import { runGraph } from '../../onnx/testing/run-onnx.js';
+import { interpret } from '../../reference/interpret.js';
 import type { Tensor } from '../../tensor.js';
-import { Graph } from '../graph.js';
 import { gradients } from '../gradients.js';
+import { Graph } from '../graph.js';
 import { type Case, checkCases } from '../testing/check-case.js';
 
 const positive = (x: number) => x + 0.2;

@@ -92,7 +92,11 @@ function build({ inputs, build: make, extents = {}, differentiable = true }: Cas
     const actual = interpret(graph, feeds).get('value')!.shape;
     const seed = graph.input('seed', value.dtype, value.shape);
     feeds.set('seed', randomTensor('float32', actual, random));
-    const found = gradients(value, wrt.map((name) => values[name]!), seed);
+    const found = gradients(
+      value,
+      wrt.map((name) => values[name]!),
+      seed,
+    );
     for (const [index, name] of wrt.entries()) graph.output(`d.${name}`, found[index]!);
   }
   return { graph, feeds, wrt };
@@ -131,7 +135,11 @@ async function checkOnnxRuntime(each: Case): Promise<void> {
 }
 
 /** Integers exactly; floats to 1e-5 of the tensor's largest element. */
-export function expectClose(actual: ReadonlyMap<string, Tensor>, expected: ReadonlyMap<string, Tensor>, tolerance = 1e-5): void {
+export function expectClose(
+  actual: ReadonlyMap<string, Tensor>,
+  expected: ReadonlyMap<string, Tensor>,
+  tolerance = 1e-5,
+): void {
   expect([...actual.keys()].sort()).toEqual([...expected.keys()].sort());
   for (const [name, { dtype, shape, data }] of expected) {
     const found = actual.get(name)!;

@@ -37,7 +37,12 @@ export function perceptron(...widths: readonly number[]): Recipe {
 }
 
 /** Two convolutions with pools and two dense layers, on square images of one channel; sizes as in McMahan et al. by default. */
-export function convolutional(side = 28, filters: readonly [number, number] = [32, 64], units = 512, kernel = 5): Recipe {
+export function convolutional(
+  side = 28,
+  filters: readonly [number, number] = [32, 64],
+  units = 512,
+  kernel = 5,
+): Recipe {
   const half = Math.floor(side / 2);
   const flat = Math.floor(half / 2) ** 2 * filters[1];
   const margin = (kernel - 1) / 2;
@@ -98,10 +103,19 @@ export function trainFeeds(recipe: Recipe, steps: number, batch: number): Map<st
   const feeds = new Map<string, Tensor>();
   for (const [name, shape] of Object.entries(recipe.parameters)) {
     const bound = 1 / Math.sqrt(shape.slice(1).reduce((product, extent) => product * extent, 1));
-    feeds.set(name, randomTensor('float32', shape, random, (u) => (2 * u - 1) * bound));
+    feeds.set(
+      name,
+      randomTensor('float32', shape, random, (u) => (2 * u - 1) * bound),
+    );
   }
-  feeds.set('x', randomTensor('uint8', [samples, recipe.pixels], random, (u) => Math.floor(u * 256)));
-  feeds.set('y', randomTensor('int32', [samples], random, (u) => Math.floor(u * recipe.classes)));
+  feeds.set(
+    'x',
+    randomTensor('uint8', [samples, recipe.pixels], random, (u) => Math.floor(u * 256)),
+  );
+  feeds.set(
+    'y',
+    randomTensor('int32', [samples], random, (u) => Math.floor(u * recipe.classes)),
+  );
   const rows = BigInt64Array.from({ length: steps * batch }, (_, index) => BigInt(index < samples ? index : -1));
   feeds.set('order', { dtype: 'int64', shape: [steps, batch], data: rows });
   feeds.set('lr', { dtype: 'float32', shape: [], data: Float32Array.of(0.1) });

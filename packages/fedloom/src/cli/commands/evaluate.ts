@@ -3,9 +3,9 @@ import { FedloomError, type NamedTensors } from '@fedloom/engine';
 import type { Command } from 'commander';
 import { PlanExecutor } from '../../client/node/plan-executor.js';
 import { sha256 } from '../../client/node/sha256.js';
-import { sharedCopy } from '../../client/shared-copy.js';
 import type { Results } from '../../core/records.js';
 import { encodeSafetensors } from '../../core/safetensors.js';
+import { sharedBytes } from '../../data/shared-tensor.js';
 import { planWorkload } from '../../server/plan-workload.js';
 import { trainerWorkload } from '../../server/trainer-workload.js';
 import type { ServerWorkload } from '../../server/workload.js';
@@ -82,7 +82,7 @@ async function evaluateWith(
   signal: AbortSignal,
 ): Promise<Results | undefined> {
   const bytes = encodeSafetensors(tensors);
-  return workload.evaluate({ hash: sha256(bytes), bytes: sharedCopy(bytes), tensors }, 0, signal);
+  return workload.evaluate({ hash: sha256(bytes), bytes: sharedBytes(bytes), tensors }, 0, signal);
 }
 
 const noClients = {

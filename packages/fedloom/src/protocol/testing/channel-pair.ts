@@ -1,9 +1,9 @@
 import type { FedloomError } from '@fedloom/engine';
 import { memoryTransport } from '../../transport/memory/memory-transport.js';
-import type { Connection, Dial, Listener } from '../../transport/transport.js';
 import { ByteBudget } from '../byte-budget.js';
 import { Channel, type ChannelOptions } from '../channel.js';
 import type { AnyMessage } from '../codec.js';
+import type { Connection, Dial, Listener } from '../transport.js';
 
 export interface Received {
   readonly message: AnyMessage;

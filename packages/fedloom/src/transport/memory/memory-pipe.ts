@@ -1,4 +1,4 @@
-import type { Connection, ConnectionHandlers } from '../transport.js';
+import type { Connection, ConnectionHandlers } from '../../protocol/transport.js';
 
 /** Frames of one batch, so that one busy connection leaves the others their turn. */
 const batchFramesMax = 64;

@@ -1,5 +1,5 @@
 import { FedloomError } from '@fedloom/engine';
-import type { Connection, Dial, Listener } from '../transport.js';
+import type { Connection, Dial, Listener } from '../../protocol/transport.js';
 import { MemoryPipe } from './memory-pipe.js';
 
 export interface MemoryTransportOptions {

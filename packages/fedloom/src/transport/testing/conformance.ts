@@ -2,7 +2,7 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { wireLimits } from '../../protocol/limits.js';
 import { pairOf } from '../../protocol/testing/channel-pair.js';
 import { pattern } from '../../protocol/testing/messages.js';
-import type { Connection, Dial, Listener } from '../transport.js';
+import type { Connection, Dial, Listener } from '../../protocol/transport.js';
 import { Recorder } from './recorder.js';
 
 export interface TransportUnderTest {

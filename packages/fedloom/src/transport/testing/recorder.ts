@@ -1,4 +1,4 @@
-import type { Connection, ConnectionHandlers } from '../transport.js';
+import type { Connection, ConnectionHandlers } from '../../protocol/transport.js';
 
 /** Bound handlers that keep what happens and let a test wait for it. */
 export class Recorder implements ConnectionHandlers {

@@ -1,5 +1,5 @@
 import { FedloomError } from '@fedloom/engine';
-import type { Connection, ConnectionHandlers, Dial } from '../transport.js';
+import type { Connection, ConnectionHandlers, Dial } from '../../protocol/transport.js';
 import { describeClose, fitReason } from './close-reason.js';
 
 /** What is used of the browser's `WebSocket`. */

@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import { FedloomError } from '@fedloom/engine';
 import { WebSocket } from 'ws';
-import type { Connection, Dial } from '../transport.js';
+import type { Connection, Dial } from '../../protocol/transport.js';
 import { SocketConnection, type SocketOptions, webSocketOptions } from './socket-connection.js';
 import { isLoopback } from './upgrade-check.js';
 

@@ -4,7 +4,7 @@ import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { FedloomError } from '@fedloom/engine';
 import { WebSocketServer } from 'ws';
-import type { Connection, Listener } from '../transport.js';
+import type { Connection, Listener } from '../../protocol/transport.js';
 import { SocketConnection, type SocketOptions, webSocketOptions } from './socket-connection.js';
 import { checkUpgrade, type UpgradeRules } from './upgrade-check.js';
 

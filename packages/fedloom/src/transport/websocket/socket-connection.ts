@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import type { WebSocket } from 'ws';
 import { wireLimits } from '../../protocol/limits.js';
-import type { Connection, ConnectionHandlers } from '../transport.js';
+import type { Connection, ConnectionHandlers } from '../../protocol/transport.js';
 import { describeClose, fitReason } from './close-reason.js';
 
 export interface SocketOptions {
