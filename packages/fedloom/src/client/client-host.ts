@@ -75,6 +75,7 @@ export class ClientHost {
   constructor(options: ClientHostOptions) {
     this.#options = options;
     this.#jobs = new JobQueue(
+      () => options.executor.concurrency,
       (job, signal) => this.#run(job, signal),
       () => this.#flushEvaluations(),
     );
@@ -173,7 +174,6 @@ export class ClientHost {
       );
     }
     this.#welcome = welcome;
-    this.#jobs.concurrency = this.#options.executor.concurrency;
     if (this.#prepared) return this.#join(channel);
     const { workload } = welcome;
     const expected = this.#options.expectedPlan;

@@ -59,6 +59,7 @@ export type EvaluateOutcome = { readonly results: Results; readonly sampleCount:
  * The client core calls `prepare` once, then at most `concurrency` jobs at a time, never two of one client.
  */
 export interface ClientExecutor {
+  /** How many jobs it likes to have at a time; may change while it works. */
   readonly concurrency: number;
   /** @throws FedloomError when it cannot do this workload, for instance because the data do not fit the plan. */
   prepare(workload: ClientWorkload, federation: FederationInfo): Promise<void>;

@@ -18,6 +18,7 @@ function controlled(concurrency: number) {
   const end = new Map<Job, () => void>();
   let idle = 0;
   const queue = new JobQueue(
+    () => concurrency,
     (next, signal) => {
       started.push(next);
       signal.addEventListener('abort', () => aborted.push(next.client));
@@ -27,8 +28,6 @@ function controlled(concurrency: number) {
       idle += 1;
     },
   );
-  queue.concurrency = concurrency;
-  idle = 0;
   const finish = async (at: number) => {
     end.get(started[at] as Job)?.();
     await Promise.resolve();
@@ -81,6 +80,7 @@ describe('JobQueue', () => {
     let done = 0;
     const all = new Promise<void>((resolve) => {
       const queue = new JobQueue(
+        () => 1,
         async () => {
           done += 1;
         },

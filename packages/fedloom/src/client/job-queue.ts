@@ -23,18 +23,16 @@ export class JobQueue {
   #waiting: Job[] = [];
   #head = 0;
   readonly #running = new Map<number, Running>();
-  #concurrency = 1;
 
-  /** @param run must handle its own errors: it never rejects */
+  /**
+   * @param concurrency asked each time a job could start
+   * @param run must handle its own errors: it never rejects
+   */
   constructor(
+    private readonly concurrency: () => number,
     private readonly run: (job: Job, signal: AbortSignal) => Promise<void>,
     private readonly onIdle: () => void,
   ) {}
-
-  set concurrency(limit: number) {
-    this.#concurrency = Math.max(1, limit);
-    this.#pump();
-  }
 
   add(jobs: readonly Job[]): void {
     for (const job of jobs) {
@@ -60,7 +58,7 @@ export class JobQueue {
   }
 
   #pump(): void {
-    while (this.#running.size < this.#concurrency && this.#head < this.#waiting.length) {
+    while (this.#running.size < this.concurrency() && this.#head < this.#waiting.length) {
       const at = this.#nextRunnable();
       if (at < 0) return;
       this.#start(this.#take(at));

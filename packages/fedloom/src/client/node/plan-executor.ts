@@ -1,5 +1,4 @@
 import { FedloomError, type PlanManifest, type TrainingPlan } from '@fedloom/engine';
-import { Piscina } from 'piscina';
 import type { Results } from '../../core/records.js';
 import type { ClientExamples } from '../../data/dataset.js';
 import { sharedBytes } from '../../data/shared-tensor.js';
@@ -14,14 +13,8 @@ import type {
   TrainJob,
   TrainOutcome,
 } from '../executor.js';
-import {
-  type EvaluateReply,
-  type EvaluateTask,
-  type FailureReply,
-  type PlanTask,
-  sampleCountOf,
-  type TrainReply,
-} from './plan-task.js';
+import { BatchingPool } from './batching-pool.js';
+import { sampleCountOf } from './plan-task.js';
 
 /** Samples one thread evaluates at a time: fixed, so that the order of float sums does not depend on the threads. */
 const EVALUATION_SLICE = 2000;
@@ -31,25 +24,21 @@ const EVALUATION_SLICE = 2000;
  * A thread is never ended inside a call, since that aborts the process: `close` waits for the bounded calls to return.
  */
 export class PlanExecutor implements ClientExecutor {
-  readonly concurrency: number;
-  readonly #pool: Piscina;
+  readonly #pool: BatchingPool;
   readonly #source: ClientDataSource;
-  readonly #running = new Set<Promise<unknown>>();
   readonly #cancels = new Set<Int32Array>();
-  #plan: { readonly bytes: Uint8Array; readonly hash: string } | undefined;
+  #planHash = '';
   #metrics: PlanManifest['metrics'] = [];
   #loaded: Promise<void> = Promise.resolve();
   #closed = false;
 
   constructor(options: { readonly workers: number; readonly source: ClientDataSource }) {
     this.#source = options.source;
-    // One job more than threads, so that a thread never waits for the main thread to hand it the next.
-    this.concurrency = options.workers + 1;
-    this.#pool = new Piscina({
-      filename: new URL('./plan-worker.js', import.meta.url).href,
-      minThreads: options.workers,
-      maxThreads: options.workers,
-    });
+    this.#pool = new BatchingPool(options.workers);
+  }
+
+  get concurrency(): number {
+    return this.#pool.appetite;
   }
 
   async prepare(workload: ClientWorkload, federation: FederationInfo): Promise<void> {
@@ -66,15 +55,12 @@ export class PlanExecutor implements ClientExecutor {
 
   /** Loads a plan on every thread, so that no round waits for it; once is enough. */
   load(plan: TrainingPlan, hash: string): Promise<void> {
-    if (this.#plan?.hash !== hash) this.#loaded = this.#load(plan, hash);
+    if (this.#planHash !== hash) {
+      this.#planHash = hash;
+      this.#metrics = plan.manifest.metrics;
+      this.#loaded = this.#pool.load(sharedBytes(plan.bytes), hash);
+    }
     return this.#loaded;
-  }
-
-  async #load(plan: TrainingPlan, hash: string): Promise<void> {
-    this.#plan = { bytes: sharedBytes(plan.bytes), hash };
-    this.#metrics = plan.manifest.metrics;
-    // As many tasks as threads: each takes one.
-    await Promise.all(this.#pool.threads.map(() => this.#run({ kind: 'prepare', ...this.#onPlan() })));
   }
 
   async train(job: TrainJob): Promise<TrainOutcome> {
@@ -87,9 +73,8 @@ export class PlanExecutor implements ClientExecutor {
     }
     const { client, round, seed, scalars } = job;
     return this.#cancellable(job.signal, (cancel) =>
-      this.#run<TrainReply>({
+      this.#pool.run({
         kind: 'train',
-        ...this.#onPlan(),
         client,
         round,
         seed,
@@ -118,14 +103,13 @@ export class PlanExecutor implements ClientExecutor {
     const replies = await this.#cancellable(signal, (cancel) =>
       Promise.all(
         slices(examples).map((slice) =>
-          this.#run<EvaluateReply>({
+          this.#pool.run({
             kind: 'evaluate',
-            ...this.#onPlan(),
             modelHash: model.hash,
             model: model.bytes,
             examples: slice,
             cancel,
-          } satisfies EvaluateTask),
+          }),
         ),
       ),
     );
@@ -142,14 +126,7 @@ export class PlanExecutor implements ClientExecutor {
     if (this.#closed) return;
     this.#closed = true;
     for (const cancel of this.#cancels) Atomics.store(cancel, 0, 1);
-    await Promise.allSettled(this.#running);
-    await this.#pool.destroy();
-  }
-
-  #onPlan() {
-    const plan = this.#plan;
-    if (plan === undefined) throw new Error('PlanExecutor.prepare was not called');
-    return { plan: plan.bytes, planHash: plan.hash };
+    await this.#pool.close();
   }
 
   async #cancellable<T>(signal: AbortSignal, run: (cancel: Int32Array) => Promise<T>): Promise<T> {
@@ -165,21 +142,6 @@ export class PlanExecutor implements ClientExecutor {
     } finally {
       signal.removeEventListener('abort', abort);
       this.#cancels.delete(cancel);
-    }
-  }
-
-  async #run<T>(task: PlanTask): Promise<T> {
-    const running = this.#pool.run(task) as Promise<T | FailureReply>;
-    this.#running.add(running);
-    try {
-      const reply = await running;
-      if (typeof reply === 'object' && reply !== null && 'failure' in reply) {
-        const { code, message: text, fields } = reply.failure;
-        throw new FedloomError(code, text, fields);
-      }
-      return reply as T;
-    } finally {
-      this.#running.delete(running);
     }
   }
 }

@@ -1,39 +1,39 @@
 import type { ClientExamples } from '../../data/dataset.js';
 
-/** What the threads of a plan executor are asked, as structured clones; big bytes lie in shared memory. */
-export type PlanTask = PrepareTask | TrainTask | EvaluateTask;
-
-interface OnPlan {
+/** What a thread of a plan executor is asked, as a structured clone; big bytes lie in shared memory. */
+export interface PlanMessage {
   /** The plan's portable bytes, shared. */
   readonly plan: Uint8Array;
   readonly planHash: string;
+  /** None: load the plan only. */
+  readonly jobs: readonly PlanJob[];
 }
 
-export interface PrepareTask extends OnPlan {
-  readonly kind: 'prepare';
+export type PlanJob = TrainTask | EvaluateTask;
+
+interface OnModel {
+  readonly modelHash: string;
+  /** Safetensors, shared. */
+  readonly model: Uint8Array;
+  readonly examples: ClientExamples;
+  /** One cell of a shared array: not 0 asks the thread to stop between two bounded calls. */
+  readonly cancel: Int32Array;
 }
 
-export interface TrainTask extends OnPlan {
+export interface TrainTask extends OnModel {
   readonly kind: 'train';
   readonly client: number;
   readonly round: number;
   readonly seed: number;
-  readonly modelHash: string;
-  readonly model: Uint8Array;
   readonly scalars: Readonly<Record<string, number>>;
   readonly state?: Uint8Array;
-  readonly examples: ClientExamples;
-  /** One shared cell: not 0 asks the thread to stop between two bounded calls. */
-  readonly cancel: Int32Array;
 }
 
-export interface EvaluateTask extends OnPlan {
+export interface EvaluateTask extends OnModel {
   readonly kind: 'evaluate';
-  readonly modelHash: string;
-  readonly model: Uint8Array;
-  readonly examples: ClientExamples;
-  readonly cancel: Int32Array;
 }
+
+export type Reply = TrainReply | EvaluateReply | FailureReply;
 
 export interface TrainReply {
   readonly update: Uint8Array;

@@ -17,8 +17,9 @@ import type { ClientExamples } from '../../data/dataset.js';
 import {
   type EvaluateReply,
   type EvaluateTask,
-  type FailureReply,
-  type PlanTask,
+  type PlanJob,
+  type PlanMessage,
+  type Reply,
   sampleCountOf,
   type TrainReply,
   type TrainTask,
@@ -41,22 +42,21 @@ let loaded: Promise<Loaded> | undefined;
 let loadedHash = '';
 let model: Model | undefined;
 
-export default async function work(task: PlanTask): Promise<unknown> {
+export default async function work({ plan: bytes, planHash, jobs }: PlanMessage): Promise<unknown> {
+  const { plan, runner } = await load(bytes, planHash);
+  const startedMs = performance.now();
+  const replies: Reply[] = [];
+  for (const job of jobs) replies.push(await attempt(job, plan, runner));
+  return transferring({ replies, ms: performance.now() - startedMs });
+}
+
+/** One job's failure is its own: the others of the batch go on. */
+async function attempt(job: PlanJob, plan: TrainingPlan, runner: PlanRunner): Promise<Reply> {
   try {
-    const { plan, runner } = await load(task.plan, task.planHash);
-    switch (task.kind) {
-      case 'prepare':
-        return { prepared: true };
-      case 'train':
-        return transferring(await train(task, plan, runner));
-      case 'evaluate':
-        return await evaluate(task, plan, runner);
-    }
+    return job.kind === 'train' ? await train(job, plan, runner) : await evaluate(job, plan, runner);
   } catch (error) {
     if (!(error instanceof FedloomError)) throw error;
-    return {
-      failure: { code: error.code, message: error.message, fields: { ...error.fields } },
-    } satisfies FailureReply;
+    return { failure: { code: error.code, message: error.message, fields: { ...error.fields } } };
   }
 }
 
@@ -140,16 +140,18 @@ function gatherRows(source: Tensor, rows: Int32Array | undefined): Tensor {
   return { dtype: source.dtype, shape: [length, ...sample], data };
 }
 
-/** Moves the update to the main thread instead of copying it. */
-function transferring(reply: TrainReply): unknown {
-  const buffers = [reply.update.buffer as ArrayBuffer];
-  if (reply.state !== undefined) buffers.push(reply.state.buffer as ArrayBuffer);
+/** Moves the updates to the main thread instead of copying them. */
+function transferring(value: { readonly replies: readonly Reply[]; readonly ms: number }): unknown {
+  const buffers = value.replies.flatMap((reply) => {
+    if (!('update' in reply)) return [];
+    return [reply.update, reply.state].flatMap((bytes) => (bytes === undefined ? [] : [bytes.buffer as ArrayBuffer]));
+  });
   return move({
     get [transferableSymbol]() {
       return buffers;
     },
     get [valueSymbol]() {
-      return reply;
+      return value;
     },
   } as unknown as ArrayBuffer);
 }

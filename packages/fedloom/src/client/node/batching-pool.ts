@@ -1,0 +1,126 @@
+import { FedloomError } from '@fedloom/engine';
+import { Piscina } from 'piscina';
+import type { EvaluateReply, PlanJob, PlanMessage, Reply, TrainReply } from './plan-task.js';
+
+/** A thread gets as many jobs at once as it takes about this long to do: waking it costs up to 0.3 ms. */
+const BATCH_MS = 4;
+const BATCH_MAX = 64;
+/** Weight of the newest batch in the running mean of a job's time. */
+const SMOOTHING = 0.5;
+
+interface Waiting {
+  readonly job: PlanJob;
+  readonly resolve: (reply: TrainReply | EvaluateReply) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/**
+ * Hands jobs to worker threads, several small ones at a time. Jobs that come in one turn of the event loop are dealt
+ * evenly; what a job computes does not depend on its company.
+ */
+export class BatchingPool {
+  readonly #pool: Piscina;
+  readonly #workers: number;
+  readonly #running = new Set<Promise<unknown>>();
+  #waiting: Waiting[] = [];
+  #busy = 0;
+  #pumping = false;
+  /** Running mean of a job's time by kind; undefined until the first came back. */
+  readonly #jobMs = new Map<PlanJob['kind'], number>();
+  #plan: { readonly plan: Uint8Array; readonly planHash: string } | undefined;
+
+  constructor(workers: number) {
+    this.#workers = workers;
+    this.#pool = new Piscina({
+      filename: new URL('./plan-worker.js', import.meta.url).href,
+      minThreads: workers,
+      maxThreads: workers,
+    });
+  }
+
+  /** How many jobs are worth having at hand, so that no thread waits for the next. */
+  get appetite(): number {
+    const batch = Math.max(this.#batchSize('train'), this.#batchSize('evaluate'));
+    return batch === 1 ? this.#workers + 1 : 2 * this.#workers * batch;
+  }
+
+  /** Loads a plan on every thread. @param plan its bytes, in shared memory */
+  async load(plan: Uint8Array, planHash: string): Promise<void> {
+    this.#plan = { plan, planHash };
+    // As many messages as threads: each takes one.
+    await Promise.all(Array.from({ length: this.#workers }, () => this.#send([])));
+  }
+
+  run(job: PlanJob & { readonly kind: 'train' }): Promise<TrainReply>;
+  run(job: PlanJob & { readonly kind: 'evaluate' }): Promise<EvaluateReply>;
+  run(job: PlanJob): Promise<TrainReply | EvaluateReply> {
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ job, resolve, reject });
+      if (this.#pumping) return;
+      this.#pumping = true;
+      setImmediate(() => {
+        this.#pumping = false;
+        this.#pump();
+      });
+    });
+  }
+
+  /** Waits for what runs, then ends the threads: one that is ended inside a call of ONNX Runtime aborts the process. */
+  async close(): Promise<void> {
+    for (const { reject } of this.#waiting) reject(new FedloomError('client.cancelled', 'The executor was closed.'));
+    this.#waiting = [];
+    await Promise.allSettled(this.#running);
+    await this.#pool.destroy();
+  }
+
+  #batchSize(kind: PlanJob['kind']): number {
+    const jobMs = this.#jobMs.get(kind);
+    return jobMs === undefined ? 1 : Math.max(1, Math.min(BATCH_MAX, Math.floor(BATCH_MS / jobMs)));
+  }
+
+  #pump(): void {
+    while (this.#busy < this.#workers && this.#waiting.length > 0) {
+      const { kind } = (this.#waiting[0] as Waiting).job;
+      const share = Math.ceil(this.#waiting.length / (this.#workers - this.#busy));
+      const batch = this.#waiting.splice(0, Math.min(share, this.#batchSize(kind)));
+      this.#busy += 1;
+      void this.#work(batch, kind);
+    }
+  }
+
+  async #work(batch: readonly Waiting[], kind: PlanJob['kind']): Promise<void> {
+    try {
+      const { replies, ms } = await this.#send(batch.map(({ job }) => job));
+      const jobMs = ms / batch.length;
+      const mean = this.#jobMs.get(kind);
+      // The first job also loads the session: no measure of those that follow.
+      if (mean !== undefined) this.#jobMs.set(kind, mean + SMOOTHING * (jobMs - mean));
+      else this.#jobMs.set(kind, Math.max(jobMs, BATCH_MS));
+      for (const [at, { resolve, reject }] of batch.entries()) settle(replies[at], resolve, reject);
+    } catch (error) {
+      for (const { reject } of batch) reject(error);
+    } finally {
+      this.#busy -= 1;
+      this.#pump();
+    }
+  }
+
+  async #send(jobs: readonly PlanJob[]): Promise<{ readonly replies: readonly Reply[]; readonly ms: number }> {
+    if (this.#plan === undefined) throw new Error('BatchingPool.load was not called');
+    const message: PlanMessage = { ...this.#plan, jobs };
+    const running = this.#pool.run(message) as Promise<{ replies: Reply[]; ms: number }>;
+    this.#running.add(running);
+    try {
+      return await running;
+    } finally {
+      this.#running.delete(running);
+    }
+  }
+}
+
+function settle(reply: Reply | undefined, resolve: Waiting['resolve'], reject: Waiting['reject']): void {
+  if (reply === undefined) return reject(new Error('a worker thread gave no reply'));
+  if (!('failure' in reply)) return resolve(reply);
+  const { code, message, fields } = reply.failure;
+  reject(new FedloomError(code, message, fields));
+}
