@@ -1,69 +1,17 @@
-import type { EventEmitter } from 'node:events';
-import { FedloomError, type NamedTensors } from '@fedloom/engine';
-import { checkUpdate } from '../aggregate/check-update.js';
-import { type RunningFold, sumFold } from '../aggregate/fold.js';
-import { applyStages, type ClientUpdate, type UpdateStage } from '../aggregate/update-stage.js';
-import type { FederatedAlgorithm } from '../algorithms/algorithm.js';
-import type { Clock } from '../core/clock.js';
-import type { HashFunction } from '../core/hash.js';
-import type { ClientRecord, Results, RoundRecord, RunResult } from '../core/records.js';
-import { decodeSafetensors } from '../core/safetensors.js';
-import type { ByteBudget } from '../protocol/byte-budget.js';
-import { type Limits, wireLimits } from '../protocol/limits.js';
-import type { Evaluations, Failed, IndexRange, Update, Welcome } from '../protocol/messages.js';
+import { FedloomError } from '@fedloom/engine';
+import type { ClientUpdate } from '../aggregate/update-stage.js';
+import type { Results, RoundRecord, RunResult } from '../core/records.js';
+import { wireLimits } from '../protocol/limits.js';
+import type { Evaluations, Failed, Update } from '../protocol/messages.js';
 import type { Connection } from '../protocol/transport.js';
-import type { ResultAggregator } from '../task/result-aggregator.js';
+import { Aggregation } from './aggregation.js';
 import { initialState, step } from './coordinator/coordinator.js';
-import type { CoordinatorEffect, CoordinatorEvent, CoordinatorOptions, CoordinatorState } from './coordinator/types.js';
+import type { CoordinatorEffect, CoordinatorEvent, CoordinatorState } from './coordinator/types.js';
+import type { FederationOptions } from './federation-options.js';
 import { GlobalModel } from './global-model.js';
 import { type ClientResult, RoundLedger } from './round-ledger.js';
 import type { Session, SessionMessage } from './session.js';
 import { SessionDoor } from './session-door.js';
-import type { ServerWorkload } from './workload.js';
-
-export interface FederationOptions {
-  readonly run: string;
-  readonly software: string;
-  readonly seed: number;
-  readonly workload: ServerWorkload;
-  readonly algorithm: FederatedAlgorithm;
-  readonly resultAggregator: ResultAggregator;
-  readonly coordinator: CoordinatorOptions;
-  readonly clock: Clock;
-  readonly hash: HashFunction;
-  readonly budget: ByteBudget;
-  readonly limits: Limits;
-  /** Fresh hexadecimal text, not to be guessed. */
-  readonly nonce: () => string;
-  /** Called when a round's model is made; the round goes on when it settles. Rejecting ends the run as failed. */
-  readonly checkpoint?: (round: number, model: NamedTensors) => Promise<void>;
-  readonly events: EventEmitter<FederationEvents>;
-  /** What every update passes, in order, between its checks and the fold. Default none. */
-  readonly stages?: readonly UpdateStage[];
-}
-
-/** What a federation tells while it runs. */
-export interface FederationEvents {
-  /** The task is compiled and its data are there; clients may join. */
-  prepared: [{ readonly run: string; readonly workload: Welcome['workload']; readonly parameterCount: number }];
-  clientsJoined: [
-    {
-      readonly session: string;
-      readonly peer: string;
-      readonly ranges: readonly IndexRange[];
-      readonly present: number;
-    },
-  ];
-  clientsLeft: [{ readonly session: string; readonly reason: string; readonly present: number }];
-  roundStarted: [{ readonly round: number }];
-  /** An update was folded. */
-  update: [ClientRecord];
-  /** An update was refused or a client failed: its code says why. */
-  refused: [{ readonly client: number; readonly round: number; readonly code: string; readonly message: string }];
-  evaluating: [{ readonly round: number }];
-  round: [RoundRecord];
-  warning: [{ readonly code: string; readonly message: string }];
-}
 
 /** An update that came whole and passed its checks, held while the coordinator decides. */
 interface Held {
@@ -88,7 +36,7 @@ export class Federation {
   readonly result: Promise<RunResult>;
   readonly #options: FederationOptions;
   readonly #model: GlobalModel;
-  readonly #fold: RunningFold;
+  readonly #aggregation: Aggregation;
   readonly #door: SessionDoor;
   readonly #timers = new Map<string, () => void>();
   readonly #abort = new AbortController();
@@ -106,8 +54,7 @@ export class Federation {
   constructor(options: FederationOptions) {
     this.#options = options;
     this.#model = new GlobalModel(options.workload, options.algorithm, options.coordinator.clients, options.hash);
-    const { update: specs, initialModel } = options.workload;
-    this.#fold = sumFold({ weighting: options.algorithm.weighting }).start(specs, initialModel);
+    this.#aggregation = new Aggregation(options, this.#model);
     this.#state = initialState(options.coordinator);
     this.result = new Promise((resolve, reject) => {
       this.#resolve = resolve;
@@ -183,17 +130,13 @@ export class Federation {
 
   #receiveUpdate(session: Session, message: Update, body: Uint8Array | undefined): void {
     const tag = { session: session.id, client: message.client, round: message.round, attempt: message.attempt };
-    const { client, round, sampleCount } = message;
-    const { workload, stages = [] } = this.#options;
     let update: ClientUpdate;
     try {
-      const tensors = decodeSafetensors(body ?? new Uint8Array());
-      checkUpdate(tensors, sampleCount, workload.update, `client ${client}`);
-      update = applyStages(stages, { client, sampleCount, tensors }, { round, model: this.#model.tensors });
+      update = this.#aggregation.check(message, body);
     } catch (error) {
       if (!(error instanceof FedloomError)) throw error;
       const { code, message: text } = error;
-      this.#options.events.emit('refused', { client, round, code, message: text });
+      this.#options.events.emit('refused', { client: tag.client, round: tag.round, code, message: text });
       return this.#dispatch({ event: { type: 'updateInvalid', ...tag, code, message: text } });
     }
     this.#dispatch({ event: { type: 'updateReceived', ...tag }, update: { message, update } });
@@ -316,7 +259,7 @@ export class Federation {
     const { clock, events } = this.#options;
     const startedMs = clock.now();
     try {
-      this.#fold.add(update);
+      this.#aggregation.add(update);
     } catch (error) {
       // It passed its own checks: the round's updates together are more than the aggregate holds.
       return this.fail(error);
@@ -338,9 +281,7 @@ export class Federation {
       this.#dispatch({ event: { type: 'aggregated', round } });
     };
     try {
-      const aggregate = this.#fold.finish();
-      this.#fold.reset();
-      this.#model.update(round, aggregate, counted.length);
+      this.#aggregation.close(round, counted.length);
       const checkpoint = this.#options.checkpoint;
       if (checkpoint === undefined) done();
       else checkpoint(round, this.#model.tensors).then(done, (error: unknown) => this.fail(error));

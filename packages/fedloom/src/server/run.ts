@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events';
 import type { RoundRecord, RunResult } from '../core/records.js';
-import type { FederationEvents } from './federation.js';
+import type { FederationEvents } from './federation-options.js';
 
 /**
  * A run under way: its rounds as they finish, its events, its result.

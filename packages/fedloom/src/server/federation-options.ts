@@ -1,0 +1,57 @@
+import type { EventEmitter } from 'node:events';
+import type { NamedTensors } from '@fedloom/engine';
+import type { UpdateStage } from '../aggregate/update-stage.js';
+import type { FederatedAlgorithm } from '../algorithms/algorithm.js';
+import type { Clock } from '../core/clock.js';
+import type { HashFunction } from '../core/hash.js';
+import type { ClientRecord, RoundRecord } from '../core/records.js';
+import type { ByteBudget } from '../protocol/byte-budget.js';
+import type { Limits } from '../protocol/limits.js';
+import type { IndexRange, Welcome } from '../protocol/messages.js';
+import type { ResultAggregator } from '../task/result-aggregator.js';
+import type { CoordinatorOptions } from './coordinator/types.js';
+import type { ServerWorkload } from './workload.js';
+
+export interface FederationOptions {
+  readonly run: string;
+  readonly software: string;
+  readonly seed: number;
+  readonly workload: ServerWorkload;
+  readonly algorithm: FederatedAlgorithm;
+  readonly resultAggregator: ResultAggregator;
+  readonly coordinator: CoordinatorOptions;
+  readonly clock: Clock;
+  readonly hash: HashFunction;
+  readonly budget: ByteBudget;
+  readonly limits: Limits;
+  /** Fresh hexadecimal text, not to be guessed. */
+  readonly nonce: () => string;
+  /** Called when a round's model is made; the round goes on when it settles. Rejecting ends the run as failed. */
+  readonly checkpoint?: (round: number, model: NamedTensors) => Promise<void>;
+  readonly events: EventEmitter<FederationEvents>;
+  /** What every update passes, in order, between its checks and the fold. Default none. */
+  readonly stages?: readonly UpdateStage[];
+}
+
+/** What a federation tells while it runs. */
+export interface FederationEvents {
+  /** The task is compiled and its data are there; clients may join. */
+  prepared: [{ readonly run: string; readonly workload: Welcome['workload']; readonly parameterCount: number }];
+  clientsJoined: [
+    {
+      readonly session: string;
+      readonly peer: string;
+      readonly ranges: readonly IndexRange[];
+      readonly present: number;
+    },
+  ];
+  clientsLeft: [{ readonly session: string; readonly reason: string; readonly present: number }];
+  roundStarted: [{ readonly round: number }];
+  /** An update was folded. */
+  update: [ClientRecord];
+  /** An update was refused or a client failed: its code says why. */
+  refused: [{ readonly client: number; readonly round: number; readonly code: string; readonly message: string }];
+  evaluating: [{ readonly round: number }];
+  round: [RoundRecord];
+  warning: [{ readonly code: string; readonly message: string }];
+}
