@@ -284,7 +284,10 @@ export class Graph {
 
   // Loops
 
-  /** Runs `body` `count` (int64 `[]`) times; each carried value keeps its type. */
+  /**
+   * Runs `body` `count` (int64 `[]`) times; each carried value keeps its type. Where `step` only takes rows of outer
+   * values, ONNX Runtime needs a count of at least 1.
+   */
   loop(
     count: Value,
     carried: readonly Value[],

@@ -154,7 +154,7 @@ class Pass {
   }
 
   #current(value: OnnxValue): OnnxValue {
-    let current = value.constant === undefined ? value : this.#constants.get(value.constant);
+    let current = this.#constants.canonical(value);
     for (let next = this.#replaced.get(current); next !== undefined; next = this.#replaced.get(current)) current = next;
     return current;
   }

@@ -1,6 +1,7 @@
 import type { Rule } from '../optimize.js';
 import { biasUpdate } from './bias-update.js';
 import { convBias } from './conv-bias.js';
+import { scalarFactors } from './factors.js';
 import { gemmAddend, gemmAddendShape, gemmAlpha, gemmBeta, scaleAfterReshape } from './gemm.js';
 import { carryReshaped, reshapeScannedRows } from './loops.js';
 import { expandIntoBroadcast, negatedAddend, splitImageSum, sumDroppingAxes } from './reductions.js';
@@ -23,6 +24,7 @@ export const rules: readonly Rule[] = [
   scaleAfterReshape,
   gemmAlpha,
   convBias,
+  scalarFactors,
   splitImageSum,
   reshapeScannedRows,
   carryReshaped,

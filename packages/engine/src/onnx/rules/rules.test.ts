@@ -202,6 +202,22 @@ const cases: readonly RuleCase[] = [
     refused: true,
   },
   {
+    rule: 'scalar-factors',
+    name: 'two scalars, on either side',
+    inputs: { x: ['batch', 3], a: [], b: [] },
+    build: (g, { x, a, b }) => g.mul(b!, g.mul(a!, x!)),
+  },
+  {
+    rule: 'scalar-factors',
+    name: 'not when the inner product is used elsewhere too',
+    inputs: { x: ['batch', 3], a: [], b: [] },
+    build(g, { x, a, b }) {
+      const scaled = g.mul(x!, a!);
+      return g.add(scaled, g.mul(scaled, b!));
+    },
+    refused: true,
+  },
+  {
     rule: 'split-image-sum',
     name: 'a sum over images and pixels',
     inputs: { x: ['batch', 2, 3, 4] },

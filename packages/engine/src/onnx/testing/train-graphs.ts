@@ -102,7 +102,9 @@ export function trainFeeds(recipe: Recipe, steps: number, batch: number): Map<st
   const samples = steps * batch - 2;
   const feeds = new Map<string, Tensor>();
   for (const [name, shape] of Object.entries(recipe.parameters)) {
-    const bound = 1 / Math.sqrt(shape.slice(1).reduce((product, extent) => product * extent, 1));
+    const inputs = shape.slice(1).reduce((product, extent) => product * extent, 1);
+    // Small biases keep relus alive.
+    const bound = shape.length === 1 ? 0.05 : 1 / Math.sqrt(inputs);
     feeds.set(
       name,
       randomTensor('float32', shape, random, (u) => (2 * u - 1) * bound),
