@@ -5,7 +5,6 @@ import type { ClientDataSource } from '../client/data-source.js';
 import { PlanExecutor } from '../client/node/plan-executor.js';
 import type { RoundRecord, RunResult } from '../core/records.js';
 import type { Task } from '../task/task.js';
-import { listenWebSocket } from '../transport/websocket/listen.js';
 import { isLoopback } from '../transport/websocket/upgrade-check.js';
 import type { Federation } from './federation.js';
 import { openFederation } from './open-federation.js';
@@ -91,6 +90,8 @@ async function open(task: Task, options: ServerOptions, events: Run, executor: P
     deadlineMs: DEADLINE_MS,
     ...(dataDir && { dataDir }),
   });
+  // Loaded here: a simulation, which imports this module too, needs no sockets and starts 50 ms sooner.
+  const { listenWebSocket } = await import('../transport/websocket/listen.js');
   const listener = await listenWebSocket(
     {
       host: options.listen?.host ?? LOOPBACK,

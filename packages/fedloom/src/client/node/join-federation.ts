@@ -9,7 +9,6 @@ import type { Finish, Join } from '../../protocol/messages.js';
 import type { Connection } from '../../protocol/transport.js';
 import { compileTask } from '../../task/compile-task.js';
 import type { Task } from '../../task/task.js';
-import { dialWebSocket } from '../../transport/websocket/dial.js';
 import { type ClientEvent, ClientHost } from '../client-host.js';
 import type { ClientExecutor } from '../executor.js';
 import { partitionedSource } from '../partitioned-source.js';
@@ -91,6 +90,7 @@ async function expectedPlan(task: Task | undefined): Promise<{ readonly expected
 
 async function serveUntilFinished(url: string, host: ClientHost, options: JoinOptions): Promise<Finish | undefined> {
   const { signal, retryForMs = RETRY_FOR_MS, onEvent } = options;
+  const { dialWebSocket } = await import('../../transport/websocket/dial.js');
   let lostMs = Date.now();
   let pauseMs = RETRY_PAUSE_MS.first;
   for (;;) {
