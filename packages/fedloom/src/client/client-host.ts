@@ -8,7 +8,17 @@ import type { ByteBudget } from '../protocol/byte-budget.js';
 import { Channel } from '../protocol/channel.js';
 import { answerChallenge, clientHello } from '../protocol/handshake.js';
 import type { Limits } from '../protocol/limits.js';
-import type { Evaluate, Evaluations, Finish, Join, Message, Settled, Train, Welcome } from '../protocol/messages.js';
+import type {
+  Evaluate,
+  Evaluations,
+  Finish,
+  Join,
+  Message,
+  Settled,
+  Train,
+  Update,
+  Welcome,
+} from '../protocol/messages.js';
 import type { Connection } from '../protocol/transport.js';
 import type { ClientExecutor, ClientWorkload, ModelSnapshot, StateStore } from './executor.js';
 import { type Job, JobQueue } from './job-queue.js';
@@ -325,7 +335,12 @@ export class ClientHost {
     const { sampleCount, stepCount, update } = outcome;
     // A loss that has run away is no number on the wire; the update itself is for the server to judge.
     const meanLoss = Number.isFinite(outcome.meanLoss) ? outcome.meanLoss : null;
-    this.#channel?.send({ type: 'update', round, attempt, client, sampleCount, stepCount, meanLoss, trainMs }, update);
+    const message: Update = { type: 'update', round, attempt, client, sampleCount, stepCount, meanLoss, trainMs };
+    // The job lasts until its update is on its way: who trains faster than the server takes must not pile updates up.
+    await new Promise<void>((resolve) => {
+      if (this.#channel === undefined) resolve();
+      else this.#channel.send(message, update, resolve);
+    });
     this.#options.onEvent?.({ type: 'trained', round, client, ms: trainMs });
   }
 

@@ -104,13 +104,15 @@ export class Channel {
   }
 
   /**
-   * Queues a message; after the channel has closed it does nothing. `body` must not change until it is sent, which the
-   * caller does not learn: share it, never reuse it.
+   * Queues a message; after the channel has closed it does nothing. `body` must not change until it is sent: share it,
+   * never reuse it.
+   * @param onSent called once all of it is with the transport, or never will be: whoever makes bodies faster than the
+   *   other end takes them waits for it
    * @throws FedloomError `protocol.message` or `protocol.body` when the other end would refuse the message.
    */
-  send(message: AnyMessage, body?: Uint8Array): void {
-    if (!this.#open || this.#closeWhenSent !== undefined) return;
-    this.#outbox.push(message, body);
+  send(message: AnyMessage, body?: Uint8Array, onSent?: () => void): void {
+    if (!this.#open || this.#closeWhenSent !== undefined) return onSent?.();
+    this.#outbox.push(message, body, onSent);
   }
 
   /** Tells the other end what went wrong and closes; queued messages are dropped. */

@@ -12,7 +12,7 @@ interface OutgoingBody {
   sentBytes: number;
 }
 
-type Outgoing = { readonly frame: Uint8Array } | { readonly body: OutgoingBody };
+type Outgoing = ({ readonly frame: Uint8Array } | { readonly body: OutgoingBody }) & { readonly onSent?: () => void };
 
 /**
  * Messages on their way out of one connection. They arrive in the order in which they were pushed: a message follows when
@@ -41,17 +41,21 @@ export class Outbox {
     return this.#head === this.#queue.length;
   }
 
-  /** @throws FedloomError `protocol.message` or `protocol.body` when the message or its body is not what its type says. */
-  push(message: AnyMessage, bytes: Uint8Array | undefined): void {
+  /**
+   * @param onSent called once all of it is with the transport, or never will be
+   * @throws FedloomError `protocol.message` or `protocol.body` when the message or its body is not what its type says.
+   */
+  push(message: AnyMessage, bytes: Uint8Array | undefined, onSent?: () => void): void {
     this.#checkBodyRule(message, bytes);
+    const end = onSent === undefined ? {} : { onSent };
     if (bytes === undefined) {
-      this.#queue.push({ frame: encodeControl(message, undefined, this.#registry) });
+      this.#queue.push({ frame: encodeControl(message, undefined, this.#registry), ...end });
     } else if (bytes.length <= wireLimits.inlineBodyBytesMax) {
-      this.#queue.push({ frame: encodeInline(message, bytes, this.#registry) });
+      this.#queue.push({ frame: encodeInline(message, bytes, this.#registry), ...end });
     } else {
       // Encoded once to refuse a bad message here, where its sender is on the stack.
       encodeControl(message, undefined, this.#registry);
-      this.#queue.push({ body: { message, bytes, stream: 0, creditBytes: 0, sentBytes: 0 } });
+      this.#queue.push({ body: { message, bytes, stream: 0, creditBytes: 0, sentBytes: 0 }, ...end });
     }
     this.#pump();
   }
@@ -78,10 +82,12 @@ export class Outbox {
   }
 
   clear(): void {
+    const unsent = this.#queue.slice(this.#head);
     this.#queue = [];
     this.#head = 0;
     this.#announceAt = 0;
     this.#open.clear();
+    for (const item of unsent) item?.onSent?.();
   }
 
   #pump(): void {
@@ -117,17 +123,20 @@ export class Outbox {
     if ('frame' in item) {
       this.#queue[this.#head++] = undefined;
       this.#send(item.frame);
+      item.onSent?.();
       return true;
     }
     const { bytes, stream, creditBytes, sentBytes } = item.body;
     const end = Math.min(creditBytes, sentBytes + wireLimits.chunkBytesMax);
     if (end === sentBytes) return false;
     item.body.sentBytes = end;
-    if (end === bytes.length) {
+    const whole = end === bytes.length;
+    if (whole) {
       this.#queue[this.#head++] = undefined;
       this.#open.delete(stream);
     }
     this.#send(encodeChunk(stream, sentBytes, bytes.subarray(sentBytes, end)));
+    if (whole) item.onSent?.();
     return true;
   }
 
