@@ -18,6 +18,10 @@ import type { Terminal } from './terminal.js';
 export interface StartedRun {
   readonly run: Run;
   readonly result: Promise<RunResult>;
+  /** Where its server listens. */
+  readonly url?: string;
+  /** What people should know about it beside its arguments. */
+  readonly notes?: readonly string[];
 }
 
 export interface Conduct {
@@ -29,13 +33,13 @@ export interface Conduct {
   readonly otherArguments: Readonly<Record<string, unknown>>;
   /** What this command adds to the options. */
   readonly runOptions?: Partial<RunOptions>;
-  readonly start: (options: RunOptions, reporter: Reporter) => Promise<StartedRun>;
+  readonly start: (options: RunOptions) => Promise<StartedRun>;
 }
 
 /**
  * Runs a federation from its folder to its summary: records it, shows it, ends it in order when interrupted.
  * @returns the exit code: 0 only when the run finished
- * @throws what made the run fail, after everything was saved
+ * @throws what made the run fail, after everything was saved; nothing is left of a run that could not even start
  */
 export async function conductRun(conduct: Conduct): Promise<number> {
   const { terminal, loaded, settings, start } = conduct;
@@ -46,21 +50,27 @@ export async function conductRun(conduct: Conduct): Promise<number> {
   const folder = await RunFolder.create(settings.out, describe(conduct, id));
   const reporter = new Reporter(screen, loaded.task, settings);
   const interrupts = watchInterrupts(() => reporter.stopping());
-  reporter.start();
+  const checkpoint: RunOptions['checkpoint'] = (_round, model) => folder.checkpoint(() => encodeSafetensors(model));
+  const started = await start({ ...options, checkpoint, signal: interrupts.signal }).catch(async (error: unknown) => {
+    interrupts.stop();
+    await folder.discard();
+    throw error;
+  });
+  // In the same turn, so that no event is missed.
+  follow(started.run, { terminal, folder, reporter });
   json?.write({ event: 'started', folder: folder.path, ...describe(conduct, id) });
+  if (started.url !== undefined) json?.write({ event: 'listening', url: started.url });
+  reporter.start(started);
   let result: RunResult | undefined;
   let failure: unknown;
   try {
-    const checkpoint: RunOptions['checkpoint'] = (_round, model) => folder.checkpoint(() => encodeSafetensors(model));
-    const started = await start({ ...options, checkpoint, signal: interrupts.signal }, reporter);
-    follow(started.run, { terminal, folder, reporter });
     result = await started.result;
   } catch (error) {
     failure = error;
     result = resultIn(error);
   }
   failure = await save(folder, result, failure, interrupts);
-  reporter.finish(result, folder.modelPath);
+  reporter.finish(result, folder.modelPath, failure !== undefined);
   interrupts.stop();
   if (failure !== undefined) throw withResult(failure, result, folder.modelPath);
   return conclude(result, folder.modelPath, interrupts, terminal);

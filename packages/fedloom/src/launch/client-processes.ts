@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { constants } from 'node:os';
 import { formatRanges, type IndexRange } from '../core/index-ranges.js';
 import { LastLines } from './last-lines.js';
+import { settlesWithin } from './settles-within.js';
 
 /** How long children may take to end by themselves once the run is over, and after they were told to. */
 const LEAVE_MS = 5_000;
@@ -79,14 +80,4 @@ export function startClientProcesses({ command, args, parts, onLost }: ClientPro
       await all;
     },
   };
-}
-
-async function settlesWithin(promise: Promise<unknown>, limitMs: number): Promise<boolean> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<boolean>((resolve) => {
-    timer = setTimeout(() => resolve(false), limitMs);
-  });
-  const settled = await Promise.race([promise.then(() => true), late]);
-  clearTimeout(timer);
-  return settled;
 }

@@ -1,10 +1,11 @@
-import { mkdir } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { FedloomError } from '@fedloom/engine';
 import type { ClientRecord, RoundRecord, RunResult } from '../core/records.js';
 import { JsonLines } from './json-lines.js';
 import { processor, versions } from './machine.js';
+import { makeFolders } from './make-folders.js';
 import type { RunFile } from './run-file.js';
 import { storageError } from './storage-error.js';
 import { writeWhole } from './write-whole.js';
@@ -64,7 +65,7 @@ export class RunFolder {
       result: null,
     };
     try {
-      await mkdir(resolve(root), { recursive: true });
+      await makeFolders(resolve(root));
       await mkdir(path);
       const rounds = await JsonLines.create(join(path, 'metrics.jsonl'));
       const clients = await JsonLines.create(join(path, 'clients.jsonl'));
@@ -116,6 +117,12 @@ export class RunFolder {
     };
     await attempt(this.#writeFile());
     if (failures.length > 0) throw failures[0];
+  }
+
+  /** Takes the folder away again: for a run that could not be started. */
+  async discard(): Promise<void> {
+    await Promise.allSettled([this.rounds.close(), this.clients.close()]);
+    await rm(this.path, { recursive: true, force: true }).catch(() => {});
   }
 
   async #saveModel(bytes: Uint8Array): Promise<void> {

@@ -7,6 +7,11 @@ const ADVICE: Readonly<Record<string, readonly [code: string, why: string, advic
   EPERM: ['store.not-writable', 'not permitted', 'Choose a folder you may write to with --out.'],
   EROFS: ['store.not-writable', 'the file system is read-only', 'Choose another folder with --out.'],
   ENOTDIR: ['store.not-writable', 'a part of the path is a file, not a folder', 'Choose another folder with --out.'],
+  ENOENT: [
+    'store.not-writable',
+    'there is no such folder and none can be made there',
+    'Choose another folder with --out.',
+  ],
   EEXIST: ['store.not-writable', 'a file of that name is in the way', 'Choose another folder with --out.'],
 };
 

@@ -4,13 +4,14 @@ import { FedloomError } from '@fedloom/engine';
 import { type Command, Option } from 'commander';
 import { formatRanges } from '../../core/index-ranges.js';
 import { type LostProcess, splitClients, startClientProcesses } from '../../launch/client-processes.js';
+import { settlesWithin } from '../../launch/settles-within.js';
 import { createServer } from '../../server/create-server.js';
 import type { RunOptions } from '../../server/run-options.js';
 import { simulate } from '../../simulation/simulate.js';
 import { secondsOrNone, wholeNumber } from '../arguments.js';
 import { conductRun, type StartedRun } from '../conduct-run.js';
 import { loadTaskWith } from '../load-settings.js';
-import type { Reporter } from '../report/reporter.js';
+import { counted } from '../report/format.js';
 import { addRunSettings, type RunSettings, runSettings } from '../run-settings.js';
 import type { LoadedTask } from '../task-loader.js';
 import { openTerminal } from '../terminal.js';
@@ -22,6 +23,8 @@ interface RunFlags {
 }
 
 const PROCESSES_MAX = 1024;
+/** How long a child's end may come before the run's, when all is well. */
+const END_MS = 500;
 const COMMAND = fileURLToPath(new URL('../../../bin/fedloom.js', import.meta.url));
 
 export function addRunCommand(program: Command, exit: (code: number) => void): void {
@@ -64,8 +67,8 @@ async function run(path: string, settings: RunSettings, { processes, deadline }:
     command: 'run',
     otherArguments: processes === undefined ? {} : { processes },
     ...(deadline !== undefined && { runOptions: { deadlineMs: deadline } }),
-    start: async (options, reporter) => {
-      if (processes !== undefined) return startWithProcesses(loaded, settings, options, { processes, reporter });
+    start: async (options) => {
+      if (processes !== undefined) return startWithProcesses(loaded, settings, options, processes);
       const started = simulate(loaded.task, { ...options, ...(workers && { workers }) });
       return { run: started, result: started.result };
     },
@@ -74,18 +77,19 @@ async function run(path: string, settings: RunSettings, { processes, deadline }:
 
 async function startWithProcesses(
   { task, file }: LoadedTask,
-  settings: RunSettings,
+  { workers, clients, set }: RunSettings,
   options: RunOptions,
-  { processes, reporter }: { readonly processes: number; readonly reporter: Reporter },
+  processes: number,
 ): Promise<StartedRun> {
-  const { workers } = settings;
   const server = await createServer(task, { ...options, ...(workers && { workers }) });
   let begun = false;
   let fatal: FedloomError | undefined;
   server.run.once('roundStarted', () => {
     begun = true;
   });
-  const onLost = (lost: LostProcess) => {
+  const judge = async (lost: LostProcess) => {
+    // Children that were told that the run is over may end before this process has heard of it.
+    if (await settlesWithin(server.result, END_MS)) return;
     const message = describeLost(lost);
     if (begun && lost.left > 0) {
       server.run.emit('warning', { code: 'launch.client-lost', message });
@@ -94,29 +98,20 @@ async function startWithProcesses(
     fatal ??= new FedloomError('launch.clients-failed', message, { ...lost });
     server.run.cancel();
   };
+  const parts = splitClients(clients, processes);
   const children = startClientProcesses({
     command: process.execPath,
-    args: [
-      COMMAND,
-      'client',
-      file,
-      '--server',
-      server.url,
-      '--workers',
-      '1',
-      ...settings.set.flatMap((set) => ['--set', set]),
-    ],
-    parts: splitClients(settings.clients, processes),
-    onLost,
+    args: [COMMAND, 'client', file, '--server', server.url, '--workers', '1', ...set.flatMap((one) => ['--set', one])],
+    parts,
+    onLost: (lost) => void judge(lost),
   });
-  reporter.note(`Server at ${server.url}, ${Math.min(processes, settings.clients)} client processes.`);
   const result = server.result
     .then((ended) => {
       if (fatal === undefined) return ended;
       throw new FedloomError(fatal.code, fatal.message, { ...fatal.fields, result: ended });
     })
     .finally(() => children.stop());
-  return { run: server.run, result };
+  return { run: server.run, result, notes: [`${counted(parts.length, 'client process')} at ${server.url}`] };
 }
 
 function describeLost({ clients, how, lines, left }: LostProcess): string {

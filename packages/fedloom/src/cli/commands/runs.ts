@@ -21,7 +21,8 @@ export function addRunsCommand(program: Command): void {
   const runs = program
     .command('runs')
     .summary('list the runs of a folder, or show one')
-    .description('Looks at past and present runs.');
+    .description('Looks at past and present runs.')
+    .helpCommand(false);
   const add = (command: Command) => command.addOption(outOption()).addOption(jsonOption()).addOption(verboseOption());
   add(runs.command('list').description('lists the runs, the latest last')).action(async (flags: RunsFlags) => {
     list(await listRuns(flags.out), flags.out, openTerminal(flags.json ?? false));

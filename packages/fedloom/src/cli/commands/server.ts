@@ -62,14 +62,15 @@ async function serve(path: string, settings: RunSettings, flags: ServerFlags): P
       ...(quorum !== undefined && { quorum }),
       ...(minimumClients !== undefined && { minimumClients }),
     },
-    start: async (options, reporter) => {
-      const server = await createServer(loaded.task, { ...options, listen, insecure, ...(workers && { workers }) });
-      terminal.json?.write({ event: 'listening', url: server.url });
-      reporter.note(`Listening on ${server.url}`);
-      reporter.note(
-        terminal.screen.colors.dim(`Clients: fedloom client --server ${server.url} --index 0-9 --data DIR`),
-      );
-      return { run: server.run, result: server.result };
+    start: async (options) => {
+      const { run, result, url } = await createServer(loaded.task, {
+        ...options,
+        listen,
+        insecure,
+        ...(workers && { workers }),
+      });
+      const hint = `Clients join with: fedloom client --server ${url} --index 0-9 --data DIR`;
+      return { run, result, url, notes: [`Listening on ${url}`, terminal.screen.colors.dim(hint)] };
     },
   });
 }

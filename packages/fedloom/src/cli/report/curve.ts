@@ -16,8 +16,12 @@ export function curve(name: string, points: readonly CurvePoint[], width: number
   const [first] = points;
   const last = points.at(-1);
   if (first === undefined || last === undefined || points.length < 2) return [];
-  const label = (value: number) => (isFraction(name) ? `${(100 * value).toFixed(1)} %` : formatMetric(name, value));
   const values = points.map(({ value }) => value);
+  const range = Math.max(...values) - Math.min(...values);
+  // As many digits as tell one line from the next.
+  const digits = range >= 0.02 ? 1 : 2;
+  const label = (value: number) =>
+    isFraction(name) ? `${(100 * value).toFixed(digits)} %` : formatMetric(name, value);
   const labelColumns = Math.max(...[Math.min(...values), Math.max(...values)].map((value) => label(value).length)) + 1;
   const columns = Math.min(POINTS_MAX, width - labelColumns - AXIS_COLUMNS - 1);
   if (columns < 8) return [];

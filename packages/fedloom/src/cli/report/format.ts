@@ -5,9 +5,10 @@ export function formatCount(value: number): string {
   return Math.round(value).toLocaleString('en-US');
 }
 
-/** `1 client`, `31,402 samples` */
+/** `1 client`, `31,402 samples`, `2 processes` */
 export function counted(count: number, singular: string): string {
-  return `${formatCount(count)} ${singular}${count === 1 ? '' : 's'}`;
+  const plural = singular.endsWith('s') ? 'es' : 's';
+  return `${formatCount(count)} ${singular}${count === 1 ? '' : plural}`;
 }
 
 /** `0.4 s`, `38 s`, `3 min 5 s`, `2 h 10 min` */

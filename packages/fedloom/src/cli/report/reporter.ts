@@ -1,7 +1,6 @@
-import type { RoundRecord, RunResult } from '../../core/records.js';
+import type { RunResult } from '../../core/records.js';
 import type { Run } from '../../server/run.js';
 import type { Task } from '../../task/task.js';
-import { taskSummary } from '../../task/task-summary.js';
 import type { RunSettings } from '../run-settings.js';
 import { counted, cut, fitting, formatCount } from './format.js';
 import { Progress } from './progress.js';
@@ -33,23 +32,25 @@ export class Reporter {
     this.#progress = new Progress(clients, clientsPerRound, rounds, localEpochs);
   }
 
-  start(): void {
-    const { clients, clientsPerRound, rounds, seed, byDefault } = this.settings;
-    const { bold, dim } = this.screen.colors;
-    const { name, algorithm } = taskSummary(this.task);
+  /** Says what was started; then the live lines begin. */
+  start({ notes = [] }: { readonly notes?: readonly string[] }): void {
+    const { screen, settings } = this;
+    const { clients, clientsPerRound, rounds, seed, byDefault } = settings;
+    const { bold, dim } = screen.colors;
     const parts = [
-      bold(name),
-      algorithm.name,
+      bold(this.task.name),
+      this.task.algorithm.name,
       `${counted(clients, 'client')}, ${formatCount(clientsPerRound)} a round`,
       counted(rounds, 'round'),
       `seed ${seed}`,
     ];
-    this.screen.line(fitting(parts, this.screen.columns));
-    if (byDefault.length > 0) this.screen.line(dim(`By default: ${byDefault.join(', ')}.`));
-  }
-
-  note(text: string): void {
-    this.screen.line(text);
+    screen.line(fitting(parts, screen.columns));
+    if (byDefault.length > 0) screen.line(dim(`By default: ${byDefault.join(', ')}.`));
+    for (const note of notes) screen.line(note);
+    if (!screen.live) return;
+    const redraw = () => screen.redraw(liveLines(this.#progress, screen.columns, screen.colors));
+    redraw();
+    this.#timer = setInterval(redraw, REDRAW_MS).unref();
   }
 
   follow(run: Run): void {
@@ -57,20 +58,15 @@ export class Reporter {
     progress.follow(run);
     run.on('warning', ({ code, message }) => this.warn(code, message));
     run.on('refused', ({ code, message }) => this.warn(code, message));
-    if (this.settings.verbose) {
-      run.on('clientsJoined', ({ peer }) => this.note(`${peer} joined; ${waitingText(progress)}`));
-      run.on('clientsLeft', ({ session, reason, present }) => {
-        this.note(`session ${session} left (${reason}); ${counted(present, 'client')} left`);
-      });
-    }
-    if (this.screen.live) {
-      const redraw = () => this.screen.redraw(liveLines(progress, this.screen.columns, this.screen.colors));
-      redraw();
-      this.#timer = setInterval(redraw, REDRAW_MS).unref();
-    } else {
-      run.on('clientsJoined', () => this.#plain(() => this.#progress.phase === 'waiting' && waitingText(progress)));
-      run.on('round', (record) => this.#plainRound(record));
-    }
+    if (this.settings.verbose) this.#followSessions(run);
+    if (this.screen.live) return;
+    run.on('clientsJoined', ({ present }) => {
+      if (progress.roundsDone === 0 && present < progress.clients) this.#plain(() => waitingText(progress));
+    });
+    run.on('round', (record) => {
+      const edge = record.round === 0 || record.round === progress.rounds - 1;
+      this.#plain(() => roundLine(record, progress), edge);
+    });
   }
 
   warn(code: string, message: string): void {
@@ -89,7 +85,7 @@ export class Reporter {
   }
 
   /** Ends the live lines; says how the run went if there is a result. */
-  finish(result: RunResult | undefined, modelPath: string): void {
+  finish(result: RunResult | undefined, modelPath: string, failed: boolean): void {
     clearInterval(this.#timer);
     this.screen.clear();
     for (const [code, count] of this.#warnings) {
@@ -98,22 +94,26 @@ export class Reporter {
     }
     if (result === undefined) return;
     const elapsedMs = performance.now() - this.#startedMs;
-    for (const line of summaryLines(result, this.#progress, { modelPath, elapsedMs, screen: this.screen }))
+    for (const line of summaryLines(result, this.#progress, { modelPath, failed, elapsedMs, screen: this.screen }))
       this.screen.line(line);
   }
 
-  #plainRound(record: RoundRecord): void {
-    const edge = record.round === 0 || record.round === this.settings.rounds - 1;
-    this.#plain(() => roundLine(record, this.#progress), edge);
+  #followSessions(run: Run): void {
+    const present = () =>
+      `${formatCount(this.#progress.present)} of ${counted(this.#progress.clients, 'client')} present`;
+    run.on('clientsJoined', ({ peer, session }) =>
+      this.screen.line(`session ${session} from ${peer} joined; ${present()}`),
+    );
+    run.on('clientsLeft', ({ session, reason }) =>
+      this.screen.line(`session ${session} left (${reason}); ${present()}`),
+    );
   }
 
-  #plain(text: () => string | false, always = false): void {
+  #plain(text: () => string, always = false): void {
     const nowMs = performance.now();
     if (!always && nowMs - this.#plainMs < PLAIN_MS) return;
-    const line = text();
-    if (line === false) return;
     this.#plainMs = nowMs;
-    this.screen.line(line);
+    this.screen.line(text());
   }
 }
 

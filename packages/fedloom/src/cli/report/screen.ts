@@ -32,6 +32,11 @@ export class Screen {
     return Math.max(20, (columns || DEFAULT_COLUMNS) - 1);
   }
 
+  /** Columns that a table may fill: a file or a pipe takes any number. */
+  get tableColumns(): number {
+    return 'isTTY' in this.#stream && this.#stream.isTTY === true ? this.columns : Number.POSITIVE_INFINITY;
+  }
+
   /** Adds lines that stay, above those that are redrawn. */
   line(text = ''): void {
     if (this.#update === undefined || this.#shown === '') {

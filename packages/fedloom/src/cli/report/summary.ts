@@ -1,12 +1,13 @@
 import { relative } from 'node:path';
 import type { Results, RunResult } from '../../core/records.js';
 import { type CurvePoint, curve } from './curve.js';
-import { counted, formatDuration, formatMetric, metricLabel, scalarMetrics } from './format.js';
+import { counted, formatCount, formatDuration, formatMetric, metricLabel, scalarMetrics } from './format.js';
 import type { Progress } from './progress.js';
 import type { Screen } from './screen.js';
 
 interface Surroundings {
   readonly modelPath: string;
+  readonly failed: boolean;
   readonly elapsedMs: number;
   readonly screen: Screen;
 }
@@ -15,14 +16,14 @@ interface Surroundings {
 export function summaryLines(
   result: RunResult,
   progress: Progress,
-  { modelPath, elapsedMs, screen }: Surroundings,
+  { modelPath, failed, elapsedMs, screen }: Surroundings,
 ): string[] {
-  const { bold, dim, green, yellow } = screen.colors;
+  const { bold, dim, green, red, yellow } = screen.colors;
   const rounds = counted(result.rounds, 'round');
   const head =
     result.status === 'completed'
       ? `${green('Finished')} ${rounds} in ${formatDuration(elapsedMs)}.`
-      : `${yellow('Stopped')} after ${rounds} of ${progress.rounds}.`;
+      : `${failed ? red('Failed') : yellow('Stopped')} after ${formatCount(result.rounds)} of ${counted(progress.rounds, 'round')}.`;
   return [
     ...curveLines(progress.metric, progress.points, screen),
     '',

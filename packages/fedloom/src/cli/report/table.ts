@@ -14,7 +14,7 @@ const GAP = '  ';
 export function table<Row extends Readonly<Record<keyof Row & string, string>>>(
   rows: readonly Row[],
   columns: readonly Column<Row>[],
-  screen: Pick<Screen, 'columns' | 'colors'>,
+  screen: Pick<Screen, 'tableColumns' | 'colors'>,
 ): string[] {
   const widths = columns.map(({ field, title = field }) =>
     Math.max(title.length, ...rows.map((row) => visibleWidth(row[field]))),
@@ -22,7 +22,7 @@ export function table<Row extends Readonly<Record<keyof Row & string, string>>>(
   const shown: number[] = [];
   let used = 0;
   for (const [i, width] of widths.entries()) {
-    if (i > 0 && used + GAP.length + width > screen.columns) break;
+    if (i > 0 && used + GAP.length + width > screen.tableColumns) break;
     used += (i > 0 ? GAP.length : 0) + width;
     shown.push(i);
   }
