@@ -55,7 +55,7 @@ export { definePartition, type Partition, type Partitioner } from './data/partit
 export { shards } from './data/shards.js';
 export { defineMessage } from './protocol/define-message.js';
 export { createServer, type FederationServer, type ServerOptions } from './server/create-server.js';
-export type { FederationEvents } from './server/federation.js';
+export type { FederationEvents } from './server/federation-options.js';
 export { Run } from './server/run.js';
 export type { RunOptions } from './server/run-options.js';
 export { fedmlSampling, type Sampler } from './server/sampling.js';

@@ -1,3 +1,4 @@
+import { FedloomError } from '@fedloom/engine';
 import { definePartition, evenOffsets, type Partitioner, sampleCount } from './partition.js';
 
 /**
@@ -7,8 +8,16 @@ import { definePartition, evenOffsets, type Partitioner, sampleCount } from './p
 export function iid(): Partitioner {
   return definePartition({
     name: 'iid',
-    partition(examples, clients, random) {
-      const rows = Int32Array.from({ length: sampleCount(examples) }, (_, row) => row);
+    partition(examples, clients, random, split) {
+      const samples = sampleCount(examples);
+      if (split === 'train' && samples < clients) {
+        throw new FedloomError(
+          'partition.samples',
+          `There are ${samples} training samples for ${clients} clients: each needs one at least. Take fewer clients.`,
+          { samples, clients },
+        );
+      }
+      const rows = Int32Array.from({ length: samples }, (_, row) => row);
       random.shuffle(rows);
       return { offsets: evenOffsets(rows.length, clients), rows };
     },

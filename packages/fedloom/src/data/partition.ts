@@ -47,8 +47,8 @@ export function definePartition(partitioner: Partitioner): Partitioner {
 
 /**
  * Deals both splits of a data set. Every process that knows data, rule and seed deals alike.
- * @throws FedloomError `partition.samples` when there are fewer training samples than clients, `partition.invalid` when
- *   the rule's result is no partition.
+ * @throws FedloomError `partition.samples` when there are too few samples for the rule, `partition.invalid` when its result
+ *   is no partition.
  */
 export function dealExamples(
   partitioner: Partitioner,
@@ -57,14 +57,6 @@ export function dealExamples(
   seed: number,
 ): { readonly train: Dealt; readonly test: Dealt } {
   const { train, test } = splits;
-  const samples = sampleCount(train);
-  if (samples < clients) {
-    throw new FedloomError(
-      'partition.samples',
-      `There are ${samples} training samples for ${clients} clients: each needs one at least. Take fewer clients.`,
-      { samples, clients },
-    );
-  }
   const trainDealt = {
     examples: train,
     partition: partitioner.partition(train, clients, RandomStream.of(seed, 'partition'), 'train'),

@@ -1,19 +1,17 @@
 /** The thread of a plan executor: loads plans once, then trains and evaluates clients one at a time. */
 import {
-  allocate,
   batchOrder,
   decodePlan,
   FedloomError,
   type NamedTensors,
   PlanRunner,
-  type Tensor,
   type TrainingPlan,
 } from '@fedloom/engine';
 import { onnxRuntimeNode } from '@fedloom/engine/node';
 import { move, transferableSymbol, valueSymbol } from 'piscina';
 import { RandomStream } from '../../core/random.js';
 import { decodeSafetensors, encodeSafetensors } from '../../core/safetensors.js';
-import type { ClientExamples } from '../../data/dataset.js';
+import { gatherExamples } from '../../data/gather.js';
 import {
   type EvaluateReply,
   type EvaluateTask,
@@ -99,7 +97,7 @@ async function train(task: TrainTask, plan: TrainingPlan, runner: PlanRunner): P
     broadcast,
     ...(task.state && { state: decodeSafetensors(task.state) }),
     scalars: task.scalars,
-    ...gather(task.examples),
+    ...gatherExamples(task.examples),
     order,
     isCancelled: () => Atomics.load(task.cancel, 0) !== 0,
   });
@@ -116,28 +114,9 @@ async function evaluate(task: EvaluateTask, plan: TrainingPlan, runner: PlanRunn
   const { parameters } = modelOf(task, plan);
   return runner.evaluate({
     parameters,
-    ...gather(task.examples),
+    ...gatherExamples(task.examples),
     isCancelled: () => Atomics.load(task.cancel, 0) !== 0,
   });
-}
-
-/** The client's rows as tensors of their own. */
-function gather(examples: ClientExamples): { x: Tensor; y: Tensor } {
-  return { x: gatherRows(examples.x, examples.rows), y: gatherRows(examples.y, examples.rows) };
-}
-
-function gatherRows(source: Tensor, rows: Int32Array | undefined): Tensor {
-  const [count = 0, ...sample] = source.shape;
-  const width = sample.reduce((product, extent) => product * extent, 1);
-  const length = rows?.length ?? count;
-  const data = allocate(source.dtype, length * width) as Float32Array;
-  const from = source.data as Float32Array;
-  if (rows === undefined) data.set(from.subarray(0, length * width));
-  else if (width === 1) for (let i = 0; i < length; i += 1) data[i] = from[rows[i] as number] as number;
-  else
-    for (let i = 0; i < length; i += 1)
-      data.set(from.subarray((rows[i] as number) * width, ((rows[i] as number) + 1) * width), i * width);
-  return { dtype: source.dtype, shape: [length, ...sample], data };
 }
 
 /** Moves the updates to the main thread instead of copying them. */
