@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { RoundRecord } from 'fedloom';
@@ -21,25 +21,25 @@ export async function runCommand(
   const folder = await mkdtemp(join(tmpdir(), 'fedloom-bench-'));
   try {
     const { clients, perRound, rounds } = numbers;
-    const out = join(folder, 'run');
     const places = [clients, perRound, rounds].map(String);
-    const args = ['run', taskFile(task), ...places, '--evaluate-every', '0', '--json', '--out', out, ...more];
+    const args = ['run', taskFile(task), ...places, '--evaluate-every', '0', '--json', '--out', folder, ...more];
     const { stdout, wallSeconds } = await runProgram(process.execPath, [fedloomCommand, ...args]);
-    const records = (await readFile(join(out, 'metrics.jsonl'), 'utf8'))
-      .trim()
-      .split('\n')
-      .map((line) => JSON.parse(line) as RoundRecord);
-    if (records.length !== rounds) throw new Error(`metrics.jsonl has ${records.length} rounds instead of ${rounds}`);
-    return { wallSeconds, rounds: records, accuracy: accuracyOf(stdout) };
+    return { wallSeconds, ...parseEvents(stdout, rounds) };
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
 }
 
-function accuracyOf(stdout: string): number {
-  const last = JSON.parse(stdout.trim().split('\n').at(-1) ?? 'null') as { metrics?: { accuracy?: number } } | null;
-  const accuracy = last?.metrics?.accuracy;
-  if (typeof accuracy !== 'number')
-    throw new Error(`fedloom run printed no accuracy at its end:\n${stdout.slice(-500)}`);
-  return accuracy;
+function parseEvents(stdout: string, expected: number): Omit<CommandRun, 'wallSeconds'> {
+  const events = stdout
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as { readonly event: string });
+  const rounds = events.filter(({ event }) => event === 'round') as unknown as RoundRecord[];
+  const last = events.at(-1) as unknown as { readonly metrics?: { readonly accuracy?: number } };
+  const accuracy = last.metrics?.accuracy;
+  if (rounds.length !== expected || typeof accuracy !== 'number') {
+    throw new Error(`fedloom run printed ${rounds.length} of ${expected} rounds, and accuracy ${accuracy} at its end`);
+  }
+  return { rounds, accuracy };
 }

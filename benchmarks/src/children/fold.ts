@@ -39,7 +39,7 @@ function pass(checked: boolean): number {
   const startedMs = performance.now();
   for (let k = 0; k < updates; k += 1) {
     const update = pool[k % pool.length] as NamedTensors;
-    if (checked) checkUpdate(update, 60, specs, undefined, `client ${k}`);
+    if (checked) checkUpdate(update, 60, specs, `client ${k}`);
     mean.add(update, 60);
   }
   mean.finish();

@@ -1,10 +1,10 @@
 /** Logistic regression over many simulated clients, each of which holds 60 of the 60,000 samples. */
 import {
   accuracy,
+  definePartition,
   defineTask,
   dense,
   mnist,
-  type Partitioner,
   sequential,
   sgd,
   simulate,
@@ -27,7 +27,7 @@ export interface ScaleOutput {
 const SAMPLES_PER_CLIENT = 60;
 
 /** Equal parts of a seeded order that begins anew when it is used up. Clients test nothing: rounds are timed. */
-const wrapAround: Partitioner = {
+const wrapAround = definePartition({
   name: 'wrapAround',
   partition(examples, clients, random, split) {
     const perClient = split === 'train' ? SAMPLES_PER_CLIENT : 0;
@@ -37,7 +37,7 @@ const wrapAround: Partitioner = {
     const rows = Int32Array.from({ length: clients * perClient }, (_, i) => order[i % order.length] as number);
     return { offsets, rows };
   },
-};
+});
 
 const { clients, clientsPerRound, rounds } = await input<ScaleInput>();
 const task = defineTask({
