@@ -90,10 +90,7 @@ function headLines({ file, status, path }: StoredRun, screen: Screen): string[] 
   const hash =
     result === null
       ? []
-      : [
-          `model       ${fromHere(join(path, 'model.safetensors'))}`,
-          screen.colors.dim(`            ${result.modelHash}`),
-        ];
+      : [`model       ${fromHere(join(path, 'model.safetensors'))}`, screen.colors.dim(`  ${result.modelHash}`)];
   return [
     screen.colors.bold(file.run),
     ...facts.map(([name, text]) => `${name.padEnd(12)}${text}`),

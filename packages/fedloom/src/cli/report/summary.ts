@@ -5,6 +5,8 @@ import { counted, formatCount, formatDuration, formatMetric, metricLabel, scalar
 import type { Progress } from './progress.js';
 import type { Screen } from './screen.js';
 
+const LABEL_COLUMNS = 12;
+
 interface Surroundings {
   readonly modelPath: string;
   readonly failed: boolean;
@@ -30,7 +32,7 @@ export function summaryLines(
     head,
     ...metricLines(result.metrics, result.clientMetrics).map((line, i) => (i === 0 ? bold(line) : line)),
     `model       ${fromHere(modelPath)}`,
-    dim(`            ${result.modelHash}`),
+    dim(`  ${result.modelHash}`),
   ];
 }
 
@@ -42,9 +44,11 @@ export function curveLines(metric: string | undefined, points: readonly CurvePoi
 
 /** Server's metrics, with those of the clients' own test data where they differ. */
 export function metricLines(metrics: Results, clientMetrics: Results): string[] {
-  return scalarMetrics(metrics).map(([name, value]) => {
+  const scalars = scalarMetrics(metrics);
+  const width = Math.max(LABEL_COLUMNS, ...scalars.map(([name]) => metricLabel(name).length + 2));
+  return scalars.map(([name, value]) => {
     const own = clientMetrics[name];
-    const text = `${metricLabel(name).padEnd(12)}${formatMetric(name, value)}`;
+    const text = `${metricLabel(name).padEnd(width)}${formatMetric(name, value)}`;
     if (typeof own !== 'number' || formatMetric(name, own) === formatMetric(name, value)) return text;
     return `${text}  (${formatMetric(name, own)} on the clients' own test data)`;
   });

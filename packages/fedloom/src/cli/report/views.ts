@@ -24,7 +24,8 @@ export function roundLine(record: RoundRecord, progress: Progress, columns = Num
   const parts = [
     `round ${String(record.round + 1).padStart(String(rounds).length)}/${rounds}`,
     `${record.counted.length} of ${counted(record.cohort.length, 'client')}`,
-    ...resultParts(record, record.metrics),
+    ...lossParts(record),
+    ...metricParts(record.metrics),
     ...(samplesPerSecond === undefined ? [] : [`${formatCount(samplesPerSecond)} samples/s`]),
     ...(leftMs === undefined || progress.roundsDone === rounds ? [] : [`${formatDuration(leftMs)} left`]),
   ];
@@ -61,19 +62,18 @@ function workLine(progress: Progress, columns: number, { dim, yellow }: Colors):
 
 function resultLine({ last, evaluated }: Progress, columns: number, { green }: Colors): string {
   if (last === undefined) return '';
-  const [loss, ...metrics] = resultParts(last, evaluated?.metrics ?? null);
-  // The metric comes first: it is what people look for, and what must stay on a narrow screen.
-  const [main, ...others] = metrics;
-  const parts = main === undefined ? [loss ?? ''] : [green(main), loss ?? '', ...others];
+  // The main metric comes first: it is what people look for, and what must stay on a narrow screen.
+  const [main, ...others] = metricParts(evaluated?.metrics ?? null);
+  const parts = [...(main === undefined ? [] : [green(main)]), ...lossParts(last), ...others];
   return fitting(parts, columns);
 }
 
-function resultParts(record: RoundRecord, metrics: RoundRecord['metrics']): string[] {
-  const loss = record.trainLoss === null ? 'no train loss' : `train loss ${formatMetric('loss', record.trainLoss)}`;
-  return [
-    loss,
-    ...scalarMetrics(metrics).map(
-      ([name, value]) => `${name === 'loss' ? 'test loss' : metricLabel(name)} ${formatMetric(name, value)}`,
-    ),
-  ];
+function lossParts({ trainLoss }: RoundRecord): string[] {
+  return trainLoss === null ? [] : [`train loss ${formatMetric('loss', trainLoss)}`];
+}
+
+function metricParts(metrics: RoundRecord['metrics']): string[] {
+  return scalarMetrics(metrics).map(
+    ([name, value]) => `${name === 'loss' ? 'test loss' : metricLabel(name)} ${formatMetric(name, value)}`,
+  );
 }
