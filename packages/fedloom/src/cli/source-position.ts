@@ -27,18 +27,20 @@ export function userFrame(stack: string): SourcePosition | undefined {
 }
 
 /**
- * The column in the file as it was written. The loader keeps lines but takes types away, which shifts what follows in a
- * line: so the word that stands at the column of the transformed line is looked up in the written one.
+ * The column in the file as it was written. The loader keeps lines but takes types away and rewrites imports and exports,
+ * which shifts what follows in a line: so the word that stands at the column of the transformed line is looked up in the
+ * written one. Words are counted from the end, since what is added stands mostly at the start.
  */
 export function originalColumn(written: string, transformed: string, column: number): number {
-  const start = column - 1;
-  const word = /^[\w$]+|^\S/.exec(transformed.slice(start))?.[0];
   const first = written.search(/\S/) + 1;
-  if (word === undefined) return first;
-  const nth = places(transformed, word).indexOf(start);
-  const candidates = places(written, word);
-  const place = candidates[nth] ?? candidates.at(-1);
-  return place === undefined ? first : place + 1;
+  const words = wordsOf(transformed);
+  const at = words.find(({ start }) => start === column - 1);
+  if (at === undefined) return first;
+  const same = (word: { readonly text: string }) => word.text === at.text;
+  const fromEnd = words.filter(same).reverse().indexOf(at);
+  const candidates = wordsOf(written).filter(same).reverse();
+  const found = candidates[fromEnd] ?? candidates.at(-1);
+  return found === undefined ? first : found.start + 1;
 }
 
 /** The line with its number, those before it, and a caret below the column. */
@@ -67,8 +69,6 @@ function isEngine(file: string): boolean {
   return /[\\/]packages[\\/]engine[\\/]dist[\\/]/.test(file);
 }
 
-function places(text: string, word: string): number[] {
-  const found: number[] = [];
-  for (let at = text.indexOf(word); at !== -1; at = text.indexOf(word, at + 1)) found.push(at);
-  return found;
+function wordsOf(text: string): { readonly text: string; readonly start: number }[] {
+  return [...text.matchAll(/[\w$]+|[^\s\w$]/g)].map((match) => ({ text: match[0], start: match.index }));
 }
