@@ -57,7 +57,11 @@ describe('checkUpdate', () => {
       /tensor "top"/,
       update({ top: { dtype: 'float64', shape: [1], data: Float64Array.of(Number.NaN) } }),
     ],
-    ['update.too-large', /magnitude 1\.2676506002282294e\+30 in tensor "bias"/, update({ bias: float32(0, 0, -(2 ** 100)) })],
+    [
+      'update.too-large',
+      /magnitude 1\.2676506002282294e\+30 in tensor "bias"/,
+      update({ bias: float32(0, 0, -(2 ** 100)) }),
+    ],
     [
       'update.too-large',
       /tensor "seen"/,

@@ -9,7 +9,7 @@ import {
 import { decodeHalves, encodeHalves } from '../core/float16.js';
 import { compareNames, sortedTensors } from '../core/params.js';
 import { checkTerms, type FoldSpec } from './check-update.js';
-import { CARRY_EVERY, carry, type ExactSums, plainSums, SUM_MAX } from './exact-sum.js';
+import { CARRY_EVERY, carry, divide, type ExactSums, plainSums, SUM_MAX } from './exact-sum.js';
 import { addIntegers, INTEGER_SUM_MAX, integerQuotients } from './integer-mean.js';
 import { largestMagnitude } from './magnitude.js';
 import { elementwiseMaximum } from './maximum.js';
@@ -163,12 +163,9 @@ export class ExactMean {
   #meanOf(name: string, shape: readonly number[], dtype: DType, denominator: number): TensorData {
     const integers = this.#integers.get(name);
     if (integers !== undefined) return integerQuotients(integers, denominator, dtype);
-    const { high, low } = this.#sums;
-    const at = this.#floatAt.get(name)!;
     const length = elementCount(shape);
     const means = dtype === 'float32' ? new Float32Array(length) : new Float64Array(length);
-    // high + low is the exact sum, rounded once; how the sum lies in the two parts makes no difference.
-    for (let i = 0; i < length; i++) means[i] = (high[at + i]! + low[at + i]!) / denominator;
+    divide(this.#sums, this.#floatAt.get(name)!, denominator, means);
     return dtype === 'float16' ? encodeHalves(means as Float64Array) : means;
   }
 }

@@ -60,3 +60,14 @@ export function carry({ high, low }: ExactSums): void {
     low[i]! -= h;
   }
 }
+
+/** Writes the sums from element `at`, divided by `denominator`, to all of `quotients`. */
+export function divide(
+  { high, low }: ExactSums,
+  at: number,
+  denominator: number,
+  quotients: Float32Array | Float64Array,
+): void {
+  // high + low is the exact sum, rounded once; how the sum lies in the two parts makes no difference.
+  for (let i = 0; i < quotients.length; i++) quotients[i] = (high[at + i]! + low[at + i]!) / denominator;
+}
