@@ -17,12 +17,12 @@ export class TimeLimitError extends Error {}
 export async function runProgram(
   command: string,
   args: readonly string[],
-  { cwd, limitSeconds }: { readonly cwd?: string; readonly limitSeconds?: number } = {},
+  { cwd, limitSeconds = Number.POSITIVE_INFINITY }: { readonly cwd?: string; readonly limitSeconds?: number } = {},
 ): Promise<Spawned> {
   const startedMs = performance.now();
   const child = spawn(command, args, {
     ...(cwd && { cwd }),
-    ...(limitSeconds && { timeout: limitSeconds * 1000 }),
+    ...(Number.isFinite(limitSeconds) && { timeout: Math.ceil(limitSeconds * 1000) }),
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const stdout: Buffer[] = [];
@@ -31,7 +31,7 @@ export async function runProgram(
   child.stderr.on('data', (chunk: Buffer) => stderr.push(chunk));
   const [code, signal] = (await once(child, 'close')) as [number | null, string | null];
   const wallSeconds = (performance.now() - startedMs) / 1000;
-  if (limitSeconds !== undefined && signal !== null && wallSeconds >= limitSeconds) {
+  if (signal !== null && wallSeconds >= limitSeconds) {
     throw new TimeLimitError(`${command} ${args.join(' ')} was stopped after ${limitSeconds} s`);
   }
   if (code !== 0) {
@@ -49,9 +49,9 @@ export interface Child {
   readonly ended: Promise<void>;
 }
 
-export function startChild(name: string, input: unknown, execArgv: readonly string[] = []): Child {
+export function startChild(name: string, input: unknown): Child {
   const module = new URL(`./children/${name}.js`, import.meta.url);
-  const child = fork(module, { execArgv: [...execArgv], stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+  const child = fork(module, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
   const messages: unknown[] = [];
   let wake = () => {};
   child.on('message', (message) => {
