@@ -8,15 +8,14 @@ export interface SourcePosition {
   readonly column: number;
 }
 
-const FRAME = /^\s*at (?:.*? \()?((?:file:\/\/)?[^()]+?):(\d+):(\d+)\)?$/;
-/** Where the code of this installation lies: never what a user can mend. */
-const OWN_CODE = fileURLToPath(new URL('..', import.meta.url));
+const PLACE = /^(.+):(\d+):(\d+)$/;
+/** The code of this installation: never what a user can mend. */
+const OWN_CODE = fileURLToPath(new URL('../..', import.meta.url));
 
 /** The innermost frame of a stack trace that lies in a file of the user's own. */
 export function userFrame(stack: string): SourcePosition | undefined {
   for (const text of stack.split('\n')) {
-    const match = FRAME.exec(text);
-    const [, place, line, column] = match ?? [];
+    const [, place, line, column] = PLACE.exec(placeIn(text)) ?? [];
     if (place === undefined || place.startsWith('node:')) continue;
     const file = place.startsWith('file://') ? fileURLToPath(place) : place;
     if (/[\\/]node_modules[\\/]/.test(file) || file.startsWith(OWN_CODE) || isEngine(file)) continue;
@@ -34,7 +33,10 @@ export function userFrame(stack: string): SourcePosition | undefined {
 export function originalColumn(written: string, transformed: string, column: number): number {
   const first = written.search(/\S/) + 1;
   const words = wordsOf(transformed);
-  const at = words.find(({ start }) => start === column - 1);
+  // A call of an import `f` is made `(0, _module.f)(`, and reported at its last parenthesis.
+  const imported = /\(0, ?[\w$.]*?([\w$]+)\)$/.exec(transformed.slice(0, column - 1))?.[1];
+  const place = imported === undefined ? column - 1 : column - 2 - imported.length;
+  const at = words.find(({ start }) => start === place);
   if (at === undefined) return first;
   const same = (word: { readonly text: string }) => word.text === at.text;
   const fromEnd = words.filter(same).reverse().indexOf(at);
@@ -65,8 +67,14 @@ export function sourceLine(file: string, line: number): string | undefined {
   }
 }
 
+/** What stands in a frame's parentheses, or all of it: `at f (/a/b.ts:1:2)`, `at /a/b.ts:1:2`. */
+function placeIn(frame: string): string {
+  const text = frame.trim().replace(/^at (?:async )?/, '');
+  return text.endsWith(')') ? text.slice(text.indexOf(' (') + 2, -1) : text;
+}
+
 function isEngine(file: string): boolean {
-  return /[\\/]packages[\\/]engine[\\/]dist[\\/]/.test(file);
+  return /[\\/]packages[\\/]engine[\\/](?:dist|src)[\\/]/.test(file);
 }
 
 function wordsOf(text: string): { readonly text: string; readonly start: number }[] {

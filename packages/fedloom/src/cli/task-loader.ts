@@ -9,6 +9,7 @@ import { isTask } from '../task/define-task.js';
 import type { Task } from '../task/task.js';
 import { findTaskFile } from './find-task-file.js';
 import { codeFrame, originalColumn, type SourcePosition, sourceLine, userFrame } from './source-position.js';
+import { transformCache } from './transform-cache.js';
 
 export interface LoadedTask {
   readonly task: Task;
@@ -26,8 +27,7 @@ export async function loadTask(path: string): Promise<LoadedTask> {
   const jiti = createJiti(import.meta.url, {
     virtualModules: { fedloom, '@fedloom/engine': engine },
     interopDefault: false,
-    // The cache lies in a folder that others can write to; a task file takes milliseconds to transform.
-    fsCache: false,
+    fsCache: transformCache(),
     moduleCache: false,
   });
   let module: { readonly default?: unknown };

@@ -29,10 +29,15 @@ export class JsonLines {
     this.#writing ??= this.#write();
   }
 
+  /** @throws FedloomError `store.*` when something could not be written; what still waits may fail later. */
+  check(): void {
+    if (this.#failure !== undefined) throw this.#failure;
+  }
+
   /** Settles when all that was appended is in the file. @throws FedloomError `store.*` when it could not be written */
   async flush(): Promise<void> {
     await this.#writing;
-    if (this.#failure !== undefined) throw this.#failure;
+    this.check();
   }
 
   async close(): Promise<void> {

@@ -91,10 +91,13 @@ export class RunFolder {
    * @throws FedloomError `store.*`
    */
   async checkpoint(encode: () => Uint8Array): Promise<void> {
-    await this.rounds.flush();
-    await this.clients.flush();
+    // Rounds do not wait for the disk; between two saves it is enough that nothing has failed.
+    this.rounds.check();
+    this.clients.check();
     const startedMs = performance.now();
     if (startedMs - this.#savedMs < this.#pauseMs) return;
+    await this.rounds.flush();
+    await this.clients.flush();
     await this.#saveModel(encode());
     this.#savedMs = performance.now();
     this.#pauseMs = Math.max(SAVE_PAUSE_MS, SAVE_SHARE * (this.#savedMs - startedMs));

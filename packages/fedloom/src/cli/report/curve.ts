@@ -26,14 +26,23 @@ export function curve(name: string, points: readonly CurvePoint[], width: number
   const columns = Math.min(POINTS_MAX, width - labelColumns - AXIS_COLUMNS - 1);
   if (columns < 8) return [];
   const resampled = resample(points, columns);
-  const flat = Math.max(...resampled) === Math.min(...resampled);
-  const lines = asciichart
-    .plot(resampled, { height: flat ? 1 : HEIGHT, format: (value) => label(value).padStart(labelColumns) })
-    .split('\n');
+  const lines = range === 0 ? [flatLine(label(first.value), columns)] : plot(resampled, label, labelColumns);
   const from = `round ${first.round + 1}`;
   const to = `${last.round + 1}`;
   const gap = Math.max(1, resampled.length - from.length - to.length);
   return [...lines, `${' '.repeat(labelColumns + AXIS_COLUMNS)}${from}${' '.repeat(gap)}${to}`];
+}
+
+function plot(values: readonly number[], label: (value: number) => string, labelColumns: number): string[] {
+  const format = (value: number) => label(value).padStart(labelColumns);
+  const lines = asciichart.plot(values, { height: HEIGHT, format }).split('\n');
+  // It marks where the curve begins, and another line of its own.
+  return lines.map((line) => line.replace('┼', '┤').trimEnd());
+}
+
+/** Drawn here, since asciichart labels a line of equal values with another number. */
+function flatLine(label: string, columns: number): string {
+  return ` ${label} ┤${'─'.repeat(columns - 1)}`;
 }
 
 /** The curve at evenly spaced rounds: between two points, on the line that joins them. */

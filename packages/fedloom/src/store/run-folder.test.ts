@@ -1,0 +1,179 @@
+import { existsSync } from 'node:fs';
+import { mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { FedloomError } from '@fedloom/engine';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { ClientRecord, RoundRecord, RunResult } from '../core/records.js';
+import { findRun, listRuns, readRounds } from './read-runs.js';
+import { type RunDescription, RunFolder } from './run-folder.js';
+
+let root: string;
+beforeEach(async () => {
+  root = await mkdtemp(join(tmpdir(), 'fedloom-runs-'));
+});
+afterEach(async () => {
+  // What a test left open.
+  await Promise.all(open.splice(0).map((folder) => folder.discard()));
+  await rm(root, { recursive: true });
+});
+
+const open: RunFolder[] = [];
+async function create(run: string): Promise<RunFolder> {
+  const folder = await RunFolder.create(root, describeRun(run));
+  open.push(folder);
+  return folder;
+}
+
+const describeRun = (run: string): RunDescription => ({
+  run,
+  task: { name: 'small' },
+  taskFile: '/tasks/small.ts',
+  arguments: { command: 'run', clients: 4, clientsPerRound: 2, rounds: 3, evaluateEvery: 1, set: [] },
+  seed: 7,
+});
+const round = (number: number) => ({ round: number, cohort: [1, 2] }) as unknown as RoundRecord;
+const update = (client: number) => ({ round: 0, client }) as unknown as ClientRecord;
+const resultOf = (bytes: number[], status: RunResult['status'] = 'completed'): RunResult => ({
+  status,
+  run: 'a',
+  rounds: 2,
+  metrics: { accuracy: 0.5 },
+  clientMetrics: { accuracy: 0.25 },
+  model: new Map(),
+  modelBytes: Uint8Array.from(bytes),
+  modelHash: 'sha256:00',
+});
+const json = async (...path: string[]) => JSON.parse(await readFile(join(root, ...path), 'utf8'));
+
+describe('RunFolder', () => {
+  it('records a run from its start to its end', async () => {
+    const folder = await RunFolder.create(join(root, 'deep', 'runs'), describeRun('a'));
+    expect(await json('deep/runs/a/run.json')).toMatchObject({
+      format: 1,
+      status: 'running',
+      seed: 7,
+      finishedAt: null,
+      result: null,
+      versions: { node: process.versions.node, onnxruntime: expect.stringMatching(/^\d+\.\d+\.\d+$/) },
+      processor: { cores: expect.any(Number) },
+    });
+    folder.addClient(update(2));
+    folder.addClient(update(1));
+    folder.addRound(round(0));
+    folder.addRound(round(1));
+    await folder.finish({ status: 'completed', result: resultOf([1, 2, 3]) });
+    expect(await readdir(folder.path)).toEqual(['clients.jsonl', 'metrics.jsonl', 'model.safetensors', 'run.json']);
+    expect([...(await readFile(folder.modelPath))]).toEqual([1, 2, 3]);
+    expect((await readRounds(folder.path)).map((record) => record.round)).toEqual([0, 1]);
+    expect((await readFile(join(folder.path, 'clients.jsonl'), 'utf8')).split('\n')).toHaveLength(3);
+    expect(await json('deep/runs/a/run.json')).toMatchObject({
+      status: 'completed',
+      result: { rounds: 2, metrics: { accuracy: 0.5 }, clientMetrics: { accuracy: 0.25 }, modelHash: 'sha256:00' },
+    });
+  });
+
+  it('saves the model at the first checkpoint, and not again within a second', async () => {
+    const folder = await create('a');
+    let encoded = 0;
+    const encode = () => {
+      encoded += 1;
+      return Uint8Array.of(encoded);
+    };
+    for (let i = 0; i < 20; i += 1) await folder.checkpoint(encode);
+    expect(encoded).toBe(1);
+    expect([...(await readFile(folder.modelPath))]).toEqual([1]);
+    await new Promise((resolve) => setTimeout(resolve, 1050));
+    await folder.checkpoint(encode);
+    expect([...(await readFile(folder.modelPath))]).toEqual([2]);
+    await folder.finish({ status: 'cancelled' });
+  });
+
+  it.runIf(existsSync('/dev/full'))('leaves the last whole model when the disk is full', async () => {
+    const folder = await create('a');
+    await writeFile(folder.modelPath, 'whole');
+    const full = () => symlink('/dev/full', `${folder.modelPath}.tmp`);
+    await full();
+    await expect(folder.checkpoint(() => Uint8Array.of(1))).rejects.toMatchObject({
+      code: 'store.full',
+      message: `Cannot save the model to ${folder.modelPath}: the disk is full. Free some space, or choose another folder with --out.`,
+    });
+    await full();
+    await expect(folder.finish({ status: 'completed', result: resultOf([1]) })).rejects.toMatchObject({
+      code: 'store.full',
+    });
+    expect(await readFile(folder.modelPath, 'utf8')).toBe('whole');
+    expect((await readdir(folder.path)).filter((name) => name.endsWith('.tmp'))).toEqual([]);
+    expect(await json('a/run.json')).toMatchObject({ status: 'failed', error: { code: 'store.full' } });
+  });
+
+  it('keeps why a run failed, and its model so far', async () => {
+    const folder = await create('a');
+    const error = new FedloomError('some.code', 'It broke.');
+    await folder.finish({ status: 'failed', error, result: resultOf([9], 'cancelled') });
+    expect(await json('a/run.json')).toMatchObject({
+      status: 'failed',
+      error: { code: 'some.code', message: 'It broke.' },
+    });
+    expect([...(await readFile(folder.modelPath))]).toEqual([9]);
+  });
+
+  it('refuses a folder that is there, or cannot be made', async () => {
+    await create('a');
+    await expect(RunFolder.create(root, describeRun('a'))).rejects.toMatchObject({ code: 'store.not-writable' });
+    await writeFile(join(root, 'file'), '');
+    for (const wrong of [join(root, 'file'), join(root, 'file', 'below'), '/proc/fedloom']) {
+      await expect(RunFolder.create(wrong, describeRun('b'))).rejects.toMatchObject({ code: 'store.not-writable' });
+    }
+  });
+
+  it('leaves nothing when discarded', async () => {
+    const folder = await create('a');
+    await folder.discard();
+    expect(await readdir(root)).toEqual([]);
+  });
+});
+
+describe('reading runs', () => {
+  it('lists them by start, passes over what is no run, and knows the interrupted', async () => {
+    expect(await listRuns(join(root, 'none'))).toEqual([]);
+    const first = await create('z-first');
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    await create('b-second');
+    await writeFile(join(root, 'note.txt'), 'no run');
+    await first.finish({ status: 'completed', result: resultOf([1]) });
+    const statuses = async () => (await listRuns(root)).map(({ file, status }) => [file.run, status]);
+    expect(await statuses()).toEqual([
+      ['z-first', 'completed'],
+      ['b-second', 'running'],
+    ]);
+    const running = await json('b-second/run.json');
+    const rewrite = (changes: object) =>
+      writeFile(join(root, 'b-second/run.json'), JSON.stringify({ ...running, ...changes }));
+    // No process can have this number.
+    await rewrite({ process: { ...running.process, pid: 2 ** 30 } });
+    expect((await statuses())[1]).toEqual(['b-second', 'interrupted']);
+    // Another machine's processes cannot be seen.
+    await rewrite({ process: { pid: 2 ** 30, host: 'elsewhere' } });
+    expect((await statuses())[1]).toEqual(['b-second', 'running']);
+    // The number may have been given again since the machine was started.
+    await rewrite({ startedAt: '2001-01-01T00:00:00.000Z' });
+    expect((await statuses())[0]).toEqual(['b-second', 'interrupted']);
+  });
+
+  it('finds a run by its name, a part of it, or as the latest', async () => {
+    await create('2026-mnist-ab');
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    await create('2026-mnist-cd');
+    expect((await findRun(root, 'ab')).file.run).toBe('2026-mnist-ab');
+    expect((await findRun(root, 'latest')).file.run).toBe('2026-mnist-cd');
+    await expect(findRun(root, 'mnist')).rejects.toThrow('"mnist" may be any of 2026-mnist-ab, 2026-mnist-cd.');
+    await expect(findRun(root, 'cifar')).rejects.toMatchObject({ code: 'store.unknown-run' });
+  });
+
+  it('reads the rounds of a run that was killed while it wrote', async () => {
+    const folder = await create('a');
+    await writeFile(join(folder.path, 'metrics.jsonl'), '{"round":0}\n{"round":1}\n{"rou');
+    expect((await readRounds(folder.path)).map((record) => record.round)).toEqual([0, 1]);
+  });
+});
