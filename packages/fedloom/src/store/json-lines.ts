@@ -1,13 +1,17 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { storageError } from './storage-error.js';
 
+/** Lines wait so long for company: a write costs more than a line. */
+const GATHER_MS = 100;
+
 /**
  * A file of one JSON object a line. Lines are written in the order of `append`, whole and in batches; a write that fails
- * shows at the next `flush`, and nothing is written after it.
+ * shows at the next `check` or `flush`, and nothing is written after it.
  */
 export class JsonLines {
   #waiting: string[] = [];
-  #writing: Promise<void> | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #writing: Promise<void> = Promise.resolve();
   #failure: unknown;
 
   private constructor(
@@ -26,7 +30,7 @@ export class JsonLines {
   append(record: object): void {
     if (this.#failure !== undefined) return;
     this.#waiting.push(`${JSON.stringify(record)}\n`);
-    this.#writing ??= this.#write();
+    this.#timer ??= setTimeout(() => this.#write(), GATHER_MS);
   }
 
   /** @throws FedloomError `store.*` when something could not be written; what still waits may fail later. */
@@ -36,6 +40,7 @@ export class JsonLines {
 
   /** Settles when all that was appended is in the file. @throws FedloomError `store.*` when it could not be written */
   async flush(): Promise<void> {
+    this.#write();
     await this.#writing;
     this.check();
   }
@@ -48,19 +53,18 @@ export class JsonLines {
     }
   }
 
-  async #write(): Promise<void> {
-    // A turn later: what one turn appends goes out as one write.
-    await Promise.resolve();
-    try {
-      while (this.#waiting.length > 0) {
-        const lines = this.#waiting.join('');
-        this.#waiting = [];
+  #write(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#writing = this.#writing.then(async () => {
+      if (this.#waiting.length === 0 || this.#failure !== undefined) return;
+      const lines = this.#waiting.join('');
+      this.#waiting = [];
+      try {
         await this.file.writeFile(lines);
+      } catch (error) {
+        this.#failure = storageError(error, 'write', this.path);
       }
-    } catch (error) {
-      this.#failure = storageError(error, 'write', this.path);
-    } finally {
-      this.#writing = undefined;
-    }
+    });
   }
 }
