@@ -5,6 +5,7 @@ import {
   defineAlgorithm,
   defineTask,
   dense,
+  type FederatedAlgorithm,
   mnist,
   sequential,
   sgd,
@@ -14,12 +15,14 @@ import {
 } from 'fedloom';
 
 /** Hsu, Qi, Brown 2019, arXiv 1909.06335: v <- beta v + (w - mean_k w_k), w <- w - v. */
-function fedAvgM({ beta = 0.9 } = {}) {
+function fedAvgM({ beta = 0.9 } = {}): FederatedAlgorithm {
   return defineAlgorithm({
     name: 'fedAvgM',
     citation: 'Hsu et al. 2019, arXiv 1909.06335',
     weighting: 'samples',
     hyperparameters: { beta },
+    // Makes it settable: --set algorithm.beta=0.5
+    with: (changes) => fedAvgM({ beta, ...changes }),
     server: {
       initialize: (model) =>
         new Map(
