@@ -27,6 +27,7 @@ export interface LargestTerms {
 /**
  * Checks a whole client update before any of it touches the aggregate.
  * @param who whose it is, at the start of a message: `client 3`
+ * @returns what `ExactMean.add` asks for, so that the update is read once
  * @throws FedloomError `update.sample-count` unless it is a whole number from 1 to the limit; `update.names`,
  *   `update.shape` or `update.dtype` unless the tensors are exactly the expected; `update.not-finite` for NaN or
  *   infinity; `update.too-large` where sample count times value is beyond `FLOAT_TERM_MAX` or `INTEGER_TERM_MAX`.
@@ -37,7 +38,7 @@ export function checkUpdate(
   expected: readonly FoldSpec[],
   who: string,
   limits: UpdateLimits = defaultUpdateLimits,
-): void {
+): LargestTerms {
   const { sampleCountMax } = limits;
   if (!Number.isSafeInteger(sampleCount) || sampleCount < 1 || sampleCount > sampleCountMax) {
     throw new FedloomError(
@@ -46,7 +47,7 @@ export function checkUpdate(
       { who, sampleCount, sampleCountMax },
     );
   }
-  checkTerms(tensors, sampleCount, expected, who);
+  return checkTerms(tensors, sampleCount, expected, who);
 }
 
 /** `checkUpdate` for any weight in place of the sample count; returns the largest terms it found. */

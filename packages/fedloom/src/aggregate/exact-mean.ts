@@ -8,7 +8,7 @@ import {
 } from '@fedloom/engine';
 import { decodeHalves, encodeHalves } from '../core/float16.js';
 import { compareNames, sortedTensors } from '../core/params.js';
-import { checkTerms, type FoldSpec } from './check-update.js';
+import { checkTerms, type FoldSpec, type LargestTerms } from './check-update.js';
 import { CARRY_EVERY, carry, divide, type ExactSums, plainSums, SUM_MAX } from './exact-sum.js';
 import { addIntegers, INTEGER_SUM_MAX, integerQuotients } from './integer-mean.js';
 import { largestMagnitude } from './magnitude.js';
@@ -84,9 +84,10 @@ export class ExactMean {
    * Adds an update. It is checked whole first: after an error the mean is as it was.
    * @param weight a whole number of at least 1
    * @param who whose it is, for messages
+   * @param checked its largest terms, if these very tensors passed `checkUpdate` with a sample count of at least `weight`
    * @throws FedloomError `update.*`, as `checkUpdate`
    */
-  add(tensors: NamedTensors, weight: number, who = 'a client'): void {
+  add(tensors: NamedTensors, weight: number, who = 'a client', checked?: LargestTerms): void {
     if (!Number.isSafeInteger(weight) || weight < 1 || !Number.isSafeInteger(this.#totalWeight + weight)) {
       throw new FedloomError(
         'update.weight',
@@ -94,7 +95,7 @@ export class ExactMean {
         { who, weight },
       );
     }
-    const terms = checkTerms(tensors, weight, this.#specs, who);
+    const terms = checked ?? checkTerms(tensors, weight, this.#specs, who);
     const floats = this.#magnitudes.floats + terms.floats;
     const integers = this.#magnitudes.integers + terms.integers;
     if (floats > SUM_MAX || integers > INTEGER_SUM_MAX) {

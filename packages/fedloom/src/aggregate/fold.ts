@@ -77,8 +77,8 @@ export function sumFold(
         get count() {
           return mean.count;
         },
-        add({ client, sampleCount, tensors }) {
-          mean.add(tensors, weighting === 'samples' ? sampleCount : 1, `client ${client}`);
+        add({ client, sampleCount, tensors, checked }) {
+          mean.add(tensors, weighting === 'samples' ? sampleCount : 1, `client ${client}`, checked);
         },
         finish: () => (denominator === undefined ? mean.finish() : mean.finish(denominator)),
         reset: () => mean.reset(),

@@ -1,4 +1,5 @@
 import { FedloomError, type NamedTensors } from '@fedloom/engine';
+import type { LargestTerms } from './check-update.js';
 
 /** A client's update on its way into the aggregate: checked, but not yet folded. */
 export interface ClientUpdate {
@@ -7,6 +8,8 @@ export interface ClientUpdate {
   readonly sampleCount: number;
   /** Trained parameters and uploads (`slot/parameter`). */
   readonly tensors: NamedTensors;
+  /** What the checks found in these very tensors, so that the fold need not read them twice. */
+  readonly checked?: LargestTerms;
 }
 
 export interface StageContext {

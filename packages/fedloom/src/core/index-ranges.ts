@@ -1,4 +1,4 @@
-import { FedloomError } from '@fedloom/engine';
+import { FedloomError } from '@fedloom/engine/base';
 
 /** The client indices from `from` to `from + count - 1`. */
 export interface IndexRange {

@@ -1,4 +1,4 @@
-import { elementCount } from '@fedloom/engine';
+import { elementCount } from '@fedloom/engine/base';
 
 /** A number, or lists of equal lengths of them. */
 export type NestedNumbers = number | readonly NestedNumbers[];

@@ -1,4 +1,4 @@
-import { allocate, type DType, elementCount, FedloomError, type NamedTensors, type Tensor } from '@fedloom/engine';
+import { allocate, type DType, elementCount, FedloomError, type NamedTensors, type Tensor } from '@fedloom/engine/base';
 
 /** What a tensor must be. */
 export interface TensorSpec {

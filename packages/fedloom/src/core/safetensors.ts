@@ -1,5 +1,5 @@
 import type { NamedTensors, Tensor, TensorData } from '@fedloom/engine';
-import { allocate, bytesPerElement, type DType, elementCount, FedloomError } from '@fedloom/engine';
+import { allocate, bytesPerElement, type DType, elementCount, FedloomError } from '@fedloom/engine/base';
 import { compareNames, sortedTensors } from './params.js';
 
 /*

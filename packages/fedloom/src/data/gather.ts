@@ -1,4 +1,4 @@
-import { allocate, elementCount, type Tensor } from '@fedloom/engine';
+import { allocate, elementCount, type Tensor } from '@fedloom/engine/base';
 import type { ClientExamples, Examples } from './dataset.js';
 
 /** A client's samples as tensors of their own, in ordinary memory. */

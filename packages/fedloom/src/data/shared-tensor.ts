@@ -1,4 +1,11 @@
-import { allocate, bytesPerElement, type DType, elementCount, type Tensor, type TensorData } from '@fedloom/engine';
+import {
+  allocate,
+  bytesPerElement,
+  type DType,
+  elementCount,
+  type Tensor,
+  type TensorData,
+} from '@fedloom/engine/base';
 
 /**
  * A new zero-filled tensor in memory that worker threads read without a copy, where the platform shares memory; in

@@ -25,8 +25,11 @@ export class Aggregation {
   check({ client, round, sampleCount }: Update, body: Uint8Array | undefined): ClientUpdate {
     const { workload, stages = [] } = this.options;
     const tensors = decodeSafetensors(body ?? new Uint8Array());
-    checkUpdate(tensors, sampleCount, workload.update, `client ${client}`);
-    return applyStages(stages, { client, sampleCount, tensors }, { round, model: this.model.tensors });
+    const checked = checkUpdate(tensors, sampleCount, workload.update, `client ${client}`);
+    const context = { round, model: this.model.tensors };
+    const { checked: _, ...update } = applyStages(stages, { client, sampleCount, tensors }, context);
+    // What the stages made anew is checked again by the fold.
+    return update.tensors === tensors ? { ...update, checked } : update;
   }
 
   /** @throws FedloomError `update.too-large` when the round's updates together are more than the fold holds */

@@ -16,6 +16,8 @@ import { SessionDoor } from './session-door.js';
 /** An update that came whole and passed its checks, held while the coordinator decides. */
 interface Held {
   readonly message: Update;
+  /** What its checks took. */
+  readonly checkMs: number;
   readonly update: ClientUpdate;
 }
 
@@ -130,6 +132,8 @@ export class Federation {
 
   #receiveUpdate(session: Session, message: Update, body: Uint8Array | undefined): void {
     const tag = { session: session.id, client: message.client, round: message.round, attempt: message.attempt };
+    const { clock } = this.#options;
+    const startedMs = clock.now();
     let update: ClientUpdate;
     try {
       update = this.#aggregation.check(message, body);
@@ -139,7 +143,10 @@ export class Federation {
       this.#options.events.emit('refused', { client: tag.client, round: tag.round, code, message: text });
       return this.#dispatch({ event: { type: 'updateInvalid', ...tag, code, message: text } });
     }
-    this.#dispatch({ event: { type: 'updateReceived', ...tag }, update: { message, update } });
+    this.#dispatch({
+      event: { type: 'updateReceived', ...tag },
+      update: { message, update, checkMs: clock.now() - startedMs },
+    });
   }
 
   #receiveFailure(session: Session, { client, round, attempt, phase, code, message }: Failed): void {
@@ -255,7 +262,7 @@ export class Federation {
     return this.#ledger;
   }
 
-  #foldUpdate({ message, update }: Held): void {
+  #foldUpdate({ message, update, checkMs }: Held): void {
     const { clock, events } = this.#options;
     const startedMs = clock.now();
     try {
@@ -265,7 +272,7 @@ export class Federation {
       return this.fail(error);
     }
     const nowMs = clock.now();
-    events.emit('update', this.#startLedger(message.round).folded(message, nowMs, nowMs - startedMs));
+    events.emit('update', this.#startLedger(message.round).folded(message, nowMs, checkMs + nowMs - startedMs));
   }
 
   #settle({ session: id, round, attempt, clients, counted, reason }: Effect<'settle'>): void {
@@ -341,7 +348,7 @@ export class Federation {
     this.#door.close({ type: 'finish', reason, message }).then(() => {
       const result = this.#report(reason === 'completed' ? 'completed' : 'cancelled');
       if (reason !== 'failed') this.#resolve(result);
-      else this.#reject(new FedloomError(code, message, { result }, { cause: this.#cause }));
+      else this.#reject(new FedloomError(code, message, unseen(result), { cause: this.#cause }));
     }, this.#reject);
   }
 
@@ -364,4 +371,9 @@ export class Federation {
 function* pieces(clients: readonly number[]): Generator<readonly number[]> {
   const { rangesMax } = wireLimits;
   for (let at = 0; at < clients.length; at += rangesMax) yield clients.slice(at, at + rangesMax);
+}
+
+/** The result so far as an error's field that consoles do not print: it holds the whole model. */
+function unseen(result: RunResult): { readonly result?: RunResult } {
+  return Object.defineProperty({}, 'result', { value: result, enumerable: false });
 }

@@ -1,4 +1,6 @@
 /** The thread of a plan executor: loads plans once, then trains and evaluates clients one at a time. */
+
+import { onnxRuntimeNode } from '@fedloom/engine/node';
 import {
   batchOrder,
   decodePlan,
@@ -6,8 +8,7 @@ import {
   type NamedTensors,
   PlanRunner,
   type TrainingPlan,
-} from '@fedloom/engine';
-import { onnxRuntimeNode } from '@fedloom/engine/node';
+} from '@fedloom/engine/run';
 import { move, transferableSymbol, valueSymbol } from 'piscina';
 import { RandomStream } from '../../core/random.js';
 import { decodeSafetensors, encodeSafetensors } from '../../core/safetensors.js';
