@@ -123,6 +123,35 @@ describe('task files', () => {
   });
 });
 
+describe("a task's own code that fails while the run goes on", () => {
+  const failing = (train: string) => `
+    import { defineTask } from 'fedloom';
+    export default defineTask({
+      name: 'failing',
+      trainer: ({ index }) => ({
+        getModelParams: () => ({ w: new Float32Array(3) }),
+        setModelParams() {},
+        async train() { ${train} },
+        test: () => ({ results: { error: 1 }, sampleCount: 1 }),
+      }),
+    });`;
+
+  it('in every client: the run fails, and says who failed and why', async () => {
+    const place = await Workplace.create({ 'task.ts': failing("throw new Error('no luck ' + index);") });
+    const ended = await place.run('run task.ts 4 2 3');
+    refused(ended, 1, /^fedloom: Round 0 failed: .*clients 0-3/);
+    expect(ended.stdout).toMatch(/warning: Client \d is lost to round 0: no luck \d/);
+    expect(ended.stdout).toMatch(/^Failed after 0 of 3 rounds\.$/m);
+    expect((await place.run('runs list')).stdout).toContain(' failed ');
+  });
+
+  it('where nobody awaits it: the run ends with one line', async () => {
+    const stray = "Promise.reject(new Error('stray')); await new Promise(() => {}); return { sampleCount: 1 };";
+    const place = await Workplace.create({ 'task.ts': failing(stray) });
+    refused(await place.run('run task.ts 4 2 3'), 1, /^fedloom: unexpected error: stray\. Run again with --verbose/);
+  });
+});
+
 describe('files and ports', () => {
   it('a run folder that cannot be made', async () => {
     const place = await Workplace.create({ 'task.ts': CLOUDS, file: '' });

@@ -96,11 +96,10 @@ function follow(run: Run, to: { terminal: Terminal; folder: RunFolder; reporter:
     folder.addRound(record);
     terminal.json?.write({ event: 'round', ...record });
   });
-  const warn = ({ code, message }: { code: string; message: string }) => {
-    terminal.json?.write({ event: 'warning', code, message });
-  };
-  run.on('warning', warn);
-  run.on('refused', warn);
+  run.on('warning', ({ code, message }) => terminal.json?.write({ event: 'warning', code, message }));
+  run.on('refused', ({ client, round, code, message }) => {
+    terminal.json?.write({ event: 'refused', client, round, code, message });
+  });
   reporter.follow(run);
 }
 

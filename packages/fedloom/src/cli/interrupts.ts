@@ -18,10 +18,9 @@ export function watchInterrupts(onFirst: () => void): Interrupts {
   // A child of `--processes` gets its parent's Ctrl-C too: the parent ends it, in order.
   const signals = process.channel ? SIGNALS.filter((signal) => signal !== 'SIGINT') : SIGNALS;
   const handlers = signals.map((signal) => {
-    const code = 128 + constants.signals[signal];
     const handle = () => {
-      if (exitCode !== undefined) process.exit(code);
-      exitCode = code;
+      if (exitCode !== undefined) endAtOnce(signal);
+      exitCode = 128 + constants.signals[signal];
       onFirst();
       abort.abort();
     };
@@ -40,4 +39,13 @@ export function watchInterrupts(onFirst: () => void): Interrupts {
       process.off('SIGINT', ignore);
     },
   };
+}
+
+/**
+ * By the signal itself, which shells report as 130 for Ctrl-C: `process.exit` would end the worker threads, and one that is
+ * inside ONNX Runtime then aborts the process with a message of its own.
+ */
+function endAtOnce(signal: (typeof SIGNALS)[number]): void {
+  process.removeAllListeners(signal);
+  process.kill(process.pid, signal);
 }

@@ -14,6 +14,8 @@ const USAGE = 2;
 for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
 
 const args = process.argv.slice(2);
+// What nobody awaited, mostly in a task's own code: the state of the run is unknown, so it ends here.
+process.on('uncaughtException', (error) => process.exit(tell(error, args)));
 const code = await runCommand(args);
 await Promise.all([process.stdout, process.stderr].map(drained));
 // Said, because a task's own training code may leave timers or sockets behind that would keep the process alive.

@@ -69,7 +69,7 @@ async function serve(path: string, settings: RunSettings, flags: ServerFlags): P
         insecure,
         ...(workers && { workers }),
       });
-      const hint = `Clients join with: fedloom client --server ${url} --index 0-9 --data DIR`;
+      const hint = `Join: fedloom client --server ${url} --index 0-9 --data DIR`;
       return { run, result, url, notes: [`Listening on ${url}`, terminal.screen.colors.dim(hint)] };
     },
   });

@@ -1,6 +1,7 @@
 import type { Writable } from 'node:stream';
 import { FedloomError } from '@fedloom/engine';
 import type { RoundRecord, RunResult } from '../../core/records.js';
+import type { FederationEvents } from '../../server/federation-options.js';
 import type { RunFile } from '../../store/run-file.js';
 
 /** What `--json` prints: one object a line, the first field `event`. */
@@ -8,6 +9,7 @@ export type JsonEvent =
   | ({ readonly event: 'started' } & Pick<RunFile, 'run' | 'task' | 'arguments' | 'seed'> & { readonly folder: string })
   | { readonly event: 'listening'; readonly url: string }
   | ({ readonly event: 'round' } & RoundRecord)
+  | ({ readonly event: 'refused' } & FederationEvents['refused'][0])
   | { readonly event: 'warning'; readonly code: string; readonly message: string }
   | ({ readonly event: 'error'; readonly code: string; readonly message: string } & Partial<Saved>)
   | ({ readonly event: 'finished' } & Saved)

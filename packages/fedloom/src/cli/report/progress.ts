@@ -38,7 +38,7 @@ export class Progress {
   follow(run: Run): void {
     run.on('clientsJoined', ({ present }) => {
       this.present = present;
-      if (this.phase === 'preparing') this.phase = 'waiting';
+      this.listen();
     });
     run.on('clientsLeft', ({ present }) => {
       this.present = present;
@@ -54,6 +54,11 @@ export class Progress {
     });
     run.on('evaluating', () => this.#enter('evaluating'));
     run.on('round', (record) => this.#finish(record));
+  }
+
+  /** The server listens: from now on it waits for clients. */
+  listen(): void {
+    if (this.phase === 'preparing') this.phase = 'waiting';
   }
 
   stop(): void {

@@ -33,7 +33,8 @@ export class Reporter {
   }
 
   /** Says what was started; then the live lines begin. */
-  start({ notes = [] }: { readonly notes?: readonly string[] }): void {
+  start({ notes = [], url }: { readonly notes?: readonly string[]; readonly url?: string }): void {
+    if (url !== undefined) this.#progress.listen();
     const { screen, settings } = this;
     const { clients, clientsPerRound, rounds, seed, byDefault } = settings;
     const { bold, dim } = screen.colors;
@@ -57,8 +58,7 @@ export class Reporter {
     const progress = this.#progress;
     progress.follow(run);
     run.on('warning', ({ code, message }) => this.warn(code, message));
-    run.on('refused', ({ code, message }) => this.warn(code, message));
-    if (this.settings.verbose) this.#followSessions(run);
+    if (this.settings.verbose) this.#followDetails(run);
     if (this.screen.live) return;
     run.on('clientsJoined', ({ present }) => {
       if (progress.roundsDone === 0 && present < progress.clients) this.#plain(() => waitingText(progress));
@@ -98,7 +98,11 @@ export class Reporter {
       this.screen.line(line);
   }
 
-  #followSessions(run: Run): void {
+  #followDetails(run: Run): void {
+    // Where it costs the round a client, a warning tells it too.
+    run.on('refused', ({ client, round, message }) =>
+      this.screen.line(`round ${round + 1}, client ${client}: ${message}`),
+    );
     const present = () =>
       `${formatCount(this.#progress.present)} of ${counted(this.#progress.clients, 'client')} present`;
     run.on('clientsJoined', ({ peer, session }) =>
