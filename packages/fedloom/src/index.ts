@@ -29,6 +29,7 @@ export {
   type TermContext,
   type Value,
 } from '@fedloom/engine';
+export type { ClientUpdate, StageContext, UpdateStage } from './aggregate/update-stage.js';
 export type {
   FederatedAlgorithm,
   Hyperparameters,
@@ -53,7 +54,6 @@ export { iid } from './data/iid.js';
 export { mnist } from './data/node/mnist.js';
 export { definePartition, type Partition, type Partitioner } from './data/partition.js';
 export { shards } from './data/shards.js';
-export { defineMessage } from './protocol/define-message.js';
 export { createServer, type FederationServer, type ServerOptions } from './server/create-server.js';
 export type { FederationEvents } from './server/federation-options.js';
 export { Run } from './server/run.js';

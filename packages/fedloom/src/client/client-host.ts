@@ -1,13 +1,12 @@
 import { FedloomError } from '@fedloom/engine';
 import type { Clock } from '../core/clock.js';
 import type { HashFunction } from '../core/hash.js';
-import type { Results } from '../core/records.js';
 import { decodeSafetensors } from '../core/safetensors.js';
 import { sharedBytes } from '../data/shared-tensor.js';
 import type { ByteBudget } from '../protocol/byte-budget.js';
 import { Channel } from '../protocol/channel.js';
 import { answerChallenge, clientHello } from '../protocol/handshake.js';
-import type { Limits } from '../protocol/limits.js';
+import { errorCodePattern, type Limits, wireLimits } from '../protocol/limits.js';
 import type {
   Evaluate,
   Evaluations,
@@ -20,11 +19,13 @@ import type {
   Welcome,
 } from '../protocol/messages.js';
 import type { Connection } from '../protocol/transport.js';
-import type { ClientExecutor, ClientWorkload, ModelSnapshot, StateStore } from './executor.js';
+import type { ClientExecutor, ClientWorkload, EvaluateOutcome, ModelSnapshot, StateStore } from './executor.js';
 import { type Job, JobQueue } from './job-queue.js';
 
 /** Entries of one `evaluations` message; the protocol allows 256. */
 const EVALUATIONS_PER_MESSAGE = 64;
+/** Keeps a message well below the protocol's limit for control frames, also in UTF-8. */
+const MESSAGE_CHARACTERS = 256 << 10;
 /** Models kept: the one that trains and the one that comes. */
 const MODELS_KEPT = 2;
 
@@ -54,7 +55,11 @@ export type ClientEvent =
 /** Why a connection ended: the run is over, or the line broke and the host may dial again. */
 export type Ended =
   | { readonly kind: 'finished'; readonly finish: Finish }
-  | { readonly kind: 'lost'; readonly reason: string };
+  | {
+      readonly kind: 'lost';
+      readonly reason: string /** The server had taken these clients in. */;
+      readonly joined: boolean;
+    };
 
 interface Pending {
   readonly round: number;
@@ -84,11 +89,12 @@ export class ClientHost {
 
   constructor(options: ClientHostOptions) {
     this.#options = options;
-    this.#jobs = new JobQueue(
-      () => options.executor.concurrency,
-      (job, signal) => this.#run(job, signal),
-      () => this.#flushEvaluations(),
-    );
+    this.#jobs = new JobQueue({
+      concurrency: () => options.executor.concurrency,
+      run: (job, signal) => this.#run(job, signal),
+      onIdle: () => this.#flushEvaluations(),
+      clock: options.clock,
+    });
   }
 
   /**
@@ -99,6 +105,7 @@ export class ClientHost {
     return new Promise((resolve, reject) => {
       let finish: Finish | undefined;
       let failure: unknown;
+      let joinedHere = false;
       const leave = () => channel.close('the client leaves');
       const channel: Channel = new Channel(connection, {
         role: 'client',
@@ -106,6 +113,7 @@ export class ClientHost {
         limits: this.#options.limits,
         onMessage: (message, body, release) => {
           if (message.type === 'finish') finish = message;
+          if (message.type === 'joined') joinedHere = true;
           this.#receive(channel, message, body)
             .catch((error: unknown) => {
               failure ??= error;
@@ -122,7 +130,7 @@ export class ClientHost {
             if (finish !== undefined) resolve({ kind: 'finished', finish });
             else if (failure !== undefined) reject(failure);
             else if (error !== undefined) reject(inOurWords(error));
-            else resolve({ kind: 'lost', reason });
+            else resolve({ kind: 'lost', reason, joined: joinedHere });
           });
         },
       });
@@ -260,12 +268,14 @@ export class ClientHost {
   }
 
   #train({ round, attempt, clients, model, scalars }: Train): void {
-    this.#jobs.cancel((job) => job.kind === 'train' && job.round !== round);
+    this.#jobs.cancel((job) => job.kind === 'evaluate' || job.round !== round);
+    this.#evaluations = [];
     this.#jobs.add(clients.map((client) => ({ kind: 'train', client, round, attempt, model, scalars })));
   }
 
   #evaluate({ round, clients, model }: Evaluate): void {
     this.#jobs.cancel((job) => job.kind === 'train' || job.round !== round);
+    if (round !== this.#evaluationRound) this.#evaluations = [];
     this.#evaluationRound = round;
     const jobs: Job[] = [];
     for (const { from, count } of clients) {
@@ -277,6 +287,10 @@ export class ClientHost {
   }
 
   async #settle({ round, clients, counted }: Settled): Promise<void> {
+    if (!counted) {
+      const dropped = new Set(clients);
+      this.#jobs.cancel((job) => job.kind === 'train' && job.round === round && dropped.has(job.client));
+    }
     const commits: Promise<void>[] = [];
     for (const client of clients) {
       const pending = this.#pending.get(client);
@@ -346,26 +360,55 @@ export class ClientHost {
 
   async #runEvaluation({ client, round }: Job, model: ModelSnapshot, signal: AbortSignal): Promise<void> {
     const outcome = await this.#options.executor.evaluate({ client, round, model, signal });
-    if (signal.aborted) return;
-    refuseNotFinite(outcome?.results ?? {});
+    if (signal.aborted || round !== this.#evaluationRound) return;
+    if (outcome !== null) checkOutcome(outcome);
     this.#evaluations.push({ client, sampleCount: outcome?.sampleCount ?? 0, results: outcome?.results ?? {} });
     if (this.#evaluations.length >= EVALUATIONS_PER_MESSAGE) this.#flushEvaluations();
   }
 
   #flushEvaluations(): void {
-    if (this.#evaluations.length === 0) return;
-    this.#channel?.send({ type: 'evaluations', round: this.#evaluationRound, entries: this.#evaluations });
+    const entries = this.#evaluations;
     this.#evaluations = [];
+    for (const part of inMessages(entries)) {
+      this.#channel?.send({ type: 'evaluations', round: this.#evaluationRound, entries: part });
+    }
   }
 }
 
-/** @throws FedloomError `client.not-finite`: the protocol carries finite results only. */
-function refuseNotFinite(results: Results): void {
-  for (const [name, value] of Object.entries(results)) {
-    if ([value].flat().every(Number.isFinite)) continue;
-    throw new FedloomError('client.not-finite', `The result '${name}' is ${value}: has the training diverged?`, {
-      name,
-    });
+/** Entries in lists that fit one message each, however long their results are. */
+function* inMessages(entries: Evaluations['entries']): Generator<Evaluations['entries']> {
+  let part: Evaluations['entries'][number][] = [];
+  let characters = 0;
+  for (const entry of entries) {
+    const length = JSON.stringify(entry).length;
+    if (part.length > 0 && (part.length === EVALUATIONS_PER_MESSAGE || characters + length > MESSAGE_CHARACTERS)) {
+      yield part;
+      part = [];
+      characters = 0;
+    }
+    part.push(entry);
+    characters += length;
+  }
+  if (part.length > 0) yield part;
+}
+
+/** @throws FedloomError `client.results`: what the protocol cannot carry costs this client's result alone. */
+function checkOutcome({ results, sampleCount }: Exclude<EvaluateOutcome, null>): void {
+  const refuse = (what: string) => new FedloomError('client.results', `The test gave ${what}.`);
+  if (!Number.isSafeInteger(sampleCount) || sampleCount < 0) {
+    throw refuse(`a sample count of ${String(sampleCount)}; it must be a whole number of at least 0`);
+  }
+  const entries = Object.entries(results);
+  if (entries.length > wireLimits.resultsMax)
+    throw refuse(`${entries.length} results; at most ${wireLimits.resultsMax} travel`);
+  for (const [name, value] of entries) {
+    const numbers: readonly unknown[] = Array.isArray(value) ? value : [value];
+    if (numbers.length > wireLimits.resultListMax)
+      throw refuse(`'${name}' with ${numbers.length} numbers; at most ${wireLimits.resultListMax} travel`);
+    if (!numbers.every(Number.isFinite))
+      throw refuse(`'${name}' as ${String(value).slice(0, 100)}: has the training diverged?`);
+    if (name.length < 1 || name.length > wireLimits.nameLengthMax)
+      throw refuse(`a result with a name of ${name.length} characters`);
   }
 }
 
@@ -376,7 +419,9 @@ function inOurWords(error: FedloomError): FedloomError {
   });
 }
 
+/** An error as the wire takes it. */
 function describe(error: unknown): { code: string; message: string } {
-  if (error instanceof FedloomError) return { code: error.code, message: error.message };
-  return { code: 'client.failed', message: error instanceof Error ? error.message : String(error) };
+  const message = (error instanceof Error ? error.message : String(error)).slice(0, wireLimits.textLengthMax);
+  const code = error instanceof FedloomError && errorCodePattern.test(error.code) ? error.code : 'client.failed';
+  return { code, message };
 }

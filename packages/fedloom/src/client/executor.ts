@@ -12,6 +12,8 @@ export interface FederationInfo {
   /** Clients in it: indices are below this. */
   readonly clients: number;
   readonly seed: number;
+  /** Name of the server's algorithm. */
+  readonly algorithm: string;
 }
 
 /** The model of a round: shared parameters and the algorithm's broadcast tensors (`slot/parameter`). */

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { systemClock } from '../core/clock.js';
 import { type Job, JobQueue } from './job-queue.js';
 
 const job = (client: number, over: Partial<Job> = {}): Job => ({
@@ -17,23 +18,34 @@ function controlled(concurrency: number) {
   const aborted: number[] = [];
   const end = new Map<Job, () => void>();
   let idle = 0;
-  const queue = new JobQueue(
-    () => concurrency,
-    (next, signal) => {
+  const graces: (() => void)[] = [];
+  const queue = new JobQueue({
+    concurrency: () => concurrency,
+    run: (next, signal) => {
       started.push(next);
       signal.addEventListener('abort', () => aborted.push(next.client));
       return new Promise((resolve) => end.set(next, resolve));
     },
-    () => {
+    onIdle: () => {
       idle += 1;
     },
-  );
+    clock: {
+      now: () => 0,
+      setTimer: (_delayMs, fire) => {
+        graces.push(fire);
+        return () => {};
+      },
+    },
+  });
+  const passGrace = () => {
+    for (const fire of graces.splice(0)) fire();
+  };
   const finish = async (at: number) => {
     end.get(started[at] as Job)?.();
     await Promise.resolve();
     await Promise.resolve();
   };
-  return { queue, started, aborted, finish, idle: () => idle };
+  return { queue, started, aborted, finish, passGrace, idle: () => idle };
 }
 
 describe('JobQueue', () => {
@@ -76,16 +88,54 @@ describe('JobQueue', () => {
     expect(started.map(({ client }) => client)).toEqual([0, 2]);
   });
 
+  it('gives the place of an aborted job that will not end to others, but never its client a second job', async () => {
+    const { queue, started, finish, passGrace } = controlled(1);
+    queue.add([job(0)]);
+    queue.cancel(() => true);
+    queue.add([job(0, { round: 1 }), job(1)]);
+    expect(started).toHaveLength(1);
+    const settled = queue.settled();
+    passGrace();
+    await settled;
+    expect(started.map(({ client }) => client)).toEqual([0, 1]);
+    await finish(1);
+    expect(started).toHaveLength(2);
+    await finish(0);
+    expect(started.map(({ client, round }) => `${client} in round ${round}`)).toEqual([
+      '0 in round 0',
+      '1 in round 0',
+      '0 in round 1',
+    ]);
+  });
+
+  it('goes on after a job that rejects', async () => {
+    const ran: number[] = [];
+    await new Promise<void>((resolve) => {
+      const queue = new JobQueue({
+        concurrency: () => 1,
+        run: async ({ client }) => {
+          ran.push(client);
+          throw new Error('broken');
+        },
+        onIdle: () => ran.length === 2 && resolve(),
+        clock: systemClock,
+      });
+      queue.add([job(0), job(1)]);
+    });
+    expect(ran).toEqual([0, 1]);
+  });
+
   it('takes 100,000 jobs in little more than linear time', async () => {
     let done = 0;
     const all = new Promise<void>((resolve) => {
-      const queue = new JobQueue(
-        () => 1,
-        async () => {
+      const queue = new JobQueue({
+        concurrency: () => 1,
+        run: async () => {
           done += 1;
         },
-        () => done === 100_000 && resolve(),
-      );
+        onIdle: () => done === 100_000 && resolve(),
+        clock: systemClock,
+      });
       queue.add(Array.from({ length: 100_000 }, (_, client) => job(client)));
     });
     await all;

@@ -1,3 +1,5 @@
+import type { Clock } from '../core/clock.js';
+
 /** A piece of work for one client. */
 export interface Job {
   readonly client: number;
@@ -15,29 +17,35 @@ interface Running {
   readonly done: Promise<void>;
 }
 
+/** An aborted job that has not ended after this long, since its code ignores the signal, keeps nobody else waiting. */
+const GRACE_MS = 500;
+
+export interface JobQueueOptions {
+  /** Asked each time a job could start. */
+  readonly concurrency: () => number;
+  readonly run: (job: Job, signal: AbortSignal) => Promise<void>;
+  /** Nothing runs or waits. */
+  readonly onIdle: () => void;
+  readonly clock: Clock;
+}
+
 /**
- * Runs at most `concurrency` jobs at a time in the order they came, never two of one client together.
- * A newer job of a client supersedes its older one of the same kind.
+ * Runs at most so many jobs at a time in the order they came, never two of one client together. A newer job of a client
+ * supersedes its older one of the same kind.
  */
 export class JobQueue {
   #waiting: Job[] = [];
   #head = 0;
   readonly #running = new Map<number, Running>();
+  /** Clients whose aborted job goes on regardless: they get no other until it ends. */
+  readonly #stuck = new Set<number>();
 
-  /**
-   * @param concurrency asked each time a job could start
-   * @param run must handle its own errors: it never rejects
-   */
-  constructor(
-    private readonly concurrency: () => number,
-    private readonly run: (job: Job, signal: AbortSignal) => Promise<void>,
-    private readonly onIdle: () => void,
-  ) {}
+  constructor(private readonly options: JobQueueOptions) {}
 
   add(jobs: readonly Job[]): void {
     for (const job of jobs) {
       const current = this.#running.get(job.client);
-      if (current !== undefined && current.job.kind === job.kind) current.abort.abort();
+      if (current !== undefined && current.job.kind === job.kind) this.#abort(current);
       this.#waiting.push(job);
     }
     this.#pump();
@@ -47,28 +55,49 @@ export class JobQueue {
   cancel(predicate: (job: Job) => boolean): void {
     this.#waiting = this.#waiting.slice(this.#head).filter((job) => !predicate(job));
     this.#head = 0;
-    for (const running of this.#running.values()) {
-      if (predicate(running.job)) running.abort.abort();
-    }
+    for (const running of this.#running.values()) if (predicate(running.job)) this.#abort(running);
   }
 
-  /** Settles when everything that runs now has ended. */
+  /** Settles when everything that runs now has ended, or was aborted and has had its grace. */
   async settled(): Promise<void> {
-    await Promise.all([...this.#running.values()].map((running) => running.done));
+    const ends = [...this.#running.values()].map(({ job, done }) => Promise.race([done, this.#graceOf(job)]));
+    await Promise.all(ends);
+  }
+
+  #abort({ job, abort }: Running): void {
+    if (abort.signal.aborted) return;
+    abort.abort();
+    void this.#graceOf(job);
+  }
+
+  /** Waits for the grace, then gives the job's place to others if it still runs. */
+  #graceOf(job: Job): Promise<void> {
+    return new Promise((resolve) => {
+      this.options.clock.setTimer(GRACE_MS, () => {
+        const running = this.#running.get(job.client);
+        if (running?.job === job && running.abort.signal.aborted) {
+          this.#running.delete(job.client);
+          this.#stuck.add(job.client);
+          this.#pump();
+        }
+        resolve();
+      });
+    });
   }
 
   #pump(): void {
-    while (this.#running.size < this.concurrency() && this.#head < this.#waiting.length) {
+    while (this.#running.size < this.options.concurrency() && this.#head < this.#waiting.length) {
       const at = this.#nextRunnable();
       if (at < 0) return;
       this.#start(this.#take(at));
     }
-    if (this.#running.size === 0 && this.#head === this.#waiting.length) this.onIdle();
+    if (this.#running.size === 0 && this.#head === this.#waiting.length) this.options.onIdle();
   }
 
   #nextRunnable(): number {
     for (let at = this.#head; at < this.#waiting.length; at += 1) {
-      if (!this.#running.has((this.#waiting[at] as Job).client)) return at;
+      const { client } = this.#waiting[at] as Job;
+      if (!this.#running.has(client) && !this.#stuck.has(client)) return at;
     }
     return -1;
   }
@@ -87,10 +116,12 @@ export class JobQueue {
 
   #start(job: Job): void {
     const abort = new AbortController();
-    const done = this.run(job, abort.signal).then(() => {
-      this.#running.delete(job.client);
+    const ended = () => {
+      if (this.#running.get(job.client)?.job === job) this.#running.delete(job.client);
+      else this.#stuck.delete(job.client);
       this.#pump();
-    });
+    };
+    const done = this.options.run(job, abort.signal).then(ended, ended);
     this.#running.set(job.client, { job, abort, done });
   }
 }

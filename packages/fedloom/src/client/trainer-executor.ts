@@ -1,6 +1,7 @@
 import { FedloomError, type NamedTensors } from '@fedloom/engine';
 import { RandomStream } from '../core/random.js';
 import { decodeSafetensors, encodeSafetensors } from '../core/safetensors.js';
+import { refuseUnappliedTerms } from '../task/applied-terms.js';
 import { toNamedTensors } from '../task/params-like.js';
 import type { TrainerTask } from '../task/task.js';
 import type { Trainer } from '../task/trainer.js';
@@ -41,6 +42,13 @@ export class TrainerExecutor implements ClientExecutor {
         'client.other-task',
         `The server runs ${served}, this client was started with the trainer task '${task.name}'. Start both with the same task file.`,
         { client: task.name },
+      );
+    }
+    if (federation.algorithm !== task.algorithm.name) {
+      throw new FedloomError(
+        'client.other-algorithm',
+        `The server runs ${federation.algorithm}, the task file here says ${task.algorithm.name}. Start both with the same task file.`,
+        { server: federation.algorithm, client: task.algorithm.name },
       );
     }
     this.#federation = federation;
@@ -90,7 +98,8 @@ export class TrainerExecutor implements ClientExecutor {
   async close(): Promise<void> {
     const trainers = await Promise.allSettled(this.#trainers.values());
     this.#trainers.clear();
-    for (const trainer of trainers) if (trainer.status === 'fulfilled') await trainer.value.close?.();
+    // One that cannot close must keep neither the others nor the run's result.
+    await Promise.allSettled(trainers.map(async (made) => made.status === 'fulfilled' && made.value.close?.()));
   }
 
   get #slots(): readonly string[] {
@@ -102,15 +111,17 @@ export class TrainerExecutor implements ClientExecutor {
     if (trainer === undefined) {
       const { task, dataDir, clientId } = this.options;
       const { clients, seed } = this.#federation as FederationInfo;
-      trainer = Promise.resolve(
-        task.trainer({
-          index: client,
-          clientId: clientId?.(client) ?? `client-${client}`,
-          clients,
-          seed,
-          ...(dataDir && { dataDir }),
-        }),
-      );
+      const made = task.trainer({
+        index: client,
+        clientId: clientId?.(client) ?? `client-${client}`,
+        clients,
+        seed,
+        ...(dataDir && { dataDir }),
+      });
+      trainer = Promise.resolve(made).then((own) => {
+        refuseUnappliedTerms(task.algorithm, own, `client ${client}`);
+        return own;
+      });
       this.#trainers.set(client, trainer);
     }
     return trainer;

@@ -71,7 +71,9 @@ export async function createServer(task: Task, options: ServerOptions): Promise<
     throw error;
   });
   return {
-    url: listener.url,
+    get url() {
+      return listener.url;
+    },
     run,
     result: run.result,
     close: async () => {
@@ -107,9 +109,7 @@ async function open(task: Task, options: ServerOptions, events: Run, executor: P
     throw error;
   });
   const closeAll = async () => {
-    await listener.close();
-    await opened.close();
-    await executor?.close();
+    await Promise.allSettled([listener.close(), opened.close(), executor?.close()]);
   };
   return { ...opened, listener, closeAll };
 }

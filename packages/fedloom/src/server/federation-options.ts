@@ -27,7 +27,7 @@ export interface FederationOptions {
   /** Fresh hexadecimal text, not to be guessed. */
   readonly nonce: () => string;
   /** Called when a round's model is made; the round goes on when it settles. Rejecting ends the run as failed. */
-  readonly checkpoint?: (round: number, model: NamedTensors) => Promise<void>;
+  readonly checkpoint?: (round: number, model: NamedTensors) => void | Promise<void>;
   readonly events: EventEmitter<FederationEvents>;
   /** What every update passes, in order, between its checks and the fold. Default none. */
   readonly stages?: readonly UpdateStage[];

@@ -1,14 +1,18 @@
-import { FedloomError } from '@fedloom/engine';
+import { FedloomError, type NamedTensors } from '@fedloom/engine';
 import type { ClientUpdate } from '../aggregate/update-stage.js';
+import { expandRanges } from '../core/index-ranges.js';
 import type { Results, RoundRecord, RunResult } from '../core/records.js';
+import { encodeSafetensors } from '../core/safetensors.js';
 import { wireLimits } from '../protocol/limits.js';
-import type { Evaluations, Failed, Update } from '../protocol/messages.js';
+import type { Evaluations, Failed, IndexRange, Settled, Update } from '../protocol/messages.js';
 import type { Connection } from '../protocol/transport.js';
 import { Aggregation } from './aggregation.js';
+import { checkedResults } from './checked-results.js';
 import { initialState, step } from './coordinator/coordinator.js';
 import type { CoordinatorEffect, CoordinatorEvent, CoordinatorState } from './coordinator/types.js';
 import type { FederationOptions } from './federation-options.js';
 import { GlobalModel } from './global-model.js';
+import { pieces } from './pieces.js';
 import { type ClientResult, RoundLedger } from './round-ledger.js';
 import type { Session, SessionMessage } from './session.js';
 import { SessionDoor } from './session-door.js';
@@ -43,9 +47,13 @@ export class Federation {
   readonly #timers = new Map<string, () => void>();
   readonly #abort = new AbortController();
   readonly #queue: Input[] = [];
+  /** What clients were told last of an update that counted. */
+  readonly #counted = new Map<number, Settled>();
   #state: CoordinatorState;
   #ledger: RoundLedger | undefined;
   #last: RoundRecord | undefined;
+  /** After the last finished round. */
+  #finishedModel: NamedTensors;
   #rounds = 0;
   #stepping = false;
   #finished = false;
@@ -57,6 +65,7 @@ export class Federation {
     this.#options = options;
     this.#model = new GlobalModel(options.workload, options.algorithm, options.coordinator.clients, options.hash);
     this.#aggregation = new Aggregation(options, this.#model);
+    this.#finishedModel = this.#model.tensors;
     this.#state = initialState(options.coordinator);
     this.result = new Promise((resolve, reject) => {
       this.#resolve = resolve;
@@ -100,9 +109,8 @@ export class Federation {
 
   /** Ends the run as failed, for a reason outside the protocol. */
   fail(error: unknown): void {
-    const { code, message } = error instanceof FedloomError ? error : { code: 'server.failed', message: String(error) };
     this.#cause = error;
-    this.#dispatch({ event: { type: 'abort', reason: 'failed', code, message } });
+    this.#dispatch({ event: { type: 'abort', reason: 'failed', ...reasonOf(error) } });
   }
 
   #receive(session: Session, message: SessionMessage, body: Uint8Array | undefined): void {
@@ -159,6 +167,13 @@ export class Federation {
 
   #receiveEvaluations(session: Session, { round, entries }: Evaluations): void {
     for (const { client, sampleCount, results } of entries) {
+      if (!Number.isSafeInteger(sampleCount) || sampleCount < 0) {
+        const message = `Client ${client} says that it tested on ${sampleCount} samples; it must be a whole number of at least 0.`;
+        const fault = { client, round, code: 'evaluation.sample-count', message };
+        this.#options.events.emit('refused', fault);
+        this.#dispatch({ event: { type: 'evaluationFailed', session: session.id, ...fault } });
+        continue;
+      }
       this.#dispatch({
         event: { type: 'evaluationReceived', session: session.id, round, client },
         evaluation: { sampleCount, results },
@@ -173,12 +188,36 @@ export class Federation {
     this.#stepping = true;
     try {
       for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) {
-        const { state, effects } = step(this.#state, next.event);
-        this.#state = state;
-        for (const effect of effects) this.#perform(effect, next);
+        for (const effect of this.#step(next.event)) this.#attempt(effect, next);
       }
     } finally {
       this.#stepping = false;
+    }
+  }
+
+  #step(event: CoordinatorEvent): readonly CoordinatorEffect[] {
+    // After a failure within a step the state is not to be trusted with another.
+    if (this.#finished && this.#state.phase !== 'finished') return [];
+    try {
+      const { state, effects } = step(this.#state, event);
+      this.#state = state;
+      return effects;
+    } catch (error) {
+      // Only what the user gave can throw here: the sampler. The state may be half changed, so the run ends.
+      this.#options.events.emit('warning', { code: 'server.failed', message: String(error) });
+      this.#finish({ type: 'finish', reason: 'failed', ...reasonOf(error) }, error);
+      return [];
+    }
+  }
+
+  /** Performs one effect; whatever it throws, the others of the step are performed too. */
+  #attempt(effect: CoordinatorEffect, input: Input): void {
+    try {
+      this.#perform(effect, input);
+    } catch (error) {
+      const session = 'session' in effect ? this.#door.get(effect.session) : undefined;
+      if (session !== undefined && error instanceof FedloomError) session.channel.fail(error);
+      else this.fail(error);
     }
   }
 
@@ -233,13 +272,26 @@ export class Federation {
   #acceptJoin({ session: id, ranges }: Effect<'acceptJoin'>): void {
     const session = this.#door.get(id);
     if (session === undefined) return;
-    session.channel.send({ type: 'joined', clients: ranges });
+    for (const part of pieces(ranges)) session.channel.send({ type: 'joined', clients: part });
+    this.#repeatSettled(session, ranges);
     this.#options.events.emit('clientsJoined', {
       session: id,
       peer: session.channel.peer,
       ranges,
       present: this.present,
     });
+  }
+
+  /**
+   * Tells clients that come back again that their last counted update counted: the first time may have been lost with the
+   * connection, and their private state must follow. Hearing it twice changes nothing.
+   */
+  #repeatSettled(session: Session, ranges: readonly IndexRange[]): void {
+    if (this.#counted.size === 0) return;
+    for (const client of expandRanges(ranges)) {
+      const settled = this.#counted.get(client);
+      if (settled !== undefined) session.channel.send({ ...settled, clients: [client] });
+    }
   }
 
   #configure({ session: id, round, attempt, clients }: Effect<'configure'>): void {
@@ -277,9 +329,9 @@ export class Federation {
 
   #settle({ session: id, round, attempt, clients, counted, reason }: Effect<'settle'>): void {
     const channel = this.#door.get(id)?.channel;
-    for (const part of pieces(clients)) {
-      channel?.send({ type: 'settled', round, attempt, clients: part, counted, ...(reason && { reason }) });
-    }
+    const settled: Settled = { type: 'settled', round, attempt, clients: [], counted, ...(reason && { reason }) };
+    if (counted) for (const client of clients) this.#counted.set(client, settled);
+    for (const part of pieces(clients)) channel?.send({ ...settled, clients: part });
   }
 
   #aggregate({ round, counted }: Effect<'aggregate'>): void {
@@ -291,7 +343,10 @@ export class Federation {
       this.#aggregation.close(round, counted.length);
       const checkpoint = this.#options.checkpoint;
       if (checkpoint === undefined) done();
-      else checkpoint(round, this.#model.tensors).then(done, (error: unknown) => this.fail(error));
+      else {
+        const saved = Promise.resolve(checkpoint(round, this.#model.tensors));
+        saved.then(done).catch((error: unknown) => this.fail(error));
+      }
     } catch (error) {
       this.fail(error);
     }
@@ -302,7 +357,9 @@ export class Federation {
     if (session === undefined) return;
     const model = this.#model.broadcast;
     session.sendModel(model.hash, model.bytes);
-    session.channel.send({ type: 'evaluate', round, clients: ranges, model: model.hash });
+    for (const part of pieces(ranges)) {
+      session.channel.send({ type: 'evaluate', round, clients: part, model: model.hash });
+    }
   }
 
   async #evaluateOnServer(round: number): Promise<void> {
@@ -326,14 +383,15 @@ export class Federation {
       bytes: this.#door.bytes,
     });
     this.#rounds += 1;
-    if (record.metrics !== null) this.#last = record;
+    if (evaluated !== null) this.#last = record;
+    this.#finishedModel = this.#model.tensors;
     this.#options.events.emit('round', record);
   }
 
   #aggregateResults(round: number, evaluations: ReadonlyMap<number, ClientResult>): Results | null {
     if (evaluations.size === 0) return null;
     try {
-      return this.#options.resultAggregator.aggregate(round, evaluations);
+      return checkedResults(this.#options.resultAggregator.aggregate(round, evaluations));
     } catch (error) {
       const message = `The result aggregator failed in round ${round}: ${error instanceof Error ? error.message : error}`;
       this.#options.events.emit('warning', { code: 'aggregator.failed', message });
@@ -341,36 +399,39 @@ export class Federation {
     }
   }
 
-  #finish({ reason, code, message }: Effect<'finish'>): void {
+  #finish(effect: Effect<'finish'>, cause = this.#cause): void {
+    if (this.#finished) return;
+    // Something failed within the very step that completed the run: its failure counts.
+    const failed = effect.reason === 'completed' && cause !== undefined;
+    const { reason, code, message } = failed ? { reason: 'failed' as const, ...reasonOf(cause) } : effect;
     this.#finished = true;
     this.#abort.abort();
     for (const cancel of this.#timers.values()) cancel();
-    this.#door.close({ type: 'finish', reason, message }).then(() => {
+    this.#door.close({ type: 'finish', reason, message: message.slice(0, wireLimits.textLengthMax) }).then(() => {
       const result = this.#report(reason === 'completed' ? 'completed' : 'cancelled');
       if (reason !== 'failed') this.#resolve(result);
-      else this.#reject(new FedloomError(code, message, unseen(result), { cause: this.#cause }));
+      else this.#reject(new FedloomError(code, message, unseen(result), { cause }));
     }, this.#reject);
   }
 
   #report(status: RunResult['status']): RunResult {
-    const { bytes, hash } = this.#model.encode();
+    const bytes = encodeSafetensors(this.#finishedModel);
     return {
       status,
       run: this.#options.run,
       rounds: this.#rounds,
       metrics: this.#last?.metrics ?? {},
       clientMetrics: this.#last?.clientMetrics ?? {},
-      model: this.#model.tensors,
+      model: this.#finishedModel,
       modelBytes: bytes,
-      modelHash: hash,
+      modelHash: this.#options.hash(bytes),
     };
   }
 }
 
-/** Lists of clients as long as one message may carry. */
-function* pieces(clients: readonly number[]): Generator<readonly number[]> {
-  const { rangesMax } = wireLimits;
-  for (let at = 0; at < clients.length; at += rangesMax) yield clients.slice(at, at + rangesMax);
+function reasonOf(error: unknown): { readonly code: string; readonly message: string } {
+  if (error instanceof FedloomError) return { code: error.code, message: error.message };
+  return { code: 'server.failed', message: error instanceof Error ? error.message : String(error) };
 }
 
 /** The result so far as an error's field that consoles do not print: it holds the whole model. */

@@ -54,10 +54,4 @@ export class GlobalModel {
     }
     return this.#snapshot;
   }
-
-  /** The bytes of `model.safetensors`: sorted names, no metadata. */
-  encode(): { readonly bytes: Uint8Array; readonly hash: string } {
-    const bytes = encodeSafetensors(this.#model);
-    return { bytes, hash: this.hash(bytes) };
-  }
 }

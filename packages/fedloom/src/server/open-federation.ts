@@ -1,8 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import type { NamedTensors } from '@fedloom/engine';
+import { bytesPerElement, elementCount, type NamedTensors } from '@fedloom/engine';
 import { sha256 } from '../client/node/sha256.js';
 import { systemClock } from '../core/clock.js';
-import { encodeSafetensors } from '../core/safetensors.js';
 import { SOFTWARE } from '../core/version.js';
 import { ByteBudget } from '../protocol/byte-budget.js';
 import { defaultLimits } from '../protocol/limits.js';
@@ -66,15 +65,14 @@ export async function openFederation(
     nonce: () => randomBytes(16).toString('hex'),
     events,
     ...(checkpoint && { checkpoint }),
+    ...(options.stages && { stages: options.stages }),
   });
   const prepared = { run, workload: workload.descriptor, parameterCount: countOf(workload.initialModel) };
   return { federation, prepared, close };
 }
 
-function sizeOf(workload: ServerWorkload): number {
-  const model = encodeSafetensors(workload.initialModel).byteLength;
-  // Uploads are of the parameters' shapes: in proportion to the tensors.
-  return Math.ceil((model * workload.update.length) / Math.max(1, workload.initialModel.size));
+function sizeOf({ update }: ServerWorkload): number {
+  return update.reduce((bytes, { shape, dtype }) => bytes + elementCount(shape) * bytesPerElement[dtype], 0);
 }
 
 function countOf(model: NamedTensors): number {

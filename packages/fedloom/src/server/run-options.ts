@@ -1,6 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { FedloomError, type NamedTensors } from '@fedloom/engine';
 import { z } from 'zod';
+import type { UpdateStage } from '../aggregate/update-stage.js';
+import { wireLimits } from '../protocol/limits.js';
 import type { CoordinatorOptions } from './coordinator/types.js';
 import type { Sampler } from './sampling.js';
 
@@ -28,11 +30,13 @@ export interface RunOptions {
   /** Names the run. Default: the time, the task's name and four random characters. */
   readonly run?: string;
   /** Called with each round's model; the round goes on when it settles. */
-  readonly checkpoint?: (round: number, model: NamedTensors) => Promise<void>;
+  readonly checkpoint?: (round: number, model: NamedTensors) => void | Promise<void>;
+  /** What every update passes, in order, between its checks and the fold. Default none. */
+  readonly stages?: readonly UpdateStage[];
   readonly signal?: AbortSignal;
 }
 
-const CLIENTS_MAX = 10_000_000;
+const CLIENTS_MAX = wireLimits.clientsPerSessionMax;
 const ROUNDS_MAX = 2 ** 31 - 1;
 
 const schema = z.object({
@@ -44,6 +48,10 @@ const schema = z.object({
   minimumClients: z.int().min(1).optional(),
   deadlineMs: z.number().positive().nullable().optional(),
   quorum: z.int().min(1).optional(),
+  run: z
+    .string()
+    .regex(/^[A-Za-z0-9._:-]{1,128}$/, 'must be 1 to 128 letters, digits, dots, dashes, colons or underscores')
+    .optional(),
 });
 
 /** @throws FedloomError `run.options` that names every option at fault */

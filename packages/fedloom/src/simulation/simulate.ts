@@ -91,8 +91,9 @@ async function serveInMemory(
     });
     const serving = host.serve(await transport.dial(listener.url)).then(
       (ended) => {
-        if (ended.kind === 'lost')
-          throw new FedloomError('simulation.lost', `The simulated clients were cut off: ${ended.reason}.`);
+        if (ended.kind === 'finished') return;
+        const message = `The simulated clients were cut off: ${ended.reason}.`;
+        federation.fail(new FedloomError('simulation.lost', message));
       },
       (error: unknown) => federation.fail(error),
     );

@@ -14,7 +14,7 @@ const MEMORY_BYTES_MAX = 256 << 20;
 export function diskStateStore(memoryBytesMax = MEMORY_BYTES_MAX): StateStore {
   // Map order is order of use: the first is what was used longest ago.
   const memory = new Map<number, Uint8Array>();
-  const writing = new Map<number, Promise<void>>();
+  const writing = new Map<number, Promise<boolean>>();
   const onDisk = new Set<number>();
   let memoryBytes = 0;
   let folder: Promise<string> | undefined;
@@ -38,14 +38,23 @@ export function diskStateStore(memoryBytesMax = MEMORY_BYTES_MAX): StateStore {
     while (memoryBytes > memoryBytesMax && memory.size > 1) {
       const [client, state] = memory.entries().next().value as [number, Uint8Array];
       // It stays readable until it is whole on disk; a newer state of the client waits for this write.
-      const write = (writing.get(client) ?? Promise.resolve()).then(async () => {
-        await writeFile(await fileOf(client), state);
-        onDisk.add(client);
-      });
+      const write = (writing.get(client) ?? Promise.resolve(true)).then(() => save(client, state));
       writing.set(client, write);
       forget(client);
-      await write;
+      const saved = await write;
       if (writing.get(client) === write) writing.delete(client);
+      if (!saved) return;
+    }
+  };
+  /** Says whether it went well: a disk that is full must not cost a client its state, which then stays in memory. */
+  const save = async (client: number, state: Uint8Array): Promise<boolean> => {
+    try {
+      await writeFile(await fileOf(client), state);
+      onDisk.add(client);
+      return true;
+    } catch {
+      if (!memory.has(client)) remember(client, state);
+      return false;
     }
   };
 
@@ -56,7 +65,8 @@ export function diskStateStore(memoryBytesMax = MEMORY_BYTES_MAX): StateStore {
         remember(client, held);
         return held;
       }
-      await writing.get(client);
+      const saved = await writing.get(client);
+      if (saved === false) return memory.get(client);
       if (!onDisk.has(client)) return undefined;
       return new Uint8Array(await readFile(await fileOf(client)));
     },
@@ -66,7 +76,7 @@ export function diskStateStore(memoryBytesMax = MEMORY_BYTES_MAX): StateStore {
     },
     async close() {
       memory.clear();
-      await Promise.allSettled(writing.values());
+      await Promise.all(writing.values());
       if (folder !== undefined) await rm(await folder, { recursive: true, force: true });
     },
   };

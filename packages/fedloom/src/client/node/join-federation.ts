@@ -91,37 +91,43 @@ async function expectedPlan(task: Task | undefined): Promise<{ readonly expected
 async function serveUntilFinished(url: string, host: ClientHost, options: JoinOptions): Promise<Finish | undefined> {
   const { signal, retryForMs = RETRY_FOR_MS, onEvent } = options;
   const { dialWebSocket } = await import('../../transport/websocket/dial.js');
-  let lostMs = Date.now();
+  let aloneSinceMs = Date.now();
   let pauseMs = RETRY_PAUSE_MS.first;
-  for (;;) {
-    if (signal?.aborted) return undefined;
+  while (!signal?.aborted) {
     let reason: string;
+    let cause: unknown;
     try {
       const connection: Connection = await dialWebSocket(url, signal ? { signal } : {});
       const ended = await host.serve(connection, signal);
       if (ended.kind === 'finished') return ended.finish;
       reason = ended.reason;
-      lostMs = Date.now();
-      pauseMs = RETRY_PAUSE_MS.first;
+      if (ended.joined) {
+        aloneSinceMs = Date.now();
+        pauseMs = RETRY_PAUSE_MS.first;
+      }
     } catch (error) {
       if (signal?.aborted) return undefined;
       if (!mayPass(error, host.joined)) throw error;
       reason = error.message;
-      const waitedMs = Date.now() - lostMs;
-      if (waitedMs + pauseMs > retryForMs) {
-        throw new FedloomError(
-          'client.no-server',
-          `No server at ${url} after ${Math.round(waitedMs / 1000)} s: ${reason} Start the server, or check the address.`,
-          { url, waitedMs },
-          { cause: error },
-        );
-      }
+      cause = error;
     }
     if (signal?.aborted) return undefined;
-    onEvent?.({ type: 'retrying', reason, waitedMs: Date.now() - lostMs, limitMs: retryForMs });
+    const waitedMs = Date.now() - aloneSinceMs;
+    if (waitedMs + pauseMs > retryForMs) throw noServer(url, waitedMs, reason, cause);
+    onEvent?.({ type: 'retrying', reason, waitedMs, limitMs: retryForMs });
     await sleep(pauseMs, undefined, signal ? { signal } : {}).catch(() => {});
     pauseMs = Math.min(RETRY_PAUSE_MS.last, pauseMs * 2);
   }
+  return undefined;
+}
+
+function noServer(url: string, waitedMs: number, reason: string, cause: unknown): FedloomError {
+  return new FedloomError(
+    'client.no-server',
+    `No server at ${url} after ${Math.round(waitedMs / 1000)} s: ${reason} Start the server, or check the address.`,
+    { url, waitedMs },
+    { cause },
+  );
 }
 
 /**

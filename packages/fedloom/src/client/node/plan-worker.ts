@@ -54,7 +54,8 @@ async function attempt(job: PlanJob, plan: TrainingPlan, runner: PlanRunner): Pr
   try {
     return job.kind === 'train' ? await train(job, plan, runner) : await evaluate(job, plan, runner);
   } catch (error) {
-    if (!(error instanceof FedloomError)) throw error;
+    if (!(error instanceof FedloomError))
+      return { failure: { code: 'client.failed', message: String(error), fields: {} } };
     return { failure: { code: error.code, message: error.message, fields: { ...error.fields } } };
   }
 }
