@@ -145,6 +145,13 @@ describe("a task's own code that fails while the run goes on", () => {
     expect((await place.run('runs list')).stdout).toContain(' failed ');
   });
 
+  it('that never settles, with nothing left that could settle it: the run ends with one line', async () => {
+    const place = await Workplace.create({
+      'task.ts': failing('await new Promise(() => {}); return { sampleCount: 1 };'),
+    });
+    refused(await place.run('run task.ts 4 2 3'), 1, /^fedloom: .* never settles/);
+  });
+
   it('where nobody awaits it: the run ends with one line', async () => {
     const stray = "Promise.reject(new Error('stray')); await new Promise(() => {}); return { sampleCount: 1 };";
     const place = await Workplace.create({ 'task.ts': failing(stray) });

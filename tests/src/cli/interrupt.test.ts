@@ -35,7 +35,7 @@ describe('Ctrl-C', () => {
         trainer: () => ({
           getModelParams: () => ({ w: new Float32Array(3) }),
           setModelParams() {},
-          train: () => new Promise(() => console.log('training')),
+          train: () => new Promise(() => setInterval(() => console.log('training'), 100)),
           test: () => ({ results: { error: 1 }, sampleCount: 1 }),
         }),
       });`;

@@ -1,4 +1,5 @@
 /** The command `fedloom`: the only place that ends the process. */
+import { FedloomError } from '@fedloom/engine';
 import { CommanderError } from 'commander';
 import { normalizeArguments } from './arguments.js';
 import { FailedRun } from './conduct-run.js';
@@ -16,6 +17,10 @@ for (const stream of [process.stdout, process.stderr]) stream.on('error', () => 
 const args = process.argv.slice(2);
 // What nobody awaited, mostly in a task's own code: the state of the run is unknown, so it ends here.
 process.on('uncaughtException', (error) => process.exit(tell(error, args)));
+process.on('beforeExit', () => {
+  const message = "Nothing is left to do, but the command is not done: a promise of the task's own code never settles.";
+  process.exit(tell(new FedloomError('task.stuck', message), args));
+});
 const code = await runCommand(args);
 await Promise.all([process.stdout, process.stderr].map(drained));
 // Said, because a task's own training code may leave timers or sockets behind that would keep the process alive.
