@@ -41,7 +41,7 @@ export interface TrainingDefinition {
 /** A task with training code of its own. Every process that hosts clients needs the task file. */
 export interface TrainerTaskDefinition<R extends Results = Results> {
   readonly name: string;
-  /** Makes the trainer of one client, when its process first needs it. */
+  /** Makes the trainer of one client, when its process first needs it; it is kept to the end, and so is its memory. */
   readonly trainer: (client: TrainerClient) => Trainer<R> | Promise<Trainer<R>>;
   /** Default `fedAvg()`. */
   readonly algorithm?: FederatedAlgorithm;
