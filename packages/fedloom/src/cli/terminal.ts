@@ -11,8 +11,8 @@ export interface Terminal {
  * With `--json`, stdout carries events alone and everything for people goes to stderr, also what a task's own code logs.
  * Without it people read stdout.
  */
-export function openTerminal(json: boolean): Terminal {
-  const screen = new Screen(json ? process.stderr : process.stdout, process.env);
+export async function openTerminal(json: boolean): Promise<Terminal> {
+  const screen = await Screen.open(json ? process.stderr : process.stdout, process.env);
   globalThis.console = screen.console();
   return { screen, json: json ? new JsonEvents(process.stdout) : undefined };
 }

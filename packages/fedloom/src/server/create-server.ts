@@ -59,6 +59,8 @@ export async function createServer(task: Task, options: ServerOptions): Promise<
   const run: Run = new Run(async (_events, signal) => {
     const { federation, prepared, closeAll } = await opening;
     try {
+      // One more turn: whoever awaits the server can listen first.
+      await new Promise((resolve) => setImmediate(resolve));
       run.emit('prepared', prepared);
       return await resultOf(federation, signal);
     } finally {

@@ -50,7 +50,7 @@ export function addClientCommand(program: Command, exit: (code: number) => void)
 }
 
 async function join(path: string | undefined, flags: ClientFlags): Promise<number> {
-  const { screen } = openTerminal(false);
+  const { screen } = await openTerminal(false);
   const interrupts = watchInterrupts(() => screen.line('Leaving the federation.'));
   const gone = new AbortController();
   // The launcher holds this channel open as long as it lives.

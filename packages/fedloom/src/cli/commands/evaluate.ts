@@ -39,7 +39,7 @@ export function addEvaluateCommand(program: Command, exit: (code: number) => voi
 }
 
 async function evaluate(path: string, flags: EvaluateFlags): Promise<number> {
-  const { screen, json } = openTerminal(flags.json ?? false);
+  const { screen, json } = await openTerminal(flags.json ?? false);
   const interrupts = watchInterrupts(() => {});
   const { task } = await loadTaskWith(path, flags.set ?? []);
   const model = await readModelFile(flags.model);

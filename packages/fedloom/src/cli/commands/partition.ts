@@ -49,7 +49,7 @@ export function addPartitionCommand(program: Command, exit: (code: number) => vo
 }
 
 async function partition(path: string, flags: PartitionFlags): Promise<number> {
-  const terminal = openTerminal(flags.json ?? false);
+  const terminal = await openTerminal(flags.json ?? false);
   const interrupts = watchInterrupts(() => {});
   const task = planTask((await loadTaskWith(path, flags.set ?? [])).task);
   await makeEmpty(flags.out);

@@ -57,7 +57,7 @@ async function run(path: string, settings: RunSettings, { processes, deadline }:
   if (deadline !== undefined && processes === undefined) {
     throw usageError('deadline', '--deadline has a meaning only with --processes: simulated clients do not vanish.');
   }
-  const terminal = openTerminal(settings.json);
+  const terminal = await openTerminal(settings.json);
   const loaded = await loadTaskWith(path, settings.set);
   const { workers } = settings;
   return conductRun({

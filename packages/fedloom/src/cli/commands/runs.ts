@@ -25,13 +25,13 @@ export function addRunsCommand(program: Command): void {
     .helpCommand(false);
   const add = (command: Command) => command.addOption(outOption()).addOption(jsonOption()).addOption(verboseOption());
   add(runs.command('list').description('lists the runs, the latest last')).action(async (flags: RunsFlags) => {
-    list(await listRuns(flags.out), flags.out, openTerminal(flags.json ?? false));
+    list(await listRuns(flags.out), flags.out, await openTerminal(flags.json ?? false));
   });
   add(runs.command('show').description('shows a run: its arguments, rounds and accuracy curve'))
     .argument('<id>', "the run's name, a part of it that no other has, or latest")
     .action(async (id: string, flags: RunsFlags) => {
       const run = await findRun(flags.out, id);
-      await show(run, await readRounds(run.path), openTerminal(flags.json ?? false));
+      await show(run, await readRounds(run.path), await openTerminal(flags.json ?? false));
     });
 }
 

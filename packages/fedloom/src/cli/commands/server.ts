@@ -47,7 +47,7 @@ export function addServerCommand(program: Command, exit: (code: number) => void)
 }
 
 async function serve(path: string, settings: RunSettings, flags: ServerFlags): Promise<number> {
-  const terminal = openTerminal(settings.json);
+  const terminal = await openTerminal(settings.json);
   const loaded = await loadTaskWith(path, settings.set);
   const { listen, insecure = false, deadline, quorum, minimumClients } = flags;
   const { workers } = settings;

@@ -1,10 +1,11 @@
 import { Console } from 'node:console';
 import { Writable } from 'node:stream';
 import type { WriteStream } from 'node:tty';
-import { createLogUpdate } from 'log-update';
+import type { createLogUpdate } from 'log-update';
 import pc from 'picocolors';
 import type { Colors } from 'picocolors/types.js';
 
+type LogUpdate = ReturnType<typeof createLogUpdate>;
 type Environment = Readonly<Record<string, string | undefined>>;
 
 const DEFAULT_COLUMNS = 80;
@@ -15,15 +16,22 @@ export class Screen {
   /** Lines can be redrawn. */
   readonly live: boolean;
   readonly #stream: WriteStream | Writable;
-  readonly #update: ReturnType<typeof createLogUpdate> | undefined;
+  readonly #update: LogUpdate | undefined;
   #shown = '';
 
-  constructor(stream: Writable | WriteStream, env: Environment) {
+  private constructor(stream: Writable | WriteStream, terminal: boolean, env: Environment, update?: LogUpdate) {
     this.#stream = stream;
-    const terminal = 'isTTY' in stream && stream.isTTY === true && env.TERM !== 'dumb';
-    this.live = terminal && !env.CI;
+    this.live = update !== undefined;
     this.colors = pc.createColors(wantsColors(terminal, env));
-    if (this.live) this.#update = createLogUpdate(stream as WriteStream, { showCursor: true });
+    this.#update = update;
+  }
+
+  static async open(stream: Writable | WriteStream, env: Environment): Promise<Screen> {
+    const terminal = 'isTTY' in stream && stream.isTTY === true && env.TERM !== 'dumb';
+    if (!terminal || env.CI) return new Screen(stream, terminal, env);
+    // Loaded for terminals only: it takes 50 ms, which programs that read our output need not wait.
+    const { createLogUpdate } = await import('log-update');
+    return new Screen(stream, terminal, env, createLogUpdate(stream as WriteStream, { showCursor: true }));
   }
 
   /** Columns that a line may fill; one is left free, since some terminals wrap a full line. */

@@ -150,32 +150,32 @@ describe('table', () => {
 });
 
 describe('Screen', () => {
-  function terminal(env: Record<string, string> = {}, isTTY = true) {
+  async function terminal(env: Record<string, string> = {}, isTTY = true) {
     const stream = Object.assign(new PassThrough(), { isTTY, columns: 60, rows: 20 });
     let text = '';
     stream.on('data', (chunk: Buffer) => {
       text += chunk.toString();
     });
-    return { screen: new Screen(stream, env), text: () => text };
+    return { screen: await Screen.open(stream, env), text: () => text };
   }
 
-  it('redraws on a terminal only, and colours as the environment says', () => {
-    expect(terminal().screen).toMatchObject({
+  it('redraws on a terminal only, and colours as the environment says', async () => {
+    expect((await terminal()).screen).toMatchObject({
       live: true,
       columns: 59,
       tableColumns: 59,
       colors: { isColorSupported: true },
     });
-    expect(terminal({}, false).screen).toMatchObject({ live: false, tableColumns: Number.POSITIVE_INFINITY });
-    expect(terminal({}, false).screen.colors.isColorSupported).toBe(false);
-    expect(terminal({ NO_COLOR: '1' }).screen.colors.isColorSupported).toBe(false);
-    expect(terminal({ FORCE_COLOR: '1' }, false).screen.colors.isColorSupported).toBe(true);
-    expect(terminal({ TERM: 'dumb' }).screen.live).toBe(false);
-    expect(terminal({ CI: 'true' }).screen.live).toBe(false);
+    expect((await terminal({}, false)).screen).toMatchObject({ live: false, tableColumns: Number.POSITIVE_INFINITY });
+    expect((await terminal({}, false)).screen.colors.isColorSupported).toBe(false);
+    expect((await terminal({ NO_COLOR: '1' })).screen.colors.isColorSupported).toBe(false);
+    expect((await terminal({ FORCE_COLOR: '1' }, false)).screen.colors.isColorSupported).toBe(true);
+    expect((await terminal({ TERM: 'dumb' })).screen.live).toBe(false);
+    expect((await terminal({ CI: 'true' })).screen.live).toBe(false);
   });
 
-  it('keeps lines above what is redrawn, and shows that again below them', () => {
-    const { screen, text } = terminal();
+  it('keeps lines above what is redrawn, and shows that again below them', async () => {
+    const { screen, text } = await terminal();
     screen.redraw(['progress']);
     screen.line('a warning');
     expect(text().indexOf('a warning')).toBeGreaterThan(text().indexOf('progress'));
@@ -185,8 +185,8 @@ describe('Screen', () => {
     expect(text().endsWith('the end\n')).toBe(true);
   });
 
-  it('is plain text where it is no terminal, also for a console', () => {
-    const { screen, text } = terminal({}, false);
+  it('is plain text where it is no terminal, also for a console', async () => {
+    const { screen, text } = await terminal({}, false);
     screen.redraw(['progress']);
     screen.console().log('one\ntwo %d', 2);
     screen.clear();

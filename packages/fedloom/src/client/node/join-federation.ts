@@ -124,7 +124,7 @@ async function serveUntilFinished(url: string, host: ClientHost, options: JoinOp
 function noServer(url: string, waitedMs: number, reason: string, cause: unknown): FedloomError {
   return new FedloomError(
     'client.no-server',
-    `No server at ${url} after ${Math.round(waitedMs / 1000)} s: ${reason} Start the server, or check the address.`,
+    `No server at ${url} after ${Math.round(waitedMs / 1000)} s. ${reason}`,
     { url, waitedMs },
     { cause },
   );
