@@ -1,5 +1,6 @@
 import { FedloomError } from '@fedloom/engine';
 import type { Clock } from '../core/clock.js';
+import { freeBytes } from '../core/free-bytes.js';
 import type { HashFunction } from '../core/hash.js';
 import { decodeSafetensors } from '../core/safetensors.js';
 import { sharedBytes } from '../data/shared-tensor.js';
@@ -355,6 +356,7 @@ export class ClientHost {
       if (this.#channel === undefined) resolve();
       else this.#channel.send(message, update, resolve);
     });
+    freeBytes(update);
     this.#options.onEvent?.({ type: 'trained', round, client, ms: trainMs });
   }
 

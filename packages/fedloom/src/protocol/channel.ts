@@ -1,4 +1,5 @@
 import { FedloomError } from '@fedloom/engine';
+import { freeBytes } from '../core/free-bytes.js';
 import type { BudgetLane, ByteBudget } from './byte-budget.js';
 import { type AnyMessage, decodeFrame, encodeControl, type Frame } from './codec.js';
 import type { ExtensionMessage, MessageDefinition, MessageRegistry } from './define-message.js';
@@ -11,8 +12,8 @@ import { StallWatch, systemTimers, type Timers } from './stall-watch.js';
 import type { Connection } from './transport.js';
 
 /**
- * Takes a message and, where it has one, its body: 8-byte aligned, the owner's to keep and change. The owner must call
- * `release` once it is done with the body, so that its bytes return to the budget; more calls do nothing.
+ * Takes a message and, where it has one, its body: 8-byte aligned, the owner's to change. The owner must call `release`
+ * once it is done with the body: its bytes return to the budget and its memory is gone, views included. More calls do nothing.
  */
 export type MessageHandler<M> = (message: M, body: Uint8Array | undefined, release: () => void) => void;
 
@@ -201,7 +202,9 @@ export class Channel {
     const release = (): void => {
       const releasedBytes = held;
       held = 0;
-      if (releasedBytes > 0) this.#lane.release(releasedBytes);
+      if (releasedBytes === 0) return;
+      this.#lane.release(releasedBytes);
+      if (body !== undefined) freeBytes(body);
     };
     try {
       if (!message.type.includes('/')) this.#options.onMessage(message as Message, body, release);

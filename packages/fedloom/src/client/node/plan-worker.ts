@@ -10,6 +10,7 @@ import {
   type TrainingPlan,
 } from '@fedloom/engine/run';
 import { move, transferableSymbol, valueSymbol } from 'piscina';
+import { freeBytes } from '../../core/free-bytes.js';
 import { RandomStream } from '../../core/random.js';
 import { decodeSafetensors, encodeSafetensors } from '../../core/safetensors.js';
 import { gatherExamples } from '../../data/gather.js';
@@ -103,8 +104,10 @@ async function train(task: TrainTask, plan: TrainingPlan, runner: PlanRunner): P
     order,
     isCancelled: () => Atomics.load(task.cancel, 0) !== 0,
   });
+  const update = encodeSafetensors(new Map([...outcome.parameters, ...outcome.upload]));
+  for (const { data } of outcome.parameters.values()) freeBytes(new Uint8Array(data.buffer as ArrayBuffer));
   return {
-    update: encodeSafetensors(new Map([...outcome.parameters, ...outcome.upload])),
+    update,
     ...(outcome.state.size > 0 && { state: encodeSafetensors(outcome.state) }),
     sampleCount,
     stepCount: outcome.stepCount,

@@ -25,7 +25,8 @@ export class TestEnd {
   ) {
     this.budget = options.budget ?? new ByteBudget(64 << 20);
     const take = (message: AnyMessage, body: Uint8Array | undefined, release: () => void): void => {
-      this.received.push({ message, body, release });
+      // A released body is gone: what a test looks at later is a copy.
+      this.received.push({ message, body: options.keepBodies ? body : body?.slice(), release });
       if (!options.keepBodies) release();
       for (const wake of this.#wake.splice(0)) wake();
     };
