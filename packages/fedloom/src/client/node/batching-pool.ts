@@ -5,6 +5,8 @@ import type { EvaluateReply, PlanJob, PlanMessage, Reply, TrainReply } from './p
 /** A thread gets as many jobs at once as it takes about this long to do: waking it costs up to 0.3 ms. */
 const BATCH_MS = 4;
 const BATCH_MAX = 64;
+/** One at work and one at hand, so that a thread goes on at once while the main thread looks at what it did. */
+const BATCHES_PER_THREAD = 2;
 /** Weight of the newest batch in the running mean of a job's time. */
 const SMOOTHING = 0.5;
 
@@ -35,13 +37,14 @@ export class BatchingPool {
       filename: new URL('./plan-worker.js', import.meta.url).href,
       minThreads: workers,
       maxThreads: workers,
+      concurrentTasksPerWorker: BATCHES_PER_THREAD,
     });
   }
 
   /** How many jobs are worth having at hand, so that no thread waits for the next. */
   get appetite(): number {
     const batch = Math.max(this.#batchSize('train'), this.#batchSize('evaluate'));
-    return batch === 1 ? this.#workers + 1 : 2 * this.#workers * batch;
+    return BATCHES_PER_THREAD * this.#workers * batch + 1;
   }
 
   /** Loads a plan on every thread. @param plan its bytes, in shared memory */
@@ -79,9 +82,10 @@ export class BatchingPool {
   }
 
   #pump(): void {
-    while (this.#busy < this.#workers && this.#waiting.length > 0) {
+    const places = this.#workers * BATCHES_PER_THREAD;
+    while (this.#busy < places && this.#waiting.length > 0) {
       const { kind } = (this.#waiting[0] as Waiting).job;
-      const share = Math.ceil(this.#waiting.length / (this.#workers - this.#busy));
+      const share = Math.ceil(this.#waiting.length / (places - this.#busy));
       const batch = this.#waiting.splice(0, Math.min(share, this.#batchSize(kind)));
       this.#busy += 1;
       void this.#work(batch, kind);

@@ -40,9 +40,17 @@ interface Model {
 // A thread's own caches: one plan and one model, since a run has one plan and a round one model.
 let loaded: Promise<Loaded> | undefined;
 let loadedHash = '';
+let last: Promise<unknown> = Promise.resolve();
 let model: Model | undefined;
 
-export default async function work({ plan: bytes, planHash, jobs }: PlanMessage): Promise<unknown> {
+/** A message that comes while another is at work waits for it: sessions take one job at a time. */
+export default function work(message: PlanMessage): Promise<unknown> {
+  const done = last.then(() => doJobs(message));
+  last = done.catch(() => {});
+  return done;
+}
+
+async function doJobs({ plan: bytes, planHash, jobs }: PlanMessage): Promise<unknown> {
   const { plan, runner } = await load(bytes, planHash);
   const startedMs = performance.now();
   const replies: Reply[] = [];
