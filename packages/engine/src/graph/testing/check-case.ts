@@ -32,9 +32,9 @@ export interface Case {
 export function checkCases(title: string, cases: readonly Case[]): void {
   describe(title, () => {
     for (const each of cases) {
-      test.runIf(each.differentiable !== false)(`${each.name}: gradients agree with finite differences`, () => {
-        checkGradients(each);
-      });
+      if (each.differentiable !== false) {
+        test(`${each.name}: gradients agree with finite differences`, () => checkGradients(each));
+      }
       test(`${each.name}: ONNX Runtime agrees with the interpreter`, async () => {
         await checkOnnxRuntime(each);
       });
