@@ -10,6 +10,9 @@ const BATCHES_PER_THREAD = 2;
 /** Weight of the newest batch in the running mean of a job's time. */
 const SMOOTHING = 0.5;
 
+/** Asks a thread only whether it is there. */
+const NOTHING: PlanMessage = { plan: new Uint8Array(), planHash: '', jobs: [] };
+
 interface Waiting {
   readonly job: PlanJob;
   readonly resolve: (reply: TrainReply | EvaluateReply) => void;
@@ -24,6 +27,8 @@ export class BatchingPool {
   readonly #pool: Piscina;
   readonly #workers: number;
   readonly #running = new Set<Promise<unknown>>();
+  /** Settles when every thread has loaded its code, or one could not. */
+  readonly #ready: Promise<void>;
   #waiting: Waiting[] = [];
   #busy = 0;
   #pumping = false;
@@ -39,6 +44,9 @@ export class BatchingPool {
       maxThreads: workers,
       concurrentTasksPerWorker: BATCHES_PER_THREAD,
     });
+    // One message a thread, since each goes to the one with the least to do; it is answered once the code is loaded.
+    this.#ready = Promise.all(Array.from({ length: workers }, () => this.#pool.run(NOTHING))).then(() => {});
+    this.#ready.catch(() => {});
   }
 
   /** How many jobs are worth having at hand, so that no thread waits for the next. */
@@ -68,11 +76,14 @@ export class BatchingPool {
     });
   }
 
-  /** Waits for what runs, then ends the threads: one that is ended inside a call of ONNX Runtime aborts the process. */
+  /**
+   * Waits for what runs, then ends the threads. One that is ended inside a call of ONNX Runtime, or while it loads it,
+   * aborts the process.
+   */
   async close(): Promise<void> {
     for (const { reject } of this.#waiting) reject(new FedloomError('client.cancelled', 'The executor was closed.'));
     this.#waiting = [];
-    await Promise.allSettled(this.#running);
+    await Promise.allSettled([this.#ready, ...this.#running]);
     await this.#pool.destroy();
   }
 

@@ -4,6 +4,7 @@ import type { ClientExamples } from '../../data/dataset.js';
 export interface PlanMessage {
   /** The plan's portable bytes, shared. */
   readonly plan: Uint8Array;
+  /** Empty: say only that you are there. */
   readonly planHash: string;
   /** None: load the plan only. */
   readonly jobs: readonly PlanJob[];

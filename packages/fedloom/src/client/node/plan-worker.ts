@@ -51,6 +51,7 @@ export default function work(message: PlanMessage): Promise<unknown> {
 }
 
 async function doJobs({ plan: bytes, planHash, jobs }: PlanMessage): Promise<unknown> {
+  if (planHash === '') return { replies: [], ms: 0 };
   const { plan, runner } = await load(bytes, planHash);
   const startedMs = performance.now();
   const replies: Reply[] = [];

@@ -53,7 +53,9 @@ export function mnist({ dir, shape = 'flat' }: MnistOptions = {}): Dataset {
 async function load(dir: string | undefined, split: 'train' | 'test', spec: DataSpec): Promise<Examples> {
   const folder = dir ?? packageFolder();
   const [imagesFile, labelsFile] = FILES[split];
-  const [images, labels] = await Promise.all([readIdx(folder, imagesFile), readIdx(folder, labelsFile)]);
+  // One after the other, so that the same file is named each time when both are missing.
+  const images = await readIdx(folder, imagesFile);
+  const labels = await readIdx(folder, labelsFile);
   const [count = 0, ...pixels] = images.shape;
   if (pixels.length !== 2 || pixels.some((extent) => extent !== PIXELS) || labels.shape.length !== 1) {
     throw new FedloomError(
