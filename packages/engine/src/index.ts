@@ -1,5 +1,5 @@
 export type { GraphBackend, GraphSession } from './backend.js';
-export { FedloomError } from './errors.js';
+export * from './base.js';
 export { gradients } from './graph/gradients.js';
 export { Graph, type LoopResult, type Operand } from './graph/graph.js';
 export type { Dim, Value, ValueType } from './graph/value.js';
@@ -51,13 +51,3 @@ export type {
 export { PlanRunner, type PlanRunnerOptions } from './plan/runner.js';
 export type { PlanSource } from './plan/source.js';
 export { interpret } from './reference/interpret.js';
-export {
-  allocate,
-  bytesPerElement,
-  type DType,
-  elementCount,
-  type NamedTensors,
-  type Tensor,
-  type TensorData,
-  zeros,
-} from './tensor.js';

@@ -1,17 +1,12 @@
 import { availableParallelism } from 'node:os';
-import { decodePlan, FedloomError } from '@fedloom/engine';
-import { ClientHost } from '../client/client-host.js';
+import { FedloomError } from '@fedloom/engine';
 import type { ClientExecutor } from '../client/executor.js';
 import { diskStateStore } from '../client/node/disk-state-store.js';
+import { nodeClientHost } from '../client/node/node-client-host.js';
 import { PlanExecutor } from '../client/node/plan-executor.js';
-import { sha256 } from '../client/node/sha256.js';
 import { partitionedSource } from '../client/partitioned-source.js';
 import { TrainerExecutor } from '../client/trainer-executor.js';
-import { systemClock } from '../core/clock.js';
 import type { RunResult } from '../core/records.js';
-import { SOFTWARE } from '../core/version.js';
-import { ByteBudget } from '../protocol/byte-budget.js';
-import { defaultLimits } from '../protocol/limits.js';
 import { resultOf } from '../server/create-server.js';
 import type { Federation } from '../server/federation.js';
 import { openFederation } from '../server/open-federation.js';
@@ -24,9 +19,6 @@ export interface SimulateOptions extends RunOptions {
   /** Threads that train; results do not depend on it. Default: one a core. */
   readonly workers?: number;
 }
-
-/** Bytes of models on their way to the clients: the two ends of a simulation share one machine. */
-const CLIENT_BUDGET_BYTES = 1 << 30;
 
 /**
  * Runs a whole federation in this process: the server and the client core of a real one, over the memory transport.
@@ -78,17 +70,7 @@ async function serveInMemory(
   try {
     const transport = memoryTransport();
     const listener = transport.listen((connection) => federation.accept(connection));
-    const host = new ClientHost({
-      clients: [{ from: 0, count: clients }],
-      executor,
-      states,
-      clock: systemClock,
-      hash: sha256,
-      budget: new ByteBudget(CLIENT_BUDGET_BYTES),
-      limits: defaultLimits,
-      software: SOFTWARE,
-      decodePlan: (bytes, hash) => ({ kind: 'plan', plan: decodePlan(bytes), hash }),
-    });
+    const host = nodeClientHost({ clients: [{ from: 0, count: clients }], executor, states });
     const serving = host.serve(await transport.dial(listener.url)).then(
       (ended) => {
         if (ended.kind === 'finished') return;

@@ -37,10 +37,13 @@ describe('toNamedTensors', () => {
 
   it.each([
     [{}, /gave no parameters/],
-    [{ w: [[1, 2], [3]] }, /parameter "w" as ragged lists: by their first elements they have shape \[2, 2\]/],
+    [
+      { w: [[1, 2], [3]] },
+      /parameter "w" as lists that cannot be one: it is ragged: its first elements have shape \[2, 2\], .* at \[1\]/,
+    ],
     [{ w: [[1], 2] }, /ragged/],
     [{ w: [] }, /empty list/],
-    [{ w: ['1'] }, /something else than numbers/],
+    [{ w: ['1'] }, /something else than a number at \[0\]/],
     [{ w: null }, /something else than a tensor/],
     [{ w: { values: [1] } }, /something else than a tensor/],
     [{ w: { dtype: 'float32', shape: [3], data: new Float32Array(2) } }, /holds 3 elements, but 2 of data/],

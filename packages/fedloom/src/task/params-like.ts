@@ -1,10 +1,10 @@
 import type { DType, NamedTensors, Tensor } from '@fedloom/engine';
 import { elementCount, FedloomError } from '@fedloom/engine';
+import { flattenNumbers, type NestedNumbers } from '../core/nested-numbers.js';
 import { sortedTensors } from '../core/params.js';
 
 /** One parameter as training code has it: a tensor, a typed array (one axis), or nested lists of numbers (float32). */
 export type TensorLike = Tensor | Float32Array | Float64Array | Int32Array | BigInt64Array | NestedNumbers;
-export type NestedNumbers = number | readonly NestedNumbers[];
 
 /** Named parameters, as a map or as an object. */
 export type ParamsLike = ReadonlyMap<string, TensorLike> | Readonly<Record<string, TensorLike>>;
@@ -56,24 +56,7 @@ function arrayDType(value: TensorLike): DType | undefined {
 }
 
 function fromLists(lists: NestedNumbers, problem: (what: string) => FedloomError): Tensor {
-  const shape: number[] = [];
-  for (let level: NestedNumbers | undefined = lists; Array.isArray(level); level = level[0]) {
-    if (level.length === 0) throw problem('with an empty list');
-    shape.push(level.length);
-  }
-  const data = new Float32Array(elementCount(shape));
-  let next = 0;
-  const fill = (level: NestedNumbers | undefined, axis: number): void => {
-    if (axis === shape.length) {
-      if (typeof level !== 'number') throw problem('as lists that hold something else than numbers at their innermost');
-      data[next++] = level;
-      return;
-    }
-    if (!Array.isArray(level) || level.length !== shape[axis]) {
-      throw problem(`as ragged lists: by their first elements they have shape [${shape.join(', ')}]`);
-    }
-    for (const part of level) fill(part, axis + 1);
-  };
-  fill(lists, 0);
-  return { dtype: 'float32', shape, data };
+  const { shape, values } = flattenNumbers(lists, (what) => problem(`as lists that cannot be one: it ${what}`));
+  if (values.length === 0) throw problem('with an empty list');
+  return { dtype: 'float32', shape, data: Float32Array.from(values) };
 }

@@ -1,24 +1,20 @@
 import { availableParallelism } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { decodePlan, FedloomError } from '@fedloom/engine';
-import { systemClock } from '../../core/clock.js';
-import { SOFTWARE } from '../../core/version.js';
-import { ByteBudget } from '../../protocol/byte-budget.js';
-import { defaultLimits } from '../../protocol/limits.js';
+import { FedloomError } from '@fedloom/engine';
 import type { Finish, Join } from '../../protocol/messages.js';
 import type { Connection } from '../../protocol/transport.js';
 import { compileTask } from '../../task/compile-task.js';
 import type { Task } from '../../task/task.js';
-import { type ClientEvent, ClientHost } from '../client-host.js';
+import type { ClientEvent, ClientHost } from '../client-host.js';
 import type { ClientExecutor } from '../executor.js';
 import { partitionedSource } from '../partitioned-source.js';
 import { TrainerExecutor } from '../trainer-executor.js';
 import { diskStateStore } from './disk-state-store.js';
+import { nodeClientHost } from './node-client-host.js';
 import { partSource } from './part-source.js';
 import { PlanExecutor } from './plan-executor.js';
 import { sha256 } from './sha256.js';
 
-const CLIENT_BUDGET_BYTES = 1 << 30;
 const RETRY_FOR_MS = 60_000;
 const RETRY_PAUSE_MS = { first: 100, last: 2_000 };
 
@@ -51,16 +47,10 @@ export async function joinFederation(url: string, options: JoinOptions): Promise
   const executor = executorFor(options);
   const states = diskStateStore();
   try {
-    const host = new ClientHost({
+    const host = nodeClientHost({
       clients: options.clients,
       executor,
       states,
-      clock: systemClock,
-      hash: sha256,
-      budget: new ByteBudget(CLIENT_BUDGET_BYTES),
-      limits: defaultLimits,
-      software: SOFTWARE,
-      decodePlan: (bytes, hash) => ({ kind: 'plan', plan: decodePlan(bytes), hash }),
       ...(await expectedPlan(options.task)),
       ...(options.onEvent && { onEvent: options.onEvent }),
     });

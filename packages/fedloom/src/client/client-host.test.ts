@@ -1,0 +1,97 @@
+import { expect, it } from 'vitest';
+import { systemClock } from '../core/clock.js';
+import { encodeSafetensors } from '../core/safetensors.js';
+import { ByteBudget } from '../protocol/byte-budget.js';
+import { Channel } from '../protocol/channel.js';
+import { defaultLimits } from '../protocol/limits.js';
+import type { Evaluations, ServerMessage } from '../protocol/messages.js';
+import { memoryTransport } from '../transport/memory/memory-transport.js';
+import { ClientHost } from './client-host.js';
+import type { ClientExecutor, EvaluateJob } from './executor.js';
+import { diskStateStore } from './node/disk-state-store.js';
+import { sha256 } from './node/sha256.js';
+
+/** Evaluations end when the test says so, and tell the round whose model they were asked to look at. */
+function slowExecutor() {
+  const asked: { job: EvaluateJob; end: () => void }[] = [];
+  const executor: ClientExecutor = {
+    concurrency: 1,
+    prepare: async () => {},
+    train: () => new Promise(() => {}),
+    evaluate: (job) =>
+      new Promise((resolve) => {
+        asked.push({ job, end: () => resolve({ results: { round: job.round }, sampleCount: 1 }) });
+      }),
+    close: async () => {},
+  };
+  return { executor, asked };
+}
+
+it('never reports an evaluation of one round under another', async () => {
+  const transport = memoryTransport();
+  const { executor, asked } = slowExecutor();
+  const evaluations: Evaluations[] = [];
+  let server: Channel | undefined;
+  let joined: () => void = () => {};
+  const hasJoined = new Promise<void>((resolve) => {
+    joined = resolve;
+  });
+  const listener = transport.listen((connection) => {
+    const say = (message: ServerMessage) => server?.send(message);
+    server = new Channel(connection, {
+      role: 'server',
+      budget: new ByteBudget(1 << 20),
+      onMessage: (message, _body, release) => {
+        if (message.type === 'hello') say({ type: 'challenge', version: 1, methods: ['none'], nonce: '00'.repeat(16) });
+        const workload = { kind: 'trainer' as const, task: 't' };
+        const run = { run: 'r', software: 's', clients: 3, seed: 0, algorithm: 'fedAvg' };
+        if (message.type === 'auth') say({ type: 'welcome', session: 's0', workload, ...run });
+        if (message.type === 'join') joined();
+        if (message.type === 'evaluations') evaluations.push(message);
+        release();
+      },
+      onClosed: () => {},
+    });
+  });
+  const states = diskStateStore();
+  const host = new ClientHost({
+    clients: [{ from: 0, count: 3 }],
+    executor,
+    states,
+    clock: systemClock,
+    hash: sha256,
+    budget: new ByteBudget(1 << 20),
+    limits: defaultLimits,
+    software: 'test',
+    decodePlan: () => {
+      throw new Error('no plan');
+    },
+  });
+  const serving = host.serve(await transport.dial(listener.url));
+  await hasJoined;
+  const body = encodeSafetensors(new Map([['w', { dtype: 'float32', shape: [1], data: Float32Array.of(1) }]]));
+  const model = sha256(body);
+  const until = async (holds: () => boolean) => {
+    while (!holds()) await new Promise((resolve) => setTimeout(resolve, 1));
+  };
+
+  server?.send({ type: 'model', hash: model }, body);
+  server?.send({ type: 'evaluate', round: 0, clients: [{ from: 0, count: 3 }], model });
+  await until(() => asked.length === 1);
+  asked[0]?.end();
+  await until(() => asked.length === 2);
+  // The evaluation's deadline has passed: the server goes on while client 1 still works and client 0's result waits.
+  server?.send({ type: 'train', round: 1, attempt: 0, clients: [], model, scalars: {} });
+  server?.send({ type: 'evaluate', round: 1, clients: [{ from: 0, count: 3 }], model });
+  const reported = () => evaluations.reduce((sum, { entries }) => sum + entries.length, 0);
+  let ended = 1;
+  await until(() => {
+    while (ended < asked.length) asked[ended++]?.end();
+    return reported() >= 3;
+  });
+  for (const { round, entries } of evaluations) for (const { results } of entries) expect(results.round).toBe(round);
+  expect(reported()).toBe(3);
+  server?.close();
+  await serving;
+  await states.close();
+});

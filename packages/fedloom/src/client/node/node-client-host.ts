@@ -1,0 +1,25 @@
+import { decodePlan } from '@fedloom/engine';
+import { systemClock } from '../../core/clock.js';
+import { SOFTWARE } from '../../core/version.js';
+import { ByteBudget } from '../../protocol/byte-budget.js';
+import { defaultLimits } from '../../protocol/limits.js';
+import { ClientHost, type ClientHostOptions } from '../client-host.js';
+import { sha256 } from './sha256.js';
+
+/** Bytes of models on their way to the clients of this process. */
+const BUDGET_BYTES = 1 << 30;
+
+/** The client core with what Node gives it: clock, hash, memory. */
+export function nodeClientHost(
+  options: Pick<ClientHostOptions, 'clients' | 'executor' | 'states' | 'expectedPlan' | 'onEvent'>,
+): ClientHost {
+  return new ClientHost({
+    clock: systemClock,
+    hash: sha256,
+    budget: new ByteBudget(BUDGET_BYTES),
+    limits: defaultLimits,
+    software: SOFTWARE,
+    decodePlan: (bytes, hash) => ({ kind: 'plan', plan: decodePlan(bytes), hash }),
+    ...options,
+  });
+}
