@@ -2,6 +2,7 @@
 export { FedloomError } from './errors.js';
 export {
   allocate,
+  arrayOf,
   bytesPerElement,
   type DType,
   elementCount,

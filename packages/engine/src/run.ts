@@ -3,6 +3,6 @@ export type { GraphBackend, GraphSession } from './backend.js';
 export * from './base.js';
 export { type BatchOrderOptions, batchOrder } from './plan/batch-order.js';
 export { decodePlan } from './plan/encode.js';
-export type { EvaluateJob, EvaluateResult, TrainJob, TrainResult } from './plan/jobs.js';
+export type { EvaluateJob, EvaluateResult, TrainEachJob, TrainJob, TrainResult } from './plan/jobs.js';
 export type { PlanManifest, TrainingPlan } from './plan/manifest.js';
 export { PlanRunner, type PlanRunnerOptions } from './plan/runner.js';

@@ -31,23 +31,25 @@ export function elementCount(shape: readonly number[]): number {
   return shape.reduce((product, extent) => product * extent, 1);
 }
 
+type TensorArray = {
+  new (length: number): TensorData;
+  new (buffer: ArrayBufferLike, byteOffset?: number, length?: number): TensorData;
+};
+
+/** The kind of array that holds elements of a dtype. */
+export const arrayOf: Readonly<Record<DType, TensorArray>> = {
+  float32: Float32Array,
+  float64: Float64Array,
+  float16: Uint16Array,
+  int32: Int32Array,
+  int64: BigInt64Array,
+  uint8: Uint8Array,
+  bool: Uint8Array,
+};
+
 /** A new zero-filled array for `length` elements of `dtype`. */
 export function allocate(dtype: DType, length: number): TensorData {
-  switch (dtype) {
-    case 'float32':
-      return new Float32Array(length);
-    case 'float64':
-      return new Float64Array(length);
-    case 'float16':
-      return new Uint16Array(length);
-    case 'int32':
-      return new Int32Array(length);
-    case 'int64':
-      return new BigInt64Array(length);
-    case 'uint8':
-    case 'bool':
-      return new Uint8Array(length);
-  }
+  return new arrayOf[dtype](length);
 }
 
 export function zeros(dtype: DType, shape: readonly number[]): Tensor {

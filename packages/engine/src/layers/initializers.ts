@@ -1,6 +1,9 @@
 import { elementCount } from '../tensor.js';
 import type { RandomSource } from './types.js';
 
+/** Numbers drawn at a time. */
+const SLICE = 4096;
+
 /**
  * PyTorch's default for dense and convolution layers, weights and biases alike: uniform in
  * [-1/sqrt(fanIn), 1/sqrt(fanIn)). Source: torch.nn.Linear.reset_parameters, which is He et al. 2015
@@ -8,7 +11,20 @@ import type { RandomSource } from './types.js';
  */
 export function uniformFanIn(shape: readonly number[], fanIn: number): (random: RandomSource) => Float32Array {
   const bound = 1 / Math.sqrt(fanIn);
-  return (random) => Float32Array.from({ length: elementCount(shape) }, () => (2 * random.next() - 1) * bound);
+  return (random) => {
+    const values = new Float32Array(elementCount(shape));
+    const uniform = new Float64Array(Math.min(values.length, SLICE));
+    for (let from = 0; from < values.length; from += SLICE) {
+      const slice = uniform.subarray(0, values.length - from);
+      random.fill(slice);
+      scale(slice, bound, values, from);
+    }
+    return values;
+  };
+}
+
+function scale(uniform: Float64Array, bound: number, values: Float32Array, from: number): void {
+  for (let i = 0; i < uniform.length; i++) values[from + i] = (2 * uniform[i]! - 1) * bound;
 }
 
 /** Every element the same; draws nothing. */

@@ -5,6 +5,8 @@ import type { Value } from '../graph/value.js';
 export interface RandomSource {
   /** The next number, in [0, 1). */
   next(): number;
+  /** Writes the next numbers into all of `values`: as many calls of `next` would, faster. */
+  fill(values: Float64Array): void;
 }
 
 /** One tensor that a layer owns. */

@@ -38,6 +38,7 @@ test('without shuffling the samples keep their order; nothing is drawn', () => {
     { batchSize: 2, localEpochs: 2, shuffle: false },
     {
       next: () => expect.unreachable('a number was drawn'),
+      fill: () => expect.unreachable('numbers were drawn'),
     },
   );
   expect(rows(order.data)).toEqual([0, 1, 2, 3, 4, -1, 0, 1, 2, 3, 4, -1]);

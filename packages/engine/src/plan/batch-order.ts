@@ -31,21 +31,33 @@ export function batchOrder(sampleCount: number, options: BatchOrderOptions, rand
   const batch = options.batchSize === 'all' ? sampleCount : Math.min(options.batchSize, sampleCount);
   const stepsPerEpoch = Math.ceil(sampleCount / batch);
   const data = new BigInt64Array(localEpochs * stepsPerEpoch * batch).fill(paddingRow);
+  // Rows are small and not negative: the lower word of each place holds them, without a BigInt for every sample.
+  const words = new Int32Array(data.buffer);
   const permutation = Int32Array.from({ length: sampleCount }, (_, index) => index);
+  const uniform = new Float64Array(sampleCount - 1);
   for (let epoch = 0; epoch < localEpochs; epoch++) {
-    if (shuffle) permute(permutation, random);
-    const start = epoch * stepsPerEpoch * batch;
-    for (let place = 0; place < sampleCount; place++) data[start + place] = BigInt(permutation[place]!);
+    if (shuffle) {
+      random.fill(uniform);
+      permute(permutation, uniform);
+    }
+    writeRows(words, epoch * stepsPerEpoch * batch, permutation);
   }
   return { dtype: 'int64', shape: [localEpochs * stepsPerEpoch, batch], data };
 }
 
 /** Shuffles what the epoch before left: as random as starting from the identity, and a function of the stream alone. */
-function permute(values: Int32Array, random: RandomSource): void {
-  for (let last = values.length - 1; last > 0; last--) {
-    const other = Math.floor(random.next() * (last + 1));
+function permute(values: Int32Array, uniform: Float64Array): void {
+  for (let last = values.length - 1, drawn = 0; last > 0; last--, drawn++) {
+    const other = Math.floor(uniform[drawn]! * (last + 1));
     const kept = values[last]!;
     values[last] = values[other]!;
     values[other] = kept;
+  }
+}
+
+function writeRows(words: Int32Array, start: number, rows: Int32Array): void {
+  for (let place = 0; place < rows.length; place++) {
+    words[2 * (start + place)] = rows[place]!;
+    words[2 * (start + place) + 1] = 0;
   }
 }

@@ -6,7 +6,7 @@ import { cnnRecipe, controlVariateTerms } from '../testing/recipes.js';
 import { checkOnnx } from './check-onnx.js';
 import { compilePlan } from './compile.js';
 import { decodePlan, encodePlan } from './encode.js';
-import { wireFields } from './protobuf-fields.js';
+import { concatenated, lengthDelimited, varintField, wireFields } from './protobuf-fields.js';
 
 const plan = compilePlan(cnnRecipe({ terms: controlVariateTerms }));
 
@@ -87,12 +87,25 @@ test('reads fields of every wire type', () => {
     (pbf) => pbf.writeDoubleField(3, 1),
     string(400, 'ab'),
   );
-  expect([...wireFields(bytes)]).toEqual([
-    { number: 1 },
-    { number: 2 },
-    { number: 3 },
-    { number: 400, bytes: Uint8Array.of(97, 98) },
-  ]);
+  const fields = [...wireFields(bytes)];
+  expect(fields.map(({ number }) => number)).toEqual([1, 2, 3, 400]);
+  expect(fields.map(({ bytes: content }) => content)).toEqual([undefined, undefined, undefined, Uint8Array.of(97, 98)]);
+  expect(concatenated(fields.map(({ raw }) => raw))).toEqual(bytes);
+});
+
+test('writes fields as protobuf does', () => {
+  for (const value of [0, 1, 127, 128, 300, 2 ** 31]) {
+    const pbf = new PbfWriter();
+    pbf.writeVarintField(3, value);
+    expect(varintField(3, value)).toEqual(pbf.finish());
+  }
+  for (const length of [0, 1, 127, 128, 20_000]) {
+    const content = Uint8Array.from({ length }, (_, i) => i % 256);
+    const pbf = new PbfWriter();
+    pbf.writeBytesField(17, content);
+    expect(lengthDelimited(17, content.subarray(0, 100), content.subarray(100))).toEqual(pbf.finish());
+  }
+  expect(new TextDecoder().decode(lengthDelimited(1, 'ä').subarray(2))).toBe('ä');
 });
 
 test.each([

@@ -1,5 +1,6 @@
 import { type NamedTensors, type Tensor, zeros } from '../tensor.js';
-import { checkTensor, inputError } from './job-checks.js';
+import { paddingRow } from './batch-order.js';
+import { checkOrder, checkTensor, inputError } from './job-checks.js';
 import type { Job, TrainJob } from './jobs.js';
 import type { GraphPort, GraphSpec, PlanManifest } from './manifest.js';
 
@@ -10,14 +11,14 @@ export function resolveAll(spec: GraphSpec, resolve: Resolver): Map<string, Tens
   return new Map(spec.inputs.filter(({ source }) => source !== 'order').map((port) => [port.port, resolve(port)]));
 }
 
-export function dataOrParameter(port: GraphPort, job: Job, model: NamedTensors): Tensor {
+export function dataOrParameter(port: GraphPort, job: Pick<Job, 'x' | 'y'>, model: NamedTensors): Tensor {
   if (port.source === 'x' || port.source === 'y') return job[port.source];
   if (port.source === 'parameter' || port.source === 'global') return model.get(port.name)!;
   throw inputError(`a graph has the input ${port.port}, which this runner does not know`);
 }
 
 /** The tensors behind a train or finish graph's inputs as they are before the first step. */
-export function trainResolver(manifest: PlanManifest, job: TrainJob, model: NamedTensors): Resolver {
+export function trainResolver(manifest: PlanManifest, job: Omit<TrainJob, 'order'>, model: NamedTensors): Resolver {
   const scalars = { ...manifest.scalars, ...job.scalars };
   return (port) => {
     const key = `${port.slot}/${port.name}`;
@@ -49,18 +50,65 @@ export function scalarTensor(value: number): Tensor {
   return { dtype: 'float32', shape: [], data: Float32Array.of(value) };
 }
 
-/** All rows in their order, in batches as even as they can be: little of the last one is padding. */
-export function consecutiveOrder(sampleCount: number, batchSizeMax: number): Tensor {
-  const steps = Math.ceil(sampleCount / batchSizeMax);
-  const batch = Math.ceil(sampleCount / steps);
-  const data = new BigInt64Array(steps * batch).fill(-1n);
-  for (let row = 0; row < sampleCount; row++) data[row] = BigInt(row);
-  return { dtype: 'int64', shape: [steps, batch], data };
+/**
+ * The rows of clients that lie one behind the other, in their order. Each client's batches are as even as they can be, so
+ * that little of its last one is padding; clients whose batches are equally wide share an order.
+ */
+export function consecutiveOrders(
+  sampleCounts: readonly number[],
+  batchSizeMax: number,
+): { readonly order: Tensor; readonly clientOfStep: readonly number[] }[] {
+  const byWidth = new Map<number, { readonly rows: bigint[]; readonly clientOfStep: number[] }>();
+  let first = 0;
+  for (const [client, sampleCount] of sampleCounts.entries()) {
+    const steps = Math.ceil(sampleCount / batchSizeMax);
+    const batch = Math.ceil(sampleCount / steps);
+    const orders = byWidth.get(batch) ?? { rows: [], clientOfStep: [] };
+    byWidth.set(batch, orders);
+    for (let place = 0; place < steps * batch; place++) {
+      orders.rows.push(place < sampleCount ? BigInt(first + place) : paddingRow);
+    }
+    for (let step = 0; step < steps; step++) orders.clientOfStep.push(client);
+    first += sampleCount;
+  }
+  return [...byWidth].map(([batch, { rows, clientOfStep }]) => ({
+    order: { dtype: 'int64', shape: [clientOfStep.length, batch], data: BigInt64Array.from(rows) },
+    clientOfStep,
+  }));
 }
 
-export function rowsOf(order: Tensor, start: number, end: number): Tensor {
-  const batch = order.shape[1]!;
-  return { dtype: 'int64', shape: [end - start, batch], data: order.data.subarray(start * batch, end * batch) };
+/**
+ * Orders of clients whose samples lie one behind the other, as one of rows of all samples: int64 `[clients, steps, batch]`.
+ * @throws FedloomError `plan.input` when they are of different shapes, or one has padding
+ */
+export function stackOrders(orders: readonly Tensor[], sampleCounts: readonly number[]): Tensor {
+  const { shape } = orders[0] ?? { shape: [] };
+  if (orders.length !== sampleCounts.length || orders.some((order) => order.shape.join() !== shape.join())) {
+    throw inputError('the orders of clients that train together are not one for each, all of one shape');
+  }
+  const length = shape.reduce((product, extent) => product * extent, 1);
+  const stacked = new BigInt64Array(orders.length * length);
+  const words = new Int32Array(stacked.buffer);
+  let first = 0;
+  for (const [client, order] of orders.entries()) {
+    checkOrder(order, sampleCounts[client]!, { padding: false });
+    addRows(words.subarray(2 * client * length), order.data as BigInt64Array, first);
+    first += sampleCounts[client]!;
+  }
+  return { dtype: 'int64', shape: [orders.length, ...shape], data: stacked };
+}
+
+/** Rows are small and not negative: the lower of their two words holds them. */
+function addRows(words: Int32Array, rows: BigInt64Array, first: number): void {
+  const source = new Int32Array(rows.buffer, rows.byteOffset, 2 * rows.length);
+  for (let at = 0; at < source.length; at += 2) words[at] = source[at]! + first;
+}
+
+/** Part of an order: from step to step, or from client to client. */
+export function rowsOf({ shape, data }: Tensor, start: number, end: number): Tensor {
+  const [count, ...rest] = shape as readonly [number, ...number[]];
+  const width = data.length / count;
+  return { dtype: 'int64', shape: [end - start, ...rest], data: data.subarray(start * width, end * width) };
 }
 
 /** Every port but those of data and order has a shape of numbers. */

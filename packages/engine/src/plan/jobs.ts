@@ -25,6 +25,14 @@ export interface TrainJob extends Job {
   readonly onProgress?: (stepsDone: number, stepsTotal: number) => void;
 }
 
+/** Several clients that train from the same parameters. `x` and `y` hold one client's samples behind the other's. */
+export interface TrainEachJob extends Omit<TrainJob, 'order' | 'state' | 'privateParameters' | 'onProgress'> {
+  /** How many samples each client has; together all of `x`. */
+  readonly sampleCounts: readonly number[];
+  /** Each client's order, as `TrainJob.order`: of its own rows, from 0, all of one shape and without padding. */
+  readonly orders: readonly Tensor[];
+}
+
 /** Tensors that the caller owns, in ascending order of names. What was not trained is passed on as it was given. */
 export interface TrainResult {
   readonly parameters: Map<string, Tensor>;

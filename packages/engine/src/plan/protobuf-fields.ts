@@ -3,6 +3,8 @@ export interface WireField {
   readonly number: number;
   /** The content of a length-delimited field (strings, bytes, messages, packed numbers), a view. */
   readonly bytes?: Uint8Array;
+  /** All of the field, with its tag: to copy it as it is. A view. */
+  readonly raw: Uint8Array;
 }
 
 /**
@@ -24,6 +26,7 @@ export function* wireFields(bytes: Uint8Array): Generator<WireField> {
     throw new RangeError('a number has more than ten bytes');
   };
   while (offset < bytes.length) {
+    const start = offset;
     const tag = varint();
     if (tag < 8 || tag >= 2 ** 32) throw new RangeError(`there is no field with the tag ${tag}`);
     const number = Math.floor(tag / 8);
@@ -34,7 +37,34 @@ export function* wireFields(bytes: Uint8Array): Generator<WireField> {
     if (wireType === 0) varint();
     const end = measure() + offset;
     if (end > bytes.length) throw new RangeError(`field ${number} goes beyond the end of its message`);
-    yield wireType === 2 ? { number, bytes: bytes.subarray(offset, end) } : { number };
+    const raw = bytes.subarray(start, end);
+    yield wireType === 2 ? { number, raw, bytes: bytes.subarray(offset, end) } : { number, raw };
     offset = end;
   }
+}
+
+/** A length-delimited field around `parts`, which are text or bytes one behind the other. */
+export function lengthDelimited(number: number, ...parts: readonly (string | Uint8Array)[]): Uint8Array {
+  const contents = parts.map((part) => (typeof part === 'string' ? new TextEncoder().encode(part) : part));
+  const length = contents.reduce((total, { length }) => total + length, 0);
+  return concatenated([Uint8Array.from([...varintBytes(number * 8 + 2), ...varintBytes(length)]), ...contents]);
+}
+
+/** A field that holds a number of 32 bits at most. */
+export function varintField(number: number, value: number): Uint8Array {
+  return Uint8Array.from([...varintBytes(number * 8), ...varintBytes(value)]);
+}
+
+export function concatenated(parts: readonly Uint8Array[]): Uint8Array {
+  const all = new Uint8Array(parts.reduce((total, { length }) => total + length, 0));
+  let at = 0;
+  for (const part of parts) {
+    all.set(part, at);
+    at += part.length;
+  }
+  return all;
+}
+
+function varintBytes(value: number): number[] {
+  return value < 128 ? [value] : [(value % 128) + 128, ...varintBytes(Math.floor(value / 128))];
 }

@@ -6,7 +6,7 @@ import { relu } from '../layers/relu.js';
 import { sequential } from '../layers/sequential.js';
 import { sgd } from '../layers/sgd.js';
 import { onnxRuntimeNode } from '../node/onnx-runtime-node.js';
-import type { NamedTensors, Tensor } from '../tensor.js';
+import { allocate, type NamedTensors, type Tensor } from '../tensor.js';
 import { relativeError, worstError } from '../testing/compare.js';
 import { interpretedBackend } from '../testing/interpreted.js';
 import { testRandom } from '../testing/random.js';
@@ -249,6 +249,87 @@ describe('cutting into calls', () => {
     await runner.train(job);
     clearInterval(timer);
     expect(turns).toBeGreaterThanOrEqual(3);
+  });
+});
+
+describe('several clients in one call', () => {
+  /** Clients' jobs, and the one that holds all of them; each fills its batches. */
+  function jobsFor(source: PlanSource, sampleCounts: readonly number[]) {
+    const alone = sampleCounts.map((sampleCount, client) => ({
+      ...jobFor(source, sampleCount, client + 1),
+      parameters: jobFor(source, 1, 99).parameters,
+    }));
+    const together = {
+      parameters: alone[0]!.parameters,
+      x: stackSamples(alone.map(({ x }) => x)),
+      y: stackSamples(alone.map(({ y }) => y)),
+      sampleCounts,
+      orders: alone.map(({ order }) => order),
+    };
+    return { alone, together };
+  }
+
+  function stackSamples(tensors: readonly Tensor[]): Tensor {
+    const [{ dtype, shape }] = tensors as readonly [Tensor];
+    const values = tensors.flatMap(({ data }) => [...data].map(Number));
+    const rows = tensors.reduce((sum, tensor) => sum + tensor.shape[0]!, 0);
+    const data = allocate(dtype, values.length) as Float32Array;
+    data.set(values);
+    return { dtype, shape: [rows, ...shape.slice(1)], data };
+  }
+
+  const recipes: readonly (readonly [string, PlanSource])[] = [
+    ['mlp', mlpRecipe()],
+    ['cnn', cnnRecipe()],
+    ['mlp with momentum and weight decay', mlpRecipe({ training: momentum })],
+    ['mlp with a proximal term', mlpRecipe({ terms: proximalTerms(0.5) })],
+  ];
+
+  test.each(recipes)('%s: trained to the bit as alone, also when the call is cut', async (_, source) => {
+    const { alone, together } = jobsFor(source, [12, 12, 12, 12, 12]);
+    const runner = await runnerFor(source);
+    expect(runner.trainsTogether).toBe(true);
+    const cut = await runnerFor(source, { now: slowClock((call) => (call % 3 === 0 ? 1e5 : 1)) });
+    const expected: TrainResult[] = [];
+    for (const job of alone) expected.push(await runner.train(job));
+    for (const results of [
+      await runner.trainEach(together),
+      await cut.trainEach(together),
+      await cut.trainEach(together),
+    ]) {
+      expect(results).toHaveLength(5);
+      for (const [client, result] of results.entries()) {
+        expectEqualResults(result, expected[client]!);
+        expect(result.stepCount).toBe(expected[client]!.stepCount);
+      }
+    }
+  });
+
+  test.each(recipes)('%s: evaluated to the bit as alone, whatever their batches', async (_, changes) => {
+    const source = { ...changes, evaluationBatchSize: 4 };
+    const sampleCounts = [1, 4, 9, 3, 4, 30];
+    const { alone, together } = jobsFor(source, sampleCounts);
+    const runner = await runnerFor(source);
+    const results = await runner.evaluateEach(together, sampleCounts);
+    for (const [client, job] of alone.entries()) expect(results[client]).toEqual(await runner.evaluate(job));
+  });
+
+  test('clients of other counts, padded orders and clients that keep a state are refused', async () => {
+    const source = mlpRecipe();
+    const runner = await runnerFor(source);
+    const input = { code: 'plan.input' };
+    const { together } = jobsFor(source, [12, 12]);
+    await expect(runner.trainEach({ ...together, sampleCounts: [12, 11] })).rejects.toMatchObject(input);
+    await expect(runner.evaluateEach(together, [24, 0])).rejects.toMatchObject(input);
+    await expect(runner.trainEach(jobsFor(source, [12, 8]).together)).rejects.toMatchObject(input);
+    await expect(runner.trainEach(jobsFor(source, [10, 10]).together)).rejects.toMatchObject(input);
+    await expect(runner.trainEach({ ...together, isCancelled: () => true })).rejects.toMatchObject({
+      code: 'plan.cancelled',
+    });
+    const stateful = await runnerFor(mlpRecipe({ terms: controlVariateTerms }));
+    expect(stateful.trainsTogether).toBe(false);
+    await expect(stateful.trainEach(together)).rejects.toMatchObject(input);
+    expect(await runner.trainEach(together)).toHaveLength(2);
   });
 });
 

@@ -1,34 +1,41 @@
 import type { GraphBackend, GraphSession } from '../backend.js';
 import { FedloomError } from '../errors.js';
-import { elementCount, type NamedTensors, type Tensor, zeros } from '../tensor.js';
+import { elementCount, type NamedTensors, type Tensor, type TensorData, zeros } from '../tensor.js';
 import { CallSizer } from './call-sizer.js';
 import {
-  consecutiveOrder,
+  consecutiveOrders,
   dataOrParameter,
   fixedShape,
   type Resolver,
   resolveAll,
   rowsOf,
   scalarTensor,
+  stackOrders,
   trainResolver,
 } from './feeds.js';
 import { compareNames } from './initialize.js';
-import { checkOrder, checkResults, checkSamples, collectParameters } from './job-checks.js';
-import type { EvaluateJob, EvaluateResult, Job, TrainJob, TrainResult } from './jobs.js';
-import type { PlanManifest, TrainingPlan } from './manifest.js';
+import { checkOrder, checkParts, checkResults, checkSamples, collectParameters, inputError } from './job-checks.js';
+import type { EvaluateJob, EvaluateResult, Job, TrainEachJob, TrainJob, TrainResult } from './jobs.js';
+import type { GraphSpec, PlanManifest, TrainingPlan } from './manifest.js';
 import type { GraphKind } from './ports.js';
+import { ordersPort, stackedPort, stackedTrainGraph } from './stacked-graph.js';
 
 export interface PlanRunnerOptions {
   /** Milliseconds from any start, to bound calls; results do not depend on it. Default `performance.now`. */
   readonly now?: () => number;
 }
 
+/** A plan's own graphs, and the train graph over several clients. */
+type LoadableGraph = GraphKind | 'trainEach';
+
 /**
  * Runs a plan's graphs, in calls of about 200 ms that the event loop runs between. A graph is loaded when it is first
  * needed. One job at a time: an overlapping one is refused with `plan.busy`.
  */
 export class PlanRunner {
-  readonly #sessions = new Map<GraphKind, Promise<GraphSession>>();
+  readonly #sessions = new Map<LoadableGraph, Promise<GraphSession>>();
+  /** The train graph over several clients: what comes of each but the optimiser's state, which nobody asks for. */
+  readonly #stackedSpec: GraphSpec;
   readonly #sizers = new Map<string, CallSizer>();
   readonly #optimizerZeros: NamedTensors;
   #busy = false;
@@ -39,8 +46,15 @@ export class PlanRunner {
     private readonly plan: TrainingPlan,
     private readonly now: () => number,
   ) {
+    const { inputs, outputs } = plan.manifest.graphs.train;
+    this.#stackedSpec = {
+      inputs,
+      outputs: outputs
+        .filter(({ source }) => source !== 'optimizer')
+        .map((port) => ({ ...port, port: stackedPort(port.port), shape: ['clients', ...port.shape] })),
+    };
     this.#optimizerZeros = new Map(
-      plan.manifest.graphs.train.inputs
+      inputs
         .filter(({ source }) => source === 'optimizer')
         .map((port) => [port.port, zeros(port.dtype, fixedShape(port))]),
     );
@@ -52,50 +66,129 @@ export class PlanRunner {
 
   /** @throws FedloomError `plan.input` for tensors that do not fit the plan, `plan.cancelled`, `backend.run`. */
   async train(job: TrainJob): Promise<TrainResult> {
+    return this.#exclusively(() => this.#train(job));
+  }
+
+  async #train(job: TrainJob): Promise<TrainResult> {
+    const { manifest } = this.plan;
+    const sampleCount = checkSamples(manifest.data, job.x, job.y);
+    const { steps } = checkOrder(job.order, sampleCount);
+    const { model, feeds, resolve } = this.#trainFeeds(job);
+    const losses: number[] = [];
+    await this.#runSteps('train', job, job.order, feeds, (results) => {
+      for (const { port } of manifest.graphs.train.inputs) {
+        const next = results.get(`new/${port}`);
+        if (next !== undefined) feeds.set(port, next);
+      }
+      append(losses, results.get('new/stepLoss')!.data);
+      job.onProgress?.(losses.length, steps);
+    });
+    const trained = new Map(
+      manifest.parameters.map(({ name }) => [name, feeds.get(`parameter/${name}`) ?? model.get(name)!]),
+    );
+    return {
+      ...splitScopes(manifest, trained),
+      ...(await this.#finish(trained, steps, resolve)),
+      meanLoss: mean(losses),
+      stepCount: steps,
+    };
+  }
+
+  /** Whether clients of this plan can train together: nothing but the model and its losses comes back from them. */
+  get trainsTogether(): boolean {
+    const { parameters, algorithm, graphs } = this.plan.manifest;
+    if (graphs.finish !== undefined || algorithm.state.length > 0) return false;
+    return parameters.every(({ scope }) => scope === 'shared');
+  }
+
+  /**
+   * Trains several clients in one call, or in few. Each result is to the bit what `train` gives for that client alone.
+   * @throws FedloomError as `train`; `plan.input` also for a plan that is not for this, see `trainsTogether`
+   */
+  async trainEach(job: TrainEachJob): Promise<TrainResult[]> {
     return this.#exclusively(async () => {
       const { manifest } = this.plan;
-      const sampleCount = checkSamples(manifest.data, job.x, job.y);
-      const { steps } = checkOrder(job.order, sampleCount);
-      const model = collectParameters(manifest, job.parameters, job.privateParameters);
-      const resolve = trainResolver(manifest, job, model);
-      const feeds = resolveAll(manifest.graphs.train, (port) => this.#optimizerZeros.get(port.port) ?? resolve(port));
-      const losses: number[] = [];
-      await this.#runSteps('train', job, job.order, feeds, (results) => {
-        for (const { port } of manifest.graphs.train.inputs) {
-          const next = results.get(`new/${port}`);
-          if (next !== undefined) feeds.set(port, next);
+      if (!this.trainsTogether)
+        throw inputError('clients that keep a state cannot train together: train them one by one');
+      checkParts(job.sampleCounts, checkSamples(manifest.data, job.x, job.y));
+      const orders = stackOrders(job.orders, job.sampleCounts);
+      const [clients, steps, batch] = orders.shape as readonly [number, number, number];
+      const sizer = this.#sizer('train', batch);
+      const { model, feeds } = this.#trainFeeds(job);
+      const results: TrainResult[] = [];
+      for (let first = 0; first < clients; ) {
+        if (first > 0) await yieldToEventLoop();
+        if (job.isCancelled?.() === true) throw cancelled('train', first * steps, clients * steps);
+        if (steps > sizer.stepsPerCall) {
+          const order = { ...rowsOf(orders, first, first + 1), shape: [steps, batch] };
+          results.push(await this.#train({ ...job, order }));
+          first += 1;
+          continue;
         }
-        append(losses, results, 'new/stepLoss');
-        job.onProgress?.(losses.length, steps);
-      });
-      const trained = new Map(
-        manifest.parameters.map(({ name }) => [name, feeds.get(`parameter/${name}`) ?? model.get(name)!]),
-      );
-      return {
-        ...splitScopes(manifest, trained),
-        ...(await this.#finish(trained, steps, resolve)),
-        meanLoss: losses.reduce((total, loss) => total + loss, 0) / steps,
-        stepCount: steps,
-      };
+        const session = await this.#session('trainEach');
+        const end = Math.min(clients, first + Math.floor(sizer.stepsPerCall / steps));
+        feeds.set(ordersPort, rowsOf(orders, first, end));
+        const startedAt = this.now();
+        const outputs = checkResults(this.#stackedSpec, await session.run(feeds), { clients: end - first, steps });
+        sizer.record((end - first) * steps, this.now() - startedAt);
+        for (let at = 0; at < end - first; at++) results.push(clientResult(manifest, model, outputs, at));
+        first = end;
+      }
+      return results;
     });
+  }
+
+  #trainFeeds(job: Omit<TrainJob, 'order'>) {
+    const { manifest } = this.plan;
+    const model = collectParameters(manifest, job.parameters, job.privateParameters);
+    const resolve = trainResolver(manifest, job, model);
+    const feeds = resolveAll(manifest.graphs.train, (port) => this.#optimizerZeros.get(port.port) ?? resolve(port));
+    return { model, resolve, feeds };
   }
 
   /** @throws FedloomError `plan.input` for tensors that do not fit the plan, `plan.cancelled`, `backend.run`. */
   async evaluate(job: EvaluateJob): Promise<EvaluateResult> {
+    const [result] = await this.evaluateEach(job, [job.x.shape[0] ?? 0]);
+    return result!;
+  }
+
+  /**
+   * Evaluates several clients together: for small ones, a call costs more than its arithmetic. Each result is to the bit
+   * what `evaluate` gives for that client alone.
+   *
+   * @param job the clients' samples, one client's behind the other's
+   * @param sampleCounts how many each client has; they add up to the samples of `job`
+   * @throws FedloomError as `evaluate`
+   */
+  async evaluateEach(job: EvaluateJob, sampleCounts: readonly number[]): Promise<EvaluateResult[]> {
     return this.#exclusively(async () => {
       const { manifest } = this.plan;
-      const sampleCount = checkSamples(manifest.data, job.x, job.y);
+      checkParts(sampleCounts, checkSamples(manifest.data, job.x, job.y));
       const model = collectParameters(manifest, job.parameters, job.privateParameters);
-      const order = consecutiveOrder(sampleCount, manifest.evaluation.batchSize);
       const feeds = resolveAll(manifest.graphs.evaluate, (port) => dataOrParameter(port, job, model));
-      const sums = Object.fromEntries(manifest.metrics.map(({ name }) => [name, 0]));
-      await this.#runSteps('evaluate', job, order, feeds, (results) => {
-        for (const name of Object.keys(sums)) {
-          for (const sum of results.get(`new/metricSum/${name}`)!.data) sums[name] = sums[name]! + Number(sum);
-        }
-      });
-      return { sums, sampleCount };
+      const names = manifest.metrics.map(({ name }) => name);
+      const results = sampleCounts.map((sampleCount) => ({
+        sums: Object.fromEntries(names.map((name) => [name, 0])),
+        sampleCount,
+      }));
+      for (const { order, clientOfStep } of consecutiveOrders(sampleCounts, manifest.evaluation.batchSize)) {
+        await this.#runSteps('evaluate', job, order, feeds, (outputs, start) => {
+          for (const name of names) {
+            const stepSums = outputs.get(`new/metricSum/${name}`)!.data;
+            for (let step = 0; step < stepSums.length; step++) {
+              const { sums } = results[clientOfStep[start + step]!]!;
+              sums[name] = sums[name]! + Number(stepSums[step]);
+            }
+          }
+        });
+      }
+      return results;
     });
+  }
+
+  /** Loads graphs ahead of the first job that needs them. @throws FedloomError `backend.load` */
+  async load(kinds: readonly LoadableGraph[]): Promise<void> {
+    await Promise.all(kinds.map((kind) => this.#session(kind)));
   }
 
   /** Frees the runtime's memory. The runner cannot be used afterwards. */
@@ -113,7 +206,7 @@ export class PlanRunner {
     job: Job,
     order: Tensor,
     feeds: Map<string, Tensor>,
-    onResults: (results: NamedTensors) => void,
+    onResults: (results: NamedTensors, start: number) => void,
   ): Promise<void> {
     const [steps, batch] = order.shape as readonly [number, number];
     const sizer = this.#sizer(kind, batch);
@@ -127,7 +220,7 @@ export class PlanRunner {
       const startedAt = this.now();
       const results = checkResults(graphs[kind], await session.run(feeds), { steps: end - start });
       sizer.record(end - start, this.now() - startedAt);
-      onResults(results);
+      onResults(results, start);
       start = end;
     }
   }
@@ -154,12 +247,18 @@ export class PlanRunner {
     return { upload: pick('upload'), state: pick('state') };
   }
 
-  #session(kind: GraphKind): Promise<GraphSession> {
+  #session(kind: LoadableGraph): Promise<GraphSession> {
     const known = this.#sessions.get(kind);
     if (known !== undefined) return known;
-    const session = this.backend.load(this.plan[kind]!);
+    const session = this.backend.load(kind === 'trainEach' ? this.#stackedGraph() : this.plan[kind]!);
     this.#sessions.set(kind, session);
     return session;
+  }
+
+  #stackedGraph(): Uint8Array {
+    const { outputs } = this.plan.manifest.graphs.train;
+    const wanted = outputs.filter(({ source }) => source !== 'optimizer').map(({ port }) => port);
+    return stackedTrainGraph(this.plan.train, wanted);
   }
 
   /** Batches of another width take another time. */
@@ -203,9 +302,36 @@ function sortedMap(entries: readonly (readonly [string, Tensor])[]): Map<string,
   return new Map([...entries].sort(([a], [b]) => compareNames(a, b)));
 }
 
-/** Adds at the end; results of one call are one number a step. */
-function append(losses: number[], results: NamedTensors, name: string): void {
-  for (const loss of results.get(name)!.data) losses.push(Number(loss));
+/** What came of one of the clients that trained together. Its tensors are views of the stack. */
+function clientResult(manifest: PlanManifest, model: NamedTensors, outputs: NamedTensors, client: number): TrainResult {
+  const own = (port: string): Tensor | undefined => {
+    const stack = outputs.get(stackedPort(port));
+    if (stack === undefined) return undefined;
+    const [clients, ...shape] = stack.shape as readonly [number, ...number[]];
+    const length = stack.data.length / clients;
+    return { dtype: stack.dtype, shape, data: stack.data.subarray(client * length, (client + 1) * length) };
+  };
+  const losses: number[] = [];
+  append(losses, own('new/stepLoss')!.data);
+  return {
+    parameters: new Map(
+      manifest.parameters.map(({ name }) => [name, own(`new/parameter/${name}`) ?? model.get(name)!]),
+    ),
+    privateParameters: new Map(),
+    upload: new Map(),
+    state: new Map(),
+    meanLoss: mean(losses),
+    stepCount: losses.length,
+  };
+}
+
+/** Adds at the end; one number a step. */
+function append(losses: number[], stepLosses: TensorData): void {
+  for (const loss of stepLosses) losses.push(Number(loss));
+}
+
+function mean(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0) / values.length;
 }
 
 function cancelled(kind: string, done: number, total: number): FedloomError {

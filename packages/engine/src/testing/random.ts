@@ -3,10 +3,14 @@ import type { RandomSource } from '../layers/types.js';
 /** A small generator for tests: the same seed, the same numbers. Park and Miller's minimal standard. */
 export function testRandom(seed: number): RandomSource {
   let state = (seed % 2147483646) + 1;
+  const next = () => {
+    state = (state * 48271) % 2147483647;
+    return (state - 1) / 2147483646;
+  };
   return {
-    next() {
-      state = (state * 48271) % 2147483647;
-      return (state - 1) / 2147483646;
+    next,
+    fill: (values) => {
+      for (let i = 0; i < values.length; i++) values[i] = next();
     },
   };
 }

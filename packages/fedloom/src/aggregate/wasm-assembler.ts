@@ -107,6 +107,10 @@ function float64(value: number): Code {
   return [...bytes];
 }
 
-function flat(code: Code): number[] {
-  return code.flatMap((item) => (typeof item === 'number' ? [item] : flat(item)));
+function flat(code: Code, bytes: number[] = []): number[] {
+  for (const item of code) {
+    if (typeof item === 'number') bytes.push(item);
+    else flat(item, bytes);
+  }
+  return bytes;
 }

@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import type { BatchingPool } from '../client/node/batching-pool.js';
 import { VERSION } from '../core/version.js';
 import { addClientCommand } from './commands/client.js';
 import { addEvaluateCommand } from './commands/evaluate.js';
@@ -7,8 +8,12 @@ import { addRunCommand } from './commands/run.js';
 import { addRunsCommand } from './commands/runs.js';
 import { addServerCommand } from './commands/server.js';
 
-/** The command line's grammar. `exit` is told the exit code of a command that ended otherwise than well. */
-export function buildProgram(exit: (code: number) => void): Command {
+/**
+ * The command line's grammar.
+ * @param exit is told the exit code of a command that ended otherwise than well
+ * @param threads that were started ahead, for a run
+ */
+export function buildProgram(exit: (code: number) => void, threads?: BatchingPool): Command {
   const program = new Command('fedloom')
     .description('Federated learning: many parties train one model together, their data stay where they are.')
     .version(VERSION, '--version')
@@ -17,7 +22,7 @@ export function buildProgram(exit: (code: number) => void): Command {
     // Settings are inherited by the commands added below: errors come back as exceptions, and are told by `main`.
     .exitOverride()
     .configureOutput({ outputError: () => {} });
-  addRunCommand(program, exit);
+  addRunCommand(program, exit, threads);
   addServerCommand(program, exit);
   addClientCommand(program, exit);
   addPartitionCommand(program, exit);

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { packageFolder } from './own-files.js';
 
 /** A place in a user's file; line and column from 1. */
 export interface SourcePosition {
@@ -9,8 +10,6 @@ export interface SourcePosition {
 }
 
 const PLACE = /^(.+):(\d+):(\d+)$/;
-/** The code of this installation: never what a user can mend. */
-const OWN_CODE = fileURLToPath(new URL('../..', import.meta.url));
 
 /** The innermost frame of a stack trace that lies in a file of the user's own. */
 export function userFrame(stack: string): SourcePosition | undefined {
@@ -18,7 +17,7 @@ export function userFrame(stack: string): SourcePosition | undefined {
     const [, place, line, column] = PLACE.exec(placeIn(text)) ?? [];
     if (place === undefined || place.startsWith('node:')) continue;
     const file = place.startsWith('file://') ? fileURLToPath(place) : place;
-    if (/[\\/]node_modules[\\/]/.test(file) || file.startsWith(OWN_CODE) || isEngine(file)) continue;
+    if (/[\\/]node_modules[\\/]/.test(file) || file.startsWith(packageFolder) || isEngine(file)) continue;
     if (sourceLine(file, Number(line)) === undefined) continue;
     return { file, line: Number(line), column: Number(column) };
   }

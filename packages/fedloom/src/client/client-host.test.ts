@@ -16,11 +16,13 @@ function slowExecutor() {
   const asked: { job: EvaluateJob; end: () => void }[] = [];
   const executor: ClientExecutor = {
     concurrency: 1,
+    evaluationGroup: 1,
     prepare: async () => {},
     train: () => new Promise(() => {}),
     evaluate: (job) =>
       new Promise((resolve) => {
-        asked.push({ job, end: () => resolve({ results: { round: job.round }, sampleCount: 1 }) });
+        const outcome = { results: { round: job.round }, sampleCount: 1 };
+        asked.push({ job, end: () => resolve(job.clients.map((client) => ({ client, outcome }))) });
       }),
     close: async () => {},
   };

@@ -68,6 +68,8 @@ interface Pending {
 }
 
 interface Arrival {
+  /** Set once it has come. */
+  arrived?: ModelSnapshot;
   readonly snapshot: Promise<ModelSnapshot>;
   readonly arrive: (snapshot: ModelSnapshot) => void;
 }
@@ -262,7 +264,14 @@ export class ClientHost {
       const snapshot = new Promise<ModelSnapshot>((resolve) => {
         arrive = resolve;
       });
-      arrival = { snapshot, arrive };
+      const made: Arrival = {
+        snapshot,
+        arrive: (model) => {
+          made.arrived = model;
+          arrive(model);
+        },
+      };
+      arrival = made;
       this.#models.set(hash, arrival);
     }
     return arrival;
@@ -271,17 +280,20 @@ export class ClientHost {
   #train({ round, attempt, clients, model, scalars }: Train): void {
     this.#jobs.cancel((job) => job.kind === 'evaluate' || job.round !== round);
     this.#evaluations = [];
-    this.#jobs.add(clients.map((client) => ({ kind: 'train', client, round, attempt, model, scalars })));
+    this.#jobs.add(clients.map((client) => ({ kind: 'train', clients: [client], round, attempt, model, scalars })));
   }
 
   #evaluate({ round, clients, model }: Evaluate): void {
     this.#jobs.cancel((job) => job.kind === 'train' || job.round !== round);
     if (round !== this.#evaluationRound) this.#evaluations = [];
     this.#evaluationRound = round;
+    const group = this.#options.executor.evaluationGroup;
     const jobs: Job[] = [];
     for (const { from, count } of clients) {
-      for (let client = from; client < from + count; client += 1) {
-        jobs.push({ kind: 'evaluate', client, round, attempt: 0, model, scalars: {} });
+      for (let first = from; first < from + count; first += group) {
+        const length = Math.min(group, from + count - first);
+        const clients = Array.from({ length }, (_, at) => first + at);
+        jobs.push({ kind: 'evaluate', clients, round, attempt: 0, model, scalars: {} });
       }
     }
     this.#jobs.add(jobs);
@@ -290,7 +302,9 @@ export class ClientHost {
   async #settle({ round, clients, counted }: Settled): Promise<void> {
     if (!counted) {
       const dropped = new Set(clients);
-      this.#jobs.cancel((job) => job.kind === 'train' && job.round === round && dropped.has(job.client));
+      this.#jobs.cancel(
+        (job) => job.kind === 'train' && job.round === round && job.clients.some((client) => dropped.has(client)),
+      );
     }
     const commits: Promise<void>[] = [];
     for (const client of clients) {
@@ -306,16 +320,18 @@ export class ClientHost {
 
   async #run(job: Job, signal: AbortSignal): Promise<void> {
     try {
-      const model = await this.#awaitModel(job.model, signal);
+      const model = this.#models.get(job.model)?.arrived ?? (await this.#awaitModel(job.model, signal));
       if (job.kind === 'train') await this.#runTraining(job, model, signal);
       else await this.#runEvaluation(job, model, signal);
     } catch (error) {
       if (signal.aborted) return;
-      this.#options.onEvent?.({ type: 'jobFailed', round: job.round, client: job.client, error });
-      const { code, message } = describe(error);
-      const { round, attempt, client, kind: phase } = job;
-      this.#channel?.send({ type: 'failed', round, attempt, client, phase, code, message });
+      for (const client of job.clients) this.#fail(job, client, error);
     }
+  }
+
+  #fail({ kind: phase, round, attempt }: Job, client: number, error: unknown): void {
+    this.#options.onEvent?.({ type: 'jobFailed', round, client, error });
+    this.#channel?.send({ type: 'failed', round, attempt, client, phase, ...describe(error) });
   }
 
   #awaitModel(hash: string, signal: AbortSignal): Promise<ModelSnapshot> {
@@ -332,7 +348,8 @@ export class ClientHost {
 
   async #runTraining(job: Job, model: ModelSnapshot, signal: AbortSignal): Promise<void> {
     const { clock, executor, states } = this.#options;
-    const { client, round, attempt } = job;
+    const { round, attempt } = job;
+    const client = job.clients[0] as number;
     const state = await states.get(client);
     const startedMs = clock.now();
     const outcome = await executor.train({
@@ -360,11 +377,20 @@ export class ClientHost {
     this.#options.onEvent?.({ type: 'trained', round, client, ms: trainMs });
   }
 
-  async #runEvaluation({ client, round }: Job, model: ModelSnapshot, signal: AbortSignal): Promise<void> {
-    const outcome = await this.#options.executor.evaluate({ client, round, model, signal });
+  async #runEvaluation(job: Job, model: ModelSnapshot, signal: AbortSignal): Promise<void> {
+    const { clients, round } = job;
+    const evaluations = await this.#options.executor.evaluate({ clients, round, model, signal });
     if (signal.aborted || round !== this.#evaluationRound) return;
-    if (outcome !== null) checkOutcome(outcome);
-    this.#evaluations.push({ client, sampleCount: outcome?.sampleCount ?? 0, results: outcome?.results ?? {} });
+    for (const evaluation of evaluations) {
+      try {
+        if ('error' in evaluation) throw evaluation.error;
+        const { client, outcome } = evaluation;
+        if (outcome !== null) checkOutcome(outcome);
+        this.#evaluations.push({ client, sampleCount: outcome?.sampleCount ?? 0, results: outcome?.results ?? {} });
+      } catch (error) {
+        this.#fail(job, evaluation.client, error);
+      }
+    }
     if (this.#evaluations.length >= EVALUATIONS_PER_MESSAGE) this.#flushEvaluations();
   }
 

@@ -47,7 +47,8 @@ export interface TrainOutcome {
 }
 
 export interface EvaluateJob {
-  readonly client: number;
+  /** At most `evaluationGroup` of them. */
+  readonly clients: readonly number[];
   readonly round: number;
   readonly model: ModelSnapshot;
   readonly signal: AbortSignal;
@@ -56,6 +57,11 @@ export interface EvaluateJob {
 /** `results` are means over `sampleCount` samples; null when the client holds no test data. */
 export type EvaluateOutcome = { readonly results: Results; readonly sampleCount: number } | null;
 
+/** What came of one client of an `EvaluateJob`. */
+export type ClientEvaluation =
+  | { readonly client: number; readonly outcome: EvaluateOutcome }
+  | { readonly client: number; readonly error: unknown };
+
 /**
  * Does the work of the clients that one process hosts. Implementations: plans on worker threads, trainer objects.
  * The client core calls `prepare` once, then at most `concurrency` jobs at a time, never two of one client.
@@ -63,11 +69,14 @@ export type EvaluateOutcome = { readonly results: Results; readonly sampleCount:
 export interface ClientExecutor {
   /** How many jobs it likes to have at a time; may change while it works. */
   readonly concurrency: number;
+  /** How many clients it likes to evaluate in one job: more than one where a client is so small that a job costs more. */
+  readonly evaluationGroup: number;
   /** @throws FedloomError when it cannot do this workload, for instance because the data do not fit the plan. */
   prepare(workload: ClientWorkload, federation: FederationInfo): Promise<void>;
   /** @throws FedloomError `client.cancelled` soon after the signal aborts; anything else counts as the client's failure. */
   train(job: TrainJob): Promise<TrainOutcome>;
-  evaluate(job: EvaluateJob): Promise<EvaluateOutcome>;
+  /** One client's failure is its own. @throws FedloomError `client.cancelled`, as `train`. */
+  evaluate(job: EvaluateJob): Promise<readonly ClientEvaluation[]>;
   /** Ends running jobs, then frees what it holds. */
   close(): Promise<void>;
 }

@@ -3,7 +3,7 @@ import { systemClock } from '../core/clock.js';
 import { type Job, JobQueue } from './job-queue.js';
 
 const job = (client: number, over: Partial<Job> = {}): Job => ({
-  client,
+  clients: [client],
   kind: 'train',
   round: 0,
   attempt: 0,
@@ -23,7 +23,7 @@ function controlled(concurrency: number) {
     concurrency: () => concurrency,
     run: (next, signal) => {
       started.push(next);
-      signal.addEventListener('abort', () => aborted.push(next.client));
+      signal.addEventListener('abort', () => aborted.push(...next.clients));
       return new Promise((resolve) => end.set(next, resolve));
     },
     onIdle: () => {
@@ -52,9 +52,9 @@ describe('JobQueue', () => {
   it('runs at most so many at a time, in order', async () => {
     const { queue, started, finish, idle } = controlled(2);
     queue.add([job(0), job(1), job(2)]);
-    expect(started.map(({ client }) => client)).toEqual([0, 1]);
+    expect(started.flatMap(({ clients }) => clients)).toEqual([0, 1]);
     await finish(0);
-    expect(started.map(({ client }) => client)).toEqual([0, 1, 2]);
+    expect(started.flatMap(({ clients }) => clients)).toEqual([0, 1, 2]);
     expect(idle()).toBe(0);
     await finish(1);
     await finish(2);
@@ -64,9 +64,23 @@ describe('JobQueue', () => {
   it('never runs two jobs of one client together, and lets others pass', async () => {
     const { queue, started, finish } = controlled(3);
     queue.add([job(7), job(7, { kind: 'evaluate' }), job(8)]);
-    expect(started.map(({ client, kind }) => `${kind} ${client}`)).toEqual(['train 7', 'train 8']);
+    expect(started.map(({ clients, kind }) => `${kind} ${clients}`)).toEqual(['train 7', 'train 8']);
     await finish(0);
-    expect(started.map(({ client, kind }) => `${kind} ${client}`)).toEqual(['train 7', 'train 8', 'evaluate 7']);
+    expect(started.map(({ clients, kind }) => `${kind} ${clients}`)).toEqual(['train 7', 'train 8', 'evaluate 7']);
+  });
+
+  it('holds back a job of several clients while one of them is at work', async () => {
+    const { queue, started, aborted, finish } = controlled(3);
+    const group = (over: Partial<Job>) => job(0, { kind: 'evaluate', clients: [6, 7, 8], ...over });
+    queue.add([job(7), group({}), job(9)]);
+    expect(started.flatMap(({ clients }) => clients)).toEqual([7, 9]);
+    await finish(0);
+    expect(started.flatMap(({ clients }) => clients)).toEqual([7, 9, 6, 7, 8]);
+    queue.add([group({ clients: [8], round: 1 })]);
+    expect(aborted).toEqual([6, 7, 8]);
+    expect(started).toHaveLength(3);
+    await finish(2);
+    expect(started.at(-1)).toMatchObject({ clients: [8], round: 1 });
   });
 
   it('aborts a job that a newer one of its client supersedes', async () => {
@@ -85,7 +99,7 @@ describe('JobQueue', () => {
     queue.cancel(({ round }) => round === 0);
     expect(aborted).toEqual([0]);
     await finish(0);
-    expect(started.map(({ client }) => client)).toEqual([0, 2]);
+    expect(started.flatMap(({ clients }) => clients)).toEqual([0, 2]);
   });
 
   it('gives the place of an aborted job that will not end to others, but never its client a second job', async () => {
@@ -97,11 +111,11 @@ describe('JobQueue', () => {
     const settled = queue.settled();
     passGrace();
     await settled;
-    expect(started.map(({ client }) => client)).toEqual([0, 1]);
+    expect(started.flatMap(({ clients }) => clients)).toEqual([0, 1]);
     await finish(1);
     expect(started).toHaveLength(2);
     await finish(0);
-    expect(started.map(({ client, round }) => `${client} in round ${round}`)).toEqual([
+    expect(started.map(({ clients, round }) => `${clients} in round ${round}`)).toEqual([
       '0 in round 0',
       '1 in round 0',
       '0 in round 1',
@@ -113,8 +127,8 @@ describe('JobQueue', () => {
     await new Promise<void>((resolve) => {
       const queue = new JobQueue({
         concurrency: () => 1,
-        run: async ({ client }) => {
-          ran.push(client);
+        run: async ({ clients }) => {
+          ran.push(...clients);
           throw new Error('broken');
         },
         onIdle: () => ran.length === 2 && resolve(),

@@ -1,8 +1,8 @@
 import type { Clock } from '../core/clock.js';
 
-/** A piece of work for one client. */
+/** A piece of work for one client, or for several that are evaluated together. */
 export interface Job {
-  readonly client: number;
+  readonly clients: readonly number[];
   readonly kind: 'train' | 'evaluate';
   readonly round: number;
   readonly attempt: number;
@@ -36,7 +36,9 @@ export interface JobQueueOptions {
 export class JobQueue {
   #waiting: Job[] = [];
   #head = 0;
-  readonly #running = new Map<number, Running>();
+  readonly #running = new Set<Running>();
+  /** What runs for a client. */
+  readonly #runningOf = new Map<number, Running>();
   /** Clients whose aborted job goes on regardless: they get no other until it ends. */
   readonly #stuck = new Set<number>();
 
@@ -44,8 +46,10 @@ export class JobQueue {
 
   add(jobs: readonly Job[]): void {
     for (const job of jobs) {
-      const current = this.#running.get(job.client);
-      if (current !== undefined && current.job.kind === job.kind) this.#abort(current);
+      for (const client of job.clients) {
+        const current = this.#runningOf.get(client);
+        if (current !== undefined && current.job.kind === job.kind) this.#abort(current);
+      }
       this.#waiting.push(job);
     }
     this.#pump();
@@ -55,34 +59,39 @@ export class JobQueue {
   cancel(predicate: (job: Job) => boolean): void {
     this.#waiting = this.#waiting.slice(this.#head).filter((job) => !predicate(job));
     this.#head = 0;
-    for (const running of this.#running.values()) if (predicate(running.job)) this.#abort(running);
+    for (const running of this.#running) if (predicate(running.job)) this.#abort(running);
   }
 
   /** Settles when everything that runs now has ended, or was aborted and has had its grace. */
   async settled(): Promise<void> {
-    const ends = [...this.#running.values()].map(({ job, done }) => Promise.race([done, this.#graceOf(job)]));
+    const ends = [...this.#running].map((running) => Promise.race([running.done, this.#graceOf(running)]));
     await Promise.all(ends);
   }
 
-  #abort({ job, abort }: Running): void {
-    if (abort.signal.aborted) return;
-    abort.abort();
-    void this.#graceOf(job);
+  #abort(running: Running): void {
+    if (running.abort.signal.aborted) return;
+    running.abort.abort();
+    void this.#graceOf(running);
   }
 
   /** Waits for the grace, then gives the job's place to others if it still runs. */
-  #graceOf(job: Job): Promise<void> {
+  #graceOf(running: Running): Promise<void> {
     return new Promise((resolve) => {
       this.options.clock.setTimer(GRACE_MS, () => {
-        const running = this.#running.get(job.client);
-        if (running?.job === job && running.abort.signal.aborted) {
-          this.#running.delete(job.client);
-          this.#stuck.add(job.client);
+        if (running.abort.signal.aborted && this.#forget(running)) {
+          for (const client of running.job.clients) this.#stuck.add(client);
           this.#pump();
         }
         resolve();
       });
     });
+  }
+
+  /** Gives the place of a job that runs to others; false if it was given before. */
+  #forget(running: Running): boolean {
+    if (!this.#running.delete(running)) return false;
+    for (const client of running.job.clients) this.#runningOf.delete(client);
+    return true;
   }
 
   #pump(): void {
@@ -96,8 +105,8 @@ export class JobQueue {
 
   #nextRunnable(): number {
     for (let at = this.#head; at < this.#waiting.length; at += 1) {
-      const { client } = this.#waiting[at] as Job;
-      if (!this.#running.has(client) && !this.#stuck.has(client)) return at;
+      const { clients } = this.#waiting[at] as Job;
+      if (!clients.some((client) => this.#runningOf.has(client) || this.#stuck.has(client))) return at;
     }
     return -1;
   }
@@ -117,11 +126,11 @@ export class JobQueue {
   #start(job: Job): void {
     const abort = new AbortController();
     const ended = () => {
-      if (this.#running.get(job.client)?.job === job) this.#running.delete(job.client);
-      else this.#stuck.delete(job.client);
+      if (!this.#forget(running)) for (const client of job.clients) this.#stuck.delete(client);
       this.#pump();
     };
-    const done = this.options.run(job, abort.signal).then(ended, ended);
-    this.#running.set(job.client, { job, abort, done });
+    const running: Running = { job, abort, done: this.options.run(job, abort.signal).then(ended, ended) };
+    this.#running.add(running);
+    for (const client of job.clients) this.#runningOf.set(client, running);
   }
 }

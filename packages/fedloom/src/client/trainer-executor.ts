@@ -6,6 +6,7 @@ import { toNamedTensors } from '../task/params-like.js';
 import type { TrainerTask } from '../task/task.js';
 import type { Trainer } from '../task/trainer.js';
 import type {
+  ClientEvaluation,
   ClientExecutor,
   ClientWorkload,
   EvaluateJob,
@@ -19,6 +20,7 @@ import type {
 /** Runs the user's own trainer objects: one a client, made when the client first works and kept until the end. */
 export class TrainerExecutor implements ClientExecutor {
   readonly concurrency: number;
+  readonly evaluationGroup = 1;
   readonly #trainers = new Map<number, Promise<Trainer>>();
   #federation: FederationInfo | undefined;
 
@@ -85,14 +87,24 @@ export class TrainerExecutor implements ClientExecutor {
     };
   }
 
-  async evaluate(job: EvaluateJob): Promise<EvaluateOutcome> {
-    const trainer = await this.#trainer(job.client);
-    await trainer.setModelParams(split(job.model, this.#slots).globalModel);
-    return trainer.test({
-      round: job.round,
-      signal: job.signal,
-      random: RandomStream.of(this.#federation?.seed ?? 0, 'trainer-test', job.round, job.client),
-    });
+  async evaluate(job: EvaluateJob): Promise<readonly ClientEvaluation[]> {
+    const evaluations: ClientEvaluation[] = [];
+    for (const client of job.clients) {
+      evaluations.push(
+        await this.#test(client, job).then(
+          (outcome) => ({ client, outcome }),
+          (error: unknown) => ({ client, error }),
+        ),
+      );
+    }
+    return evaluations;
+  }
+
+  async #test(client: number, { model, round, signal }: EvaluateJob): Promise<EvaluateOutcome> {
+    const trainer = await this.#trainer(client);
+    await trainer.setModelParams(split(model, this.#slots).globalModel);
+    const random = RandomStream.of(this.#federation?.seed ?? 0, 'trainer-test', round, client);
+    return trainer.test({ round, signal, random });
   }
 
   async close(): Promise<void> {

@@ -1,4 +1,4 @@
-import { allocate, type DType, elementCount, FedloomError, type NamedTensors, type Tensor } from '@fedloom/engine/base';
+import { arrayOf, type DType, elementCount, FedloomError, type NamedTensors, type Tensor } from '@fedloom/engine/base';
 
 /** What a tensor must be. */
 export interface TensorSpec {
@@ -71,7 +71,7 @@ function compare(tensor: Tensor, { name, shape, dtype }: TensorSpec): Mismatch |
     const text = `has ${tensor.data.length} elements in tensor "${name}" where its shape [${shape.join(', ')}] holds ${length}`;
     return { kind: 'shape', tensor: name, text };
   }
-  if (tensor.data.constructor === allocate(dtype, 0).constructor) return undefined;
+  if (tensor.data instanceof arrayOf[dtype]) return undefined;
   const text = `keeps tensor "${name}" in a ${tensor.data.constructor.name}, which does not hold ${dtype}`;
   return { kind: 'dtype', tensor: name, text };
 }

@@ -46,3 +46,31 @@ function multiplyHigh(a: number, b: number): number {
   const lower = Math.imul(aLow, bHigh) + (middle & 0xffff);
   return (Math.imul(aHigh, bHigh) + (middle >>> 16) + (lower >>> 16)) | 0;
 }
+
+/**
+ * Philox of the counters `first`, `first + 1`, ... one behind the other.
+ * @param words gets four for each of `blocks` counters, from `at` on
+ * @param upper the third and fourth word of each counter
+ */
+export function philoxBlocks(
+  words: Uint32Array,
+  at: number,
+  blocks: number,
+  first: number,
+  upper: readonly [number, number],
+  key: readonly [number, number],
+): void {
+  const counter = new Uint32Array(4);
+  for (let block = 0; block < blocks; block++) {
+    counter[0] = first + block;
+    counter[1] = Math.floor((first + block) / 2 ** 32);
+    counter[2] = upper[0];
+    counter[3] = upper[1];
+    philox4x32(counter, key[0], key[1]);
+    const to = at + 4 * block;
+    words[to] = counter[0];
+    words[to + 1] = counter[1];
+    words[to + 2] = counter[2];
+    words[to + 3] = counter[3];
+  }
+}

@@ -47,6 +47,20 @@ describe('RandomStream as a function of its key', () => {
     `);
   });
 
+  it('fills as it draws, wherever in the stream', () => {
+    for (const before of [0, 1, 3, 4, 5, 12, 700]) {
+      for (const length of [0, 1, 2, 3, 59, 1000]) {
+        const filled = RandomStream.of(3, 'fill', before);
+        const drawn = RandomStream.of(3, 'fill', before);
+        expect(draw(filled, before)).toEqual(draw(drawn, before));
+        const values = new Float64Array(length);
+        filled.fill(values);
+        expect(Array.from(values)).toEqual(Array.from({ length }, () => drawn.next()));
+        expect(draw(filled, 9)).toEqual(draw(drawn, 9));
+      }
+    }
+  });
+
   it('is Philox over the chained key, as the documentation says', () => {
     const identity = Uint32Array.of(5, 0, 5, 1);
     philox4x32(identity, 0, 0);

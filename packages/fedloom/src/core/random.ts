@@ -1,7 +1,10 @@
-import { philox4x32 } from './philox.js';
+import { philox4x32, philoxBlocks } from './philox.js';
 import { portableLog } from './portable-log.js';
 
 const TWO_32 = 2 ** 32;
+const encoder = new TextEncoder();
+/** Words drawn ahead at most. */
+const AHEAD_MAX = 256;
 
 /**
  * A stream of random numbers that is a function of (seed, purpose, indices) alone, equal to the bit on every platform.
@@ -12,15 +15,19 @@ const TWO_32 = 2 ** 32;
  * of 128 bits. The identity gives Philox its key and the upper half of the counter; the lower half counts.
  */
 export class RandomStream {
-  readonly #identity: Uint32Array;
-  readonly #block = new Uint32Array(4);
-  /** Words of `block` that were given out. */
-  #used = 4;
+  readonly #key: readonly [number, number];
+  readonly #upper: readonly [number, number];
+  /** Words drawn ahead: four at first, more for those who draw many. */
+  #ahead = new Uint32Array(0);
+  /** How many of these were given out. */
+  #used = 0;
+  /** Philox blocks made so far. */
   #blocks = 0;
   #spareNormal: number | undefined;
 
   private constructor(identity: Uint32Array) {
-    this.#identity = identity;
+    this.#key = [identity[0]!, identity[1]!];
+    this.#upper = [identity[2]!, identity[3]!];
   }
 
   /**
@@ -34,15 +41,21 @@ export class RandomStream {
 
   /** 32 random bits as an unsigned integer. */
   uint32(): number {
-    if (this.#used === 4) this.#refill();
-    return this.#block[this.#used++]!;
+    if (this.#used === this.#ahead.length) this.#refill();
+    return this.#ahead[this.#used++]!;
   }
 
   /** Uniform in [0, 1): a multiple of 2^-53. */
   next(): number {
-    const high = this.uint32() >>> 5;
-    const low = this.uint32() >>> 6;
-    return (high * 2 ** 26 + low) * 2 ** -53;
+    const one = this.uint32();
+    return uniform(one, this.uint32());
+  }
+
+  /** Writes the next numbers into all of `values`: as many calls of `next` would. */
+  fill(values: Float64Array): void {
+    const words = new Uint32Array(2 * values.length);
+    this.#take(words);
+    toUniform(words, values);
   }
 
   /** Uniform among 0 .. bound-1, without bias. @param bound from 1 to 2^32 */
@@ -50,10 +63,11 @@ export class RandomStream {
     if (!Number.isInteger(bound) || bound < 1 || bound > TWO_32) {
       throw new RangeError(`RandomStream.integer takes a bound from 1 to 2^32, not ${bound}`);
     }
-    const limit = TWO_32 - (TWO_32 % bound);
     let value = this.uint32();
-    while (value >= limit) value = this.uint32();
-    return value % bound;
+    // Values from the largest multiple of `bound` on are drawn again; nearly all lie so far below it that it need not be known.
+    while (value >= TWO_32 - bound && value >= TWO_32 - (TWO_32 % bound)) value = this.uint32();
+    // The remainder without the slow one of doubles; exact, since both are below 2^53 and no quotient rounds up.
+    return value - Math.floor(value / bound) * bound;
   }
 
   /** Normal with mean 0 and variance 1, by Marsaglia's polar method (Marsaglia and Bray 1964). */
@@ -84,17 +98,34 @@ export class RandomStream {
     }
   }
 
+  /** Writes the next words: first those drawn ahead, then whole blocks, then the beginning of one more. */
+  #take(words: Uint32Array): void {
+    const ready = Math.min(words.length, this.#ahead.length - this.#used);
+    words.set(this.#ahead.subarray(this.#used, this.#used + ready));
+    this.#used += ready;
+    const blocks = Math.floor((words.length - ready) / 4);
+    philoxBlocks(words, ready, blocks, this.#blocks, this.#upper, this.#key);
+    this.#blocks += blocks;
+    for (let at = ready + 4 * blocks; at < words.length; at++) words[at] = this.uint32();
+  }
+
   #refill(): void {
-    const block = this.#block;
-    const identity = this.#identity;
-    block[0] = this.#blocks;
-    block[1] = Math.floor(this.#blocks / TWO_32);
-    block[2] = identity[2]!;
-    block[3] = identity[3]!;
-    philox4x32(block, identity[0]!, identity[1]!);
-    this.#blocks++;
+    if (this.#ahead.length < AHEAD_MAX) this.#ahead = new Uint32Array(2 * this.#ahead.length || 4);
+    const blocks = this.#ahead.length / 4;
+    philoxBlocks(this.#ahead, 0, blocks, this.#blocks, this.#upper, this.#key);
+    this.#blocks += blocks;
     this.#used = 0;
   }
+}
+
+/** A loop of its own compiles in a tenth of the time that it takes within `fill`. */
+function toUniform(words: Uint32Array, values: Float64Array): void {
+  for (let i = 0; i < values.length; i++) values[i] = uniform(words[2 * i]!, words[2 * i + 1]!);
+}
+
+/** 53 of the bits of two words as a number in [0, 1). */
+function uniform(one: number, other: number): number {
+  return ((one >>> 5) * 2 ** 26 + (other >>> 6)) * 2 ** -53;
 }
 
 /**
@@ -105,7 +136,7 @@ function identify(seed: number, purpose: string, indices: readonly number[]): Ui
   for (const value of [seed, ...indices]) {
     if (!Number.isSafeInteger(value)) throw new RangeError(`seeds and indices are safe integers, not ${value}`);
   }
-  const text = new TextEncoder().encode(purpose);
+  const text = encoder.encode(purpose);
   const state = new Uint32Array(4);
   const absorb = (...block: readonly number[]) => {
     for (const [i, word] of block.entries()) state[i]! ^= word;

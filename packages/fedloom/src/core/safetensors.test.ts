@@ -2,7 +2,13 @@ import { allocate, bytesPerElement, type DType, elementCount, FedloomError, type
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { sortedTensors } from './params.js';
-import { decodeSafetensors, defaultSafetensorsLimits, encodeSafetensors } from './safetensors.js';
+import {
+  decodeSafetensors,
+  defaultSafetensorsLimits,
+  encodeSafetensors,
+  safetensorsDecoder,
+  safetensorsEncoder,
+} from './safetensors.js';
 
 const float32 = (shape: number[], ...values: number[]): Tensor => ({
   dtype: 'float32',
@@ -28,6 +34,56 @@ function codeOf(action: () => unknown): string {
   }
   return 'nothing';
 }
+
+describe('an encoder and a decoder that remember', () => {
+  const variants: ReadonlyMap<string, Tensor>[] = [
+    new Map([['a', float32([2], 1, -1)]]),
+    new Map([['a', float32([2], 5, 6)]]),
+    new Map([['a', float32([1, 2], 5, 6)]]),
+    new Map([['b', float32([2], 1, -1)]]),
+    new Map([
+      ['b', float32([], 3)],
+      ['a', float32([2], 1, -1)],
+    ]),
+    new Map([
+      ['a', float32([2], 1, -1)],
+      ['b', float32([], 4)],
+    ]),
+    new Map([['a', { dtype: 'int32', shape: [2], data: Int32Array.of(1, 2) }]]),
+    new Map(),
+  ];
+
+  it('give the same as fresh ones, whatever came before', () => {
+    const order = fc.array(fc.integer({ min: 0, max: variants.length - 1 }), { maxLength: 12 });
+    fc.assert(
+      fc.property(order, (places) => {
+        const [encode, decode] = [safetensorsEncoder(), safetensorsDecoder()];
+        for (const place of places) {
+          const tensors = variants[place]!;
+          const bytes = encode(tensors);
+          expect(bytes).toEqual(encodeSafetensors(tensors));
+          expect(decode(bytes)).toEqual(decodeSafetensors(bytes));
+        }
+      }),
+    );
+  });
+
+  it('refuse what fresh ones refuse, and forget nothing over it', () => {
+    const decode = safetensorsDecoder();
+    const bytes = encodeSafetensors(variants[0]!);
+    decode(bytes);
+    expect(codeOf(() => decode(bytes.subarray(0, bytes.length - 1)))).toBe('safetensors.tensor');
+    expect(codeOf(() => decode(bytes.subarray(0, 20)))).toBe('safetensors.header');
+    const bool = encodeSafetensors(new Map([['a', { dtype: 'bool', shape: [2], data: Uint8Array.of(0, 1) }]]));
+    decode(bool);
+    bool[bool.length - 1] = 2;
+    expect(codeOf(() => decode(bool))).toBe('safetensors.tensor');
+    expect(decode(bytes)).toEqual(decodeSafetensors(bytes));
+    const encode = safetensorsEncoder();
+    encode(variants[0]!);
+    expect(codeOf(() => encode(new Map([['a', float32([2], 1)]])))).toBe('safetensors.tensor');
+  });
+});
 
 describe('encodeSafetensors', () => {
   it('writes the header with sorted names and padding, then the data', () => {

@@ -1,6 +1,6 @@
 import type { NamedTensors, Tensor, TensorData } from '@fedloom/engine';
-import { allocate, bytesPerElement, type DType, elementCount, FedloomError } from '@fedloom/engine/base';
-import { compareNames, sortedTensors } from './params.js';
+import { arrayOf, bytesPerElement, type DType, elementCount, FedloomError } from '@fedloom/engine/base';
+import { compareNames, findMismatch, type TensorSpec } from './params.js';
 
 /*
  * The safetensors format: a little-endian uint64 with the header's length; the header, a JSON object
@@ -27,6 +27,8 @@ export const defaultSafetensorsLimits: SafetensorsLimits = {
 const LENGTH_BYTES = 8;
 const ALIGNMENT = 8;
 const METADATA = '__metadata__';
+const encoder = new TextEncoder();
+const decoder = new TextDecoder('utf-8', { fatal: true });
 
 const FORMAT_NAMES: Readonly<Record<DType, string>> = {
   float32: 'F32',
@@ -47,6 +49,16 @@ interface Entry {
   readonly end: number;
 }
 
+/** Where everything lies in safetensors bytes. */
+interface Layout {
+  readonly tensors: readonly TensorSpec[];
+  /** The length and the header. */
+  readonly head: Uint8Array;
+  /** Of the first byte of each tensor, counted from the start. */
+  readonly starts: ReadonlyMap<string, number>;
+  readonly bytes: number;
+}
+
 /**
  * Tensors as safetensors bytes, in a buffer of their own. Equal tensors give equal bytes: the header lists names in
  * ascending order and has no metadata; the data, from an offset that 8 divides, lie by descending element size and then
@@ -54,29 +66,44 @@ interface Entry {
  * @throws FedloomError `safetensors.tensor` for a tensor whose data do not fit its shape, or a name the format reserves.
  */
 export function encodeSafetensors(tensors: NamedTensors): Uint8Array {
+  return safetensorsEncoder()(tensors);
+}
+
+/** Encodes as `encodeSafetensors` does, and lays out anew only when names, dtypes or shapes differ from the last time. */
+export function safetensorsEncoder(): (tensors: NamedTensors) => Uint8Array {
+  let layout: Layout | undefined;
+  return (tensors) => {
+    for (const [name, tensor] of tensors) checkEncodable(name, tensor);
+    if (layout === undefined || findMismatch(tensors, layout.tensors) !== undefined) layout = layOut(tensors);
+    const bytes = new Uint8Array(layout.bytes);
+    bytes.set(layout.head);
+    for (const [name, { data }] of tensors) {
+      bytes.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), layout.starts.get(name));
+    }
+    return bytes;
+  };
+}
+
+function layOut(tensors: NamedTensors): Layout {
   const offsets = new Map<string, [number, number]>();
   let end = 0;
-  for (const [name, tensor] of bySizeThenName(tensors)) {
-    checkEncodable(name, tensor);
-    offsets.set(name, [end, end + tensor.data.byteLength]);
-    end += tensor.data.byteLength;
+  for (const [name, { data }] of bySizeThenName(tensors)) {
+    offsets.set(name, [end, end + data.byteLength]);
+    end += data.byteLength;
   }
   const items = [...tensors.keys()].sort(compareNames).map((name) => {
     const { dtype, shape } = tensors.get(name)!;
     const item = { dtype: FORMAT_NAMES[dtype], shape, data_offsets: offsets.get(name) };
     return `${JSON.stringify(name)}:${JSON.stringify(item)}`;
   });
-  const text = new TextEncoder().encode(`{${items.join(',')}}`);
+  const text = encoder.encode(`{${items.join(',')}}`);
   const headerBytes = Math.ceil(text.length / ALIGNMENT) * ALIGNMENT;
-  const bytes = new Uint8Array(LENGTH_BYTES + headerBytes + end);
-  new DataView(bytes.buffer).setBigUint64(0, BigInt(headerBytes), true);
-  bytes.fill(0x20, LENGTH_BYTES, LENGTH_BYTES + headerBytes);
-  bytes.set(text, LENGTH_BYTES);
-  for (const [name, { data }] of tensors) {
-    const at = LENGTH_BYTES + headerBytes + offsets.get(name)![0];
-    bytes.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), at);
-  }
-  return bytes;
+  const head = new Uint8Array(LENGTH_BYTES + headerBytes).fill(0x20, LENGTH_BYTES);
+  new DataView(head.buffer).setBigUint64(0, BigInt(headerBytes), true);
+  head.set(text, LENGTH_BYTES);
+  const starts = new Map([...offsets].map(([name, [begin]]) => [name, head.length + begin]));
+  const specs = [...tensors].map(([name, { dtype, shape }]) => ({ name, dtype, shape }));
+  return { tensors: specs, head, starts, bytes: head.length + end };
 }
 
 function bySizeThenName(tensors: NamedTensors): [string, Tensor][] {
@@ -102,20 +129,43 @@ function checkEncodable(name: string, { dtype, shape, data }: Tensor): void {
  *   dtype, shape, offsets or values are wrong, `safetensors.limit` for more than `limits` allow.
  */
 export function decodeSafetensors(bytes: Uint8Array, limits = defaultSafetensorsLimits): Map<string, Tensor> {
-  const dataStart = LENGTH_BYTES + headerLength(bytes, limits);
-  const entries = Object.entries(parseHeader(bytes.slice(LENGTH_BYTES, dataStart))).filter(
-    ([name]) => name !== METADATA,
-  );
-  if (entries.length > limits.tensorsMax) throw limitError('tensors', entries.length, limits.tensorsMax);
-  const dataBytes = bytes.length - dataStart;
-  const checked = entries.map(([name, item]) => checkEntry(name, item, dataBytes, limits));
-  checkCover(checked, dataBytes);
-  return sortedTensors(
-    checked.map((entry) => [
-      entry.name,
-      { dtype: entry.dtype, shape: entry.shape, data: dataOf(bytes, dataStart + entry.begin, entry) },
-    ]),
-  );
+  return safetensorsDecoder(limits)(bytes);
+}
+
+/**
+ * Decodes as `decodeSafetensors` does, and remembers the last header: most updates of a run have the same, and reading
+ * it takes as long as checking a small model's values.
+ */
+export function safetensorsDecoder(limits = defaultSafetensorsLimits): (bytes: Uint8Array) => Map<string, Tensor> {
+  let known: { readonly head: Uint8Array; readonly dataBytes: number; readonly entries: readonly Entry[] } | undefined;
+  return (bytes) => {
+    const dataStart = LENGTH_BYTES + headerLength(bytes, limits);
+    const dataBytes = bytes.length - dataStart;
+    if (known?.dataBytes !== dataBytes || !startsWith(bytes, known.head)) {
+      const entries = readEntries(bytes.slice(LENGTH_BYTES, dataStart), dataBytes, limits);
+      known = { head: bytes.slice(0, dataStart), dataBytes, entries };
+    }
+    return new Map(
+      known.entries.map((entry) => {
+        const { name, dtype, shape, begin } = entry;
+        return [name, { dtype, shape, data: dataOf(bytes, dataStart + begin, entry) }];
+      }),
+    );
+  };
+}
+
+/** What a header tells, checked; ascending by name. */
+function readEntries(header: Uint8Array, dataBytes: number, limits: SafetensorsLimits): Entry[] {
+  const items = Object.entries(parseHeader(header)).filter(([name]) => name !== METADATA);
+  if (items.length > limits.tensorsMax) throw limitError('tensors', items.length, limits.tensorsMax);
+  const entries = items.map(([name, item]) => checkEntry(name, item, dataBytes, limits));
+  checkCover(entries, dataBytes);
+  return entries.sort((a, b) => compareNames(a.name, b.name));
+}
+
+function startsWith(bytes: Uint8Array, head: Uint8Array): boolean {
+  for (let i = 0; i < head.length; i++) if (bytes[i] !== head[i]) return false;
+  return true;
 }
 
 function headerLength(bytes: Uint8Array, limits: SafetensorsLimits): number {
@@ -137,7 +187,7 @@ function headerLength(bytes: Uint8Array, limits: SafetensorsLimits): number {
 function parseHeader(bytes: Uint8Array): Record<string, unknown> {
   let header: unknown;
   try {
-    header = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+    header = JSON.parse(decoder.decode(bytes));
   } catch (cause) {
     throw headerError('the header is not JSON in UTF-8', cause);
   }
@@ -182,16 +232,10 @@ function checkCover(entries: readonly Entry[], dataBytes: number): void {
 }
 
 function dataOf(bytes: Uint8Array, at: number, { name, dtype, begin, end }: Entry): TensorData {
-  // Views are made by the constructor that `allocate` chooses, so that this file knows dtypes by one table only.
-  const View = allocate(dtype, 0).constructor as new (
-    buffer: ArrayBufferLike,
-    offset: number,
-    length: number,
-  ) => TensorData;
   const size = bytesPerElement[dtype];
   const aligned = (bytes.byteOffset + at) % size === 0;
   const source = aligned ? bytes.subarray(at, at + end - begin) : bytes.slice(at, at + end - begin);
-  const data = new View(source.buffer, source.byteOffset, (end - begin) / size);
+  const data = new arrayOf[dtype](source.buffer, source.byteOffset, (end - begin) / size);
   if (dtype === 'bool' && (data as Uint8Array).some((value) => value > 1)) {
     throw tensorError(name, 'a bool is neither 0 nor 1');
   }

@@ -22,5 +22,6 @@ describe('sharedTensor', () => {
     bytes[0] = 9;
     expect([...shared]).toEqual([1, 2, 3]);
     expect(shared.buffer).toBeInstanceOf(SharedArrayBuffer);
+    expect(sharedBytes(shared)).toBe(shared);
   });
 });

@@ -1,5 +1,6 @@
 import {
   allocate,
+  arrayOf,
   bytesPerElement,
   type DType,
   elementCount,
@@ -14,12 +15,12 @@ import {
 export function sharedTensor(dtype: DType, shape: readonly number[]): Tensor & { readonly data: TensorData } {
   const length = elementCount(shape);
   if (typeof SharedArrayBuffer === 'undefined') return { dtype, shape, data: allocate(dtype, length) };
-  const View = allocate(dtype, 0).constructor as new (buffer: SharedArrayBuffer) => TensorData;
-  return { dtype, shape, data: new View(new SharedArrayBuffer(length * bytesPerElement[dtype])) };
+  return { dtype, shape, data: new arrayOf[dtype](new SharedArrayBuffer(length * bytesPerElement[dtype])) };
 }
 
-/** Bytes in memory that worker threads read without a copy, where the platform shares memory. */
+/** Bytes in memory that worker threads read without a copy, where the platform shares memory; themselves if they lie there. */
 export function sharedBytes(bytes: Uint8Array): Uint8Array {
+  if (typeof SharedArrayBuffer !== 'undefined' && bytes.buffer instanceof SharedArrayBuffer) return bytes;
   const shared = sharedTensor('uint8', [bytes.length]).data as Uint8Array;
   shared.set(bytes);
   return shared;

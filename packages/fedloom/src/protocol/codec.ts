@@ -33,6 +33,7 @@ const controlKind = 1;
 const chunkKind = 2;
 const inlineKind = 3;
 const encoder = new TextEncoder();
+const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 /**
  * A message alone, or with the announcement of its body.
@@ -133,7 +134,7 @@ function parseJson(bytes: Uint8Array): Record<string, unknown> {
     throw tooLarge(bytes.length, limits.controlBytesMax, 'The text of a message');
   let value: unknown;
   try {
-    value = JSON.parse(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes));
+    value = JSON.parse(decoder.decode(bytes));
   } catch (cause) {
     throw new FedloomError('protocol.json', 'A message is not JSON in UTF-8.', {}, { cause });
   }

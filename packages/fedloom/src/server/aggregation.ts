@@ -1,7 +1,7 @@
 import { checkUpdate } from '../aggregate/check-update.js';
 import { type RunningFold, sumFold } from '../aggregate/fold.js';
 import { applyStages, type ClientUpdate } from '../aggregate/update-stage.js';
-import { decodeSafetensors } from '../core/safetensors.js';
+import { safetensorsDecoder } from '../core/safetensors.js';
 import type { Update } from '../protocol/messages.js';
 import type { FederationOptions } from './federation-options.js';
 import type { GlobalModel } from './global-model.js';
@@ -9,6 +9,7 @@ import type { GlobalModel } from './global-model.js';
 /** An update's way into the model: bytes, checks, stages, fold, and at the round's end the server update. */
 export class Aggregation {
   readonly #fold: RunningFold;
+  readonly #decode = safetensorsDecoder();
 
   constructor(
     private readonly options: Pick<FederationOptions, 'workload' | 'algorithm' | 'stages'>,
@@ -24,7 +25,7 @@ export class Aggregation {
    */
   check({ client, round, sampleCount }: Update, body: Uint8Array | undefined): ClientUpdate {
     const { workload, stages = [] } = this.options;
-    const tensors = decodeSafetensors(body ?? new Uint8Array());
+    const tensors = this.#decode(body ?? new Uint8Array());
     const checked = checkUpdate(tensors, sampleCount, workload.update, `client ${client}`);
     const context = { round, model: this.model.tensors };
     const { checked: _, ...update } = applyStages(stages, { client, sampleCount, tensors }, context);

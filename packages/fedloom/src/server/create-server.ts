@@ -2,6 +2,7 @@ import type { Server as HttpServer } from 'node:http';
 import { availableParallelism } from 'node:os';
 import { FedloomError, type PlanManifest } from '@fedloom/engine';
 import type { ClientDataSource } from '../client/data-source.js';
+import { BatchingPool } from '../client/node/batching-pool.js';
 import { PlanExecutor } from '../client/node/plan-executor.js';
 import type { RoundRecord, RunResult } from '../core/records.js';
 import type { Task } from '../task/task.js';
@@ -53,7 +54,10 @@ export async function createServer(task: Task, options: ServerOptions): Promise<
   refuseOpenAddress(options);
   const executor =
     task.kind === 'plan'
-      ? new PlanExecutor({ workers: options.workers ?? availableParallelism(), source: noClients })
+      ? new PlanExecutor({
+          threads: new BatchingPool(options.workers ?? availableParallelism()),
+          source: noClients,
+        })
       : undefined;
   // The run begins a turn later, when `opening` is there.
   const run: Run = new Run(async (_events, signal) => {

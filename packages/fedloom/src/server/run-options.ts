@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { FedloomError, type NamedTensors } from '@fedloom/engine';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { UpdateStage } from '../aggregate/update-stage.js';
 import { wireLimits } from '../protocol/limits.js';
 import type { CoordinatorOptions } from './coordinator/types.js';

@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { FedloomError } from '@fedloom/engine';
 import type { ClientExecutor } from '../client/executor.js';
+import { BatchingPool } from '../client/node/batching-pool.js';
 import { diskStateStore } from '../client/node/disk-state-store.js';
 import { nodeClientHost } from '../client/node/node-client-host.js';
 import { PlanExecutor } from '../client/node/plan-executor.js';
@@ -27,20 +28,26 @@ export interface SimulateOptions extends RunOptions {
  * @throws FedloomError `run.options` at once; everything else through the run's `result`
  */
 export function simulate(task: Task, options: SimulateOptions): Run {
+  return simulateOn(task, options);
+}
+
+/** @param threads started ahead, in place of `options.workers`; the run ends them */
+export function simulateOn(task: Task, options: SimulateOptions, threads?: BatchingPool): Run {
   checkRunOptions(options);
-  return new Run((events, signal) => runSimulation(task, options, events, signal), options.signal);
+  return new Run((events, signal) => runSimulation(task, options, threads, events, signal), options.signal);
 }
 
 async function runSimulation(
   task: Task,
   options: SimulateOptions,
+  threads: BatchingPool | undefined,
   events: Run,
   signal: AbortSignal,
 ): Promise<RunResult> {
   const workers = options.workers ?? availableParallelism();
   const executor =
     task.kind === 'plan'
-      ? new PlanExecutor({ workers, source: partitionedSource(task) })
+      ? new PlanExecutor({ threads: threads ?? new BatchingPool(workers), source: partitionedSource(task) })
       : new TrainerExecutor({ task, concurrency: workers });
   try {
     const evaluator = executor instanceof PlanExecutor ? executor : undefined;

@@ -1,5 +1,5 @@
 import { FedloomError } from '@fedloom/engine';
-import { z } from 'zod';
+import * as z from 'zod';
 import { didYouMean } from './closest.js';
 
 type Check = (value: unknown) => boolean;

@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { FedloomError, type NamedTensors } from '@fedloom/engine';
 import type { Command } from 'commander';
+import { BatchingPool } from '../../client/node/batching-pool.js';
 import { PlanExecutor } from '../../client/node/plan-executor.js';
 import { sha256 } from '../../client/node/sha256.js';
 import type { Results } from '../../core/records.js';
@@ -67,7 +68,7 @@ async function evaluateModel(task: Task, model: NamedTensors, workers: number, s
     const { workload, close } = await trainerWorkload(task, { seed: 0, clients: 0, initialModel: model });
     return evaluateWith(workload, model, signal).finally(close);
   }
-  const executor = new PlanExecutor({ workers, source: noClients });
+  const executor = new PlanExecutor({ threads: new BatchingPool(workers), source: noClients });
   try {
     const workload = await planWorkload(task, { seed: 0, hash: sha256, evaluator: executor, initialModel: model });
     return await evaluateWith(workload, model, signal);

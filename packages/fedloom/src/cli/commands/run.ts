@@ -1,16 +1,18 @@
 import { availableParallelism } from 'node:os';
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
 import { FedloomError } from '@fedloom/engine';
 import { type Command, Option } from 'commander';
+import { BatchingPool } from '../../client/node/batching-pool.js';
 import { formatRanges } from '../../core/index-ranges.js';
 import { type LostProcess, splitClients, startClientProcesses } from '../../launch/client-processes.js';
 import { settlesWithin } from '../../launch/settles-within.js';
 import { createServer } from '../../server/create-server.js';
 import type { RunOptions } from '../../server/run-options.js';
-import { simulate } from '../../simulation/simulate.js';
+import { simulateOn } from '../../simulation/simulate.js';
 import { secondsOrNone, wholeNumber } from '../arguments.js';
 import { conductRun, type StartedRun } from '../conduct-run.js';
 import { loadTaskWith } from '../load-settings.js';
+import { packageFolder } from '../own-files.js';
 import { counted } from '../report/format.js';
 import { addRunSettings, type RunSettings, runSettings } from '../run-settings.js';
 import type { LoadedTask } from '../task-loader.js';
@@ -25,9 +27,9 @@ interface RunFlags {
 const PROCESSES_MAX = 1024;
 /** How long a child's end may come before the run's, when all is well. */
 const END_MS = 500;
-const COMMAND = fileURLToPath(new URL('../../../bin/fedloom.js', import.meta.url));
+const COMMAND = join(packageFolder, 'bin', 'fedloom.js');
 
-export function addRunCommand(program: Command, exit: (code: number) => void): void {
+export function addRunCommand(program: Command, exit: (code: number) => void, ahead?: BatchingPool): void {
   addRunSettings(program.command('run'))
     .summary('train a task over simulated clients on this machine')
     .description(
@@ -42,7 +44,7 @@ export function addRunCommand(program: Command, exit: (code: number) => void): v
     )
     .addOption(deadlineOption().hideHelp())
     .action(async (path, clients, perRound, rounds, flags) => {
-      exit(await run(path, runSettings([clients, perRound, rounds], flags), flags));
+      exit(await run(path, runSettings([clients, perRound, rounds], flags), flags, ahead));
     });
 }
 
@@ -53,26 +55,39 @@ export function deadlineOption(): Option {
   ).argParser(secondsOrNone('--deadline'));
 }
 
-async function run(path: string, settings: RunSettings, { processes, deadline }: RunFlags): Promise<number> {
+async function run(
+  path: string,
+  settings: RunSettings,
+  { processes, deadline }: RunFlags,
+  ahead: BatchingPool | undefined,
+): Promise<number> {
   if (deadline !== undefined && processes === undefined) {
     throw usageError('deadline', '--deadline has a meaning only with --processes: simulated clients do not vanish.');
   }
   const terminal = await openTerminal(settings.json);
   const loaded = await loadTaskWith(path, settings.set);
-  const { workers } = settings;
-  return conductRun({
-    terminal,
-    loaded,
-    settings,
-    command: 'run',
-    otherArguments: processes === undefined ? {} : { processes },
-    ...(deadline !== undefined && { runOptions: { deadlineMs: deadline } }),
-    start: async (options) => {
-      if (processes !== undefined) return startWithProcesses(loaded, settings, options, processes);
-      const started = simulate(loaded.task, { ...options, ...(workers && { workers }) });
-      return { run: started, result: started.result };
-    },
-  });
+  const { workers = availableParallelism() } = settings;
+  const needed = processes === undefined && loaded.task.kind === 'plan';
+  if (!needed) void ahead?.close();
+  // Threads load their code while this one prepares the run.
+  const threads = needed ? (ahead ?? new BatchingPool(workers)) : undefined;
+  try {
+    return await conductRun({
+      terminal,
+      loaded,
+      settings,
+      command: 'run',
+      otherArguments: processes === undefined ? {} : { processes },
+      ...(deadline !== undefined && { runOptions: { deadlineMs: deadline } }),
+      start: async (options) => {
+        if (processes !== undefined) return startWithProcesses(loaded, settings, options, processes);
+        const started = simulateOn(loaded.task, { ...options, workers }, threads);
+        return { run: started, result: started.result };
+      },
+    });
+  } finally {
+    await threads?.close();
+  }
 }
 
 async function startWithProcesses(

@@ -2,7 +2,8 @@ import type { Results } from '../../core/records.js';
 
 /** `31,402` */
 export function formatCount(value: number): string {
-  return Math.round(value).toLocaleString('en-US');
+  // By hand: the first use of the platform's own formats takes 30 ms.
+  return String(Math.round(value)).replace(/\B(?=(?:\d{3})+$)/g, ',');
 }
 
 /** `1 client`, `31,402 samples`, `2 processes` */

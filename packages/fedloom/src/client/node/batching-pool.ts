@@ -1,12 +1,15 @@
-import { FedloomError } from '@fedloom/engine';
+import { FedloomError } from '@fedloom/engine/base';
 import { Piscina } from 'piscina';
 import type { EvaluateReply, PlanJob, PlanMessage, Reply, TrainReply } from './plan-task.js';
 
-/** A thread gets as many jobs at once as it takes about this long to do: waking it costs up to 0.3 ms. */
-const BATCH_MS = 4;
+/** A thread gets as many jobs at once as it takes about this long to do: each message to it and from it costs up to 0.5 ms. */
+const BATCH_MS = 10;
 const BATCH_MAX = 64;
-/** One at work and one at hand, so that a thread goes on at once while the main thread looks at what it did. */
-const BATCHES_PER_THREAD = 2;
+/**
+ * Jobs that are long enough to come alone: one at work and one at hand, so that a thread goes on at once while the main
+ * thread looks at what it did. Batches come one at a time, since smaller ones at hand cost more messages than they save.
+ */
+const LONG_JOBS_PER_THREAD = 2;
 /** Weight of the newest batch in the running mean of a job's time. */
 const SMOOTHING = 0.5;
 
@@ -30,6 +33,7 @@ export class BatchingPool {
   /** Settles when every thread has loaded its code, or one could not. */
   readonly #ready: Promise<void>;
   #waiting: Waiting[] = [];
+  #closed: Promise<void> | undefined;
   #busy = 0;
   #pumping = false;
   /** Running mean of a job's time by kind; undefined until the first came back. */
@@ -42,7 +46,8 @@ export class BatchingPool {
       filename: new URL('./plan-worker.js', import.meta.url).href,
       minThreads: workers,
       maxThreads: workers,
-      concurrentTasksPerWorker: BATCHES_PER_THREAD,
+      concurrentTasksPerWorker: LONG_JOBS_PER_THREAD,
+      recordTiming: false,
     });
     // One message a thread, since each goes to the one with the least to do; it is answered once the code is loaded.
     this.#ready = Promise.all(Array.from({ length: workers }, () => this.#pool.run(NOTHING))).then(() => {});
@@ -51,15 +56,15 @@ export class BatchingPool {
 
   /** How many jobs are worth having at hand, so that no thread waits for the next. */
   get appetite(): number {
-    const batch = Math.max(this.#batchSize('train'), this.#batchSize('evaluate'));
-    return BATCHES_PER_THREAD * this.#workers * batch + 1;
+    const ofThread = (kind: PlanJob['kind']) => this.#batchesPerThread(kind) * this.#batchSize(kind);
+    return this.#workers * Math.max(ofThread('train'), ofThread('evaluate')) + 1;
   }
 
-  /** Loads a plan on every thread. @param plan its bytes, in shared memory */
-  async load(plan: Uint8Array, planHash: string): Promise<void> {
+  /** Loads a plan on every thread. @param plan its bytes, in shared memory @param warm load the graph that trains ahead of its jobs */
+  async load(plan: Uint8Array, planHash: string, warm?: PlanMessage['warm']): Promise<void> {
     this.#plan = { plan, planHash };
     // As many messages as threads: each takes one.
-    await Promise.all(Array.from({ length: this.#workers }, () => this.#send([])));
+    await Promise.all(Array.from({ length: this.#workers }, () => this.#send([], warm)));
   }
 
   run(job: PlanJob & { readonly kind: 'train' }): Promise<TrainReply>;
@@ -78,9 +83,14 @@ export class BatchingPool {
 
   /**
    * Waits for what runs, then ends the threads. One that is ended inside a call of ONNX Runtime, or while it loads it,
-   * aborts the process.
+   * aborts the process. More calls wait for the first.
    */
-  async close(): Promise<void> {
+  close(): Promise<void> {
+    this.#closed ??= this.#close();
+    return this.#closed;
+  }
+
+  async #close(): Promise<void> {
     for (const { reject } of this.#waiting) reject(new FedloomError('client.cancelled', 'The executor was closed.'));
     this.#waiting = [];
     await Promise.allSettled([this.#ready, ...this.#running]);
@@ -92,10 +102,15 @@ export class BatchingPool {
     return jobMs === undefined ? 1 : Math.max(1, Math.min(BATCH_MAX, Math.floor(BATCH_MS / jobMs)));
   }
 
+  #batchesPerThread(kind: PlanJob['kind']): number {
+    return this.#batchSize(kind) > 1 ? 1 : LONG_JOBS_PER_THREAD;
+  }
+
   #pump(): void {
-    const places = this.#workers * BATCHES_PER_THREAD;
-    while (this.#busy < places && this.#waiting.length > 0) {
+    while (this.#waiting.length > 0) {
       const { kind } = (this.#waiting[0] as Waiting).job;
+      const places = this.#workers * this.#batchesPerThread(kind);
+      if (this.#busy >= places) return;
       const share = Math.ceil(this.#waiting.length / (places - this.#busy));
       const batch = this.#waiting.splice(0, Math.min(share, this.#batchSize(kind)));
       this.#busy += 1;
@@ -107,10 +122,8 @@ export class BatchingPool {
     try {
       const { replies, ms } = await this.#send(batch.map(({ job }) => job));
       const jobMs = ms / batch.length;
-      const mean = this.#jobMs.get(kind);
-      // The first job also loads the session: no measure of those that follow.
-      if (mean !== undefined) this.#jobMs.set(kind, mean + SMOOTHING * (jobMs - mean));
-      else this.#jobMs.set(kind, Math.max(jobMs, BATCH_MS));
+      const mean = this.#jobMs.get(kind) ?? jobMs;
+      this.#jobMs.set(kind, mean + SMOOTHING * (jobMs - mean));
       for (const [at, { resolve, reject }] of batch.entries()) settle(replies[at], resolve, reject);
     } catch (error) {
       for (const { reject } of batch) reject(error);
@@ -120,9 +133,12 @@ export class BatchingPool {
     }
   }
 
-  async #send(jobs: readonly PlanJob[]): Promise<{ readonly replies: readonly Reply[]; readonly ms: number }> {
+  async #send(
+    jobs: readonly PlanJob[],
+    warm?: PlanMessage['warm'],
+  ): Promise<{ readonly replies: readonly Reply[]; readonly ms: number }> {
     if (this.#plan === undefined) throw new Error('BatchingPool.load was not called');
-    const message: PlanMessage = { ...this.#plan, jobs };
+    const message: PlanMessage = { ...this.#plan, jobs, ...(warm && { warm }) };
     const running = this.#pool.run(message) as Promise<{ replies: Reply[]; ms: number }>;
     this.#running.add(running);
     try {

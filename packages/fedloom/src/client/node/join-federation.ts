@@ -9,6 +9,7 @@ import type { ClientEvent, ClientHost } from '../client-host.js';
 import type { ClientExecutor } from '../executor.js';
 import { partitionedSource } from '../partitioned-source.js';
 import { TrainerExecutor } from '../trainer-executor.js';
+import { BatchingPool } from './batching-pool.js';
 import { diskStateStore } from './disk-state-store.js';
 import { nodeClientHost } from './node-client-host.js';
 import { partSource } from './part-source.js';
@@ -65,8 +66,8 @@ function executorFor({ task, dataDir, clients, workers = availableParallelism() 
   if (task?.kind === 'trainer') {
     return new TrainerExecutor({ task, concurrency: workers, ...(dataDir && { dataDir }) });
   }
-  if (dataDir !== undefined) return new PlanExecutor({ workers, source: partSource(dataDir, clients) });
-  if (task !== undefined) return new PlanExecutor({ workers, source: partitionedSource(task) });
+  const source = dataDir !== undefined ? partSource(dataDir, clients) : task && partitionedSource(task);
+  if (source !== undefined) return new PlanExecutor({ threads: new BatchingPool(workers), source });
   throw new FedloomError(
     'client.no-data',
     'A client needs data to train on: give --data DIR with its part folders, or the task file whose data set it is dealt from.',

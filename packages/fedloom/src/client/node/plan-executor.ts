@@ -4,37 +4,45 @@ import type { ClientExamples } from '../../data/dataset.js';
 import { sharedBytes } from '../../data/shared-tensor.js';
 import type { ClientDataSource } from '../data-source.js';
 import type {
+  ClientEvaluation,
   ClientExecutor,
   ClientWorkload,
   EvaluateJob,
-  EvaluateOutcome,
   FederationInfo,
   ModelSnapshot,
   TrainJob,
   TrainOutcome,
 } from '../executor.js';
-import { BatchingPool } from './batching-pool.js';
+import type { BatchingPool } from './batching-pool.js';
+import { type CancelCell, CancelCells, cancel } from './cancel-cells.js';
 import { sampleCountOf } from './plan-task.js';
 
 /** Samples one thread evaluates at a time: fixed, so that the order of float sums does not depend on the threads. */
 const EVALUATION_SLICE = 2000;
+/** Clients of one evaluation job: what a job costs is then little beside the smallest client's work. */
+const EVALUATION_GROUP = 64;
+
+type Evaluated = { readonly results: Results; readonly sampleCount: number };
 
 /**
  * Trains plans on worker threads: one single-thread ONNX Runtime session a thread, clients spread over the threads.
  * A thread is never ended inside a call, since that aborts the process: `close` waits for the bounded calls to return.
  */
 export class PlanExecutor implements ClientExecutor {
+  readonly evaluationGroup = EVALUATION_GROUP;
   readonly #pool: BatchingPool;
   readonly #source: ClientDataSource;
-  readonly #cancels = new Set<Int32Array>();
+  readonly #cells = new CancelCells();
+  readonly #cancels = new Set<CancelCell>();
   #planHash = '';
   #metrics: PlanManifest['metrics'] = [];
   #loaded: Promise<void> = Promise.resolve();
   #closed = false;
 
-  constructor(options: { readonly workers: number; readonly source: ClientDataSource }) {
+  /** @param options.threads taken over: they are ended by `close` */
+  constructor(options: { readonly threads: BatchingPool; readonly source: ClientDataSource }) {
     this.#source = options.source;
-    this.#pool = new BatchingPool(options.workers);
+    this.#pool = options.threads;
   }
 
   get concurrency(): number {
@@ -49,16 +57,19 @@ export class PlanExecutor implements ClientExecutor {
         { task: workload.task },
       );
     }
+    // Threads load the plan while the data come from the disk; who fails first is told, and the other is not lost.
+    const loaded = this.load(workload.plan, workload.hash, true);
+    loaded.catch(() => {});
     await this.#source.open(workload.plan.manifest, federation);
-    await this.load(workload.plan, workload.hash);
+    await loaded;
   }
 
   /** Loads a plan on every thread, so that no round waits for it; once is enough. */
-  load(plan: TrainingPlan, hash: string): Promise<void> {
+  load(plan: TrainingPlan, hash: string, warm?: true): Promise<void> {
     if (this.#planHash !== hash) {
       this.#planHash = hash;
       this.#metrics = plan.manifest.metrics;
-      this.#loaded = this.#pool.load(sharedBytes(plan.bytes), hash);
+      this.#loaded = this.#pool.load(sharedBytes(plan.bytes), hash, warm);
     }
     return this.#loaded;
   }
@@ -88,60 +99,63 @@ export class PlanExecutor implements ClientExecutor {
     );
   }
 
-  async evaluate(job: EvaluateJob): Promise<EvaluateOutcome> {
-    const examples = await this.#source.test(job.client);
-    if (examples === undefined || sampleCountOf(examples) === 0) return null;
-    return this.evaluateExamples(job.model, examples, job.signal);
+  evaluate({ clients, model, signal }: EvaluateJob): Promise<readonly ClientEvaluation[]> {
+    return this.#cancellable(signal, (cancel) =>
+      Promise.all(
+        clients.map(async (client): Promise<ClientEvaluation> => {
+          try {
+            const examples = await this.#source.test(client);
+            if (examples === undefined || sampleCountOf(examples) === 0) return { client, outcome: null };
+            return { client, outcome: await this.#evaluateOn(model, examples, cancel) };
+          } catch (error) {
+            return { client, error };
+          }
+        }),
+      ),
+    );
   }
 
   /** Means of the plan's metrics over `examples`, its slices spread over the threads. */
-  async evaluateExamples(
-    model: ModelSnapshot,
-    examples: ClientExamples,
-    signal: AbortSignal,
-  ): Promise<{ results: Results; sampleCount: number }> {
-    const replies = await this.#cancellable(signal, (cancel) =>
-      Promise.all(
-        slices(examples).map((slice) =>
-          this.#pool.run({
-            kind: 'evaluate',
-            modelHash: model.hash,
-            model: model.bytes,
-            examples: slice,
-            cancel,
-          }),
-        ),
+  evaluateExamples(model: ModelSnapshot, examples: ClientExamples, signal: AbortSignal): Promise<Evaluated> {
+    return this.#cancellable(signal, (cancel) => this.#evaluateOn(model, examples, cancel));
+  }
+
+  async #evaluateOn(model: ModelSnapshot, examples: ClientExamples, cancel: CancelCell): Promise<Evaluated> {
+    const { hash: modelHash, bytes } = model;
+    const replies = await Promise.all(
+      slices(examples).map((slice) =>
+        this.#pool.run({ kind: 'evaluate', modelHash, model: bytes, examples: slice, cancel }),
       ),
     );
     const sampleCount = replies.reduce((sum, reply) => sum + reply.sampleCount, 0);
-    const names = this.#metrics.map((metric) => metric.name);
-    const results = names.map((name) => {
-      const sum = replies.reduce((total, reply) => total + (reply.sums[name] ?? Number.NaN), 0);
-      return [name, sum / sampleCount] as const;
-    });
-    return { results: Object.fromEntries(results), sampleCount };
+    const results: Record<string, number> = {};
+    for (const { name } of this.#metrics) {
+      results[name] = replies.reduce((total, reply) => total + (reply.sums[name] ?? Number.NaN), 0) / sampleCount;
+    }
+    return { results, sampleCount };
   }
 
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
-    for (const cancel of this.#cancels) Atomics.store(cancel, 0, 1);
+    for (const cell of this.#cancels) cancel(cell);
     await this.#pool.close();
   }
 
-  async #cancellable<T>(signal: AbortSignal, run: (cancel: Int32Array) => Promise<T>): Promise<T> {
-    const cancel = new Int32Array(new SharedArrayBuffer(4));
-    const abort = () => Atomics.store(cancel, 0, 1);
+  async #cancellable<T>(signal: AbortSignal, run: (cancel: CancelCell) => Promise<T>): Promise<T> {
     if (signal.aborted || this.#closed) {
       throw new FedloomError('client.cancelled', 'The work was cancelled before it started.');
     }
+    const cell = this.#cells.take();
+    const abort = () => cancel(cell);
     signal.addEventListener('abort', abort, { once: true });
-    this.#cancels.add(cancel);
+    this.#cancels.add(cell);
     try {
-      return await run(cancel);
+      return await run(cell);
     } finally {
       signal.removeEventListener('abort', abort);
-      this.#cancels.delete(cancel);
+      this.#cancels.delete(cell);
+      this.#cells.giveBack(cell);
     }
   }
 }

@@ -1,4 +1,5 @@
 import type { ClientExamples } from '../../data/dataset.js';
+import type { CancelCell } from './cancel-cells.js';
 
 /** What a thread of a plan executor is asked, as a structured clone; big bytes lie in shared memory. */
 export interface PlanMessage {
@@ -8,6 +9,8 @@ export interface PlanMessage {
   readonly planHash: string;
   /** None: load the plan only. */
   readonly jobs: readonly PlanJob[];
+  /** Have the graph ready that trains clients. */
+  readonly warm?: true;
 }
 
 export type PlanJob = TrainTask | EvaluateTask;
@@ -17,8 +20,8 @@ interface OnModel {
   /** Safetensors, shared. */
   readonly model: Uint8Array;
   readonly examples: ClientExamples;
-  /** One cell of a shared array: not 0 asks the thread to stop between two bounded calls. */
-  readonly cancel: Int32Array;
+  /** Asks the thread to stop between two bounded calls. */
+  readonly cancel: CancelCell;
 }
 
 export interface TrainTask extends OnModel {

@@ -7,16 +7,27 @@ import {
   FedloomError,
   type NamedTensors,
   PlanRunner,
+  type Tensor,
   type TrainingPlan,
+  type TrainResult,
 } from '@fedloom/engine/run';
 import { move, transferableSymbol, valueSymbol } from 'piscina';
 import { freeBytes } from '../../core/free-bytes.js';
 import { RandomStream } from '../../core/random.js';
-import { decodeSafetensors, encodeSafetensors } from '../../core/safetensors.js';
-import { gatherExamples } from '../../data/gather.js';
+import {
+  decodeSafetensors,
+  encodeSafetensors,
+  safetensorsDecoder,
+  safetensorsEncoder,
+} from '../../core/safetensors.js';
+import type { ClientExamples } from '../../data/dataset.js';
+import { exampleGatherer } from '../../data/gather.js';
+import { isCancelled } from './cancel-cells.js';
+import { groupJobs, type JobGroup, smallClients } from './job-groups.js';
 import {
   type EvaluateReply,
   type EvaluateTask,
+  type FailureReply,
   type PlanJob,
   type PlanMessage,
   type Reply,
@@ -42,6 +53,9 @@ let loaded: Promise<Loaded> | undefined;
 let loadedHash = '';
 let last: Promise<unknown> = Promise.resolve();
 let model: Model | undefined;
+const gather = exampleGatherer();
+const decodeModel = safetensorsDecoder();
+const encodeUpdate = safetensorsEncoder();
 
 /** A message that comes while another is at work waits for it: sessions take one job at a time. */
 export default function work(message: PlanMessage): Promise<unknown> {
@@ -50,31 +64,51 @@ export default function work(message: PlanMessage): Promise<unknown> {
   return done;
 }
 
-async function doJobs({ plan: bytes, planHash, jobs }: PlanMessage): Promise<unknown> {
+async function doJobs({ plan: bytes, planHash, jobs, warm }: PlanMessage): Promise<unknown> {
   if (planHash === '') return { replies: [], ms: 0 };
   const { plan, runner } = await load(bytes, planHash);
+  const groups = groupJobs(jobs, plan.manifest, runner.trainsTogether);
+  // Ahead of the clock, so that what a job takes is measured, not what the first one waits for.
+  await runner.load(groups.map(({ graph }) => graph));
+  if (warm) await runner.load([runner.trainsTogether && smallClients(plan.manifest) ? 'trainEach' : 'train']);
   const startedMs = performance.now();
   const replies: Reply[] = [];
-  for (const job of jobs) replies.push(await attempt(job, plan, runner));
+  for (const group of groups) replies.push(...(await doGroup(group, plan, runner)));
   return transferring({ replies, ms: performance.now() - startedMs });
 }
 
-/** One job's failure is its own: the others of the batch go on. */
-async function attempt(job: PlanJob, plan: TrainingPlan, runner: PlanRunner): Promise<Reply> {
+/** One client's failure is its own: where several fail together, each is tried alone. */
+async function doGroup(group: JobGroup, plan: TrainingPlan, runner: PlanRunner): Promise<readonly Reply[]> {
   try {
-    return job.kind === 'train' ? await train(job, plan, runner) : await evaluate(job, plan, runner);
+    switch (group.graph) {
+      case 'evaluate':
+        return await evaluate(group.jobs, plan, runner);
+      case 'trainEach':
+        return await trainEach(group.jobs, plan, runner);
+      case 'train':
+        return [await train(group.jobs[0] as TrainTask, plan, runner)];
+    }
   } catch (error) {
-    if (!(error instanceof FedloomError))
-      return { failure: { code: 'client.failed', message: String(error), fields: {} } };
-    return { failure: { code: error.code, message: error.message, fields: { ...error.fields } } };
+    if (group.jobs.length === 1) return [failure(error)];
+    const replies: Reply[] = [];
+    for (const job of group.jobs) {
+      replies.push(...(await doGroup({ graph: group.graph, jobs: [job] } as JobGroup, plan, runner)));
+    }
+    return replies;
   }
+}
+
+function failure(error: unknown): FailureReply {
+  if (!(error instanceof FedloomError))
+    return { failure: { code: 'client.failed', message: String(error), fields: {} } };
+  return { failure: { code: error.code, message: error.message, fields: { ...error.fields } } };
 }
 
 function load(bytes: Uint8Array, hash: string): Promise<Loaded> {
   if (loaded === undefined || loadedHash !== hash) {
     loadedHash = hash;
     loaded = (async () => {
-      const plan = decodePlan(Uint8Array.from(bytes));
+      const plan = decodePlan(bytes.slice());
       return { hash, plan, runner: await PlanRunner.create(onnxRuntimeNode(), plan) };
     })();
   }
@@ -84,7 +118,7 @@ function load(bytes: Uint8Array, hash: string): Promise<Loaded> {
 /** ONNX Runtime refuses tensors over shared memory, so a thread keeps its own copy of the round's model. */
 function modelOf(task: TrainTask | EvaluateTask, plan: TrainingPlan): Model {
   if (model?.hash !== task.modelHash) {
-    const tensors = decodeSafetensors(Uint8Array.from(task.model));
+    const tensors = decodeModel(task.model.slice());
     const names = new Set(plan.manifest.parameters.map((parameter) => parameter.name));
     const entries = [...tensors];
     model = {
@@ -98,39 +132,84 @@ function modelOf(task: TrainTask | EvaluateTask, plan: TrainingPlan): Model {
 
 async function train(task: TrainTask, plan: TrainingPlan, runner: PlanRunner): Promise<TrainReply> {
   const { parameters, broadcast } = modelOf(task, plan);
-  const sampleCount = sampleCountOf(task.examples);
-  const order = batchOrder(
-    sampleCount,
-    plan.manifest.training,
-    RandomStream.of(task.seed, 'order', task.round, task.client),
-  );
   const outcome = await runner.train({
     parameters,
     broadcast,
     ...(task.state && { state: decodeSafetensors(task.state) }),
     scalars: task.scalars,
-    ...gatherExamples(task.examples),
-    order,
-    isCancelled: () => Atomics.load(task.cancel, 0) !== 0,
+    ...gather(task.examples),
+    order: orderOf(task, plan),
+    isCancelled: () => isCancelled(task.cancel),
   });
-  const update = encodeSafetensors(new Map([...outcome.parameters, ...outcome.upload]));
-  for (const { data } of outcome.parameters.values()) freeBytes(new Uint8Array(data.buffer as ArrayBuffer));
-  return {
-    update,
-    ...(outcome.state.size > 0 && { state: encodeSafetensors(outcome.state) }),
-    sampleCount,
-    stepCount: outcome.stepCount,
-    meanLoss: outcome.meanLoss,
-  };
+  const reply = replyOf(outcome, sampleCountOf(task.examples));
+  freeTensors([outcome]);
+  return reply;
 }
 
-async function evaluate(task: EvaluateTask, plan: TrainingPlan, runner: PlanRunner): Promise<EvaluateReply> {
-  const { parameters } = modelOf(task, plan);
-  return runner.evaluate({
-    parameters,
-    ...gatherExamples(task.examples),
-    isCancelled: () => Atomics.load(task.cancel, 0) !== 0,
+/** Clients of one data set, each as if alone. */
+async function trainEach(
+  tasks: readonly TrainTask[],
+  plan: TrainingPlan,
+  runner: PlanRunner,
+): Promise<readonly TrainReply[]> {
+  const [first] = tasks as readonly [TrainTask];
+  const sampleCounts = tasks.map((task) => sampleCountOf(task.examples));
+  const outcomes = await runner.trainEach({
+    ...modelOf(first, plan),
+    scalars: first.scalars,
+    ...gather(joined(tasks)),
+    sampleCounts,
+    orders: tasks.map((task) => orderOf(task, plan)),
+    isCancelled: () => tasks.every((task) => isCancelled(task.cancel)),
   });
+  const replies = outcomes.map((outcome, client) => replyOf(outcome, sampleCounts[client] as number));
+  freeTensors(outcomes);
+  return replies;
+}
+
+function orderOf({ examples, seed, round, client }: TrainTask, { manifest }: TrainingPlan): Tensor {
+  return batchOrder(sampleCountOf(examples), manifest.training, RandomStream.of(seed, 'order', round, client));
+}
+
+function replyOf({ parameters, upload, state, stepCount, meanLoss }: TrainResult, sampleCount: number): TrainReply {
+  const update = encodeUpdate(new Map([...parameters, ...upload]));
+  return { update, ...(state.size > 0 && { state: encodeSafetensors(state) }), sampleCount, stepCount, meanLoss };
+}
+
+/** Gives the memory of trained tensors back, which may be views of one; what was not trained is still the model's. */
+function freeTensors(outcomes: readonly TrainResult[]): void {
+  const buffers = new Set(
+    outcomes.flatMap(({ parameters }) => [...parameters.values()].map(({ data }) => data.buffer)),
+  );
+  for (const { data } of model?.parameters.values() ?? []) buffers.delete(data.buffer);
+  for (const buffer of buffers) freeBytes(new Uint8Array(buffer as ArrayBuffer));
+}
+
+/** Clients of one data set, each as if alone. */
+function evaluate(
+  tasks: readonly EvaluateTask[],
+  plan: TrainingPlan,
+  runner: PlanRunner,
+): Promise<readonly EvaluateReply[]> {
+  const [first] = tasks as readonly [EvaluateTask];
+  const { parameters } = modelOf(first, plan);
+  return runner.evaluateEach(
+    { parameters, ...gather(joined(tasks)), isCancelled: () => isCancelled(first.cancel) },
+    tasks.map((task) => sampleCountOf(task.examples)),
+  );
+}
+
+/** The samples of clients of one data set, one client's behind the other's. */
+function joined(tasks: readonly PlanJob[]): ClientExamples {
+  const { examples } = tasks[0] as PlanJob;
+  if (tasks.length === 1) return examples;
+  const rows = new Int32Array(tasks.reduce((sum, { examples }) => sum + sampleCountOf(examples), 0));
+  let at = 0;
+  for (const { examples } of tasks) {
+    rows.set(examples.rows as Int32Array, at);
+    at += sampleCountOf(examples);
+  }
+  return { ...examples, rows };
 }
 
 /** Moves the updates to the main thread instead of copying them. */

@@ -1,0 +1,79 @@
+import { FedloomError } from '@fedloom/engine';
+import { CommanderError } from 'commander';
+import type { BatchingPool } from '../client/node/batching-pool.js';
+import { normalizeArguments } from './arguments.js';
+import { FailedRun } from './conduct-run.js';
+import { buildProgram } from './program.js';
+import { errorEvent, JsonEvents } from './report/json-events.js';
+import { errorLines } from './report/reporter.js';
+import { isUsageError } from './usage-error.js';
+
+const FAILED = 1;
+const USAGE = 2;
+
+// Whoever read our output may have gone (`fedloom runs show x | head`): what is left to do does not depend on it.
+for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
+
+/** Does what the arguments say and ends the process. @param threads started ahead; ended before the process is */
+export async function commandLine(args: readonly string[], threads: BatchingPool | undefined): Promise<never> {
+  // What nobody awaited, mostly in a task's own code: the state of the run is unknown, so it ends here.
+  process.on('uncaughtException', (error) => process.exit(tell(error, args)));
+  process.on('beforeExit', () => {
+    const message =
+      "Nothing is left to do, but the command is not done: a promise of the task's own code never settles.";
+    process.exit(tell(new FedloomError('task.stuck', message), args));
+  });
+  const code = await runCommand(args, threads);
+  await threads?.close();
+  await Promise.all([process.stdout, process.stderr].map(drained));
+  // Said, because a task's own training code may leave timers or sockets behind that would keep the process alive.
+  process.exit(code);
+}
+
+async function runCommand(args: readonly string[], threads: BatchingPool | undefined): Promise<number> {
+  let exitCode = 0;
+  const exit = (code: number) => {
+    exitCode = code;
+  };
+  const program = buildProgram(exit, threads);
+  try {
+    await program.parseAsync(normalizeArguments(args), { from: 'user' });
+    return exitCode;
+  } catch (error) {
+    if (error instanceof CommanderError) return tellUsage(error, args);
+    return tell(error, args);
+  }
+}
+
+function tellUsage({ code, message }: CommanderError, args: readonly string[]): number {
+  if (code === 'commander.helpDisplayed' || code === 'commander.version') return 0;
+  // Without a command, commander has shown the help.
+  if (code === 'commander.help') return USAGE;
+  const [what = '', guess = ''] = message.replace(/^error: /, '').split('\n');
+  const command = args.find((arg) => !arg.startsWith('-'));
+  const known = command !== undefined && code !== 'commander.unknownCommand';
+  const help = `See fedloom ${known ? `${command} ` : ''}--help.`;
+  const text = [`${what.replace(/\.$/, '')}.`, guess.replace(/^\((.*)\)$/, '$1'), help]
+    .filter((part) => part !== '')
+    .join(' ');
+  process.stderr.write(`fedloom: ${text}\n`);
+  if (args.includes('--json'))
+    new JsonEvents(process.stdout).write({ event: 'error', code: 'usage.arguments', message: text });
+  return USAGE;
+}
+
+function tell(thrown: unknown, args: readonly string[]): number {
+  const error = thrown instanceof FailedRun ? thrown.failure : thrown;
+  process.stderr.write(`${errorLines(error, process.stderr.columns ?? 80, args.includes('--verbose'))}\n`);
+  if (args.includes('--json'))
+    new JsonEvents(process.stdout).write(thrown instanceof FailedRun ? thrown.event : errorEvent(error));
+  return isUsageError(error) ? USAGE : FAILED;
+}
+
+/** What was written must leave before the process ends; a reader that has gone waits for nothing. */
+function drained(stream: NodeJS.WriteStream): Promise<void> {
+  return new Promise((resolve) => {
+    if (stream.destroyed) resolve();
+    else stream.write('', () => resolve());
+  });
+}

@@ -1,0 +1,73 @@
+import type { PlanManifest } from '@fedloom/engine/run';
+import { type EvaluateTask, type PlanJob, sampleCountOf, type TrainTask } from './plan-task.js';
+
+/** Jobs that one call does, or few, with the graph that does them: several, but for `train` one. */
+export type JobGroup =
+  | { readonly graph: 'evaluate'; readonly jobs: readonly EvaluateTask[] }
+  | { readonly graph: 'train' | 'trainEach'; readonly jobs: readonly TrainTask[] };
+
+/** Clients evaluated together hold at most so many samples, unless one alone holds more. */
+const GROUP_SAMPLES_MAX = 2000;
+/** A step's work for a sample below which a call for each client costs more than its arithmetic: a 2NN has 1.2e6. */
+const SMALL_SAMPLE_FLOPS = 1e6;
+
+/**
+ * Neighbours that can be done together, in their order. What a job computes does not depend on its company.
+ * @param trainsTogether the plan allows it
+ */
+export function groupJobs(jobs: readonly PlanJob[], manifest: PlanManifest, trainsTogether: boolean): JobGroup[] {
+  const small = trainsTogether && smallClients(manifest);
+  const groups: { graph: JobGroup['graph']; jobs: PlanJob[] }[] = [];
+  let samples = 0;
+  for (const job of jobs) {
+    const last = groups.at(-1);
+    const count = sampleCountOf(job.examples);
+    const graph = job.kind === 'evaluate' ? 'evaluate' : small && fillsBatches(job, manifest) ? 'trainEach' : 'train';
+    const together =
+      graph !== 'train' &&
+      last?.graph === graph &&
+      alike(last.jobs[0] as PlanJob, job) &&
+      samples + count <= GROUP_SAMPLES_MAX;
+    if (together) last.jobs.push(job);
+    else groups.push({ graph, jobs: [job] });
+    samples = together ? samples + count : count;
+  }
+  return groups as JobGroup[];
+}
+
+/** Whether clients of this plan are so small that they had better train together. */
+export function smallClients({ sampleFlops }: PlanManifest): boolean {
+  return sampleFlops < SMALL_SAMPLE_FLOPS;
+}
+
+/** Without padding, which in a stack would be another client's sample. */
+function fillsBatches({ examples }: PlanJob, { training: { batchSize } }: PlanManifest): boolean {
+  return batchSize === 'all' || sampleCountOf(examples) % Math.min(batchSize, sampleCountOf(examples)) === 0;
+}
+
+function alike(one: PlanJob, other: PlanJob): boolean {
+  // Those of one caller, or each would have to wait until all are cancelled.
+  if (one.kind === 'evaluate') {
+    const { cells, at } = one.cancel;
+    return onOneModel(one, other) && other.cancel.cells === cells && other.cancel.at === at;
+  }
+  return (
+    other.kind === 'train' &&
+    onOneModel(one, other) &&
+    one.state === undefined &&
+    other.state === undefined &&
+    sampleCountOf(one.examples) === sampleCountOf(other.examples) &&
+    JSON.stringify(one.scalars) === JSON.stringify(other.scalars)
+  );
+}
+
+/** One model and parts of one data set. */
+function onOneModel(one: PlanJob, other: PlanJob): boolean {
+  return (
+    one.modelHash === other.modelHash &&
+    one.examples.x === other.examples.x &&
+    one.examples.y === other.examples.y &&
+    one.examples.rows !== undefined &&
+    other.examples.rows !== undefined
+  );
+}
