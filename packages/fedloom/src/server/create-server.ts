@@ -57,6 +57,7 @@ export async function createServer(task: Task, options: ServerOptions): Promise<
       ? new PlanExecutor({
           threads: new BatchingPool(options.workers ?? availableParallelism()),
           source: noClients,
+          trains: false,
         })
       : undefined;
   // The run begins a turn later, when `opening` is there.

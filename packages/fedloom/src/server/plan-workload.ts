@@ -40,6 +40,8 @@ export async function planWorkload(
   const plan = compileTask(task, spec);
   const planHash = hash(plan.bytes);
   const { manifest } = plan;
+  // At once, while the rest is made ready; whoever needs it waits for it and is told if it failed.
+  evaluator?.load(plan, planHash).catch(() => {});
   if (manifest.parameters.some((parameter) => parameter.scope === 'private')) {
     throw new FedloomError(
       'plan.private',

@@ -47,7 +47,11 @@ async function runSimulation(
   const workers = options.workers ?? availableParallelism();
   const executor =
     task.kind === 'plan'
-      ? new PlanExecutor({ threads: threads ?? new BatchingPool(workers), source: partitionedSource(task) })
+      ? new PlanExecutor({
+          threads: threads ?? new BatchingPool(workers),
+          source: partitionedSource(task),
+          trains: true,
+        })
       : new TrainerExecutor({ task, concurrency: workers });
   try {
     const evaluator = executor instanceof PlanExecutor ? executor : undefined;

@@ -68,7 +68,7 @@ async function evaluateModel(task: Task, model: NamedTensors, workers: number, s
     const { workload, close } = await trainerWorkload(task, { seed: 0, clients: 0, initialModel: model });
     return evaluateWith(workload, model, signal).finally(close);
   }
-  const executor = new PlanExecutor({ threads: new BatchingPool(workers), source: noClients });
+  const executor = new PlanExecutor({ threads: new BatchingPool(workers), source: noClients, trains: false });
   try {
     const workload = await planWorkload(task, { seed: 0, hash: sha256, evaluator: executor, initialModel: model });
     return await evaluateWith(workload, model, signal);

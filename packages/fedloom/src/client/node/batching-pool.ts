@@ -1,6 +1,14 @@
+import { availableParallelism } from 'node:os';
 import { FedloomError } from '@fedloom/engine/base';
 import { Piscina } from 'piscina';
-import type { EvaluateReply, PlanJob, PlanMessage, Reply, TrainReply } from './plan-task.js';
+import {
+  type EvaluateReply,
+  type PlanJob,
+  type PlanMessage,
+  type Reply,
+  sampleCountOf,
+  type TrainReply,
+} from './plan-task.js';
 
 /** A thread gets as many jobs at once as it takes about this long to do: each message to it and from it costs up to 0.5 ms. */
 const BATCH_MS = 10;
@@ -10,11 +18,11 @@ const BATCH_MAX = 64;
  * thread looks at what it did. Batches come one at a time, since smaller ones at hand cost more messages than they save.
  */
 const LONG_JOBS_PER_THREAD = 2;
-/** Weight of the newest batch in the running mean of a job's time. */
+/** Weight of the newest in a running mean. */
 const SMOOTHING = 0.5;
 
 /** Asks a thread only whether it is there. */
-const NOTHING: PlanMessage = { plan: new Uint8Array(), planHash: '', jobs: [] };
+const NOTHING: PlanMessage = { plan: new Uint8Array(), planHash: '', jobs: [], warm: false };
 
 interface Waiting {
   readonly job: PlanJob;
@@ -22,54 +30,98 @@ interface Waiting {
   readonly reject: (error: unknown) => void;
 }
 
+interface Thread {
+  /** Of this one thread. */
+  readonly pool: Piscina;
+  /** Settles when it has loaded its code, or could not. */
+  readonly ready: Promise<void>;
+  /** Settles when it has loaded the plan. */
+  loading?: Promise<void>;
+  /** It has: jobs may come. */
+  there: boolean;
+  /** Batches at work or at hand. */
+  busy: number;
+}
+
 /**
  * Hands jobs to worker threads, several small ones at a time. Jobs that come in one turn of the event loop are dealt
  * evenly; what a job computes does not depend on its company.
  */
 export class BatchingPool {
-  readonly #pool: Piscina;
   readonly #workers: number;
+  readonly #threads: Thread[] = [];
   readonly #running = new Set<Promise<unknown>>();
-  /** Settles when every thread has loaded its code, or one could not. */
-  readonly #ready: Promise<void>;
   #waiting: Waiting[] = [];
   #closed: Promise<void> | undefined;
-  #busy = 0;
   #pumping = false;
-  /** Running mean of a job's time by kind; undefined until the first came back. */
-  readonly #jobMs = new Map<PlanJob['kind'], number>();
-  #plan: { readonly plan: Uint8Array; readonly planHash: string } | undefined;
+  /** Milliseconds a sample takes, by kind of job: expected of the plan at first, then a running mean. */
+  readonly #msPerSample = new Map<PlanJob['kind'], number>();
+  /** Running mean of what the newest jobs were expected to take. */
+  readonly #typicalMs = new Map<PlanJob['kind'], number>();
+  #plan: { readonly plan: Uint8Array; readonly planHash: string; readonly warm: boolean } | undefined;
 
+  /** The first threads start at once; others when one has, while the caller needs a core and starting takes one too. */
   constructor(workers: number) {
     this.#workers = workers;
-    this.#pool = new Piscina({
+    const atOnce = Math.max(1, availableParallelism() - 1);
+    for (let i = 0; i < atOnce; i += 1) this.#start();
+  }
+
+  #start(): void {
+    if (this.#closed !== undefined || this.#threads.length === this.#workers) return;
+    const pool = new Piscina({
       filename: new URL('./plan-worker.js', import.meta.url).href,
-      minThreads: workers,
-      maxThreads: workers,
+      minThreads: 1,
+      maxThreads: 1,
       concurrentTasksPerWorker: LONG_JOBS_PER_THREAD,
       recordTiming: false,
     });
-    // One message a thread, since each goes to the one with the least to do; it is answered once the code is loaded.
-    this.#ready = Promise.all(Array.from({ length: workers }, () => this.#pool.run(NOTHING))).then(() => {});
-    this.#ready.catch(() => {});
+    const ready = (pool.run(NOTHING) as Promise<unknown>).then(() => this.#start());
+    const thread: Thread = { pool, ready, there: false, busy: 0 };
+    this.#threads.push(thread);
+    ready.then(() => this.#plan && this.#loadOn(thread)).catch(() => {});
   }
 
   /** How many jobs are worth having at hand, so that no thread waits for the next. */
   get appetite(): number {
+    if (this.#typicalMs.size === 0) return this.#workers * BATCH_MAX;
     const ofThread = (kind: PlanJob['kind']) => this.#batchesPerThread(kind) * this.#batchSize(kind);
     return this.#workers * Math.max(ofThread('train'), ofThread('evaluate')) + 1;
   }
 
-  /** Loads a plan on every thread. @param plan its bytes, in shared memory @param warm load the graph that trains ahead of its jobs */
-  async load(plan: Uint8Array, planHash: string, warm?: PlanMessage['warm']): Promise<void> {
-    this.#plan = { plan, planHash };
-    // As many messages as threads: each takes one.
-    await Promise.all(Array.from({ length: this.#workers }, () => this.#send([], warm)));
+  /**
+   * Loads a plan on every thread, and waits for the first: jobs go to those that have it.
+   * @param plan its bytes, in shared memory
+   * @param expectedMs what a job may take for each of its samples, until some were measured
+   * @param warm load the graph that trains ahead of its jobs
+   */
+  async load(
+    plan: Uint8Array,
+    planHash: string,
+    expectedMs: Readonly<Record<PlanJob['kind'], number>>,
+    warm: boolean,
+  ): Promise<void> {
+    this.#plan = { plan, planHash, warm };
+    this.#msPerSample.set('train', expectedMs.train).set('evaluate', expectedMs.evaluate);
+    this.#typicalMs.clear();
+    const loaded = this.#threads.map((thread) => thread.ready.then(() => this.#loadOn(thread)));
+    for (const one of loaded) one.catch(() => {});
+    await loaded[0];
+  }
+
+  #loadOn(thread: Thread): Promise<void> {
+    thread.loading ??= this.#send(thread, [], this.#plan?.warm).then(() => {
+      thread.there = true;
+      this.#pump();
+    });
+    return thread.loading;
   }
 
   run(job: PlanJob & { readonly kind: 'train' }): Promise<TrainReply>;
   run(job: PlanJob & { readonly kind: 'evaluate' }): Promise<EvaluateReply>;
   run(job: PlanJob): Promise<TrainReply | EvaluateReply> {
+    const ms = this.#msOf(job);
+    this.#typicalMs.set(job.kind, smoothed(this.#typicalMs.get(job.kind), ms));
     return new Promise((resolve, reject) => {
       this.#waiting.push({ job, resolve, reject });
       if (this.#pumping) return;
@@ -93,13 +145,17 @@ export class BatchingPool {
   async #close(): Promise<void> {
     for (const { reject } of this.#waiting) reject(new FedloomError('client.cancelled', 'The executor was closed.'));
     this.#waiting = [];
-    await Promise.allSettled([this.#ready, ...this.#running]);
-    await this.#pool.destroy();
+    await Promise.allSettled([...this.#threads.map(({ ready }) => ready), ...this.#running]);
+    await Promise.all(this.#threads.map(({ pool }) => pool.destroy()));
+  }
+
+  #msOf({ kind, examples }: PlanJob): number {
+    return (this.#msPerSample.get(kind) ?? 0) * sampleCountOf(examples);
   }
 
   #batchSize(kind: PlanJob['kind']): number {
-    const jobMs = this.#jobMs.get(kind);
-    return jobMs === undefined ? 1 : Math.max(1, Math.min(BATCH_MAX, Math.floor(BATCH_MS / jobMs)));
+    const typicalMs = this.#typicalMs.get(kind) ?? BATCH_MS;
+    return Math.max(1, Math.min(BATCH_MAX, Math.floor(BATCH_MS / typicalMs)));
   }
 
   #batchesPerThread(kind: PlanJob['kind']): number {
@@ -109,37 +165,56 @@ export class BatchingPool {
   #pump(): void {
     while (this.#waiting.length > 0) {
       const { kind } = (this.#waiting[0] as Waiting).job;
-      const places = this.#workers * this.#batchesPerThread(kind);
-      if (this.#busy >= places) return;
-      const share = Math.ceil(this.#waiting.length / (places - this.#busy));
-      const batch = this.#waiting.splice(0, Math.min(share, this.#batchSize(kind)));
-      this.#busy += 1;
-      void this.#work(batch, kind);
+      const most = this.#batchesPerThread(kind);
+      const free = this.#threads.filter(({ there, busy }) => there && busy < most);
+      const [idlest] = free.sort((a, b) => a.busy - b.busy);
+      if (idlest === undefined) return;
+      const places = free.reduce((sum, { busy }) => sum + most - busy, 0);
+      const share = Math.ceil(this.#waiting.length / places);
+      const batch = this.#waiting.splice(0, this.#batchLength(kind, Math.min(share, BATCH_MAX)));
+      void this.#work(idlest, batch, kind);
     }
   }
 
-  async #work(batch: readonly Waiting[], kind: PlanJob['kind']): Promise<void> {
+  /** How many of those that wait make the next batch: of one kind, at least one, no longer together than a batch should be. */
+  #batchLength(kind: PlanJob['kind'], most: number): number {
+    let ms = 0;
+    let length = 0;
+    for (const { job } of this.#waiting) {
+      ms += this.#msOf(job);
+      if (length === most || job.kind !== kind || (length > 0 && ms > BATCH_MS)) break;
+      length += 1;
+    }
+    return length;
+  }
+
+  async #work(thread: Thread, batch: readonly Waiting[], kind: PlanJob['kind']): Promise<void> {
+    thread.busy += 1;
     try {
-      const { replies, ms } = await this.#send(batch.map(({ job }) => job));
-      const jobMs = ms / batch.length;
-      const mean = this.#jobMs.get(kind) ?? jobMs;
-      this.#jobMs.set(kind, mean + SMOOTHING * (jobMs - mean));
+      const { replies, ms } = await this.#send(
+        thread,
+        batch.map(({ job }) => job),
+      );
+      const samples = batch.reduce((sum, { job }) => sum + sampleCountOf(job.examples), 0);
+      this.#msPerSample.set(kind, smoothed(this.#msPerSample.get(kind), ms / samples));
       for (const [at, { resolve, reject }] of batch.entries()) settle(replies[at], resolve, reject);
     } catch (error) {
       for (const { reject } of batch) reject(error);
     } finally {
-      this.#busy -= 1;
+      thread.busy -= 1;
       this.#pump();
     }
   }
 
   async #send(
+    thread: Thread,
     jobs: readonly PlanJob[],
-    warm?: PlanMessage['warm'],
+    warm = false,
   ): Promise<{ readonly replies: readonly Reply[]; readonly ms: number }> {
     if (this.#plan === undefined) throw new Error('BatchingPool.load was not called');
-    const message: PlanMessage = { ...this.#plan, jobs, ...(warm && { warm }) };
-    const running = this.#pool.run(message) as Promise<{ replies: Reply[]; ms: number }>;
+    const { plan, planHash } = this.#plan;
+    const message: PlanMessage = { plan, planHash, jobs, warm };
+    const running = thread.pool.run(message) as Promise<{ replies: Reply[]; ms: number }>;
     this.#running.add(running);
     try {
       return await running;
@@ -147,6 +222,10 @@ export class BatchingPool {
       this.#running.delete(running);
     }
   }
+}
+
+function smoothed(mean: number | undefined, value: number): number {
+  return mean === undefined ? value : mean + SMOOTHING * (value - mean);
 }
 
 function settle(reply: Reply | undefined, resolve: Waiting['resolve'], reject: Waiting['reject']): void {

@@ -67,7 +67,7 @@ function executorFor({ task, dataDir, clients, workers = availableParallelism() 
     return new TrainerExecutor({ task, concurrency: workers, ...(dataDir && { dataDir }) });
   }
   const source = dataDir !== undefined ? partSource(dataDir, clients) : task && partitionedSource(task);
-  if (source !== undefined) return new PlanExecutor({ threads: new BatchingPool(workers), source });
+  if (source !== undefined) return new PlanExecutor({ threads: new BatchingPool(workers), source, trains: true });
   throw new FedloomError(
     'client.no-data',
     'A client needs data to train on: give --data DIR with its part folders, or the task file whose data set it is dealt from.',

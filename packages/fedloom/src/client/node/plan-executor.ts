@@ -19,6 +19,8 @@ import { sampleCountOf } from './plan-task.js';
 
 /** Samples one thread evaluates at a time: fixed, so that the order of float sums does not depend on the threads. */
 const EVALUATION_SLICE = 2000;
+/** What a slow processor does in a millisecond. */
+const FLOPS_PER_MS = 2e6;
 /** Clients of one evaluation job: what a job costs is then little beside the smallest client's work. */
 const EVALUATION_GROUP = 64;
 
@@ -35,14 +37,24 @@ export class PlanExecutor implements ClientExecutor {
   readonly #cells = new CancelCells();
   readonly #cancels = new Set<CancelCell>();
   #planHash = '';
-  #metrics: PlanManifest['metrics'] = [];
+  #manifest: PlanManifest | undefined;
   #loaded: Promise<void> = Promise.resolve();
   #closed = false;
 
-  /** @param options.threads taken over: they are ended by `close` */
-  constructor(options: { readonly threads: BatchingPool; readonly source: ClientDataSource }) {
+  readonly #trains: boolean;
+
+  /**
+   * @param options.threads taken over: they are ended by `close`
+   * @param options.trains whether clients will train: then what trains is loaded with the plan
+   */
+  constructor(options: {
+    readonly threads: BatchingPool;
+    readonly source: ClientDataSource;
+    readonly trains: boolean;
+  }) {
     this.#source = options.source;
     this.#pool = options.threads;
+    this.#trains = options.trains;
   }
 
   get concurrency(): number {
@@ -58,18 +70,18 @@ export class PlanExecutor implements ClientExecutor {
       );
     }
     // Threads load the plan while the data come from the disk; who fails first is told, and the other is not lost.
-    const loaded = this.load(workload.plan, workload.hash, true);
+    const loaded = this.load(workload.plan, workload.hash);
     loaded.catch(() => {});
     await this.#source.open(workload.plan.manifest, federation);
     await loaded;
   }
 
   /** Loads a plan on every thread, so that no round waits for it; once is enough. */
-  load(plan: TrainingPlan, hash: string, warm?: true): Promise<void> {
+  load(plan: TrainingPlan, hash: string): Promise<void> {
     if (this.#planHash !== hash) {
       this.#planHash = hash;
-      this.#metrics = plan.manifest.metrics;
-      this.#loaded = this.#pool.load(sharedBytes(plan.bytes), hash, warm);
+      this.#manifest = plan.manifest;
+      this.#loaded = this.#pool.load(sharedBytes(plan.bytes), hash, expectedMs(plan.manifest), this.#trains);
     }
     return this.#loaded;
   }
@@ -129,7 +141,7 @@ export class PlanExecutor implements ClientExecutor {
     );
     const sampleCount = replies.reduce((sum, reply) => sum + reply.sampleCount, 0);
     const results: Record<string, number> = {};
-    for (const { name } of this.#metrics) {
+    for (const { name } of this.#manifest?.metrics ?? []) {
       results[name] = replies.reduce((total, reply) => total + (reply.sums[name] ?? Number.NaN), 0) / sampleCount;
     }
     return { results, sampleCount };
@@ -158,6 +170,12 @@ export class PlanExecutor implements ClientExecutor {
       this.#cells.giveBack(cell);
     }
   }
+}
+
+/** What a job may take for each of its samples: a guess of the right size, until some were measured. */
+function expectedMs({ sampleFlops, training }: PlanManifest): { readonly train: number; readonly evaluate: number } {
+  // Of a training step's three passes, an evaluation makes one.
+  return { train: (sampleFlops * training.localEpochs) / FLOPS_PER_MS, evaluate: sampleFlops / 3 / FLOPS_PER_MS };
 }
 
 function slices(examples: ClientExamples): ClientExamples[] {

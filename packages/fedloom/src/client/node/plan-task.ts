@@ -10,7 +10,7 @@ export interface PlanMessage {
   /** None: load the plan only. */
   readonly jobs: readonly PlanJob[];
   /** Have the graph ready that trains clients. */
-  readonly warm?: true;
+  readonly warm: boolean;
 }
 
 export type PlanJob = TrainTask | EvaluateTask;
