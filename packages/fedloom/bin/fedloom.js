@@ -8,7 +8,7 @@ if (!existsSync(entry)) {
   process.stderr.write('fedloom: not built yet. Run `npm run build` in the repository, then try again.\n');
   process.exit(1);
 }
-// Node 20 and 21 optimize whatever has run a little, on threads that take the processor from the run: a third of a short
-// run's time. Later is better; what runs long is optimized all the same.
+// Node 20 and 21 optimize whatever has run a little, on threads that take the cores from the run: a fifth of a short run's
+// processor time. Later is better; what runs long is optimized all the same.
 if (Number.parseInt(process.versions.v8, 10) < 12) setFlagsFromString('--interrupt-budget=300000');
 await import(entry.href);
