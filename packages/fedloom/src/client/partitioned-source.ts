@@ -7,7 +7,8 @@ import type { ClientDataSource } from './data-source.js';
  * loaded at once, while whoever called compiles the plan; `open` tells if that failed.
  */
 export function partitionedSource(task: PlanTask): ClientDataSource {
-  const splits = Promise.all([task.data.load('train'), task.data.load('test')]);
+  const load = async (split: 'train' | 'test') => task.data.load(split);
+  const splits = Promise.all([load('train'), load('test')]);
   splits.catch(() => {});
   let dealt: { readonly train: Dealt; readonly test: Dealt } | undefined;
   const opened = () => {

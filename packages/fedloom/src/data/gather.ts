@@ -59,11 +59,15 @@ function bytesOf({ buffer, byteOffset, byteLength }: TensorData): Uint8Array {
   return new Uint8Array(buffer, byteOffset, byteLength);
 }
 
+/** More than this is not kept between clients. */
+const SCRATCH_BYTES_MAX = 32 << 20;
+
 /** Hands out the same memory each time, more when it is too little: fresh memory costs more than the copy into it. */
 function scratch(): Allocate {
   let buffer = new ArrayBuffer(0);
   return (dtype, length) => {
     const bytes = length * bytesPerElement[dtype];
+    if (bytes > SCRATCH_BYTES_MAX) return allocate(dtype, length);
     if (buffer.byteLength < bytes) buffer = new ArrayBuffer(bytes);
     return new arrayOf[dtype](buffer, 0, length);
   };

@@ -72,8 +72,20 @@ describe('BatchingPool', () => {
 
   it('rejects a plan that is none, and closes while threads still start', async () => {
     const pool = new BatchingPool(3);
-    await expect(pool.load(sharedBytes(Uint8Array.of(1, 2, 3)), 'plan', expectedMs, true)).rejects.toThrow();
+    const nothing = pool.load(sharedBytes(Uint8Array.of(1, 2, 3)), 'plan', expectedMs, true);
+    await expect(nothing).rejects.toMatchObject({ code: expect.stringMatching(/^plan\./) });
     await Promise.all([pool.close(), pool.close()]);
     await new BatchingPool(2).close();
+  });
+
+  // A thread that is ended while it loads ONNX Runtime or a session takes the process along.
+  it.each([0, 50, 150, 300])('closes %i ms after several threads began to start and to load a plan', async (ms) => {
+    const pool = new BatchingPool(4, 4);
+    const loading = loaded(pool).catch((error: unknown) => error);
+    await new Promise((resolve) => setTimeout(resolve, ms));
+    await pool.close();
+    const { train } = (await loading) as Awaited<ReturnType<typeof loaded>>;
+    if (train === undefined) expect(await loading).toMatchObject({ code: 'client.cancelled' });
+    else await expect(train(0, [1])).rejects.toMatchObject({ code: 'client.cancelled' });
   });
 });

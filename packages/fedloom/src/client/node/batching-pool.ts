@@ -3,6 +3,7 @@ import { FedloomError } from '@fedloom/engine/base';
 import { Piscina } from 'piscina';
 import {
   type EvaluateReply,
+  type FailureReply,
   type PlanJob,
   type PlanMessage,
   type Reply,
@@ -52,6 +53,8 @@ export class BatchingPool {
   readonly #threads: Thread[] = [];
   readonly #running = new Set<Promise<unknown>>();
   #waiting: Waiting[] = [];
+  /** No thread is sent anything any more, whoever comes. */
+  #closing = false;
   #closed: Promise<void> | undefined;
   #pumping = false;
   /** Milliseconds a sample takes, by kind of job: expected of the plan at first, then a running mean. */
@@ -60,15 +63,17 @@ export class BatchingPool {
   readonly #typicalMs = new Map<PlanJob['kind'], number>();
   #plan: { readonly plan: Uint8Array; readonly planHash: string; readonly warm: boolean } | undefined;
 
-  /** The first threads start at once; others when one has, while the caller needs a core and starting takes one too. */
-  constructor(workers: number) {
+  /**
+   * @param atOnce how many threads start at a time; each takes a core, and so does the caller. Default: one core fewer than
+   *   there are
+   */
+  constructor(workers: number, atOnce = Math.max(1, availableParallelism() - 1)) {
     this.#workers = workers;
-    const atOnce = Math.max(1, availableParallelism() - 1);
     for (let i = 0; i < atOnce; i += 1) this.#start();
   }
 
   #start(): void {
-    if (this.#closed !== undefined || this.#threads.length === this.#workers) return;
+    if (this.#closing || this.#threads.length === this.#workers) return;
     const pool = new Piscina({
       filename: new URL('./plan-worker.js', import.meta.url).href,
       minThreads: 1,
@@ -110,7 +115,9 @@ export class BatchingPool {
   }
 
   #loadOn(thread: Thread): Promise<void> {
-    thread.loading ??= this.#send(thread, [], this.#plan?.warm).then(() => {
+    if (this.#closing) return Promise.reject(closed());
+    thread.loading ??= this.#send(thread, [], this.#plan?.warm).then(({ replies: [reply] }) => {
+      if (reply !== undefined && 'failure' in reply) throw failureOf(reply);
       thread.there = true;
       this.#pump();
     });
@@ -120,6 +127,7 @@ export class BatchingPool {
   run(job: PlanJob & { readonly kind: 'train' }): Promise<TrainReply>;
   run(job: PlanJob & { readonly kind: 'evaluate' }): Promise<EvaluateReply>;
   run(job: PlanJob): Promise<TrainReply | EvaluateReply> {
+    if (this.#closing) return Promise.reject(closed());
     const ms = this.#msOf(job);
     this.#typicalMs.set(job.kind, smoothed(this.#typicalMs.get(job.kind), ms));
     return new Promise((resolve, reject) => {
@@ -138,14 +146,16 @@ export class BatchingPool {
    * aborts the process. More calls wait for the first.
    */
   close(): Promise<void> {
+    this.#closing = true;
     this.#closed ??= this.#close();
     return this.#closed;
   }
 
   async #close(): Promise<void> {
-    for (const { reject } of this.#waiting) reject(new FedloomError('client.cancelled', 'The executor was closed.'));
+    for (const { reject } of this.#waiting) reject(closed());
     this.#waiting = [];
-    await Promise.allSettled([...this.#threads.map(({ ready }) => ready), ...this.#running]);
+    await Promise.allSettled(this.#threads.map(({ ready }) => ready));
+    await Promise.allSettled(this.#running);
     await Promise.all(this.#threads.map(({ pool }) => pool.destroy()));
   }
 
@@ -230,7 +240,14 @@ function smoothed(mean: number | undefined, value: number): number {
 
 function settle(reply: Reply | undefined, resolve: Waiting['resolve'], reject: Waiting['reject']): void {
   if (reply === undefined) return reject(new Error('a worker thread gave no reply'));
-  if (!('failure' in reply)) return resolve(reply);
-  const { code, message, fields } = reply.failure;
-  reject(new FedloomError(code, message, fields));
+  if ('failure' in reply) reject(failureOf(reply));
+  else resolve(reply);
+}
+
+function failureOf({ failure: { code, message, fields } }: FailureReply): FedloomError {
+  return new FedloomError(code, message, fields);
+}
+
+function closed(): FedloomError {
+  return new FedloomError('client.cancelled', 'The executor was closed.');
 }

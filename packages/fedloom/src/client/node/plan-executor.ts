@@ -76,7 +76,7 @@ export class PlanExecutor implements ClientExecutor {
     await loaded;
   }
 
-  /** Loads a plan on every thread, so that no round waits for it; once is enough. */
+  /** Loads a plan on the threads, and waits for the first that has it; once is enough. */
   load(plan: TrainingPlan, hash: string): Promise<void> {
     if (this.#planHash !== hash) {
       this.#planHash = hash;
@@ -117,6 +117,7 @@ export class PlanExecutor implements ClientExecutor {
         clients.map(async (client): Promise<ClientEvaluation> => {
           try {
             const examples = await this.#source.test(client);
+            if (signal.aborted) throw cancelled();
             if (examples === undefined || sampleCountOf(examples) === 0) return { client, outcome: null };
             return { client, outcome: await this.#evaluateOn(model, examples, cancel) };
           } catch (error) {
@@ -134,11 +135,12 @@ export class PlanExecutor implements ClientExecutor {
 
   async #evaluateOn(model: ModelSnapshot, examples: ClientExamples, cancel: CancelCell): Promise<Evaluated> {
     const { hash: modelHash, bytes } = model;
-    const replies = await Promise.all(
-      slices(examples).map((slice) =>
-        this.#pool.run({ kind: 'evaluate', modelHash, model: bytes, examples: slice, cancel }),
-      ),
+    const runs = slices(examples).map((slice) =>
+      this.#pool.run({ kind: 'evaluate', modelHash, model: bytes, examples: slice, cancel }),
     );
+    // All of them, also when one has failed: as long as a thread may look at it, the cell is not another's.
+    await Promise.allSettled(runs);
+    const replies = await Promise.all(runs);
     const sampleCount = replies.reduce((sum, reply) => sum + reply.sampleCount, 0);
     const results: Record<string, number> = {};
     for (const { name } of this.#manifest?.metrics ?? []) {
@@ -155,9 +157,7 @@ export class PlanExecutor implements ClientExecutor {
   }
 
   async #cancellable<T>(signal: AbortSignal, run: (cancel: CancelCell) => Promise<T>): Promise<T> {
-    if (signal.aborted || this.#closed) {
-      throw new FedloomError('client.cancelled', 'The work was cancelled before it started.');
-    }
+    if (signal.aborted || this.#closed) throw cancelled();
     const cell = this.#cells.take();
     const abort = () => cancel(cell);
     signal.addEventListener('abort', abort, { once: true });
@@ -170,6 +170,10 @@ export class PlanExecutor implements ClientExecutor {
       this.#cells.giveBack(cell);
     }
   }
+}
+
+function cancelled(): FedloomError {
+  return new FedloomError('client.cancelled', 'The work was cancelled before it started.');
 }
 
 /** What a job may take for each of its samples: a guess of the right size, until some were measured. */

@@ -64,17 +64,30 @@ export default function work(message: PlanMessage): Promise<unknown> {
   return done;
 }
 
-async function doJobs({ plan: bytes, planHash, jobs, warm }: PlanMessage): Promise<unknown> {
+async function doJobs(message: PlanMessage): Promise<unknown> {
+  const { plan: bytes, planHash, jobs, warm } = message;
   if (planHash === '') return { replies: [], ms: 0 };
-  const { plan, runner } = await load(bytes, planHash);
-  const groups = groupJobs(jobs, plan.manifest, runner.trainsTogether);
-  // Ahead of the clock, so that what a job takes is measured, not what the first one waits for.
-  await runner.load(groups.map(({ graph }) => graph));
-  if (warm) await runner.load([runner.trainsTogether && smallClients(plan.manifest) ? 'trainEach' : 'train']);
-  const startedMs = performance.now();
-  const replies: Reply[] = [];
-  for (const group of groups) replies.push(...(await doGroup(group, plan, runner)));
-  return transferring({ replies, ms: performance.now() - startedMs });
+  try {
+    const { plan, runner } = await load(bytes, planHash);
+    const groups = groupJobs(jobs, plan.manifest, runner.trainsTogether);
+    // Ahead of the clock, so that what a job takes is measured, not what the first one waits for. What cannot be loaded
+    // fails again in the job that needs it, as its own.
+    await runner.load(groups.map(({ graph }) => graph)).catch(() => {});
+    if (warm) await loadTraining(plan, runner);
+    const startedMs = performance.now();
+    const replies: Reply[] = [];
+    for (const group of groups) replies.push(...(await doGroup(group, plan, runner)));
+    return transferring({ replies, ms: performance.now() - startedMs });
+  } catch (error) {
+    // As data, since a structured clone drops an error's code; one for the loading alone.
+    return { replies: [failure(error), ...jobs.slice(1).map(() => failure(error))], ms: 0 };
+  }
+}
+
+async function loadTraining(plan: TrainingPlan, runner: PlanRunner): Promise<void> {
+  const together = runner.trainsTogether && smallClients(plan.manifest);
+  if (together) await runner.load(['trainEach']).catch(() => runner.load(['train']));
+  else await runner.load(['train']);
 }
 
 /** One client's failure is its own: where several fail together, each is tried alone. */
@@ -89,10 +102,11 @@ async function doGroup(group: JobGroup, plan: TrainingPlan, runner: PlanRunner):
         return [await train(group.jobs[0] as TrainTask, plan, runner)];
     }
   } catch (error) {
-    if (group.jobs.length === 1) return [failure(error)];
+    if (group.jobs.length === 1 && group.graph !== 'trainEach') return [failure(error)];
+    const graph = group.graph === 'evaluate' ? 'evaluate' : 'train';
     const replies: Reply[] = [];
     for (const job of group.jobs) {
-      replies.push(...(await doGroup({ graph: group.graph, jobs: [job] } as JobGroup, plan, runner)));
+      replies.push(...(await doGroup({ graph, jobs: [job] } as JobGroup, plan, runner)));
     }
     return replies;
   }
