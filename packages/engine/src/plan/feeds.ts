@@ -1,4 +1,4 @@
-import { type NamedTensors, type Tensor, zeros } from '../tensor.js';
+import { elementCount, type NamedTensors, type Tensor, zeros } from '../tensor.js';
 import { paddingRow } from './batch-order.js';
 import { checkOrder, checkTensor, inputError } from './job-checks.js';
 import type { Job, TrainJob } from './jobs.js';
@@ -79,29 +79,37 @@ export function consecutiveOrders(
 
 /**
  * Orders of clients whose samples lie one behind the other, as one of rows of all samples: int64 `[clients, steps, batch]`.
- * @throws FedloomError `plan.input` when they are of different shapes, or one has padding
+ * Padding, which repeats a client's last sample, names that sample counted from the end of all: still a negative number.
+ *
+ * @throws FedloomError `plan.input` when they are not one for each client, of one shape, of its own rows
  */
 export function stackOrders(orders: readonly Tensor[], sampleCounts: readonly number[]): Tensor {
   const { shape } = orders[0] ?? { shape: [] };
   if (orders.length !== sampleCounts.length || orders.some((order) => order.shape.join() !== shape.join())) {
     throw inputError('the orders of clients that train together are not one for each, all of one shape');
   }
-  const length = shape.reduce((product, extent) => product * extent, 1);
+  const length = elementCount(shape);
+  const total = sampleCounts.reduce((sum, count) => sum + count, 0);
   const stacked = new BigInt64Array(orders.length * length);
   const words = new Int32Array(stacked.buffer);
   let first = 0;
   for (const [client, order] of orders.entries()) {
-    checkOrder(order, sampleCounts[client]!, { padding: false });
-    addRows(words.subarray(2 * client * length), order.data as BigInt64Array, first);
-    first += sampleCounts[client]!;
+    const sampleCount = sampleCounts[client]!;
+    checkOrder(order, sampleCount);
+    moveRows(words.subarray(2 * client * length), order.data as BigInt64Array, first, first + sampleCount - total);
+    first += sampleCount;
   }
   return { dtype: 'int64', shape: [orders.length, ...shape], data: stacked };
 }
 
-/** Rows are small and not negative: the lower of their two words holds them. */
-function addRows(words: Int32Array, rows: BigInt64Array, first: number): void {
+/** Writes rows by their two words: `first` is added to each, `fromEnd` to those that are counted from the end. */
+function moveRows(words: Int32Array, rows: BigInt64Array, first: number, fromEnd: number): void {
   const source = new Int32Array(rows.buffer, rows.byteOffset, 2 * rows.length);
-  for (let at = 0; at < source.length; at += 2) words[at] = source[at]! + first;
+  for (let at = 0; at < source.length; at += 2) {
+    const row = source[at]!;
+    words[at] = row < 0 ? row + fromEnd : row + first;
+    words[at + 1] = row < 0 ? -1 : 0;
+  }
 }
 
 /** Part of an order: from step to step, or from client to client. */

@@ -41,12 +41,11 @@ function checkLabels(y: Tensor, classes: number): void {
   }
 }
 
-/** Checks that `order` is int64 `[steps, batch]` whose entries are rows of the samples, or -1 where padding is allowed. */
-export function checkOrder(
-  order: Tensor,
-  sampleCount: number,
-  { padding = true }: { readonly padding?: boolean } = {},
-): { readonly steps: number; readonly batch: number } {
+/**
+ * Checks that `order` is int64 `[steps, batch]` whose entries are rows of the samples, from 0, or for padding rows counted
+ * from the end, from -1.
+ */
+export function checkOrder(order: Tensor, sampleCount: number): { readonly steps: number; readonly batch: number } {
   const [steps, batch] = order.shape;
   if (
     !(order.data instanceof BigInt64Array) ||
@@ -60,17 +59,17 @@ export function checkOrder(
   }
   checkLength('order', order);
   if (steps === 0 || batch === 0) throw inputError('order is empty: there is nothing to train on');
-  checkRowsNamed(order.data, sampleCount, padding);
+  checkRowsNamed(order.data, sampleCount);
   return { steps, batch };
 }
 
 /** Reads the two words of each row, which costs a tenth of what BigInts do. */
-function checkRowsNamed(rows: BigInt64Array, sampleCount: number, padding: boolean): void {
+function checkRowsNamed(rows: BigInt64Array, sampleCount: number): void {
   const words = new Int32Array(rows.buffer, rows.byteOffset, 2 * rows.length);
   for (let place = 0; place < rows.length; place++) {
     const low = words[2 * place]!;
     const high = words[2 * place + 1]!;
-    if (high === 0 ? low >= 0 && low < sampleCount : padding && high === -1 && low === -1) continue;
+    if (high === 0 ? low >= 0 && low < sampleCount : high === -1 && low < 0 && low >= -sampleCount) continue;
     throw inputError(`order names row ${rows[place]}, but the samples are rows 0 to ${sampleCount - 1}`);
   }
 }

@@ -29,7 +29,7 @@ export interface TrainJob extends Job {
 export interface TrainEachJob extends Omit<TrainJob, 'order' | 'state' | 'privateParameters' | 'onProgress'> {
   /** How many samples each client has; together all of `x`. */
   readonly sampleCounts: readonly number[];
-  /** Each client's order, as `TrainJob.order`: of its own rows, from 0, all of one shape and without padding. */
+  /** Each client's order, as `TrainJob.order`: of its own rows, from 0; all of one shape. */
   readonly orders: readonly Tensor[];
 }
 

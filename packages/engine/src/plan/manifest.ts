@@ -33,7 +33,8 @@ export interface DataSpec {
  * - `state` an algorithm tensor the client keeps between rounds (train: in; finish: in and out)
  * - `optimizer` optimiser state, zero at the start of a client's training (in and out)
  * - `upload` an algorithm tensor that travels to the server beside the parameters (finish: out)
- * - `scalar` float32 `[]` (in) · `x`, `y`: `[n, ...]` (in) · `order` int64 `[steps, batch]`, rows of x, -1 is padding (in)
+ * - `scalar` float32 `[]` (in) · `x`, `y`: `[n, ...]` (in) · `order` int64 `[steps, batch]`, rows of x; padding is
+ *   negative: a row counted from the end, -1 the last (in)
  * - `stepCount` float32 `[]`, optimiser steps taken in all (finish: in)
  * - `stepLoss` float32 `[steps]`, the mean loss of each step's batch (train: out)
  * - `metricSum` float32 `[steps]`, the metric `name` summed over the samples of each batch (evaluate: out)

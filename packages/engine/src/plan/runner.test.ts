@@ -285,25 +285,33 @@ describe('several clients in one call', () => {
     ['mlp with a proximal term', mlpRecipe({ terms: proximalTerms(0.5) })],
   ];
 
-  test.each(recipes)('%s: trained to the bit as alone, also when the call is cut', async (_, source) => {
-    const { alone, together } = jobsFor(source, [12, 12, 12, 12, 12]);
-    const runner = await runnerFor(source);
-    expect(runner.trainsTogether).toBe(true);
-    const cut = await runnerFor(source, { now: slowClock((call) => (call % 3 === 0 ? 1e5 : 1)) });
-    const expected: TrainResult[] = [];
-    for (const job of alone) expected.push(await runner.train(job));
-    for (const results of [
-      await runner.trainEach(together),
-      await cut.trainEach(together),
-      await cut.trainEach(together),
-    ]) {
-      expect(results).toHaveLength(5);
-      for (const [client, result] of results.entries()) {
-        expectEqualResults(result, expected[client]!);
-        expect(result.stepCount).toBe(expected[client]!.stepCount);
+  const cases = recipes.flatMap(([name, source]) => [
+    { name, source, sampleCounts: [12, 12, 12, 12, 12] },
+    { name: `${name}, padded`, source, sampleCounts: [10, 9, 11, 12, 10] },
+    { name: `${name}, smaller than a batch`, source, sampleCounts: [3, 3, 3, 3, 3] },
+  ]);
+  test.each(cases)(
+    '$name: trained to the bit as alone, also when the call is cut',
+    async ({ source, sampleCounts }) => {
+      const { alone, together } = jobsFor(source, sampleCounts);
+      const runner = await runnerFor(source);
+      expect(runner.trainsTogether).toBe(true);
+      const cut = await runnerFor(source, { now: slowClock((call) => (call % 3 === 0 ? 1e5 : 1)) });
+      const expected: TrainResult[] = [];
+      for (const job of alone) expected.push(await runner.train(job));
+      for (const results of [
+        await runner.trainEach(together),
+        await cut.trainEach(together),
+        await cut.trainEach(together),
+      ]) {
+        expect(results).toHaveLength(5);
+        for (const [client, result] of results.entries()) {
+          expectEqualResults(result, expected[client]!);
+          expect(result.stepCount).toBe(expected[client]!.stepCount);
+        }
       }
-    }
-  });
+    },
+  );
 
   test.each(recipes)('%s: evaluated to the bit as alone, whatever their batches', async (_, changes) => {
     const source = { ...changes, evaluationBatchSize: 4 };
@@ -314,7 +322,7 @@ describe('several clients in one call', () => {
     for (const [client, job] of alone.entries()) expect(results[client]).toEqual(await runner.evaluate(job));
   });
 
-  test('clients of other counts, padded orders and clients that keep a state are refused', async () => {
+  test('counts that do not add up, orders of several shapes and clients that keep a state are refused', async () => {
     const source = mlpRecipe();
     const runner = await runnerFor(source);
     const input = { code: 'plan.input' };
@@ -322,7 +330,8 @@ describe('several clients in one call', () => {
     await expect(runner.trainEach({ ...together, sampleCounts: [12, 11] })).rejects.toMatchObject(input);
     await expect(runner.evaluateEach(together, [24, 0])).rejects.toMatchObject(input);
     await expect(runner.trainEach(jobsFor(source, [12, 8]).together)).rejects.toMatchObject(input);
-    await expect(runner.trainEach(jobsFor(source, [10, 10]).together)).rejects.toMatchObject(input);
+    const foreign = { ...together, orders: [together.orders[0]!, jobsFor(source, [30]).together.orders[0]!] };
+    await expect(runner.trainEach(foreign)).rejects.toMatchObject(input);
     await expect(runner.trainEach({ ...together, isCancelled: () => true })).rejects.toMatchObject({
       code: 'plan.cancelled',
     });
@@ -387,7 +396,7 @@ describe('refuses what does not fit the plan', () => {
     ],
     ['a negative label', { y: { ...y, data: Int32Array.of(0, -1, 2, 1, 0) } }, /sample 1 has the label -1/],
     ['a row beyond the samples', { order: rows(0, 5) }, /row 5.*0 to 4/],
-    ['a row before the samples', { order: rows(0, -2) }, /row -2/],
+    ['a row before the samples', { order: rows(0, -6) }, /row -6/],
     ['no rows', { order: { dtype: 'int64', shape: [0, 4], data: new BigInt64Array(0) } }, /nothing to train on/],
     ['a broadcast that is missing', { broadcast: without(job.broadcast, `c/${firstName}`) }, /c\/1.bias.*missing/],
     [

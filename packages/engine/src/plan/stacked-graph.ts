@@ -25,7 +25,7 @@ const dimension = { each: 1, symbol: 2 };
  * arithmetic.
  *
  * The body sees everything but its order in the scope around it, so the graph's nodes go into it as they are. The samples of
- * the clients lie one behind the other; orders name their rows, without padding, which would be another client's sample.
+ * the clients lie one behind the other; orders name their rows, see `stackOrders`.
  *
  * @param train the ONNX bytes of a plan that passed `decodePlan`
  * @param outputs which of its outputs are wanted

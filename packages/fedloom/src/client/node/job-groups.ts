@@ -22,11 +22,11 @@ export function groupJobs(jobs: readonly PlanJob[], manifest: PlanManifest, trai
   for (const job of jobs) {
     const last = groups.at(-1);
     const count = sampleCountOf(job.examples);
-    const graph = job.kind === 'evaluate' ? 'evaluate' : small && fillsBatches(job, manifest) ? 'trainEach' : 'train';
+    const graph = job.kind === 'evaluate' ? 'evaluate' : small ? 'trainEach' : 'train';
     const together =
       graph !== 'train' &&
       last?.graph === graph &&
-      alike(last.jobs[0] as PlanJob, job) &&
+      alike(last.jobs[0] as PlanJob, job, manifest) &&
       samples + count <= GROUP_SAMPLES_MAX;
     if (together) last.jobs.push(job);
     else groups.push({ graph, jobs: [job] });
@@ -40,12 +40,7 @@ export function smallClients({ sampleFlops }: PlanManifest): boolean {
   return sampleFlops < SMALL_SAMPLE_FLOPS;
 }
 
-/** Without padding, which in a stack would be another client's sample. */
-function fillsBatches({ examples }: PlanJob, { training: { batchSize } }: PlanManifest): boolean {
-  return batchSize === 'all' || sampleCountOf(examples) % Math.min(batchSize, sampleCountOf(examples)) === 0;
-}
-
-function alike(one: PlanJob, other: PlanJob): boolean {
+function alike(one: PlanJob, other: PlanJob, manifest: PlanManifest): boolean {
   // Those of one caller, or each would have to wait until all are cancelled.
   if (one.kind === 'evaluate') {
     const { cells, at } = one.cancel;
@@ -56,9 +51,16 @@ function alike(one: PlanJob, other: PlanJob): boolean {
     onOneModel(one, other) &&
     one.state === undefined &&
     other.state === undefined &&
-    sampleCountOf(one.examples) === sampleCountOf(other.examples) &&
+    orderShape(one, manifest) === orderShape(other, manifest) &&
     JSON.stringify(one.scalars) === JSON.stringify(other.scalars)
   );
+}
+
+/** Those of `batchOrder`, within an epoch. */
+function orderShape({ examples }: PlanJob, { training: { batchSize } }: PlanManifest): string {
+  const count = sampleCountOf(examples);
+  const batch = batchSize === 'all' ? count : Math.min(batchSize, count);
+  return `${Math.ceil(count / batch)} of ${batch}`;
 }
 
 /** One model and parts of one data set. */
