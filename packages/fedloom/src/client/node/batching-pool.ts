@@ -205,8 +205,7 @@ export class BatchingPool {
         thread,
         batch.map(({ job }) => job),
       );
-      const samples = batch.reduce((sum, { job }) => sum + sampleCountOf(job.examples), 0);
-      this.#msPerSample.set(kind, smoothed(this.#msPerSample.get(kind), ms / samples));
+      this.#measured(batch, kind, ms);
       for (const [at, { resolve, reject }] of batch.entries()) settle(replies[at], resolve, reject);
     } catch (error) {
       for (const { reject } of batch) reject(error);
@@ -214,6 +213,12 @@ export class BatchingPool {
       thread.busy -= 1;
       this.#pump();
     }
+  }
+
+  /** Batches in which nothing was done, since the plan could not be loaded or nobody had samples, teach nothing. */
+  #measured(batch: readonly Waiting[], kind: PlanJob['kind'], ms: number): void {
+    const samples = batch.reduce((sum, { job }) => sum + sampleCountOf(job.examples), 0);
+    if (samples > 0 && ms > 0) this.#msPerSample.set(kind, smoothed(this.#msPerSample.get(kind), ms / samples));
   }
 
   async #send(
