@@ -57,6 +57,5 @@ export function meanSquaredError(): Loss {
         targetShape.map((_, axis) => axis - targetShape.length),
       );
     },
-    stacks: true,
   });
 }

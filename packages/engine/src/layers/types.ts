@@ -73,7 +73,9 @@ export interface Loss {
   perSample(g: Graph, prediction: Value, target: Value, context: LossContext): Value;
   /**
    * True where `perSample` takes any number of leading dimensions instead of `batch` alone, because it counts its axes
-   * from the last: the plan then computes the losses of a call's steps at once, after its loop. Default false.
+   * from the last: the plan then computes the losses of a call's steps at once, after its loop. Only for what does not
+   * depend on where in memory a sample lies, as ONNX Runtime's sums of several numbers, logarithms and exponentials do in
+   * the last bit; its softmax does not. Default false.
    */
   readonly stacks?: boolean;
 }

@@ -1,4 +1,5 @@
 import type { Graph } from '../graph/graph.js';
+import { exp, log } from '../graph/primitives/unary.js';
 import type { Value } from '../graph/value.js';
 import type { DataSpec } from './manifest.js';
 import type { PortBuilder } from './port-builder.js';
@@ -25,6 +26,15 @@ export function gatherBatches(ports: PortBuilder): Batches {
     y: g.gather(ports.input({ source: 'y', name: '' }), order),
     x: (body, step) => body.gather(x, body.gather(order, step)),
   };
+}
+
+/**
+ * What a loop collects is written into the middle of a stack. There ONNX Runtime's logarithm and exponential may differ in the
+ * last bit, since how they go through memory depends on where it begins: a product after them gives them memory of their own.
+ */
+export function collectable(body: Graph, value: Value, { valid }: Batches, step: Value): Value {
+  const { primitive } = value.node;
+  return primitive === log || primitive === exp ? body.mul(value, body.gather(valid, step)) : value;
 }
 
 /** Raw samples as the model takes them. Integers without a scale (token ids, say) stay as they are; pixels never do. */

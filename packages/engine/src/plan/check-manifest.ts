@@ -80,7 +80,7 @@ function checkTrainGraph({ parameters, graphs: { train } }: PlanManifest): void 
     ...trained.map((name) => portName('inputs', { source: 'parameter', name })),
   ]);
   requirePorts('train', 'outputs', train, [
-    'new/stepLoss',
+    'new/sampleLoss',
     ...trained.map((name) => portName('outputs', { source: 'parameter', name })),
   ]);
   const parametersOut = train.outputs.filter(({ source }) => source === 'parameter').length;
@@ -104,8 +104,8 @@ function checkTrainGraph({ parameters, graphs: { train } }: PlanManifest): void 
 
 function checkEvaluateGraph({ metrics, graphs: { evaluate } }: PlanManifest): void {
   requirePorts('evaluate', 'inputs', evaluate, ['order']);
-  const sums = metrics.map(({ name }) => portName('outputs', { source: 'metricSum', name }));
-  requirePorts('evaluate', 'outputs', evaluate, sums);
+  const values = metrics.map(({ name }) => portName('outputs', { source: 'sampleMetric', name }));
+  requirePorts('evaluate', 'outputs', evaluate, values);
 }
 
 function checkFinishGraph({ parameters, algorithm, graphs: { finish } }: PlanManifest): void {

@@ -47,11 +47,11 @@ describe('the manifest', () => {
     const { graphs } = compilePlan(mlpRecipe()).manifest;
     expect(portsOf(graphs.train)).toEqual({
       inputs: ['order', ...each('parameter'), 'scalar/learningRate', 'x', 'y'],
-      outputs: [...each('new/parameter'), 'new/stepLoss'],
+      outputs: [...each('new/parameter'), 'new/sampleLoss'],
     });
     expect(portsOf(graphs.evaluate)).toEqual({
       inputs: ['order', ...each('parameter'), 'x', 'y'],
-      outputs: ['new/metricSum/accuracy', 'new/metricSum/loss'],
+      outputs: ['new/sampleMetric/accuracy', 'new/sampleMetric/loss'],
     });
     expect(graphs.finish).toBeUndefined();
   });

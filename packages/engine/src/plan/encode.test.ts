@@ -8,12 +8,12 @@ import type { GraphPort, PlanManifest } from './manifest.js';
 const weight = { name: '0.weight', dtype: 'float32', shape: [3, 4] } as const;
 const parameterIn: GraphPort = { port: 'parameter/0.weight', source: 'parameter', ...weight };
 const order: GraphPort = { port: 'order', source: 'order', name: '', dtype: 'int64', shape: ['steps', 'batch'] };
-const lossSum: GraphPort = {
-  port: 'new/metricSum/loss',
-  source: 'metricSum',
+const lossValues: GraphPort = {
+  port: 'new/sampleMetric/loss',
+  source: 'sampleMetric',
   name: 'loss',
   dtype: 'float32',
-  shape: ['steps'],
+  shape: ['steps', 'batch'],
 };
 
 const manifest: PlanManifest = {
@@ -34,10 +34,10 @@ const manifest: PlanManifest = {
       inputs: [parameterIn, order],
       outputs: [
         { ...parameterIn, port: 'new/parameter/0.weight' },
-        { port: 'new/stepLoss', source: 'stepLoss', name: '', dtype: 'float32', shape: ['steps'] },
+        { port: 'new/sampleLoss', source: 'sampleLoss', name: '', dtype: 'float32', shape: ['steps', 'batch'] },
       ],
     },
-    evaluate: { inputs: [parameterIn, order], outputs: [lossSum] },
+    evaluate: { inputs: [parameterIn, order], outputs: [lossValues] },
     finish: {
       inputs: [parameterIn],
       outputs: [{ port: 'new/upload/d/0.weight', source: 'upload', slot: 'd', ...weight }],

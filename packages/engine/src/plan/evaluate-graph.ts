@@ -1,12 +1,13 @@
 import { Graph } from '../graph/graph.js';
+import type { Value } from '../graph/value.js';
 import type { BuiltModel } from '../layers/types.js';
-import { gatherBatches, preprocess } from './batches.js';
+import { collectable, gatherBatches, preprocess } from './batches.js';
 import { lossContext } from './loss-context.js';
 import { PortBuilder } from './port-builder.js';
 import type { PortContext } from './ports.js';
 import type { PlanSource } from './source.js';
 
-/** Loss and metrics of the model on a client's samples: a loop over batches, each giving its sums. */
+/** Loss and metrics of the model on each of a client's samples: a loop over batches. */
 export function buildEvaluateGraph(source: PlanSource, model: BuiltModel, context: PortContext): PortBuilder {
   const g = new Graph();
   const ports = new PortBuilder(g, context, 'evaluate');
@@ -20,17 +21,20 @@ export function buildEvaluateGraph(source: PlanSource, model: BuiltModel, contex
     const x = preprocess(body, batches.x(body, step), source.data.x);
     const target = body.gather(batches.y, step);
     const prediction = body.scope('model', () => model.apply(body, x, params, { training: false }));
+    const collected = (value: Value) => collectable(body, value, batches, step);
     const prepared = loss.prepareTarget?.(body, target, about) ?? target;
     return {
       carried: [],
       collected: [
-        body.scope('loss', () => loss.perSample(body, prediction, prepared, about)),
-        ...metrics.map((metric) => body.scope(metric.name, () => metric.perSample(body, prediction, target))),
+        body.scope('loss', () => collected(loss.perSample(body, prediction, prepared, about))),
+        ...metrics.map((metric) =>
+          body.scope(metric.name, () => collected(metric.perSample(body, prediction, target))),
+        ),
       ],
     };
   });
   for (const [index, { name }] of context.metrics.entries()) {
-    ports.output({ source: 'metricSum', name }, g.sum(g.mul(collected[index]!, batches.valid), [1]));
+    ports.output({ source: 'sampleMetric', name }, collected[index]!);
   }
   return ports;
 }

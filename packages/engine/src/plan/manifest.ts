@@ -36,10 +36,11 @@ export interface DataSpec {
  * - `scalar` float32 `[]` (in) · `x`, `y`: `[n, ...]` (in) · `order` int64 `[steps, batch]`, rows of x; padding is
  *   negative: a row counted from the end, -1 the last (in)
  * - `stepCount` float32 `[]`, optimiser steps taken in all (finish: in)
- * - `stepLoss` float32 `[steps]`, the mean loss of each step's batch (train: out)
- * - `metricSum` float32 `[steps]`, the metric `name` summed over the samples of each batch (evaluate: out)
+ * - `sampleLoss` float32 `[steps, batch]`, each sample's loss before its step's update (train: out)
+ * - `sampleMetric` float32 `[steps, batch]`, the metric `name` of each sample (evaluate: out)
  *
- * Both are one number a step, to be added up in float64: a total then does not depend on how steps are cut into calls.
+ * Of these two, what stands in the places of padding means nothing. The others are added up by the client, in float64 and in
+ * their order: a runtime's own sums depend in the last bit on where in memory a row lies, and so on what else is in the call.
  */
 export interface GraphPort {
   readonly port: string;
@@ -55,8 +56,8 @@ export interface GraphPort {
     | 'x'
     | 'y'
     | 'order'
-    | 'stepLoss'
-    | 'metricSum';
+    | 'sampleLoss'
+    | 'sampleMetric';
   readonly name: string;
   readonly slot?: string;
   readonly dtype: DType;

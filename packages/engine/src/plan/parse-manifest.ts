@@ -28,8 +28,8 @@ const portSources: readonly GraphPort['source'][] = [
   'x',
   'y',
   'order',
-  'stepLoss',
-  'metricSum',
+  'sampleLoss',
+  'sampleMetric',
 ];
 /** Starts like a word, so that no name can be a property that every object has (`__proto__`), a path upwards, or empty. */
 const parameterName = /^[A-Za-z0-9][\w.:/-]*$/;

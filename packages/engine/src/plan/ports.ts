@@ -7,9 +7,9 @@ export type PortSide = 'inputs' | 'outputs';
 const placements: Readonly<Record<GraphKind, Readonly<Record<PortSide, readonly GraphPort['source'][]>>>> = {
   train: {
     inputs: ['parameter', 'global', 'broadcast', 'state', 'optimizer', 'scalar', 'x', 'y', 'order'],
-    outputs: ['parameter', 'optimizer', 'stepLoss'],
+    outputs: ['parameter', 'optimizer', 'sampleLoss'],
   },
-  evaluate: { inputs: ['parameter', 'x', 'y', 'order'], outputs: ['metricSum'] },
+  evaluate: { inputs: ['parameter', 'x', 'y', 'order'], outputs: ['sampleMetric'] },
   finish: {
     inputs: ['parameter', 'global', 'broadcast', 'state', 'scalar', 'stepCount'],
     outputs: ['upload', 'state'],
@@ -57,7 +57,7 @@ export function expectedPort(
 function portType(context: PortContext, key: PortKey): Pick<GraphPort, 'dtype' | 'shape'> | undefined {
   const { data, metrics, scalars } = context;
   const scalar = { dtype: 'float32', shape: [] } as const;
-  const perStep = { dtype: 'float32', shape: ['steps'] } as const;
+  const perSample = { dtype: 'float32', shape: ['steps', 'batch'] } as const;
   switch (key.source) {
     case 'parameter':
     case 'global':
@@ -69,12 +69,12 @@ function portType(context: PortContext, key: PortKey): Pick<GraphPort, 'dtype' |
       return slotType(context, key);
     case 'scalar':
       return key.slot === undefined && Object.hasOwn(scalars, key.name) ? scalar : undefined;
-    case 'metricSum':
-      return key.slot === undefined && metrics.some(({ name }) => name === key.name) ? perStep : undefined;
+    case 'sampleMetric':
+      return key.slot === undefined && metrics.some(({ name }) => name === key.name) ? perSample : undefined;
     case 'stepCount':
       return isBare(key) ? scalar : undefined;
-    case 'stepLoss':
-      return isBare(key) ? perStep : undefined;
+    case 'sampleLoss':
+      return isBare(key) ? perSample : undefined;
     case 'x':
     case 'y':
       return isBare(key) ? { dtype: data[key.source].dtype, shape: ['n', ...data[key.source].shape] } : undefined;

@@ -5,6 +5,7 @@ import { meanSquaredError } from '../layers/losses.js';
 import { relu } from '../layers/relu.js';
 import { sequential } from '../layers/sequential.js';
 import { sgd } from '../layers/sgd.js';
+import { defineLoss, type Loss } from '../layers/types.js';
 import { onnxRuntimeNode } from '../node/onnx-runtime-node.js';
 import { allocate, type NamedTensors, type Tensor } from '../tensor.js';
 import { relativeError, worstError } from '../testing/compare.js';
@@ -321,6 +322,47 @@ describe('several clients in one call', () => {
     const results = await runner.evaluateEach(together, sampleCounts);
     for (const [client, job] of alone.entries()) expect(results[client]).toEqual(await runner.evaluate(job));
   });
+
+  // Wide enough that sums over a batch are made of vectors, and odd, so that no two lie alike in memory.
+  const wide = { training: { localEpochs: 2, batchSize: 13, optimizer: sgd({ learningRate: 0.1 }) } };
+  const regression = {
+    model: sequential([dense(11)]),
+    data: { x: { dtype: 'float32', shape: [3] }, y: { dtype: 'float32', shape: [11] } },
+    metrics: [],
+    ...wide,
+  } as const;
+  test.each([
+    ['mlp', mlpRecipe(wide)],
+    ['regression', mlpRecipe({ ...regression, loss: meanSquaredError() })],
+    ['a loss that ends in a logarithm', mlpRecipe({ ...regression, loss: logCosh() })],
+  ])('%s: where in a call a batch lies changes no bit of its losses', async (_, source) => {
+    const sampleCounts = Array.from({ length: 40 }, (_, client) => (client % 7 === 3 ? 39 : 13));
+    const { alone, together } = jobsFor(source, sampleCounts);
+    const runner = await runnerFor(source);
+    const cut = await runnerFor(source, { now: slowClock(() => 1e9) });
+    const evaluated = await runner.evaluateEach(together, sampleCounts);
+    for (const [client, job] of alone.entries()) {
+      expect(evaluated[client]).toEqual(await cut.evaluate(job));
+      expectEqualResults(await runner.train(job), await cut.train(job));
+    }
+  });
+
+  /** log cosh (prediction - target), averaged over the outputs by products: a sample's last operation is a logarithm. */
+  function logCosh(): Loss {
+    return defineLoss({
+      name: 'logCosh',
+      check: () => {},
+      perSample(g, prediction, target) {
+        const error = g.sub(prediction, target);
+        const cosh = g.mul(g.add(g.exp(error), g.exp(g.neg(error))), 0.5);
+        return g.log(
+          g.reshape(g.matmul(cosh, g.constant(new Float32Array(11).fill(1), 'float32', [11, 1])), [
+            prediction.shape[0]!,
+          ]),
+        );
+      },
+    });
+  }
 
   test('counts that do not add up, orders of several shapes and clients that keep a state are refused', async () => {
     const source = mlpRecipe();

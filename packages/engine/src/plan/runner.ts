@@ -1,6 +1,6 @@
 import type { GraphBackend, GraphSession } from '../backend.js';
 import { FedloomError } from '../errors.js';
-import { elementCount, type NamedTensors, type Tensor, type TensorData, zeros } from '../tensor.js';
+import { elementCount, type NamedTensors, type Tensor, zeros } from '../tensor.js';
 import { CallSizer } from './call-sizer.js';
 import {
   consecutiveOrders,
@@ -18,6 +18,7 @@ import { checkOrder, checkParts, checkResults, checkSamples, collectParameters, 
 import type { EvaluateJob, EvaluateResult, Job, TrainEachJob, TrainJob, TrainResult } from './jobs.js';
 import type { GraphSpec, PlanManifest, TrainingPlan } from './manifest.js';
 import type { GraphKind } from './ports.js';
+import { rowSums } from './row-sums.js';
 import { ordersPort, stackedPort, stackedTrainGraph } from './stacked-graph.js';
 
 export interface PlanRunnerOptions {
@@ -75,12 +76,12 @@ export class PlanRunner {
     const { steps } = checkOrder(job.order, sampleCount);
     const { model, feeds, resolve } = this.#trainFeeds(job);
     const losses: number[] = [];
-    await this.#runSteps('train', job, job.order, feeds, (results) => {
+    await this.#runSteps('train', job, job.order, feeds, (results, _, order) => {
       for (const { port } of manifest.graphs.train.inputs) {
         const next = results.get(`new/${port}`);
         if (next !== undefined) feeds.set(port, next);
       }
-      append(losses, results.get('new/stepLoss')!.data);
+      for (const loss of stepLosses(results.get('new/sampleLoss')!, order)) losses.push(loss);
       job.onProgress?.(losses.length, steps);
     });
     const trained = new Map(
@@ -129,10 +130,12 @@ export class PlanRunner {
         const end = Math.min(clients, first + Math.floor(sizer.stepsPerCall / steps));
         feeds.set(ordersPort, rowsOf(orders, first, end));
         const startedAt = this.now();
-        const outputs = checkResults(this.#stackedSpec, await session.run(feeds), { clients: end - first, steps });
+        const extents = { clients: end - first, steps, batch };
+        const outputs = checkResults(this.#stackedSpec, await session.run(feeds), extents);
         sizer.record((end - first) * steps, this.now() - startedAt);
-        for (let at = 0; at < end - first; at++) results.push(clientResult(manifest, model, outputs, at));
-        first = end;
+        for (let at = 0; first < end; at++, first++) {
+          results.push(clientResult(manifest, model, outputs, at, job.orders[first]!));
+        }
       }
       return results;
     });
@@ -172,12 +175,11 @@ export class PlanRunner {
         sampleCount,
       }));
       for (const { order, clientOfStep } of consecutiveOrders(sampleCounts, manifest.evaluation.batchSize)) {
-        await this.#runSteps('evaluate', job, order, feeds, (outputs, start) => {
+        await this.#runSteps('evaluate', job, order, feeds, (outputs, start, rows) => {
           for (const name of names) {
-            const stepSums = outputs.get(`new/metricSum/${name}`)!.data;
-            for (let step = 0; step < stepSums.length; step++) {
+            for (const [step, { sum }] of rowSums(outputs.get(`new/sampleMetric/${name}`)!, rows).entries()) {
               const { sums } = results[clientOfStep[start + step]!]!;
-              sums[name] = sums[name]! + Number(stepSums[step]);
+              sums[name] = sums[name]! + sum;
             }
           }
         });
@@ -206,7 +208,7 @@ export class PlanRunner {
     job: Job,
     order: Tensor,
     feeds: Map<string, Tensor>,
-    onResults: (results: NamedTensors, start: number) => void,
+    onResults: (results: NamedTensors, start: number, order: Tensor) => void,
   ): Promise<void> {
     const [steps, batch] = order.shape as readonly [number, number];
     const sizer = this.#sizer(kind, batch);
@@ -216,11 +218,12 @@ export class PlanRunner {
       if (job.isCancelled?.() === true) throw cancelled(kind, start, steps);
       const session = await this.#session(kind);
       const end = Math.min(steps, start + sizer.stepsPerCall);
-      feeds.set('order', rowsOf(order, start, end));
+      const rows = rowsOf(order, start, end);
+      feeds.set('order', rows);
       const startedAt = this.now();
-      const results = checkResults(graphs[kind], await session.run(feeds), { steps: end - start });
+      const results = checkResults(graphs[kind], await session.run(feeds), { steps: end - start, batch });
       sizer.record(end - start, this.now() - startedAt);
-      onResults(results, start);
+      onResults(results, start, rows);
       start = end;
     }
   }
@@ -302,8 +305,14 @@ function sortedMap(entries: readonly (readonly [string, Tensor])[]): Map<string,
   return new Map([...entries].sort(([a], [b]) => compareNames(a, b)));
 }
 
-/** What came of one of the clients that trained together. Its tensors are views of the stack. */
-function clientResult(manifest: PlanManifest, model: NamedTensors, outputs: NamedTensors, client: number): TrainResult {
+/** What came of one of the clients that trained together, by `order`. Its tensors are views of the stack. */
+function clientResult(
+  manifest: PlanManifest,
+  model: NamedTensors,
+  outputs: NamedTensors,
+  client: number,
+  order: Tensor,
+): TrainResult {
   const own = (port: string): Tensor | undefined => {
     const stack = outputs.get(stackedPort(port));
     if (stack === undefined) return undefined;
@@ -311,8 +320,7 @@ function clientResult(manifest: PlanManifest, model: NamedTensors, outputs: Name
     const length = stack.data.length / clients;
     return { dtype: stack.dtype, shape, data: stack.data.subarray(client * length, (client + 1) * length) };
   };
-  const losses: number[] = [];
-  append(losses, own('new/stepLoss')!.data);
+  const losses = stepLosses(own('new/sampleLoss')!, order);
   return {
     parameters: new Map(
       manifest.parameters.map(({ name }) => [name, own(`new/parameter/${name}`) ?? model.get(name)!]),
@@ -325,9 +333,9 @@ function clientResult(manifest: PlanManifest, model: NamedTensors, outputs: Name
   };
 }
 
-/** Adds at the end; one number a step. */
-function append(losses: number[], stepLosses: TensorData): void {
-  for (const loss of stepLosses) losses.push(Number(loss));
+/** The mean loss of each step's batch. */
+function stepLosses(sampleLosses: Tensor, order: Tensor): number[] {
+  return rowSums(sampleLosses, order).map(({ sum, count }) => sum / Math.max(1, count));
 }
 
 function mean(values: readonly number[]): number {

@@ -2,7 +2,7 @@ import { gradients } from '../graph/gradients.js';
 import { Graph } from '../graph/graph.js';
 import type { Value } from '../graph/value.js';
 import type { BuiltModel } from '../layers/types.js';
-import { gatherBatches, preprocess } from './batches.js';
+import { collectable, gatherBatches, preprocess } from './batches.js';
 import { lossContext } from './loss-context.js';
 import { PortBuilder } from './port-builder.js';
 import type { PortContext } from './ports.js';
@@ -11,8 +11,8 @@ import { termContext } from './term-context.js';
 
 /**
  * A client's local training: a loop over the steps with the trained parameters and the optimiser's state as carried
- * values. Each step is forward, backward and update on the mini-batch that a row of `order` names; its loss is the mean
- * over the row's samples without the padding.
+ * values. Each step is forward, backward and update on the mini-batch that a row of `order` names; what it minimises is the
+ * mean loss over the row's samples without the padding.
  */
 export function buildTrainGraph(source: PlanSource, model: BuiltModel, context: PortContext): PortBuilder {
   const g = new Graph();
@@ -56,7 +56,7 @@ export function buildTrainGraph(source: PlanSource, model: BuiltModel, context: 
       const nextState = next.flatMap((result) => optimizer.slots.map((slot) => result.slots.get(slot)!));
       return {
         carried: [...next.map(({ parameter }) => parameter), ...nextState],
-        collected: [loss.stacks === true ? prediction : losses],
+        collected: [loss.stacks === true ? prediction : collectable(body, losses, batches, step)],
       };
     },
   );
@@ -67,7 +67,7 @@ export function buildTrainGraph(source: PlanSource, model: BuiltModel, context: 
   }
   const losses =
     loss.stacks === true ? g.scope('loss', () => loss.perSample(g, collected[0]!, targets, about)) : collected[0]!;
-  ports.output({ source: 'stepLoss', name: '' }, g.sum(g.mul(losses, weights), [1]));
+  ports.output({ source: 'sampleLoss', name: '' }, losses);
   return ports;
 }
 

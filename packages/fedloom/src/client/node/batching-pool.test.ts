@@ -67,10 +67,8 @@ describe('BatchingPool', () => {
     const { train } = await loaded(pool);
     const settled = await Promise.allSettled([train(0, [0, 1]), train(1, []), train(2, [2, 3])]);
     expect(settled.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
-    // Alone in its batch, one without samples is no measure of what the others take.
     await expect(train(3, [])).rejects.toMatchObject({ code: 'plan.samples' });
     await train(4, [4, 5]);
-    expect(pool.appetite).toBeGreaterThan(5);
     await pool.close();
   });
 

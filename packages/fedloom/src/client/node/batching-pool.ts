@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { FedloomError } from '@fedloom/engine/base';
 import { Piscina } from 'piscina';
+import { BATCH_MAX, BATCH_MS, JobTimes } from './job-times.js';
 import {
   type EvaluateReply,
   type FailureReply,
@@ -11,16 +12,11 @@ import {
   type TrainReply,
 } from './plan-task.js';
 
-/** A thread gets as many jobs at once as it takes about this long to do: each message to it and from it costs up to 0.5 ms. */
-const BATCH_MS = 10;
-const BATCH_MAX = 64;
 /**
  * Jobs that are long enough to come alone: one at work and one at hand, so that a thread goes on at once while the main
  * thread looks at what it did. Batches come one at a time, since smaller ones at hand cost more messages than they save.
  */
 const LONG_JOBS_PER_THREAD = 2;
-/** Weight of the newest in a running mean. */
-const SMOOTHING = 0.5;
 
 /** Asks a thread only whether it is there. */
 const NOTHING: PlanMessage = { plan: new Uint8Array(), planHash: '', jobs: [], warm: false };
@@ -57,10 +53,7 @@ export class BatchingPool {
   #closing = false;
   #closed: Promise<void> | undefined;
   #pumping = false;
-  /** Milliseconds a sample takes, by kind of job: expected of the plan at first, then a running mean. */
-  readonly #msPerSample = new Map<PlanJob['kind'], number>();
-  /** Running mean of what the newest jobs were expected to take. */
-  readonly #typicalMs = new Map<PlanJob['kind'], number>();
+  #times: Readonly<Record<PlanJob['kind'], JobTimes>> = { train: new JobTimes(0), evaluate: new JobTimes(0) };
   #plan: { readonly plan: Uint8Array; readonly planHash: string; readonly warm: boolean } | undefined;
 
   /**
@@ -89,8 +82,9 @@ export class BatchingPool {
 
   /** How many jobs are worth having at hand, so that no thread waits for the next. */
   get appetite(): number {
-    if (this.#typicalMs.size === 0) return this.#workers * BATCH_MAX;
-    const ofThread = (kind: PlanJob['kind']) => this.#batchesPerThread(kind) * this.#batchSize(kind);
+    const { train, evaluate } = this.#times;
+    if (!train.someCame && !evaluate.someCame) return this.#workers * BATCH_MAX;
+    const ofThread = (kind: PlanJob['kind']) => this.#batchesPerThread(kind) * this.#times[kind].batchSize;
     return this.#workers * Math.max(ofThread('train'), ofThread('evaluate')) + 1;
   }
 
@@ -107,8 +101,7 @@ export class BatchingPool {
     warm: boolean,
   ): Promise<void> {
     this.#plan = { plan, planHash, warm };
-    this.#msPerSample.set('train', expectedMs.train).set('evaluate', expectedMs.evaluate);
-    this.#typicalMs.clear();
+    this.#times = { train: new JobTimes(expectedMs.train), evaluate: new JobTimes(expectedMs.evaluate) };
     const loaded = this.#threads.map((thread) => thread.ready.then(() => this.#loadOn(thread)));
     for (const one of loaded) one.catch(() => {});
     await loaded[0];
@@ -128,8 +121,7 @@ export class BatchingPool {
   run(job: PlanJob & { readonly kind: 'evaluate' }): Promise<EvaluateReply>;
   run(job: PlanJob): Promise<TrainReply | EvaluateReply> {
     if (this.#closing) return Promise.reject(closed());
-    const ms = this.#msOf(job);
-    this.#typicalMs.set(job.kind, smoothed(this.#typicalMs.get(job.kind), ms));
+    this.#times[job.kind].came(sampleCountOf(job.examples));
     return new Promise((resolve, reject) => {
       this.#waiting.push({ job, resolve, reject });
       if (this.#pumping) return;
@@ -159,17 +151,8 @@ export class BatchingPool {
     await Promise.all(this.#threads.map(({ pool }) => pool.destroy()));
   }
 
-  #msOf({ kind, examples }: PlanJob): number {
-    return (this.#msPerSample.get(kind) ?? 0) * sampleCountOf(examples);
-  }
-
-  #batchSize(kind: PlanJob['kind']): number {
-    const typicalMs = this.#typicalMs.get(kind) ?? BATCH_MS;
-    return Math.max(1, Math.min(BATCH_MAX, Math.floor(BATCH_MS / typicalMs)));
-  }
-
   #batchesPerThread(kind: PlanJob['kind']): number {
-    return this.#batchSize(kind) > 1 ? 1 : LONG_JOBS_PER_THREAD;
+    return this.#times[kind].batchSize > 1 ? 1 : LONG_JOBS_PER_THREAD;
   }
 
   #pump(): void {
@@ -191,7 +174,7 @@ export class BatchingPool {
     let ms = 0;
     let length = 0;
     for (const { job } of this.#waiting) {
-      ms += this.#msOf(job);
+      ms += this.#times[job.kind].expectedMs(sampleCountOf(job.examples));
       if (length === most || job.kind !== kind || (length > 0 && ms > BATCH_MS)) break;
       length += 1;
     }
@@ -205,7 +188,8 @@ export class BatchingPool {
         thread,
         batch.map(({ job }) => job),
       );
-      this.#measured(batch, kind, ms);
+      const samples = batch.reduce((sum, { job }) => sum + sampleCountOf(job.examples), 0);
+      this.#times[kind].took(ms, samples);
       for (const [at, { resolve, reject }] of batch.entries()) settle(replies[at], resolve, reject);
     } catch (error) {
       for (const { reject } of batch) reject(error);
@@ -213,12 +197,6 @@ export class BatchingPool {
       thread.busy -= 1;
       this.#pump();
     }
-  }
-
-  /** Batches in which nothing was done, since the plan could not be loaded or nobody had samples, teach nothing. */
-  #measured(batch: readonly Waiting[], kind: PlanJob['kind'], ms: number): void {
-    const samples = batch.reduce((sum, { job }) => sum + sampleCountOf(job.examples), 0);
-    if (samples > 0 && ms > 0) this.#msPerSample.set(kind, smoothed(this.#msPerSample.get(kind), ms / samples));
   }
 
   async #send(
@@ -237,10 +215,6 @@ export class BatchingPool {
       this.#running.delete(running);
     }
   }
-}
-
-function smoothed(mean: number | undefined, value: number): number {
-  return mean === undefined ? value : mean + SMOOTHING * (value - mean);
 }
 
 function settle(reply: Reply | undefined, resolve: Waiting['resolve'], reject: Waiting['reject']): void {
