@@ -1,3 +1,4 @@
+import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 
 // Tests are compiled with the code and run on what is shipped: worker threads, the command and its child
@@ -8,5 +9,7 @@ export default defineConfig({
     testTimeout: 60_000,
     hookTimeout: 60_000,
     maxWorkers: 2,
+    // What runs leave for the next one is not the user's who tests.
+    env: { XDG_CACHE_HOME: fileURLToPath(new URL('./node_modules/.cache/fedloom-tests', import.meta.url)) },
   },
 });

@@ -6,18 +6,15 @@ import { build } from 'esbuild';
 
 const folderOf = (name) => fileURLToPath(new URL(`../packages/${name}`, import.meta.url));
 
-/** One module per entry, and what entries share in chunks, so that a process has each module once. */
-async function bundle(name, entries, options) {
-  const folder = folderOf(name);
-  const outdir = `${folder}/dist/bundle`;
+async function bundle(name, folder, entries, options) {
+  const root = folderOf(name);
+  const outdir = `${root}/${folder}`;
   rmSync(outdir, { recursive: true, force: true });
   const { metafile } = await build({
-    absWorkingDir: folder,
+    absWorkingDir: root,
     entryPoints: entries,
     outdir,
     bundle: true,
-    splitting: true,
-    format: 'esm',
     target: 'node20',
     // Parsing is a good part of what loading takes; names stay, for stack traces and error classes.
     minifyWhitespace: true,
@@ -28,27 +25,67 @@ async function bundle(name, entries, options) {
     metafile: true,
     ...options,
   });
-  return { folder, outdir, inputs: Object.keys(metafile.inputs) };
+  return { root, outdir, inputs: Object.keys(metafile.inputs) };
 }
+
+/** One module per entry, and what entries share in chunks, so that a process has each module once. */
+const library = { format: 'esm', splitting: true };
 
 await bundle(
   'engine',
+  'dist/bundle',
   { index: 'dist/index.js', base: 'dist/base.js', run: 'dist/run.js', node: 'dist/node/index.js' },
-  { platform: 'neutral', packages: 'external' },
+  { ...library, platform: 'neutral', packages: 'external' },
 );
 
-const { folder, outdir, inputs } = await bundle(
+// These find files beside their own, or are loaded only where they are used.
+const external = ['onnxruntime-node', 'piscina', 'jiti', 'ws', 'log-update', 'asciichart'];
+
+withLicenses(
+  await bundle(
+    'fedloom',
+    'dist/bundle',
+    { index: 'dist/index.js' },
+    {
+      ...library,
+      platform: 'node',
+      // The engine is a package of its own.
+      external: ['@fedloom/engine', ...external],
+      // Bundled CommonJS modules load Node's own by `require`.
+      banner: { js: "import{createRequire as $require}from'node:module';const require=$require(import.meta.url);" },
+    },
+  ),
+);
+
+// The command and the worker threads: CommonJS, for the compile cache, and each of one file, engine included.
+const command = await bundle(
   'fedloom',
-  { index: 'dist/index.js', main: 'dist/cli/main.js', 'plan-worker': 'dist/client/node/plan-worker.js' },
+  'dist/command',
   {
+    start: 'dist/start/command.js',
+    main: 'dist/cli/main.js',
+    'plan-worker': 'dist/start/thread.js',
+    'plan-work': 'dist/client/node/plan-worker.js',
+  },
+  {
+    format: 'cjs',
     platform: 'node',
-    // The engine is a package of its own; the others find files beside their own, or are loaded only where they are used.
-    external: ['@fedloom/engine', 'piscina', 'jiti', 'ws', 'log-update', 'asciichart'],
-    // Bundled CommonJS modules load Node's own by `require`.
-    banner: { js: "import{createRequire as $require}from'node:module';const require=$require(import.meta.url);" },
+    external,
+    define: { 'import.meta.url': '$url' },
+    banner: { js: "const $url=require('node:url').pathToFileURL(__filename).href;" },
   },
 );
-writeFileSync(`${outdir}/THIRD-PARTY-LICENSES.txt`, licensesOf(folder, inputs));
+withLicenses(command);
+writeFileSync(`${command.outdir}/package.json`, '{ "type": "commonjs" }\n');
+// The library's threads are the command's.
+writeFileSync(
+  `${folderOf('fedloom')}/dist/bundle/plan-worker.js`,
+  "import{createRequire}from'node:module';export default createRequire(import.meta.url)('../command/plan-worker.js').default;\n",
+);
+
+function withLicenses({ root, outdir, inputs }) {
+  writeFileSync(`${outdir}/THIRD-PARTY-LICENSES.txt`, licensesOf(root, inputs));
+}
 
 /** Whoever passes code on passes its licence on. */
 function licensesOf(from, files) {

@@ -12,7 +12,7 @@ export const mnistFolder = join(dirname(createRequire(import.meta.url).resolve('
 export const fedloomCommand = join(
   dirname(createRequire(import.meta.url).resolve('fedloom/package.json')),
   'bin',
-  'fedloom.js',
+  'fedloom.cjs',
 );
 
 /** A task as its user writes it: TypeScript, which the command loads itself. */

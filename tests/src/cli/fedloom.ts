@@ -5,7 +5,7 @@ import { dirname, join, resolve } from 'node:path';
 import { afterEach } from 'vitest';
 import { root } from '../repository/source-tree.js';
 
-const COMMAND = join(root, 'packages/fedloom/bin/fedloom.js');
+const COMMAND = join(root, 'packages/fedloom/bin/fedloom.cjs');
 
 export interface Ended {
   readonly code: number | null;

@@ -21,6 +21,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   simulation: ['core', 'task', 'data', 'algorithms', 'protocol', 'transport', 'server', 'client'],
   store: ['core'],
   launch: ['core'],
+  start: ['core', 'client'],
   cli: [
     'core',
     'task',
@@ -34,6 +35,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
     'simulation',
     'store',
     'launch',
+    'start',
   ],
 };
 

@@ -4,13 +4,13 @@ import { relative } from 'node:path';
 import * as engine from '@fedloom/engine';
 import { FedloomError } from '@fedloom/engine';
 import type { createJiti } from 'jiti';
+import { cacheFolder } from '../core/node/cache-folder.js';
 import * as fedloom from '../index.js';
 import { didYouMean } from '../task/closest.js';
 import { isTask } from '../task/define-task.js';
 import type { Task } from '../task/task.js';
 import { findTaskFile } from './find-task-file.js';
 import { codeFrame, originalColumn, type SourcePosition, sourceLine, userFrame } from './source-position.js';
-import { transformCache } from './transform-cache.js';
 
 export interface LoadedTask {
   readonly task: Task;
@@ -28,7 +28,8 @@ export async function loadTask(path: string): Promise<LoadedTask> {
   const jiti = loader().createJiti(import.meta.url, {
     virtualModules: { fedloom, '@fedloom/engine': engine },
     interopDefault: false,
-    fsCache: transformCache(),
+    // Saves loading the compiler (140 ms) when a file has not changed.
+    fsCache: cacheFolder('tasks') ?? false,
     moduleCache: false,
   });
   let module: { readonly default?: unknown };

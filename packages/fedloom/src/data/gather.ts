@@ -33,21 +33,28 @@ export function gatherRows(
   const rowBytes = width * bytesPerElement[dtype];
   // Both arrays are of the dtype's kind; the compiler cannot see that `set` then takes the other.
   if (rows === undefined) (gathered as Float32Array).set(data as Float32Array);
+  else if (rowBytes >= LONG_ROW_BYTES) copyLongRows(bytesOf(gathered), bytesOf(data), rows, rowBytes);
   else if (rowBytes % WORD_BYTES === 0 && data.byteOffset % WORD_BYTES === 0) {
     copyRows(wordsOf(gathered), wordsOf(data), rows, rowBytes / WORD_BYTES);
   } else copyRows(bytesOf(gathered), bytesOf(data), rows, rowBytes);
   return { dtype, shape: [length, ...sample], data: gathered };
 }
 
-/**
- * Plain loops, since rows are short: a `subarray` and a `set` for each took longer, and longest in the first second, until
- * they were compiled.
- */
+/** Rows of at least so many bytes are copied one at a time by `set`; for shorter ones, its call costs more than a loop. */
+const LONG_ROW_BYTES = 256;
+
 function copyRows<T extends Int32Array | Uint8Array>(target: T, source: T, rows: Int32Array, width: number): void {
   let to = 0;
   for (let i = 0; i < rows.length; i++) {
     const end = (rows[i]! + 1) * width;
     for (let from = end - width; from < end; from++) target[to++] = source[from]!;
+  }
+}
+
+function copyLongRows(target: Uint8Array, source: Uint8Array, rows: Int32Array, width: number): void {
+  for (let i = 0; i < rows.length; i++) {
+    const from = rows[i]! * width;
+    target.set(source.subarray(from, from + width), i * width);
   }
 }
 

@@ -27,7 +27,7 @@ interface RunFlags {
 const PROCESSES_MAX = 1024;
 /** How long a child's end may come before the run's, when all is well. */
 const END_MS = 500;
-const COMMAND = join(packageFolder, 'bin', 'fedloom.js');
+const COMMAND = join(packageFolder, 'bin', 'fedloom.cjs');
 
 export function addRunCommand(program: Command, exit: (code: number) => void, ahead?: BatchingPool): void {
   addRunSettings(program.command('run'))

@@ -3,6 +3,7 @@ import { FedloomError } from '@fedloom/engine/base';
 import { Piscina } from 'piscina';
 import { BATCH_MAX, BATCH_MS, JobTimes } from './job-times.js';
 import {
+  CLOSING,
   type EvaluateReply,
   type FailureReply,
   type PlanJob,
@@ -45,6 +46,8 @@ interface Thread {
  * evenly; what a job computes does not depend on its company.
  */
 export class BatchingPool {
+  /** Settles when all threads have loaded their code. */
+  readonly started: Promise<void>;
   readonly #workers: number;
   readonly #threads: Thread[] = [];
   readonly #running = new Set<Promise<unknown>>();
@@ -62,10 +65,12 @@ export class BatchingPool {
    */
   constructor(workers: number, atOnce = Math.max(1, availableParallelism() - 1)) {
     this.#workers = workers;
-    for (let i = 0; i < atOnce; i += 1) this.#start();
+    this.started = Promise.all(Array.from({ length: atOnce }, () => this.#start())).then(() => {});
+    this.started.catch(() => {});
   }
 
-  #start(): void {
+  /** Starts a thread, and the next when it is there. */
+  async #start(): Promise<void> {
     if (this.#closing || this.#threads.length === this.#workers) return;
     const pool = new Piscina({
       filename: new URL('./plan-worker.js', import.meta.url).href,
@@ -74,10 +79,12 @@ export class BatchingPool {
       concurrentTasksPerWorker: LONG_JOBS_PER_THREAD,
       recordTiming: false,
     });
-    const ready = (pool.run(NOTHING) as Promise<unknown>).then(() => this.#start());
+    const ready = pool.run(NOTHING) as Promise<void>;
     const thread: Thread = { pool, ready, there: false, busy: 0 };
     this.#threads.push(thread);
     ready.then(() => this.#plan && this.#loadOn(thread)).catch(() => {});
+    await ready;
+    await this.#start();
   }
 
   /** How many jobs are worth having at hand, so that no thread waits for the next. */
@@ -148,6 +155,8 @@ export class BatchingPool {
     this.#waiting = [];
     await Promise.allSettled(this.#threads.map(({ ready }) => ready));
     await Promise.allSettled(this.#running);
+    const [first] = this.#threads.filter(({ there }) => there);
+    await first?.pool.run(CLOSING).catch(() => {});
     await Promise.all(this.#threads.map(({ pool }) => pool.destroy()));
   }
 

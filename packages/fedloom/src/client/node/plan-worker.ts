@@ -25,6 +25,7 @@ import { exampleGatherer } from '../../data/gather.js';
 import { isCancelled } from './cancel-cells.js';
 import { groupJobs, type JobGroup, smallClients } from './job-groups.js';
 import {
+  CLOSING,
   type EvaluateReply,
   type EvaluateTask,
   type FailureReply,
@@ -58,7 +59,8 @@ const decodeModel = safetensorsDecoder();
 const encodeUpdate = safetensorsEncoder();
 
 /** A message that comes while another is at work waits for it: sessions take one job at a time. */
-export default function work(message: PlanMessage): Promise<unknown> {
+export default function work(message: PlanMessage | typeof CLOSING): Promise<unknown> {
+  if (message === CLOSING) return last.then(() => {});
   const done = last.then(() => doJobs(message));
   last = done.catch(() => {});
   return done;
