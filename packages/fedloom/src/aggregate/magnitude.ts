@@ -16,8 +16,8 @@ import {
   store128,
   V128,
   type WasmFunction,
-} from './wasm-assembler.js';
-import { instantiate, type WasmMemory } from './wasm-instance.js';
+} from '../core/wasm-assembler.js';
+import { instantiate, type WasmMemory } from '../core/wasm-instance.js';
 
 /** All bits of a float32 but its sign. As integers, these are ordered as the magnitudes are, NaN above infinity. */
 const MAGNITUDE_BITS = 0x7fffffff;

@@ -1,4 +1,3 @@
-import { type ExactSums, HIGH_ROUNDER, LOW_ROUNDER } from './exact-sum.js';
 import {
   assembleModule,
   type Code,
@@ -20,8 +19,9 @@ import {
   store128,
   V128,
   type WasmFunction,
-} from './wasm-assembler.js';
-import { instantiate, type WasmMemory } from './wasm-instance.js';
+} from '../core/wasm-assembler.js';
+import { instantiate, type WasmMemory } from '../core/wasm-instance.js';
+import { type ExactSums, HIGH_ROUNDER, LOW_ROUNDER } from './exact-sum.js';
 
 const PAGE_BYTES = 65536;
 const PAGES_MAX = 65536;

@@ -1,5 +1,8 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { philox4x32 } from './philox.js';
+import { plainPhilox } from './plain-philox.js';
+import { wasmPhilox } from './wasm-philox.js';
 
 // The known answers that the authors publish with their Random123 library for philox4x32 with 10 rounds.
 const known = [
@@ -25,5 +28,23 @@ describe('philox4x32', () => {
     const words = Uint32Array.from(counter);
     philox4x32(words, key[0], key[1]);
     expect([...words]).toEqual([...output]);
+  });
+});
+
+describe('the kernel', () => {
+  it('gives the words of the plain loop, over several calls and carries', () => {
+    const kernel = wasmPhilox();
+    expect(kernel).toBeDefined();
+    const word = fc.integer({ min: 0, max: 0xffffffff });
+    const low = fc.oneof(word, fc.constantFrom(0, 0xffffffff, 0xfffffffe, 0xffffefff));
+    const blocks = fc.oneof(fc.integer({ min: 0, max: 40 }), fc.constantFrom(4095, 4096, 4097, 8193));
+    fc.assert(
+      fc.property(low, word, word, word, word, word, blocks, (c0, c1, c2, c3, k0, k1, count) => {
+        const [one, other] = [new Uint32Array(4 * count + 5).fill(7), new Uint32Array(4 * count + 5).fill(7)];
+        kernel?.(one, 3, count, [c0, c1, c2, c3], [k0, k1]);
+        plainPhilox(other, 3, count, [c0, c1, c2, c3], [k0, k1]);
+        expect(one).toEqual(other);
+      }),
+    );
   });
 });

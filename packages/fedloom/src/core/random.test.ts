@@ -183,6 +183,23 @@ describe('RandomStream as a source of randomness', () => {
     expect(Math.abs(fourth - 3)).toBeLessThan(error * Math.sqrt(96));
   });
 
+  it('shuffle draws as `integer` does, place by place, and leaves the stream where it then is', () => {
+    for (const length of [0, 1, 2, 100, 16_385, 40_000]) {
+      const [one, other] = [RandomStream.of(3, 'shuffle', length), RandomStream.of(3, 'shuffle', length)];
+      one.uint32();
+      other.uint32();
+      const places = Int32Array.from({ length }, (_, place) => place);
+      const expected = [...places];
+      one.shuffle(places);
+      for (let last = length - 1; last > 0; last--) {
+        const place = other.integer(last + 1);
+        [expected[last], expected[place]] = [expected[place] as number, expected[last] as number];
+      }
+      expect([...places]).toEqual(expected);
+      expect(one.uint32()).toBe(other.uint32());
+    }
+  });
+
   it('shuffle makes each of the 24 orders of four equally often', () => {
     const counts = new Map<string, number>();
     for (let i = 0; i < 24_000; i++) {

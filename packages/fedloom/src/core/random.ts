@@ -5,6 +5,8 @@ const TWO_32 = 2 ** 32;
 const encoder = new TextEncoder();
 /** Words drawn ahead at most. */
 const AHEAD_MAX = 256;
+/** Words drawn at once to shuffle. */
+const SHUFFLED_MAX = 16384;
 
 /**
  * A stream of random numbers that is a function of (seed, purpose, indices) alone, equal to the bit on every platform.
@@ -64,8 +66,7 @@ export class RandomStream {
       throw new RangeError(`RandomStream.integer takes a bound from 1 to 2^32, not ${bound}`);
     }
     let value = this.uint32();
-    // Values from the largest multiple of `bound` on are drawn again; nearly all lie so far below it that it need not be known.
-    while (value >= TWO_32 - bound && value >= TWO_32 - (TWO_32 % bound)) value = this.uint32();
+    while (value >= TWO_32 - bound && isBiased(value, bound)) value = this.uint32();
     // The remainder without the slow one of doubles; exact, since both are below 2^53 and no quotient rounds up.
     return value - Math.floor(value / bound) * bound;
   }
@@ -90,11 +91,11 @@ export class RandomStream {
 
   /** Permutes the elements in place, each order equally likely (Fisher and Yates, from the last place to the first). */
   shuffle(array: Int32Array): void {
-    for (let last = array.length - 1; last > 0; last--) {
-      const other = this.integer(last + 1);
-      const kept = array[last]!;
-      array[last] = array[other]!;
-      array[other] = kept;
+    const words = new Uint32Array(Math.min(SHUFFLED_MAX, Math.max(0, array.length - 1)));
+    for (let last = array.length - 1; last > 0; ) {
+      const drawn = words.subarray(0, Math.min(words.length, last));
+      this.#take(drawn);
+      last = permute(array, last, drawn);
     }
   }
 
@@ -104,18 +105,49 @@ export class RandomStream {
     words.set(this.#ahead.subarray(this.#used, this.#used + ready));
     this.#used += ready;
     const blocks = Math.floor((words.length - ready) / 4);
-    philoxBlocks(words, ready, blocks, this.#blocks, this.#upper, this.#key);
-    this.#blocks += blocks;
+    this.#write(words, ready, blocks);
     for (let at = ready + 4 * blocks; at < words.length; at++) words[at] = this.uint32();
   }
 
   #refill(): void {
     if (this.#ahead.length < AHEAD_MAX) this.#ahead = new Uint32Array(2 * this.#ahead.length || 4);
     const blocks = this.#ahead.length / 4;
-    philoxBlocks(this.#ahead, 0, blocks, this.#blocks, this.#upper, this.#key);
-    this.#blocks += blocks;
+    this.#write(this.#ahead, 0, blocks);
     this.#used = 0;
   }
+
+  #write(words: Uint32Array, at: number, blocks: number): void {
+    const first = this.#blocks;
+    this.#blocks += blocks;
+    philoxBlocks(words, at, blocks, [first >>> 0, Math.floor(first / TWO_32), ...this.#upper], this.#key);
+  }
+}
+
+/**
+ * Swaps the element at `last`, and those before it, with one at or before its place, as the words say: as `integer` does,
+ * one after the other. @returns the next place
+ */
+function permute(array: Int32Array, last: number, words: Uint32Array): number {
+  let place = last;
+  for (let at = 0; at < words.length; at++) {
+    const value = words[at]!;
+    const bound = place + 1;
+    if (value >= TWO_32 - bound && isBiased(value, bound)) continue;
+    const other = value - Math.floor(value / bound) * bound;
+    const kept = array[place]!;
+    array[place] = array[other]!;
+    array[other] = kept;
+    place--;
+  }
+  return place;
+}
+
+/**
+ * Whether a value is among the last ones, which a remainder would favour: they are drawn again. Nearly all lie so far below
+ * them that one need not ask.
+ */
+function isBiased(value: number, bound: number): boolean {
+  return value >= TWO_32 - (TWO_32 % bound);
 }
 
 /** A loop of its own compiles in a tenth of the time that it takes within `fill`. */

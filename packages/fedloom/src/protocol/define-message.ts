@@ -1,10 +1,21 @@
 import { FedloomError } from '@fedloom/engine';
-import type * as z from 'zod';
 
 /** Who may send a message. */
 export type MessageSender = 'server' | 'client' | 'both';
 /** Whether a message carries a body of bytes beside its fields. */
 export type BodyRule = 'none' | 'optional' | 'required';
+
+/** Checks a message; a schema of zod fits. */
+export interface MessageSchema<M> {
+  safeParse(value: unknown):
+    | { readonly success: true; readonly data: M }
+    | {
+        readonly success: false;
+        readonly error: {
+          readonly issues: readonly { readonly path: readonly PropertyKey[]; readonly message: string }[];
+        };
+      };
+}
 
 /** One type of message: the built-in ones are made of it, and so are those of extensions. */
 export interface MessageDefinition<M extends { readonly type: string } = { readonly type: string }> {
@@ -12,7 +23,7 @@ export interface MessageDefinition<M extends { readonly type: string } = { reado
   readonly from: MessageSender;
   readonly body: BodyRule;
   /** Must ignore fields it does not know and bound every string, list and number it does. */
-  readonly schema: z.ZodType<M>;
+  readonly schema: MessageSchema<M>;
 }
 
 /**

@@ -1,154 +1,162 @@
-import * as z from 'zod';
 import {
   type BodyRule,
   defineMessage,
   type MessageDefinition,
+  type MessageSchema,
   type MessageSender,
   messageRegistry,
 } from './define-message.js';
+import {
+  boolean,
+  type Field,
+  FieldProblem,
+  type Fields,
+  fields,
+  finite,
+  integer,
+  isObject,
+  list,
+  matching,
+  nullable,
+  oneOf,
+  optional,
+  text,
+  valid,
+  variants,
+  where,
+} from './fields.js';
 import { errorCodePattern, wireLimits as limits } from './limits.js';
 import type { Message, Results } from './messages.js';
 
-const index = z.int().min(0).max(limits.indexMax);
-const finite = z.number();
-const name = z.string().min(1).max(limits.nameLengthMax);
-const text = z.string().max(limits.textLengthMax);
-const hash = z.string().regex(/^sha256:[0-9a-f]{64}$/);
-const identifier = z.string().regex(/^[A-Za-z0-9._:-]{1,128}$/);
-const code = z.string().regex(errorCodePattern);
+const index = integer(0, limits.indexMax);
+const name = text(1, limits.nameLengthMax);
+const prose = text(0, limits.textLengthMax);
+const hash = matching(/^sha256:[0-9a-f]{64}$/);
+const identifier = matching(/^[A-Za-z0-9._:-]{1,128}$/);
+const code = matching(errorCodePattern);
 
-const rangeFields = { from: index, count: z.int().min(1).max(limits.clientsPerSessionMax) };
-const endsInReach = (range: { from: number; count: number }): boolean =>
+const rangeFields = { from: index, count: integer(1, limits.clientsPerSessionMax) };
+const endsInReach = (range: { readonly from: number; readonly count: number }): boolean =>
   range.from + range.count - 1 <= limits.indexMax;
-const range = z.object(rangeFields).refine(endsInReach, 'ends above the largest index');
-const ranges = z.array(range).max(limits.rangesMax);
+const inReach = 'a range that ends at or below the largest index';
+const range = where(fields(rangeFields), endsInReach, inReach);
 
-// Long lists are checked by hand: zod takes 0.15 us a number, which 1,000 clients a round would notice.
-const indexList = z.custom<readonly number[]>(isIndexList, `must be at most ${limits.rangesMax} indices`);
-const results = z.custom<Results>(isResults, 'must be named finite numbers, or lists of them, within the limits');
-const scalars = z.custom<Readonly<Record<string, number>>>(isScalars, 'must be named finite numbers within the limits');
+const indexList = valid<readonly number[]>(isIndexList, `a list of at most ${limits.rangesMax} indices`);
+const results = valid<Results>(isResults, 'an object of finite numbers, or lists of them, within the limits');
+const scalars = valid<Readonly<Record<string, number>>>(isScalars, 'an object of finite numbers within the limits');
 
 /** Every built-in message; the type checker sees to it that none is missing and that each schema yields its type. */
 const definitions: { readonly [T in Message['type']]: MessageDefinition<Extract<Message, { readonly type: T }>> } = {
-  hello: define('client', 'none', {
-    type: z.literal('hello'),
-    versions: z.array(index).min(1).max(limits.versionsMax),
-    software: text,
-    capabilities: z.array(name).max(limits.capabilitiesMax),
+  hello: define('hello', 'client', 'none', {
+    versions: list(index, 1, limits.versionsMax),
+    software: prose,
+    capabilities: list(name, 0, limits.capabilitiesMax),
   }),
-  challenge: define('server', 'none', {
-    type: z.literal('challenge'),
+  challenge: define('challenge', 'server', 'none', {
     version: index,
-    methods: z.array(name).min(1).max(limits.authMethodsMax),
-    nonce: z
-      .string()
-      .regex(/^[0-9a-f]*$/)
-      .min(16)
-      .max(limits.nonceLengthMax),
+    methods: list(name, 1, limits.authMethodsMax),
+    nonce: where(
+      text(16, limits.nonceLengthMax),
+      (nonce) => /^[0-9a-f]*$/.test(nonce),
+      'of hexadecimal digits in lower case',
+    ),
   }),
-  auth: define('client', 'none', {
-    type: z.literal('auth'),
+  auth: define('auth', 'client', 'none', {
     method: name,
-    proof: z.string().max(limits.proofLengthMax).exactOptional(),
+    proof: optional(text(0, limits.proofLengthMax)),
   }),
-  welcome: define('server', 'none', {
-    type: z.literal('welcome'),
+  welcome: define('welcome', 'server', 'none', {
     session: identifier,
     run: identifier,
-    software: text,
-    clients: z.int().min(1).max(limits.indexMax),
-    seed: z.int(),
-    workload: z.discriminatedUnion('kind', [
-      z.object({ kind: z.literal('plan'), hash }),
-      z.object({ kind: z.literal('trainer'), task: name }),
-    ]),
+    software: prose,
+    clients: integer(1, limits.indexMax),
+    seed: integer(Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER),
+    workload: variants('kind', {
+      plan: fields({ kind: oneOf('plan'), hash }),
+      trainer: fields({ kind: oneOf('trainer'), task: name }),
+    }),
     algorithm: name,
   }),
-  join: define('client', 'none', {
-    type: z.literal('join'),
-    clients: z
-      .array(
-        z
-          .object({ ...rangeFields, clientId: name.exactOptional() })
-          .refine(endsInReach, 'ends above the largest index'),
-      )
-      .min(1)
-      .max(limits.rangesMax)
-      .refine(fitsSession, `may hold at most ${limits.clientsPerSessionMax} clients`),
+  join: define('join', 'client', 'none', {
+    clients: where(
+      list(where(fields({ ...rangeFields, clientId: optional(name) }), endsInReach, inReach), 1, limits.rangesMax),
+      fitsSession,
+      `at most ${limits.clientsPerSessionMax} clients`,
+    ),
   }),
-  joined: define('server', 'none', { type: z.literal('joined'), clients: ranges }),
-  leave: define('client', 'none', { type: z.literal('leave'), clients: ranges.min(1) }),
-  getPlan: define('client', 'none', { type: z.literal('getPlan'), hash }),
-  plan: define('server', 'required', { type: z.literal('plan'), hash }),
-  model: define('server', 'required', { type: z.literal('model'), hash }),
-  train: define('server', 'none', {
-    type: z.literal('train'),
-    round: index,
-    attempt: index,
-    clients: indexList,
-    model: hash,
-    scalars,
-  }),
+  joined: define('joined', 'server', 'none', { clients: list(range, 0, limits.rangesMax) }),
+  leave: define('leave', 'client', 'none', { clients: list(range, 1, limits.rangesMax) }),
+  getPlan: define('getPlan', 'client', 'none', { hash }),
+  plan: define('plan', 'server', 'required', { hash }),
+  model: define('model', 'server', 'required', { hash }),
+  train: define('train', 'server', 'none', { round: index, attempt: index, clients: indexList, model: hash, scalars }),
   // Sample counts are any finite number here: an absurd one must cost one update, not the whole connection.
-  update: define('client', 'required', {
-    type: z.literal('update'),
+  update: define('update', 'client', 'required', {
     round: index,
     attempt: index,
     client: index,
-    sampleCount: finite,
+    sampleCount: finite(),
     stepCount: index,
-    meanLoss: finite.nullable(),
-    trainMs: finite.min(0),
+    meanLoss: nullable(finite()),
+    trainMs: finite(0),
   }),
-  failed: define('client', 'none', {
-    type: z.literal('failed'),
+  failed: define('failed', 'client', 'none', {
     round: index,
     attempt: index,
     client: index,
-    phase: z.enum(['train', 'evaluate']),
+    phase: oneOf('train', 'evaluate'),
     code,
-    message: text,
+    message: prose,
   }),
-  settled: define('server', 'none', {
-    type: z.literal('settled'),
+  settled: define('settled', 'server', 'none', {
     round: index,
     attempt: index,
     clients: indexList,
-    counted: z.boolean(),
-    reason: text.exactOptional(),
+    counted: boolean(),
+    reason: optional(prose),
   }),
-  evaluate: define('server', 'none', { type: z.literal('evaluate'), round: index, clients: ranges, model: hash }),
-  evaluations: define('client', 'none', {
-    type: z.literal('evaluations'),
+  evaluate: define('evaluate', 'server', 'none', {
     round: index,
-    entries: z.array(z.object({ client: index, sampleCount: finite, results })).max(limits.evaluationsMax),
+    clients: list(range, 0, limits.rangesMax),
+    model: hash,
   }),
-  finish: define('server', 'none', {
-    type: z.literal('finish'),
-    reason: z.enum(['completed', 'cancelled', 'failed']),
-    message: text,
+  evaluations: define('evaluations', 'client', 'none', {
+    round: index,
+    entries: list(fields({ client: index, sampleCount: finite(), results }), 0, limits.evaluationsMax),
   }),
-  grant: define('both', 'none', {
-    type: z.literal('grant'),
-    stream: z.int().min(1).max(limits.streamIdMax),
-    bytes: z.int().min(1),
+  finish: define('finish', 'server', 'none', { reason: oneOf('completed', 'cancelled', 'failed'), message: prose }),
+  grant: define('grant', 'both', 'none', {
+    stream: integer(1, limits.streamIdMax),
+    bytes: integer(1, Number.MAX_SAFE_INTEGER),
   }),
-  error: define('both', 'none', { type: z.literal('error'), code, message: text }),
+  error: define('error', 'both', 'none', { code, message: prose }),
 };
 
 /** The message types of protocol version 1. */
 export const builtInMessages: readonly MessageDefinition[] = Object.values(definitions);
 export const builtInRegistry = messageRegistry(builtInMessages);
 
-function define<Shape extends z.ZodRawShape & { type: z.ZodLiteral<string> }>(
+function define<T extends string, S extends Readonly<Record<string, Field<unknown>>>>(
+  type: T,
   from: MessageSender,
   body: BodyRule,
-  shape: Shape,
+  shape: S,
 ) {
-  const schema = z.object(shape);
-  return defineMessage({ type: shape.type.value, from, body, schema } as unknown as MessageDefinition<
-    z.output<typeof schema> & { readonly type: Shape['type']['value'] }
-  >);
+  const schema = schemaOf(fields({ type: oneOf(type), ...shape }));
+  return defineMessage({ type, from, body, schema } as unknown as MessageDefinition<{ readonly type: T } & Fields<S>>);
+}
+
+function schemaOf<M>(message: Field<M>): MessageSchema<M> {
+  return {
+    safeParse(value) {
+      try {
+        return { success: true, data: message(value) };
+      } catch (problem) {
+        if (!(problem instanceof FieldProblem)) throw problem;
+        return { success: false, error: { issues: [problem] } };
+      }
+    },
+  };
 }
 
 function fitsSession(clients: readonly { count: number }[]): boolean {
@@ -165,7 +173,7 @@ function isIndexList(value: unknown): boolean {
 
 /** Own entries of a JSON object with usable names, at most `entriesMax`; undefined when it is anything else. */
 function namedEntries(value: unknown, entriesMax: number): [string, unknown][] | undefined {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined;
+  if (!isObject(value)) return undefined;
   const entries = Object.entries(value);
   if (entries.length > entriesMax) return undefined;
   for (const [key] of entries) {

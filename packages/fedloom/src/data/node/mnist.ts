@@ -1,4 +1,5 @@
-import { open, readFile } from 'node:fs/promises';
+import { closeSync, fstatSync, openSync, read } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
@@ -53,9 +54,11 @@ export function mnist({ dir, shape = 'flat' }: MnistOptions = {}): Dataset {
 async function load(dir: string | undefined, split: 'train' | 'test', spec: DataSpec): Promise<Examples> {
   const folder = dir ?? packageFolder();
   const [imagesFile, labelsFile] = FILES[split];
-  // One after the other, so that the same file is named each time when both are missing.
-  const images = await readIdx(folder, imagesFile);
-  const labels = await readIdx(folder, labelsFile);
+  const reading = [readIdx(folder, imagesFile), readIdx(folder, labelsFile)] as const;
+  // Waited for one after the other, so that the same file is named each time when both are missing.
+  reading[1].catch(() => {});
+  const images = await reading[0];
+  const labels = await reading[1];
   const [count = 0, ...pixels] = images.shape;
   if (pixels.length !== 2 || pixels.some((extent) => extent !== PIXELS) || labels.shape.length !== 1) {
     throw new FedloomError(
@@ -85,20 +88,25 @@ async function readIdx(folder: string, file: string): Promise<Tensor> {
   }
 }
 
-/** A file's bytes in memory that worker threads read too: the copy into it would take as long as reading. */
+const readAsync = promisify(read);
+
+/**
+ * A file's bytes in memory that worker threads read too: the copy into it would take as long as reading. Only the reading
+ * itself is asynchronous: each step that is waits for whatever else this thread does, a plan's compilation for instance.
+ */
 async function readShared(path: string): Promise<Uint8Array> {
-  const file = await open(path);
+  const file = openSync(path, 'r');
   try {
-    const bytes = sharedTensor('uint8', [(await file.stat()).size]).data as Uint8Array;
-    let read = 0;
-    while (read < bytes.length) {
-      const { bytesRead } = await file.read(bytes, read, bytes.length - read, read);
+    const bytes = sharedTensor('uint8', [fstatSync(file).size]).data as Uint8Array;
+    let length = 0;
+    while (length < bytes.length) {
+      const { bytesRead } = await readAsync(file, bytes, length, bytes.length - length, length);
       if (bytesRead === 0) break;
-      read += bytesRead;
+      length += bytesRead;
     }
-    return bytes.subarray(0, read);
+    return bytes.subarray(0, length);
   } finally {
-    await file.close();
+    closeSync(file);
   }
 }
 

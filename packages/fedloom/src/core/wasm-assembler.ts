@@ -5,6 +5,7 @@
 export type Code = readonly (number | Code)[];
 
 export const I32 = 0x7f;
+export const I64 = 0x7e;
 export const F64 = 0x7c;
 export const V128 = 0x7b;
 const EMPTY_BLOCK = 0x40;
@@ -23,13 +24,24 @@ export interface WasmFunction {
 export const get = (local: number): Code => [0x20, local];
 export const set = (local: number): Code => [0x21, local];
 export const i32Const = (value: number): Code => [0x41, signedLeb(value)];
+export const i64Const = (value: number): Code => [0x42, signedLeb(value)];
 export const f64Const = (value: number): Code => [0x44, float64(value)];
 export const i32Add: Code = [0x6a];
+export const i32Xor: Code = [0x73];
+export const i64Multiply: Code = [0x7e];
+/** The lower half. */
+export const i32FromI64: Code = [0xa7];
+export const i64FromUnsigned: Code = [0xad];
+/** The upper half. */
+export const upperI32: Code = [0x42, 32, 0x88, i32FromI64];
+/** 1 for 0, else 0. */
+export const isZero: Code = [0x45];
 /** Repeats its body while the `condition` at its end holds; the body runs once at least. */
 export const repeat = (body: Code, condition: Code): Code => [0x03, EMPTY_BLOCK, body, condition, 0x0d, 0, END];
 export const lessUnsigned = (a: number, b: number): Code => [get(a), get(b), 0x49];
 export const increase = (local: number, bytes: number): Code => [get(local), i32Const(bytes), i32Add, set(local)];
 
+export const store32 = (address: number, value: Code, offset = 0): Code => [get(address), value, 0x36, memory(offset)];
 /** Loads 16 bytes from the address in a local, plus a constant. */
 export const load128 = (address: number, offset = 0): Code => [get(address), simd(0x00), memory(offset)];
 /** Loads 8 bytes into the lower half. */
@@ -96,9 +108,11 @@ function leb(value: number): Code {
   return value < 128 ? [value] : [(value & 127) | 128, leb(value >>> 7)];
 }
 
+/** Of any safe integer. */
 function signedLeb(value: number): Code {
+  const lowest = ((value % 128) + 128) % 128;
   const last = value >= -64 && value < 64;
-  return last ? [value & 127] : [(value & 127) | 128, signedLeb(value >> 7)];
+  return last ? [lowest] : [lowest | 128, signedLeb(Math.floor(value / 128))];
 }
 
 function float64(value: number): Code {
