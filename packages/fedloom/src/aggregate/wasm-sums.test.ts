@@ -37,6 +37,29 @@ describe.each([Float32Array, Float64Array])('wasmSums of %o', (Values) => {
     expect(bits(wasm, padded)).toEqual(bits(plain, padded));
   });
 
+  it('adds updates of several tensors two by two, whatever comes between', () => {
+    const add = (sums: ExactSums, update: number, tensors: readonly (readonly [at: number, length: number])[]) => {
+      for (const [at, length] of tensors) sums.add(Values.from(awkwardValues(length, update)), at, 1 + update);
+    };
+    const whole = [
+      [0, 8190],
+      [8192, 5],
+      [8200, 8],
+    ] as const;
+    const [plain, wasm] = [plainSums(8208), wasmSums(8208)!];
+    for (const sums of [plain, wasm]) {
+      for (const update of [0, 1, 2]) add(sums, update, whole);
+      // Parts of tensors, tensors in another order, and one update less than even.
+      add(sums, 3, [[8192, 3]]);
+      add(sums, 4, whole.toReversed());
+      add(sums, 5, [[4, 100]]);
+      add(sums, 6, whole);
+      expect(sums.high).toHaveLength(8208);
+      for (const update of [7, 8, 9]) add(sums, update, whole);
+    }
+    expect(bits(wasm, 8208)).toEqual(bits(plain, 8208));
+  });
+
   it('adds where it is told and leaves the neighbours', () => {
     const [plain, wasm] = [plainSums(24), wasmSums(24)!];
     for (const sums of [plain, wasm]) {

@@ -1,6 +1,5 @@
 import { FedloomError } from '@fedloom/engine';
 import type { Clock } from '../core/clock.js';
-import { freeBytes } from '../core/free-bytes.js';
 import type { HashFunction } from '../core/hash.js';
 import { decodeSafetensors } from '../core/safetensors.js';
 import { sharedBytes } from '../data/shared-tensor.js';
@@ -20,6 +19,7 @@ import type {
   Welcome,
 } from '../protocol/messages.js';
 import type { Connection } from '../protocol/transport.js';
+import type { CancelSignal } from './cancel-signal.js';
 import type { ClientExecutor, ClientWorkload, EvaluateOutcome, ModelSnapshot, StateStore } from './executor.js';
 import { type Job, JobQueue } from './job-queue.js';
 
@@ -318,7 +318,7 @@ export class ClientHost {
     await Promise.all(commits);
   }
 
-  async #run(job: Job, signal: AbortSignal): Promise<void> {
+  async #run(job: Job, signal: CancelSignal): Promise<void> {
     try {
       const model = this.#models.get(job.model)?.arrived ?? (await this.#awaitModel(job.model, signal));
       if (job.kind === 'train') await this.#runTraining(job, model, signal);
@@ -334,11 +334,11 @@ export class ClientHost {
     this.#channel?.send({ type: 'failed', round, attempt, client, phase, ...describe(error) });
   }
 
-  #awaitModel(hash: string, signal: AbortSignal): Promise<ModelSnapshot> {
+  #awaitModel(hash: string, signal: CancelSignal): Promise<ModelSnapshot> {
     if (signal.aborted) return Promise.reject(new Error('aborted'));
     return new Promise((resolve, reject) => {
       const abort = () => reject(new Error('aborted'));
-      signal.addEventListener('abort', abort, { once: true });
+      signal.addEventListener('abort', abort);
       void this.#model(hash).snapshot.then((snapshot) => {
         signal.removeEventListener('abort', abort);
         resolve(snapshot);
@@ -346,7 +346,7 @@ export class ClientHost {
     });
   }
 
-  async #runTraining(job: Job, model: ModelSnapshot, signal: AbortSignal): Promise<void> {
+  async #runTraining(job: Job, model: ModelSnapshot, signal: CancelSignal): Promise<void> {
     const { clock, executor, states } = this.#options;
     const { round, attempt } = job;
     const client = job.clients[0] as number;
@@ -371,13 +371,12 @@ export class ClientHost {
     // The job lasts until its update is on its way: who trains faster than the server takes must not pile updates up.
     await new Promise<void>((resolve) => {
       if (this.#channel === undefined) resolve();
-      else this.#channel.send(message, update, resolve);
+      else this.#channel.send(message, update, { onSent: resolve, giveAway: true });
     });
-    freeBytes(update);
     this.#options.onEvent?.({ type: 'trained', round, client, ms: trainMs });
   }
 
-  async #runEvaluation(job: Job, model: ModelSnapshot, signal: AbortSignal): Promise<void> {
+  async #runEvaluation(job: Job, model: ModelSnapshot, signal: CancelSignal): Promise<void> {
     const { clients, round } = job;
     const evaluations = await this.#options.executor.evaluate({ clients, round, model, signal });
     if (signal.aborted || round !== this.#evaluationRound) return;

@@ -1,5 +1,6 @@
 import type { NamedTensors, TrainingPlan } from '@fedloom/engine';
 import type { Results } from '../core/records.js';
+import type { CancelSignal } from './cancel-signal.js';
 
 /** What the server has clients work on, as the client core hands it to its executor. */
 export type ClientWorkload =
@@ -33,11 +34,14 @@ export interface TrainJob {
   readonly scalars: Readonly<Record<string, number>>;
   /** The client's private state as it last committed, as safetensors bytes; absent before its first counted update. */
   readonly state?: Uint8Array;
-  readonly signal: AbortSignal;
+  readonly signal: CancelSignal;
 }
 
 export interface TrainOutcome {
-  /** Safetensors of the trained shared parameters and the algorithm's uploads. Owned by the caller. */
+  /**
+   * Safetensors of the trained shared parameters and the algorithm's uploads, in a buffer of their own that the caller gives
+   * away; with room for a chunk's header before them, they are sent without a copy.
+   */
   readonly update: Uint8Array;
   /** The private state to commit if the update counts; absent when the algorithm keeps none. */
   readonly state?: Uint8Array;
@@ -51,7 +55,7 @@ export interface EvaluateJob {
   readonly clients: readonly number[];
   readonly round: number;
   readonly model: ModelSnapshot;
-  readonly signal: AbortSignal;
+  readonly signal: CancelSignal;
 }
 
 /** `results` are means over `sampleCount` samples; null when the client holds no test data. */

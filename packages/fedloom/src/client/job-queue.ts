@@ -1,4 +1,5 @@
 import type { Clock } from '../core/clock.js';
+import { type CancelSignal, JobSignal } from './cancel-signal.js';
 
 /** A piece of work for one client, or for several that are evaluated together. */
 export interface Job {
@@ -13,7 +14,7 @@ export interface Job {
 
 interface Running {
   readonly job: Job;
-  readonly abort: AbortController;
+  readonly signal: JobSignal;
   readonly done: Promise<void>;
 }
 
@@ -23,7 +24,7 @@ const GRACE_MS = 500;
 export interface JobQueueOptions {
   /** Asked each time a job could start. */
   readonly concurrency: () => number;
-  readonly run: (job: Job, signal: AbortSignal) => Promise<void>;
+  readonly run: (job: Job, signal: CancelSignal) => Promise<void>;
   /** Nothing runs or waits. */
   readonly onIdle: () => void;
   readonly clock: Clock;
@@ -69,8 +70,8 @@ export class JobQueue {
   }
 
   #abort(running: Running): void {
-    if (running.abort.signal.aborted) return;
-    running.abort.abort();
+    if (running.signal.aborted) return;
+    running.signal.abort();
     void this.#graceOf(running);
   }
 
@@ -78,7 +79,7 @@ export class JobQueue {
   #graceOf(running: Running): Promise<void> {
     return new Promise((resolve) => {
       this.options.clock.setTimer(GRACE_MS, () => {
-        if (running.abort.signal.aborted && this.#forget(running)) {
+        if (running.signal.aborted && this.#forget(running)) {
           for (const client of running.job.clients) this.#stuck.add(client);
           this.#pump();
         }
@@ -124,12 +125,12 @@ export class JobQueue {
   }
 
   #start(job: Job): void {
-    const abort = new AbortController();
+    const signal = new JobSignal();
     const ended = () => {
       if (!this.#forget(running)) for (const client of job.clients) this.#stuck.delete(client);
       this.#pump();
     };
-    const running: Running = { job, abort, done: this.options.run(job, abort.signal).then(ended, ended) };
+    const running: Running = { job, signal, done: this.options.run(job, signal).then(ended, ended) };
     this.#running.add(running);
     for (const client of job.clients) this.#runningOf.set(client, running);
   }

@@ -1,10 +1,12 @@
 import { FedloomError, type NamedTensors } from '@fedloom/engine';
 import { RandomStream } from '../core/random.js';
-import { decodeSafetensors, encodeSafetensors } from '../core/safetensors.js';
+import { decodeSafetensors, encodeSafetensors, safetensorsEncoder } from '../core/safetensors.js';
+import { wireLimits } from '../protocol/limits.js';
 import { refuseUnappliedTerms } from '../task/applied-terms.js';
 import { toNamedTensors } from '../task/params-like.js';
 import type { TrainerTask } from '../task/task.js';
 import type { Trainer } from '../task/trainer.js';
+import { toAbortSignal } from './cancel-signal.js';
 import type {
   ClientEvaluation,
   ClientExecutor,
@@ -22,6 +24,8 @@ export class TrainerExecutor implements ClientExecutor {
   readonly concurrency: number;
   readonly evaluationGroup = 1;
   readonly #trainers = new Map<number, Promise<Trainer>>();
+  /** For messages made around the update. */
+  readonly #encodeUpdate = safetensorsEncoder(wireLimits.chunkHeaderBytes);
   #federation: FederationInfo | undefined;
 
   constructor(
@@ -62,7 +66,7 @@ export class TrainerExecutor implements ClientExecutor {
     await trainer.setModelParams(globalModel);
     const result = await trainer.train({
       round: job.round,
-      signal: job.signal,
+      signal: toAbortSignal(job.signal),
       random: RandomStream.of(job.seed, 'trainer', job.round, job.client),
       globalModel,
       broadcast,
@@ -79,7 +83,7 @@ export class TrainerExecutor implements ClientExecutor {
     }
     const params = toNamedTensors(await trainer.getModelParams(), owner);
     return {
-      update: encodeSafetensors(new Map([...params, ...(result.uploads ?? [])])),
+      update: this.#encodeUpdate(new Map([...params, ...(result.uploads ?? [])])),
       ...(result.state && { state: encodeSafetensors(result.state) }),
       sampleCount: result.sampleCount,
       stepCount: result.stepCount ?? 0,
@@ -104,7 +108,7 @@ export class TrainerExecutor implements ClientExecutor {
     const trainer = await this.#trainer(client);
     await trainer.setModelParams(split(model, this.#slots).globalModel);
     const random = RandomStream.of(this.#federation?.seed ?? 0, 'trainer-test', round, client);
-    return trainer.test({ round, signal, random });
+    return trainer.test({ round, signal: toAbortSignal(signal), random });
   }
 
   async close(): Promise<void> {

@@ -1,5 +1,6 @@
 import type { NamedTensors, Tensor, TensorData } from '@fedloom/engine';
 import { arrayOf, bytesPerElement, type DType, elementCount, FedloomError } from '@fedloom/engine/base';
+import { uninitializedBytes } from './byte-memory.js';
 import { compareNames, findMismatch, type TensorSpec } from './params.js';
 
 /*
@@ -69,13 +70,17 @@ export function encodeSafetensors(tensors: NamedTensors): Uint8Array {
   return safetensorsEncoder()(tensors);
 }
 
-/** Encodes as `encodeSafetensors` does, and lays out anew only when names, dtypes or shapes differ from the last time. */
-export function safetensorsEncoder(): (tensors: NamedTensors) => Uint8Array {
+/**
+ * Encodes as `encodeSafetensors` does, and lays out anew only when names, dtypes or shapes differ from the last time.
+ * @param roomBytes free bytes before the encoded ones in their buffer, a multiple of 8: for a header that others put there
+ */
+export function safetensorsEncoder(roomBytes = 0): (tensors: NamedTensors) => Uint8Array {
   let layout: Layout | undefined;
   return (tensors) => {
     for (const [name, tensor] of tensors) checkEncodable(name, tensor);
     if (layout === undefined || findMismatch(tensors, layout.tensors) !== undefined) layout = layOut(tensors);
-    const bytes = new Uint8Array(layout.bytes);
+    const bytes = uninitializedBytes(roomBytes + layout.bytes).subarray(roomBytes);
+    // Head and tensors cover all of it.
     bytes.set(layout.head);
     for (const [name, { data }] of tensors) {
       bytes.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), layout.starts.get(name));

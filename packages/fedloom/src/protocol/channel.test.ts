@@ -182,6 +182,49 @@ describe('handlers', () => {
   });
 });
 
+describe('a body that is given away', () => {
+  /** With room for a chunk's header before it. */
+  function roomy(bytes: number): Uint8Array {
+    const body = new Uint8Array(new ArrayBuffer(16 + bytes), 16);
+    body.set(pattern(bytes));
+    return body;
+  }
+
+  test.each(bodySizes)('of %i bytes arrives whole and aligned', async (bytes) => {
+    const { server, client } = await channelPair({ server: { keepBodies: true } });
+    let sent = 0;
+    client.channel.send(update, roomy(bytes), { giveAway: true, onSent: () => sent++ });
+    client.channel.send(update, pattern(bytes), { giveAway: true, onSent: () => sent++ });
+    const received = await server.messages(2);
+    for (const { body, release } of received) {
+      expect(Buffer.compare(body!, pattern(bytes))).toBe(0);
+      expect(body!.byteOffset % 8).toBe(0);
+      release();
+    }
+    expect(sent).toBe(2);
+    expect(server.budget.usedBytes).toBe(0);
+  });
+
+  test('is not copied where it has the room and fits a chunk, and its memory is gone with the release', async () => {
+    const { server, client } = await channelPair({ server: { keepBodies: true } });
+    const body = roomy(100_000);
+    client.channel.send(update, body, { giveAway: true });
+    const [received] = await server.messages(1);
+    expect(received!.body!.buffer).toBe(body.buffer);
+    received!.release();
+    expect(body.byteLength).toBe(0);
+  });
+
+  test('is freed where it was copied', async () => {
+    const { server, client } = await channelPair();
+    const [long, roomless] = [roomy(3_000_000), pattern(100_000)];
+    client.channel.send(update, long, { giveAway: true });
+    client.channel.send(update, roomless, { giveAway: true });
+    await server.messages(2);
+    expect([long.byteLength, roomless.byteLength]).toEqual([0, 0]);
+  });
+});
+
 describe('sending', () => {
   test('a message that the other end would refuse throws at its sender', async () => {
     const { client } = await channelPair();

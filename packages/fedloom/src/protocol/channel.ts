@@ -1,12 +1,12 @@
 import { FedloomError } from '@fedloom/engine';
-import { freeBytes } from '../core/free-bytes.js';
+import { freeBytes } from '../core/byte-memory.js';
 import type { BudgetLane, ByteBudget } from './byte-budget.js';
 import { type AnyMessage, decodeFrame, encodeControl, type Frame } from './codec.js';
 import type { ExtensionMessage, MessageDefinition, MessageRegistry } from './define-message.js';
 import { aligned, IncomingBodies } from './incoming-bodies.js';
 import { defaultLimits, errorCodePattern, type Limits, wireLimits } from './limits.js';
 import type { ErrorMessage, Grant, Message } from './messages.js';
-import { Outbox } from './outbox.js';
+import { Outbox, type SendOptions } from './outbox.js';
 import { builtInRegistry } from './schemas.js';
 import { StallWatch, systemTimers, type Timers } from './stall-watch.js';
 import type { Connection } from './transport.js';
@@ -107,13 +107,11 @@ export class Channel {
   /**
    * Queues a message; after the channel has closed it does nothing. `body` must not change until it is sent: share it,
    * never reuse it.
-   * @param onSent called once all of it is with the transport, or never will be: whoever makes bodies faster than the
-   *   other end takes them waits for it
    * @throws FedloomError `protocol.message` or `protocol.body` when the other end would refuse the message.
    */
-  send(message: AnyMessage, body?: Uint8Array, onSent?: () => void): void {
-    if (!this.#open || this.#closeWhenSent !== undefined) return onSent?.();
-    this.#outbox.push(message, body, onSent);
+  send(message: AnyMessage, body?: Uint8Array, options: SendOptions = {}): void {
+    if (!this.#open || this.#closeWhenSent !== undefined) return options.onSent?.();
+    this.#outbox.push(message, body, options);
   }
 
   /** Tells the other end what went wrong and closes; queued messages are dropped. */

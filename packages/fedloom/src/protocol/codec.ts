@@ -1,4 +1,5 @@
 import { FedloomError } from '@fedloom/engine';
+import { uninitializedBytes } from '../core/byte-memory.js';
 import type { ExtensionMessage, MessageDefinition, MessageRegistry } from './define-message.js';
 import { wireLimits as limits } from './limits.js';
 import type { Message } from './messages.js';
@@ -59,14 +60,30 @@ export function encodeInline(message: AnyMessage, body: Uint8Array, registry = b
 }
 
 export function encodeChunk(stream: number, offset: number, payload: Uint8Array): Uint8Array {
-  const frame = new Uint8Array(limits.chunkHeaderBytes + payload.length);
-  const view = new DataView(frame.buffer);
-  frame[0] = chunkKind;
+  const frame = uninitializedBytes(limits.chunkHeaderBytes + payload.length);
+  writeChunkHeader(frame, stream, offset);
+  frame.set(payload, limits.chunkHeaderBytes);
+  return frame;
+}
+
+/**
+ * A chunk that is the whole of a body, made around it without a copy: its header is written into the room before the body in
+ * its buffer. Undefined where there is none.
+ */
+export function wrapInChunk(stream: number, { buffer, byteOffset, byteLength }: Uint8Array): Uint8Array | undefined {
+  const start = byteOffset - limits.chunkHeaderBytes;
+  if (start < 0 || byteLength > limits.chunkBytesMax || !(buffer instanceof ArrayBuffer)) return undefined;
+  const frame = new Uint8Array(buffer, start, limits.chunkHeaderBytes + byteLength);
+  writeChunkHeader(frame, stream, 0);
+  return frame;
+}
+
+function writeChunkHeader(frame: Uint8Array, stream: number, offset: number): void {
+  const view = headerView(frame);
+  view.setUint32(0, chunkKind, true);
   view.setUint32(4, stream, true);
   view.setUint32(8, offset >>> 0, true);
   view.setUint32(12, Math.floor(offset / 2 ** 32), true);
-  frame.set(payload, limits.chunkHeaderBytes);
-  return frame;
 }
 
 /**

@@ -1,7 +1,21 @@
 import { FedloomError } from '@fedloom/engine';
-import { type AnyMessage, encodeChunk, encodeControl, encodeInline } from './codec.js';
+import { freeBytes } from '../core/byte-memory.js';
+import { type AnyMessage, encodeChunk, encodeControl, encodeInline, wrapInChunk } from './codec.js';
 import type { MessageRegistry } from './define-message.js';
 import { wireLimits } from './limits.js';
+
+export interface SendOptions {
+  /**
+   * Called once all of it is with the transport, or never will be: whoever makes bodies faster than the other end takes them
+   * waits for it.
+   */
+  readonly onSent?: () => void;
+  /**
+   * The body's memory is given away, all of its buffer: it is sent without a copy where `wireLimits.chunkHeaderBytes` bytes
+   * are free before it, and freed. Else it must only not change until it is sent.
+   */
+  readonly giveAway?: boolean;
+}
 
 interface OutgoingBody {
   readonly message: AnyMessage;
@@ -10,6 +24,7 @@ interface OutgoingBody {
   stream: number;
   creditBytes: number;
   sentBytes: number;
+  readonly giveAway: boolean;
 }
 
 type Outgoing = ({ readonly frame: Uint8Array } | { readonly body: OutgoingBody }) & { readonly onSent?: () => void };
@@ -42,10 +57,9 @@ export class Outbox {
   }
 
   /**
-   * @param onSent called once all of it is with the transport, or never will be
    * @throws FedloomError `protocol.message` or `protocol.body` when the message or its body is not what its type says.
    */
-  push(message: AnyMessage, bytes: Uint8Array | undefined, onSent?: () => void): void {
+  push(message: AnyMessage, bytes: Uint8Array | undefined, { onSent, giveAway = false }: SendOptions = {}): void {
     this.#checkBodyRule(message, bytes);
     const end = onSent === undefined ? {} : { onSent };
     if (bytes === undefined) {
@@ -55,7 +69,7 @@ export class Outbox {
     } else {
       // Encoded once to refuse a bad message here, where its sender is on the stack.
       encodeControl(message, undefined, this.#registry);
-      this.#queue.push({ body: { message, bytes, stream: 0, creditBytes: 0, sentBytes: 0 }, ...end });
+      this.#queue.push({ body: { message, bytes, stream: 0, creditBytes: 0, sentBytes: 0, giveAway }, ...end });
     }
     this.#pump();
   }
@@ -126,7 +140,7 @@ export class Outbox {
       item.onSent?.();
       return true;
     }
-    const { bytes, stream, creditBytes, sentBytes } = item.body;
+    const { bytes, stream, creditBytes, sentBytes, giveAway } = item.body;
     const end = Math.min(creditBytes, sentBytes + wireLimits.chunkBytesMax);
     if (end === sentBytes) return false;
     item.body.sentBytes = end;
@@ -135,7 +149,9 @@ export class Outbox {
       this.#queue[this.#head++] = undefined;
       this.#open.delete(stream);
     }
-    this.#send(encodeChunk(stream, sentBytes, bytes.subarray(sentBytes, end)));
+    const wrapped = giveAway && whole && sentBytes === 0 ? wrapInChunk(stream, bytes) : undefined;
+    this.#send(wrapped ?? encodeChunk(stream, sentBytes, bytes.subarray(sentBytes, end)));
+    if (whole && giveAway && wrapped === undefined) freeBytes(bytes);
     if (whole) item.onSent?.();
     return true;
   }

@@ -2,6 +2,7 @@ import { FedloomError, type PlanManifest, type TrainingPlan } from '@fedloom/eng
 import type { Results } from '../../core/records.js';
 import type { ClientExamples } from '../../data/dataset.js';
 import { sharedBytes } from '../../data/shared-tensor.js';
+import type { CancelSignal } from '../cancel-signal.js';
 import type { ClientDataSource } from '../data-source.js';
 import type {
   ClientEvaluation,
@@ -156,11 +157,11 @@ export class PlanExecutor implements ClientExecutor {
     await this.#pool.close();
   }
 
-  async #cancellable<T>(signal: AbortSignal, run: (cancel: CancelCell) => Promise<T>): Promise<T> {
+  async #cancellable<T>(signal: CancelSignal, run: (cancel: CancelCell) => Promise<T>): Promise<T> {
     if (signal.aborted || this.#closed) throw cancelled();
     const cell = this.#cells.take();
     const abort = () => cancel(cell);
-    signal.addEventListener('abort', abort, { once: true });
+    signal.addEventListener('abort', abort);
     this.#cancels.add(cell);
     try {
       return await run(cell);

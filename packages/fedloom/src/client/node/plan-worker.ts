@@ -12,7 +12,7 @@ import {
   type TrainResult,
 } from '@fedloom/engine/run';
 import { move, transferableSymbol, valueSymbol } from 'piscina';
-import { freeBytes } from '../../core/free-bytes.js';
+import { freeBytes } from '../../core/byte-memory.js';
 import { RandomStream } from '../../core/random.js';
 import {
   decodeSafetensors,
@@ -22,6 +22,7 @@ import {
 } from '../../core/safetensors.js';
 import type { ClientExamples } from '../../data/dataset.js';
 import { exampleGatherer } from '../../data/gather.js';
+import { wireLimits } from '../../protocol/limits.js';
 import { isCancelled } from './cancel-cells.js';
 import { groupJobs, type JobGroup, smallClients } from './job-groups.js';
 import {
@@ -56,7 +57,7 @@ let last: Promise<unknown> = Promise.resolve();
 let model: Model | undefined;
 const gather = exampleGatherer();
 const decodeModel = safetensorsDecoder();
-const encodeUpdate = safetensorsEncoder();
+const encodeUpdate = safetensorsEncoder(wireLimits.chunkHeaderBytes);
 
 /** A message that comes while another is at work waits for it: sessions take one job at a time. */
 export default function work(message: PlanMessage | typeof CLOSING): Promise<unknown> {

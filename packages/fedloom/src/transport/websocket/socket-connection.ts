@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import type { WebSocket } from 'ws';
+import { freeBytes } from '../../core/byte-memory.js';
 import { wireLimits } from '../../protocol/limits.js';
 import type { Connection, ConnectionHandlers } from '../../protocol/transport.js';
 import { describeClose, fitReason } from './close-reason.js';
@@ -74,7 +75,11 @@ export class SocketConnection implements Connection {
   send(frame: Uint8Array): boolean {
     if (this.#closing || this.#closed) return true;
     this.#bufferedBytes += frame.length;
-    this.#webSocket.send(frame, () => this.#left(frame.length));
+    const { length } = frame;
+    this.#webSocket.send(frame, () => {
+      this.#left(length);
+      freeBytes(frame);
+    });
     if (this.#bufferedBytes < this.#bufferedBytesMax) return true;
     this.#owesDrained = true;
     return false;

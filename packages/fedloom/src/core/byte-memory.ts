@@ -1,0 +1,74 @@
+/*
+ * Memory of large byte arrays, given back and taken again without the garbage collector: with a megabyte for each client
+ * update, collections would take as long as all the rest, and fresh pages from the system longer than to write to them.
+ */
+
+interface Port {
+  postMessage(message: unknown, transfer: ArrayBuffer[]): void;
+}
+
+interface NodeBuffer {
+  allocUnsafeSlow(length: number): Uint8Array;
+}
+
+/** Smaller ones are not worth it. */
+const WORTHWHILE_BYTES = 64 << 10;
+/** What may stand before and behind the bytes in their buffer: a frame's header. */
+const MARGIN_BYTES = 64;
+/** Of what was given back, so much is kept for the next who asks. */
+const KEPT_BYTES_MAX = 8 << 20;
+
+let nowhere: Port | undefined;
+/** Buffers given back, all of the length that was asked for last. */
+let kept: ArrayBuffer[] = [];
+let keptLength = 0;
+
+/**
+ * Bytes that hold whatever their memory held before, where the platform has such: for who writes all of them before anybody
+ * reads them. They have their buffer to themselves.
+ */
+export function uninitializedBytes(length: number): Uint8Array {
+  if (length < WORTHWHILE_BYTES) return new Uint8Array(length);
+  if (length !== keptLength) {
+    for (const buffer of kept) giveToNobody(buffer);
+    kept = [];
+    keptLength = length;
+  }
+  const again = kept.pop();
+  if (again !== undefined) return new Uint8Array(again);
+  const { Buffer: buffers } = globalThis as { readonly Buffer?: NodeBuffer };
+  if (buffers === undefined) return new Uint8Array(length);
+  const { buffer, byteOffset } = buffers.allocUnsafeSlow(length);
+  return new Uint8Array(buffer, byteOffset, length);
+}
+
+/**
+ * Gives the memory of `bytes` back now, not at some garbage collection.
+ *
+ * The buffer is detached: every view of it is empty from then on. So only for who owns the whole buffer; where `bytes` is
+ * not nearly all of it, or it is shared, this does nothing.
+ */
+export function freeBytes(bytes: Uint8Array): void {
+  const { buffer, byteLength } = bytes;
+  if (!(buffer instanceof ArrayBuffer) || byteLength < WORTHWHILE_BYTES) return;
+  if (buffer.byteLength - byteLength > MARGIN_BYTES) return;
+  try {
+    const keep = buffer.byteLength === keptLength && (kept.length + 1) * keptLength <= KEPT_BYTES_MAX;
+    if (keep) kept.push(structuredClone(buffer, { transfer: [buffer] }));
+    else giveToNobody(buffer);
+  } catch {
+    // Memory that cannot be handed over, such as a runtime's own: the collector will have it.
+  }
+}
+
+/** A port whose other end is closed takes the buffer along and keeps nothing. */
+function giveToNobody(buffer: ArrayBuffer): void {
+  nowhere ??= closedPort();
+  nowhere.postMessage(null, [buffer]);
+}
+
+function closedPort(): Port {
+  const { port1, port2 } = new MessageChannel();
+  port2.close();
+  return port1;
+}
