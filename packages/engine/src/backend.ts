@@ -3,6 +3,8 @@ import type { NamedTensors, Tensor } from './tensor.js';
 /** Loads ONNX graphs for one kind of device. Implementations: onnxruntime-node; onnxruntime-web follows. */
 export interface GraphBackend {
   readonly name: string;
+  /** Starts the runtime ahead of the first graph, where that takes time. What goes wrong shows when a graph is loaded. */
+  warmUp?(): Promise<void>;
   /** @throws FedloomError `backend.load` when the runtime refuses the graph. */
   load(onnx: Uint8Array): Promise<GraphSession>;
 }

@@ -39,6 +39,7 @@ export const isZero: Code = [0x45];
 /** Repeats its body while the `condition` at its end holds; the body runs once at least. */
 export const repeat = (body: Code, condition: Code): Code => [0x03, EMPTY_BLOCK, body, condition, 0x0d, 0, END];
 export const lessUnsigned = (a: number, b: number): Code => [get(a), get(b), 0x49];
+export const lessUnsignedThan = (local: number, value: number): Code => [get(local), i32Const(value), 0x49];
 export const increase = (local: number, bytes: number): Code => [get(local), i32Const(bytes), i32Add, set(local)];
 
 export const store32 = (address: number, value: Code, offset = 0): Code => [get(address), value, 0x36, memory(offset)];

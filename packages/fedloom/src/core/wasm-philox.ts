@@ -15,6 +15,7 @@ import {
   increase,
   isZero,
   lessUnsigned,
+  lessUnsignedThan,
   repeat,
   set,
   store32,
@@ -28,8 +29,8 @@ const BLOCKS_MAX = 4096;
 
 /** Parameters of the kernel: the end of what it writes, from address 0 on; the first counter; the key. */
 const [END, LOW, HIGH, THIRD, FOURTH, KEY_0, KEY_1] = [0, 1, 2, 3, 4, 5, 6];
-/** Locals: where it writes, the words in work and their key, the products. */
-const [ADDRESS, C0, C1, C2, C3, K0, K1, PRODUCT_0, PRODUCT_1] = [7, 8, 9, 10, 11, 12, 13, 14, 15];
+/** Locals: where it writes, the words in work and their key, how many rounds they have had, the products. */
+const [ADDRESS, C0, C1, C2, C3, K0, K1, ROUND, PRODUCT_0, PRODUCT_1] = [7, 8, 9, 10, 11, 12, 13, 14, 15, 16];
 
 interface Kernel {
   readonly memory: WasmMemory;
@@ -58,7 +59,7 @@ function philoxKernel(): WasmFunction {
   return {
     name: 'philox',
     parameters: [I32, I32, I32, I32, I32, I32, I32],
-    locals: [I32, I32, I32, I32, I32, I32, I32, I64, I64],
+    locals: [I32, I32, I32, I32, I32, I32, I32, I32, I64, I64],
     body: repeat(
       [
         copy(LOW, C0),
@@ -67,7 +68,8 @@ function philoxKernel(): WasmFunction {
         copy(FOURTH, C3),
         copy(KEY_0, K0),
         copy(KEY_1, K1),
-        Array.from({ length: ROUNDS }, round),
+        [i32Const(0), set(ROUND)],
+        repeat([round(), increase(ROUND, 1)], lessUnsignedThan(ROUND, ROUNDS)),
         [C0, C1, C2, C3].map((word, place) => store32(ADDRESS, get(word), 4 * place)),
         increase(ADDRESS, 16),
         increase(LOW, 1),

@@ -87,6 +87,13 @@ export function evenOffsets(length: number, pieces: number): Int32Array {
   return Int32Array.from({ length: pieces + 1 }, (_, piece) => piece * small + Math.min(piece, larger));
 }
 
+/** 0 to `count` - 1. A loop, since a function called for each of 60,000 takes ten times as long. */
+export function ascendingRows(count: number): Int32Array {
+  const rows = new Int32Array(count);
+  for (let row = 0; row < count; row++) rows[row] = row;
+  return rows;
+}
+
 function checkPartition(name: string, { examples, partition }: Dealt, clients: number, split: 'train' | 'test'): void {
   const { offsets, rows } = partition;
   const invalid = (what: string) =>
@@ -104,6 +111,14 @@ function checkPartition(name: string, { examples, partition }: Dealt, clients: n
     if (count === 0 && split === 'train') throw invalid(`client ${client} gets no training samples`);
   }
   const samples = sampleCount(examples);
-  const bad = rows.find((row) => row < 0 || row >= samples);
+  const bad = firstOutside(rows, samples);
   if (bad !== undefined) throw invalid(`row ${bad} does not exist among ${samples} samples`);
+}
+
+function firstOutside(rows: Int32Array, samples: number): number | undefined {
+  for (let at = 0; at < rows.length; at++) {
+    const row = rows[at]!;
+    if (row < 0 || row >= samples) return row;
+  }
+  return undefined;
 }

@@ -82,6 +82,7 @@ export class BatchingPool {
     const ready = pool.run(NOTHING) as Promise<void>;
     const thread: Thread = { pool, ready, there: false, busy: 0 };
     this.#threads.push(thread);
+    ready.then(() => this.#track(pool.run({ ...NOTHING, warm: true }))).catch(() => {});
     ready.then(() => this.#plan && this.#loadOn(thread)).catch(() => {});
     await ready;
     await this.#start();
@@ -216,7 +217,11 @@ export class BatchingPool {
     if (this.#plan === undefined) throw new Error('BatchingPool.load was not called');
     const { plan, planHash } = this.#plan;
     const message: PlanMessage = { plan, planHash, jobs, warm };
-    const running = thread.pool.run(message) as Promise<{ replies: Reply[]; ms: number }>;
+    return this.#track(thread.pool.run(message) as Promise<{ replies: Reply[]; ms: number }>);
+  }
+
+  /** Closing waits for it. */
+  async #track<T>(running: Promise<T>): Promise<T> {
     this.#running.add(running);
     try {
       return await running;

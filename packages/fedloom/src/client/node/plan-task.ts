@@ -5,7 +5,7 @@ import type { CancelCell } from './cancel-cells.js';
 export interface PlanMessage {
   /** The plan's portable bytes, shared. */
   readonly plan: Uint8Array;
-  /** Empty: say only that you are there. */
+  /** Empty: say only that you are there; with `warm`, start the runtime. */
   readonly planHash: string;
   /** None: load the plan only. */
   readonly jobs: readonly PlanJob[];

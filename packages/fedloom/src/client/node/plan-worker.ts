@@ -51,6 +51,7 @@ interface Model {
 }
 
 // A thread's own caches: one plan and one model, since a run has one plan and a round one model.
+const backend = onnxRuntimeNode();
 let loaded: Promise<Loaded> | undefined;
 let loadedHash = '';
 let last: Promise<unknown> = Promise.resolve();
@@ -69,7 +70,10 @@ export default function work(message: PlanMessage | typeof CLOSING): Promise<unk
 
 async function doJobs(message: PlanMessage): Promise<unknown> {
   const { plan: bytes, planHash, jobs, warm } = message;
-  if (planHash === '') return { replies: [], ms: 0 };
+  if (planHash === '') {
+    if (warm) await backend.warmUp?.();
+    return { replies: [], ms: 0 };
+  }
   try {
     const { plan, runner } = await load(bytes, planHash);
     const groups = groupJobs(jobs, plan.manifest, runner.trainsTogether);
@@ -126,7 +130,7 @@ function load(bytes: Uint8Array, hash: string): Promise<Loaded> {
     loadedHash = hash;
     loaded = (async () => {
       const plan = decodePlan(bytes.slice());
-      return { hash, plan, runner: await PlanRunner.create(onnxRuntimeNode(), plan) };
+      return { hash, plan, runner: await PlanRunner.create(backend, plan) };
     })();
   }
   return loaded;
