@@ -4,6 +4,7 @@ import { defineMetric, type Metric } from './types.js';
 export function accuracy(): Metric {
   return defineMetric({
     name: 'accuracy',
-    perSample: (g, prediction, target) => g.cast(g.equal(g.argMax(prediction, 1), g.cast(target, 'int64')), 'float32'),
+    perSample: (g, prediction, target) => g.cast(g.equal(g.argMax(prediction, -1), g.cast(target, 'int64')), 'float32'),
+    stacks: true,
   });
 }

@@ -84,6 +84,8 @@ export interface Metric {
   readonly name: string;
   /** Float32 `[batch]`, summed over samples and reported divided by their number. Takes the raw target. */
   perSample(g: Graph, prediction: Value, target: Value): Value;
+  /** As `Loss.stacks`. Default false. */
+  readonly stacks?: boolean;
 }
 
 /** What an optimiser gets for one parameter and one step. */

@@ -2,10 +2,11 @@ import { afterAll, describe, expect, test } from 'vitest';
 import type { GraphBackend } from '../backend.js';
 import { dense } from '../layers/dense.js';
 import { meanSquaredError } from '../layers/losses.js';
+import { accuracy } from '../layers/metrics.js';
 import { relu } from '../layers/relu.js';
 import { sequential } from '../layers/sequential.js';
 import { sgd } from '../layers/sgd.js';
-import { defineLoss, type Loss } from '../layers/types.js';
+import { defineLoss, type Loss, type Metric } from '../layers/types.js';
 import { onnxRuntimeNode } from '../node/onnx-runtime-node.js';
 import { allocate, type NamedTensors, type Tensor } from '../tensor.js';
 import { relativeError, worstError } from '../testing/compare.js';
@@ -117,6 +118,22 @@ describe('ONNX Runtime against the float64 interpreter', () => {
     expect(relativeError([evaluated.sums.loss!], [expected.sums.loss!])).toBeLessThan(1e-6);
     expect(evaluated.sums.accuracy).toBe(expected.sums.accuracy);
     expect(evaluated.sampleCount).toBe(10);
+  });
+
+  test('metrics that are computed in the loop beside those that are not', async () => {
+    const margin: Metric = {
+      name: 'margin',
+      perSample: (g, prediction) => g.sub(g.max(prediction, [1]), g.mean(prediction, [1])),
+    };
+    const source = mlpRecipe({ metrics: [margin, accuracy()], evaluationBatchSize: 4 });
+    const job = jobFor(source, 11);
+    const evaluated = await (await runnerFor(source)).evaluate(job);
+    const expected = await (await interpretedRunner(source)).evaluate(job);
+    expect(Object.keys(evaluated.sums)).toEqual(['loss', 'margin', 'accuracy']);
+    expect(relativeError(Object.values(evaluated.sums), Object.values(expected.sums))).toBeLessThan(1e-6);
+    expect(evaluated.sums.accuracy).toBe(expected.sums.accuracy);
+    const only = await runnerFor(mlpRecipe({ metrics: [accuracy()], evaluationBatchSize: 4 }));
+    expect((await only.evaluate(job)).sums).toEqual({ loss: evaluated.sums.loss, accuracy: evaluated.sums.accuracy });
   });
 
   test.each([
