@@ -70,12 +70,20 @@ const command = await bundle(
   {
     format: 'cjs',
     platform: 'node',
-    external,
+    // It is an ES module: bundled it needs no `import()`, see below.
+    external: external.filter((name) => name !== 'log-update'),
     define: { 'import.meta.url': '$url' },
     banner: { js: "const $url=require('node:url').pathToFileURL(__filename).href;" },
   },
 );
 withLicenses(command);
+// Node 20 cannot import from code that it takes from the compile cache, which leaves such files alone.
+for (const file of ['main.js', 'plan-work.js', 'plan-worker.js']) {
+  const found = readFileSync(`${command.outdir}/${file}`, 'utf8').match(
+    /.{40}(?<![.\w$]|async )import\s*\((?!\)).{40}/,
+  );
+  if (found !== null) throw new Error(`${file} imports dynamically and would not be cached: ${found[0]}`);
+}
 writeFileSync(`${command.outdir}/package.json`, '{ "type": "commonjs" }\n');
 // The library's threads are the command's.
 writeFileSync(
@@ -92,7 +100,7 @@ function licensesOf(from, files) {
   const packages = new Set(files.flatMap((file) => file.match(/^.*node_modules\/(?:@[^/]+\/)?[^/]+/)?.[0] ?? []));
   const texts = [...packages].sort().map((path) => {
     const { name, version, license } = JSON.parse(readFileSync(`${from}/${path}/package.json`, 'utf8'));
-    const file = ['LICENSE', 'LICENSE.md', 'license'].find((one) => canRead(`${from}/${path}/${one}`));
+    const file = ['LICENSE', 'LICENSE.md', 'LICENSE.txt', 'license'].find((one) => canRead(`${from}/${path}/${one}`));
     if (file === undefined) throw new Error(`${name} has no licence file: it cannot be bundled`);
     return `${name} ${version} (${license})\n\n${readFileSync(`${from}/${path}/${file}`, 'utf8').trim()}\n`;
   });

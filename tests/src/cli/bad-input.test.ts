@@ -98,6 +98,19 @@ describe('task files', () => {
     });
   }
 
+  // Threads are inside ONNX Runtime then, and one that is ended there aborts the process.
+  it('that throw when the run has long begun, as far as threads go', async () => {
+    const later = (ms: number) => `
+      setTimeout(() => { throw new Error('too late'); }, ${ms});
+      await new Promise((resolve) => setTimeout(resolve, 1000));`;
+    for (const ms of [0, 30, 60, 90, 120, 150, 180]) {
+      const place = await Workplace.create({ 'task.ts': later(ms) + CLOUDS });
+      const { code, signal, stderr } = await place.run('run task.ts 4 2 2');
+      expect({ code, signal }).toEqual({ code: 1, signal: null });
+      expect(stderr).toContain('too late');
+    }
+  });
+
   it('missing', async () => {
     const place = await Workplace.create({ 'tasks/mnist.ts': CLOUDS });
     refused(

@@ -19,7 +19,7 @@ describe.runIf(process.versions.node.startsWith('20.'))('the compile cache', () 
     const compiled = join(place.path, 'cache', 'fedloom');
     const [folder] = readdirSync(compiled).filter((name) => name.startsWith('compiled-'));
     const files = readdirSync(join(compiled, folder as string)).map((name) => join(compiled, folder as string, name));
-    expect(files.map((file) => /([a-z]+)-[0-9a-f]+$/.exec(file)?.[1]).sort()).toEqual(['run', 'thread']);
+    expect(files.map((file) => /([a-z]+)-[0-9a-f]+-[0-9a-f]+$/.exec(file)?.[1]).sort()).toEqual(['run', 'thread']);
     const inodes = () => files.map((file) => statSync(file).ino);
     const written = inodes();
     expect(await run()).toBe(first);
@@ -32,6 +32,43 @@ describe.runIf(process.versions.node.startsWith('20.'))('the compile cache', () 
     expect(await run()).toBe(first);
     expect(inodes().every((inode, at) => inode !== written[at])).toBe(true);
     expect(await run()).toBe(first);
+  });
+
+  it('leaves tasks free to import what they like', async () => {
+    const place = await Workplace.create();
+    await place.write('ours.mjs', 'export const three = 3;');
+    const imports = `
+      import { sep } from 'node:path';
+      import { WebSocket } from 'ws';
+      const { three } = await import('./ours.mjs');
+      const { existsSync } = await import('node:fs');
+      if (typeof WebSocket !== 'function' || sep.length !== 1 || three !== 3 || !existsSync('.')) throw new Error('no');`;
+    await place.write('task.ts', imports + CLOUDS);
+    await place.write('node_modules/ws/package.json', '{ "name": "ws", "main": "index.js" }');
+    await place.write('node_modules/ws/index.js', 'exports.WebSocket = class {};');
+    const env = { XDG_CACHE_HOME: join(place.path, 'cache') };
+    for (let time = 0; time < 3; time += 1) {
+      const { code, stderr } = await place.run('run task.ts 4 2 2 --json', env);
+      expect(stderr).not.toMatch(/error|warning/i);
+      expect(code).toBe(0);
+    }
+  });
+
+  it('serves a terminal, and threads whose number is given', async () => {
+    const place = await Workplace.create();
+    await place.write('task.ts', CLOUDS);
+    const env = { XDG_CACHE_HOME: join(place.path, 'cache') };
+    for (const args of ['', '', ' --workers 2', ' --workers 2', ' --processes=2', ' --processes=2']) {
+      const { code, stdout } = await place.runOnTerminal(`run task.ts 4 2 2${args}`, env);
+      expect(stdout).toContain('Finished');
+      expect(code).toBe(0);
+    }
+    const folder = join(place.path, 'cache', 'fedloom');
+    const [compiled = ''] = readdirSync(folder).filter((name) => name.startsWith('compiled-'));
+    const inodes = () => readdirSync(join(folder, compiled)).map((name) => statSync(join(folder, compiled, name)).ino);
+    const written = inodes();
+    await place.runOnTerminal('run task.ts 4 2 2 --workers 2', env);
+    expect(inodes()).toEqual(written);
   });
 
   it('is done without where it is turned off, or has no place', async () => {

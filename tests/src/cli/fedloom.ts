@@ -104,6 +104,26 @@ export class Workplace {
   run(args: string, env?: NodeJS.ProcessEnv): Promise<Ended> {
     return this.start(args, env).ended;
   }
+
+  /** Runs `fedloom` with a terminal of its own, which takes both of its outputs. */
+  runOnTerminal(args: string, env?: NodeJS.ProcessEnv): Promise<Ended> {
+    const terminal = 'import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))';
+    const command = [process.execPath, COMMAND, ...args.split(' ')];
+    const child = spawn('python3', ['-c', terminal, ...command], {
+      cwd: this.path,
+      env: { ...process.env, TERM: 'xterm', CI: '', ...env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    const read = { stdout: '', stderr: '' };
+    for (const name of ['stdout', 'stderr'] as const) {
+      child[name].setEncoding('utf8').on('data', (text: string) => {
+        read[name] += text;
+      });
+    }
+    return new Promise((resolve) => {
+      child.once('close', (code, signal) => resolve({ code, signal, ...read }));
+    });
+  }
 }
 
 /** Three Gaussian clouds and logistic regression: a run takes a second. */

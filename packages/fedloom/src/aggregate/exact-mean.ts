@@ -23,7 +23,7 @@ export interface ExactMeanOptions {
 }
 
 /**
- * The weighted mean of client updates, folded one by one in O(model) memory (16 bytes for each float that is averaged):
+ * The weighted mean of client updates, folded in O(model) memory (20 bytes for each float that is averaged):
  * sum_i n_i v_i / sum_i n_i. The result is equal to the bit whatever the order in which the updates are added.
  *
  * Weights are whole numbers. For floats, each term n*v is computed in float64 (exact when v is float32 or float16 and

@@ -52,7 +52,7 @@ describe('sumFold', () => {
 
   it('states its memory, which does not grow with the updates', () => {
     const { memoryBytes } = sumFold({ weighting: 'samples' });
-    expect(memoryBytes(specs, 10)).toBe(2 * 16 + 8);
+    expect(memoryBytes(specs, 10)).toBe(2 * 20 + 8);
     expect(memoryBytes(specs, 100_000)).toBe(memoryBytes(specs, 10));
   });
 

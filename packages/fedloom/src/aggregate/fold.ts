@@ -90,5 +90,5 @@ export function sumFold(
 function sumBytes({ shape, dtype, fold }: FoldSpec): number {
   if (fold === 'keep') return 0;
   if (fold === 'max') return elementCount(shape) * bytesPerElement[dtype];
-  return elementCount(shape) * (dtype.startsWith('float') ? 16 : 8);
+  return elementCount(shape) * (dtype.startsWith('float') ? 20 : 8);
 }

@@ -60,6 +60,16 @@ describe.each([Float32Array, Float64Array])('wasmSums of %o', (Values) => {
     expect(bits(wasm, 8208)).toEqual(bits(plain, 8208));
   });
 
+  it('adds nothing for no values, whatever stands behind them', () => {
+    const [plain, wasm] = [plainSums(8), wasmSums(8)!];
+    for (const sums of [plain, wasm]) {
+      sums.add(new Values(0), 0, 3);
+      sums.add(Values.of(1, 2, 3, 4, 5), 0, 3);
+      sums.add(new Values(0), 8, 3);
+    }
+    expect(bits(wasm, 8)).toEqual(bits(plain, 8));
+  });
+
   it('adds where it is told and leaves the neighbours', () => {
     const [plain, wasm] = [plainSums(24), wasmSums(24)!];
     for (const sums of [plain, wasm]) {

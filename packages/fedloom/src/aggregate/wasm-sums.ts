@@ -118,6 +118,8 @@ class WasmSums implements ExactSums {
   }
 
   add(values: Float32Array | Float64Array, at: number, weight: number): void {
+    // The kernels add one vector at least.
+    if (values.length === 0) return;
     const { addFloats, addDoubles, addTwoFloats } = this.#kernels;
     if (!(values instanceof Float32Array)) return this.#run(addDoubles, this.#doubles, values, at, weight, 0);
     const other = this.#waiting[this.#next];

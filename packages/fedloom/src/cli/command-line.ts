@@ -1,6 +1,6 @@
 import { FedloomError } from '@fedloom/engine';
 import { CommanderError } from 'commander';
-import type { BatchingPool } from '../client/node/batching-pool.js';
+import { type BatchingPool, closeAllPools } from '../client/node/batching-pool.js';
 import { normalizeArguments } from './arguments.js';
 import { FailedRun } from './conduct-run.js';
 import { buildProgram } from './program.js';
@@ -10,6 +10,8 @@ import { isUsageError } from './usage-error.js';
 
 const FAILED = 1;
 const USAGE = 2;
+/** For threads to come out of what they do, where the process ends in the midst of it. */
+const PATIENCE_MS = 5000;
 
 // Whoever read our output may have gone (`fedloom runs show x | head`): what is left to do does not depend on it.
 for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
@@ -17,16 +19,27 @@ for (const stream of [process.stdout, process.stderr]) stream.on('error', () => 
 /** Does what the arguments say and ends the process. @param threads started ahead; ended before the process is */
 export async function commandLine(args: readonly string[], threads: BatchingPool | undefined): Promise<never> {
   // What nobody awaited, mostly in a task's own code: the state of the run is unknown, so it ends here.
-  process.on('uncaughtException', (error) => process.exit(tell(error, args)));
+  process.on('uncaughtException', (error) => void endWith(tell(error, args)));
   process.on('beforeExit', () => {
     const message =
       "Nothing is left to do, but the command is not done: a promise of the task's own code never settles.";
-    process.exit(tell(new FedloomError('task.stuck', message), args));
+    void endWith(tell(new FedloomError('task.stuck', message), args));
   });
   const code = await runCommand(args, threads);
   await threads?.close();
   await Promise.all([process.stdout, process.stderr].map(drained));
   // Said, because a task's own training code may leave timers or sockets behind that would keep the process alive.
+  process.exit(code);
+}
+
+let ending = false;
+
+/** Ends the process in the midst of whatever it does. More calls wait for the first. */
+async function endWith(code: number): Promise<void> {
+  if (ending) return;
+  ending = true;
+  setTimeout(() => process.exit(code), PATIENCE_MS);
+  await closeAllPools().catch(() => {});
   process.exit(code);
 }
 

@@ -1,9 +1,11 @@
 /** The command `fedloom`. It and `command-line.ts` are the only places that end the process. */
-import { optimizeLater } from '../start/optimizing.js';
+import { optimizeLater } from '../client/node/optimizing.js';
 import { threadsAhead } from './threads-ahead.js';
 
 const args = process.argv.slice(2);
 // Started before the rest of the command is loaded: both take as long.
 const threads = threadsAhead(args);
-void import('./command-line.js').then(({ commandLine }) => commandLine(args, threads));
-void (threads?.started ?? Promise.resolve()).then(optimizeLater, optimizeLater);
+void import('./command-line.js').then(({ commandLine }) => {
+  optimizeLater();
+  return commandLine(args, threads);
+});

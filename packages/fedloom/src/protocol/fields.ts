@@ -93,14 +93,18 @@ export function list<T>(element: Field<T>, lengthMin: number, lengthMax: number)
     (value) => Array.isArray(value) && value.length >= lengthMin && value.length <= lengthMax,
     `a list of ${lengthMin} to ${lengthMax}`,
   );
-  return (value) =>
-    isList(value).map((one, at) => {
+  return (value) => {
+    const checked: T[] = [];
+    // Not `map`, which passes over holes.
+    for (const [at, one] of isList(value).entries()) {
       try {
-        return element(one);
+        checked.push(element(one));
       } catch (problem) {
         throw within(problem, at);
       }
-    });
+    }
+    return checked;
+  };
 }
 
 /** An object with these fields. Others are left out, so that nobody carries on what nobody checked. */

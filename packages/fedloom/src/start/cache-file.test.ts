@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, expect, it } from 'vitest';
@@ -37,6 +37,13 @@ it('has nothing where there is no file, a damaged one, or part of one', () => {
     writeFileSync(place, whole.subarray(0, length));
     expect(readCache(place).size).toBe(0);
   }
+});
+
+it('leaves nothing behind where the place cannot be taken', () => {
+  mkdirSync(place);
+  writeCache(place, files);
+  expect(readdirSync(folder)).toEqual(['run-1']);
+  rmSync(place, { recursive: true });
 });
 
 it('lets a disk that takes nothing be', () => {

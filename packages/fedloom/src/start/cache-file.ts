@@ -1,4 +1,5 @@
-import { readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { threadId } from 'node:worker_threads';
 import { crc32 } from 'node:zlib';
 
 /** What V8 made of one source file. */
@@ -52,12 +53,13 @@ export function writeCache(place: string, files: readonly CompiledFile[]): void 
   json.copy(bytes, PREFIX_BYTES);
   for (const [index, { code }] of files.entries()) code.copy(bytes, starts[index]);
   bytes.writeUInt32LE(crc32(bytes.subarray(4)), 0);
+  const temporary = `${place}.${process.pid}-${threadId}`;
   try {
-    const temporary = `${place}.${process.pid}`;
     writeFileSync(temporary, bytes, { mode: 0o600 });
     renameSync(temporary, place);
   } catch {
     // A full disk, say: nothing is lost but time.
+    rmSync(temporary, { force: true });
   }
 }
 

@@ -1,17 +1,17 @@
 import Module, { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
-import { constants, Script } from 'node:vm';
+import { cachedDataVersionTag } from 'node:v8';
+import { Script } from 'node:vm';
 import { crc32 } from 'node:zlib';
+import { optimizingAsUsual } from '../client/node/optimizing.js';
 import { cacheFolder } from '../core/node/cache-folder.js';
 import { readCache, writeCache } from './cache-file.js';
-import { optimizeAsUsual } from './optimizing.js';
 
-/**
- * Packages whose modules are loaded as they are, beside our own bundled files. No part of a user's program; and not the
- * compiler of task files, which is large and seldom needed.
- */
+/** Packages that we load as they are, beside our own bundled files; a program that has one of them finds its own cached, too. */
 const PACKAGES =
-  /[\\/]node_modules[\\/](?:jiti[\\/](?:lib|dist[\\/]jiti)|onnxruntime-common[\\/]|onnxruntime-node[\\/]|piscina[\\/]|ws[\\/])/;
+  /[\\/]node_modules[\\/](?:jiti[\\/]dist[\\/]jiti\.cjs|onnxruntime-common[\\/]|onnxruntime-node[\\/]|piscina[\\/]|ws[\\/])/;
+/** Node 20's V8 forgets how to import for code that it takes from a cache, so that such files are left to Node. */
+const IMPORTS = /(?<![.\w$]|async )import\s*\((?!\))/;
 
 export interface CompileCache {
   /** Writes down what was compiled, if the cache did not have all of it. Never throws. */
@@ -29,15 +29,19 @@ const NOTHING_TO_SAVE: CompileCache = { save: () => {} };
  * @param ours the folder of our own bundled files
  */
 export function useCompileCache(kind: string, ours: string): CompileCache {
-  const folder = process.env.NODE_DISABLE_COMPILE_CACHE === undefined ? cacheFolder('compiled') : undefined;
+  const { NODE_DISABLE_COMPILE_CACHE: disabled } = process.env;
+  const folder = disabled === undefined ? cacheFolder('compiled') : undefined;
   if (folder === undefined) return NOTHING_TO_SAVE;
   const { enableCompileCache } = Module as { readonly enableCompileCache?: (folder: string) => unknown };
   if (enableCompileCache !== undefined) {
     enableCompileCache(folder);
     return NOTHING_TO_SAVE;
   }
-  // Of this installation: there may be others.
-  const place = join(folder, `${kind}-${crc32(ours).toString(16)}`);
+  // Node 21 has no checksums. Source maps are for those who look for a fault, and who can wait.
+  if (typeof crc32 !== 'function' || sourceMapsEnabled()) return NOTHING_TO_SAVE;
+  // Of this installation, and of this V8 with these flags: there may be others.
+  const mark = [crc32(ours), optimizingAsUsual(cachedDataVersionTag)].map((number) => number.toString(16)).join('-');
+  const place = join(folder, `${kind}-${mark}`);
   const known = readCache(place);
   const compiled: { readonly file: string; readonly source: number; readonly script: Script }[] = [];
   let missed = false;
@@ -50,28 +54,34 @@ export function useCompileCache(kind: string, ours: string): CompileCache {
       compiled.push({ file, source, script });
       return script;
     },
-    (file) => dirname(file) === ours || PACKAGES.test(file),
+    (content, file) => (dirname(file) === ours || PACKAGES.test(file)) && !IMPORTS.test(content),
   );
   return {
     save() {
       if (!missed) return;
-      optimizeAsUsual();
+      const codeOf = (script: Script) => optimizingAsUsual(() => script.createCachedData());
       writeCache(
         place,
-        compiled.map(({ file, source, script }) => ({ file, source, code: script.createCachedData() })),
+        compiled.map(({ file, source, script }) => ({ file, source, code: codeOf(script) })),
       );
     },
   };
 }
 
+function sourceMapsEnabled(): boolean {
+  return (process as { readonly sourceMapsEnabled?: boolean }).sourceMapsEnabled === true;
+}
+
 function compileModule(content: string, filename: string, cachedData: Buffer | undefined): Script {
-  return new Script(Module.wrap(content), {
-    filename,
-    // What the wrapper puts before the first line.
-    columnOffset: -Module.wrap('').indexOf('\n'),
-    importModuleDynamically: constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
-    ...(cachedData && { cachedData }),
-  });
+  return optimizingAsUsual(
+    () =>
+      new Script(Module.wrap(content), {
+        filename,
+        // What the wrapper puts before the first line.
+        columnOffset: -Module.wrap('').indexOf('\n'),
+        ...(cachedData && { cachedData }),
+      }),
+  );
 }
 
 interface CompilableModule {
@@ -80,11 +90,14 @@ interface CompilableModule {
 }
 
 /** Compiles the wanted files with `compile`; the others as before. */
-function compileWith(compile: (content: string, file: string) => Script, wanted: (file: string) => boolean): void {
+function compileWith(
+  compile: (content: string, file: string) => Script,
+  wanted: (content: string, file: string) => boolean,
+): void {
   const prototype = Module.prototype as unknown as CompilableModule;
   const before = prototype._compile;
   prototype._compile = function (this: CompilableModule, content, file, format) {
-    if (!wanted(file) || (format !== undefined && format !== 'commonjs')) {
+    if ((format !== undefined && format !== 'commonjs') || !wanted(content, file)) {
       return before.call(this, content, file, format);
     }
     const run = compile(content, file).runInThisContext() as (...parameters: unknown[]) => unknown;

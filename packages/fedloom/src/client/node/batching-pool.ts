@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os';
 import { FedloomError } from '@fedloom/engine/base';
 import { Piscina } from 'piscina';
 import { BATCH_MAX, BATCH_MS, JobTimes } from './job-times.js';
+import { threadStarted, threadStarting } from './optimizing.js';
 import {
   CLOSING,
   type EvaluateReply,
@@ -18,6 +19,14 @@ import {
  * thread looks at what it did. Batches come one at a time, since smaller ones at hand cost more messages than they save.
  */
 const LONG_JOBS_PER_THREAD = 2;
+
+/** Those with threads. */
+const open = new Set<BatchingPool>();
+
+/** For who is about to end the process: with a thread inside ONNX Runtime, that aborts it. */
+export async function closeAllPools(): Promise<void> {
+  await Promise.all([...open].map((pool) => pool.close()));
+}
 
 /** Asks a thread only whether it is there. */
 const NOTHING: PlanMessage = { plan: new Uint8Array(), planHash: '', jobs: [], warm: false };
@@ -46,13 +55,11 @@ interface Thread {
  * evenly; what a job computes does not depend on its company.
  */
 export class BatchingPool {
-  /** Settles when all threads have loaded their code. */
-  readonly started: Promise<void>;
   readonly #workers: number;
   readonly #threads: Thread[] = [];
   readonly #running = new Set<Promise<unknown>>();
   #waiting: Waiting[] = [];
-  /** No thread is sent anything any more, whoever comes. */
+  /** No thread is sent a job any more, whoever comes. */
   #closing = false;
   #closed: Promise<void> | undefined;
   #pumping = false;
@@ -65,13 +72,14 @@ export class BatchingPool {
    */
   constructor(workers: number, atOnce = Math.max(1, availableParallelism() - 1)) {
     this.#workers = workers;
-    this.started = Promise.all(Array.from({ length: atOnce }, () => this.#start())).then(() => {});
-    this.started.catch(() => {});
+    for (let i = 0; i < atOnce; i += 1) this.#start();
+    open.add(this);
   }
 
   /** Starts a thread, and the next when it is there. */
-  async #start(): Promise<void> {
+  #start(): void {
     if (this.#closing || this.#threads.length === this.#workers) return;
+    threadStarting();
     const pool = new Piscina({
       filename: new URL('./plan-worker.js', import.meta.url).href,
       minThreads: 1,
@@ -79,13 +87,12 @@ export class BatchingPool {
       concurrentTasksPerWorker: LONG_JOBS_PER_THREAD,
       recordTiming: false,
     });
-    const ready = pool.run(NOTHING) as Promise<void>;
+    const ready = (pool.run(NOTHING) as Promise<void>).finally(threadStarted);
     const thread: Thread = { pool, ready, there: false, busy: 0 };
     this.#threads.push(thread);
-    ready.then(() => this.#track(pool.run({ ...NOTHING, warm: true }))).catch(() => {});
+    ready.then(() => this.#closing || this.#track(pool.run({ ...NOTHING, warm: true }))).catch(() => {});
     ready.then(() => this.#plan && this.#loadOn(thread)).catch(() => {});
-    await ready;
-    await this.#start();
+    ready.then(() => this.#start()).catch(() => {});
   }
 
   /** How many jobs are worth having at hand, so that no thread waits for the next. */
@@ -157,8 +164,12 @@ export class BatchingPool {
     await Promise.allSettled(this.#threads.map(({ ready }) => ready));
     await Promise.allSettled(this.#running);
     const [first] = this.#threads.filter(({ there }) => there);
+    // What it writes down is for threads that start.
+    threadStarting();
     await first?.pool.run(CLOSING).catch(() => {});
+    threadStarted();
     await Promise.all(this.#threads.map(({ pool }) => pool.destroy()));
+    open.delete(this);
   }
 
   #batchesPerThread(kind: PlanJob['kind']): number {
