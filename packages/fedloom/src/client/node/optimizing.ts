@@ -14,7 +14,8 @@ interface State {
 const KEY = Symbol.for('fedloom.optimizing');
 const shared = globalThis as { [KEY]?: State };
 /** One for all bundles that this thread has loaded. */
-const state: State = (shared[KEY] ??= { wanted: false, starting: 0 });
+const state: State = shared[KEY] ?? { wanted: false, starting: 0 };
+shared[KEY] = state;
 
 /**
  * Has this process optimize functions later. V8 11 optimizes whatever has run a little, on threads that take the cores from
