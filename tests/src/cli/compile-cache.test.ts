@@ -3,9 +3,11 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { CLOUDS, Workplace } from './fedloom.js';
 
-// Later versions keep a cache of their own.
-describe.runIf(process.versions.node.startsWith('20.'))('the compile cache', () => {
-  it('is written by the first run, taken by the next, and made anew where it is damaged', async () => {
+// Later versions keep files of their own.
+const ours = process.versions.node.startsWith('20.');
+
+describe('the compile cache', () => {
+  it.runIf(ours)('is written by the first run, taken by the next, and made anew where it is damaged', async () => {
     const place = await Workplace.create();
     await place.write('task.ts', CLOUDS);
     const env = { XDG_CACHE_HOME: join(place.path, 'cache') };
@@ -63,6 +65,7 @@ describe.runIf(process.versions.node.startsWith('20.'))('the compile cache', () 
       expect(stdout).toContain('Finished');
       expect(code).toBe(0);
     }
+    if (!ours) return;
     const folder = join(place.path, 'cache', 'fedloom');
     const [compiled = ''] = readdirSync(folder).filter((name) => name.startsWith('compiled-'));
     const inodes = () => readdirSync(join(folder, compiled)).map((name) => statSync(join(folder, compiled, name)).ino);

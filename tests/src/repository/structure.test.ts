@@ -35,7 +35,6 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
     'simulation',
     'store',
     'launch',
-    'start',
   ],
 };
 

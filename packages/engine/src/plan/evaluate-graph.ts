@@ -22,10 +22,12 @@ export function buildEvaluateGraph(source: PlanSource, model: BuiltModel, contex
   const { collected } = g.loopCollecting(batches.stepCount, [], (body, step) => {
     const x = preprocess(body, batches.x(body, step), source.data.x);
     const prediction = body.scope('model', () => model.apply(body, x, params, { training: false }));
-    const target = body.gather(batches.y, step);
-    const values = inside.map((measure) =>
-      body.scope(measure.name, () => collectable(body, measure.perSample(body, prediction, target), batches, step)),
-    );
+    const values = inside.map((measure) => {
+      const target = body.gather(batches.y, step);
+      return body.scope(measure.name, () =>
+        collectable(body, measure.perSample(body, prediction, target), batches, step),
+      );
+    });
     return { carried: [], collected: inside.length < measures.length ? [...values, prediction] : values };
   });
   for (const measure of measures) {

@@ -19,25 +19,30 @@ for (const stream of [process.stdout, process.stderr]) stream.on('error', () => 
 /** Does what the arguments say and ends the process. @param threads started ahead; ended before the process is */
 export async function commandLine(args: readonly string[], threads: BatchingPool | undefined): Promise<never> {
   // What nobody awaited, mostly in a task's own code: the state of the run is unknown, so it ends here.
-  process.on('uncaughtException', (error) => void endWith(tell(error, args)));
+  process.on('uncaughtException', (error) => endFor(error, args));
   process.on('beforeExit', () => {
     const message =
       "Nothing is left to do, but the command is not done: a promise of the task's own code never settles.";
-    void endWith(tell(new FedloomError('task.stuck', message), args));
+    endFor(new FedloomError('task.stuck', message), args);
   });
   const code = await runCommand(args, threads);
+  // What the run came to in the meantime changes nothing.
+  if (ending !== undefined) return ending;
   await threads?.close();
   await Promise.all([process.stdout, process.stderr].map(drained));
   // Said, because a task's own training code may leave timers or sockets behind that would keep the process alive.
   process.exit(code);
 }
 
-let ending = false;
+/** The process is about to end, with an error that was told. */
+let ending: Promise<never> | undefined;
 
-/** Ends the process in the midst of whatever it does. More calls wait for the first. */
-async function endWith(code: number): Promise<void> {
-  if (ending) return;
-  ending = true;
+/** Ends the process in the midst of whatever it does; the first reason counts. */
+function endFor(error: unknown, args: readonly string[]): void {
+  ending ??= endWith(tell(error, args));
+}
+
+async function endWith(code: number): Promise<never> {
   setTimeout(() => process.exit(code), PATIENCE_MS);
   await closeAllPools().catch(() => {});
   process.exit(code);
@@ -54,7 +59,7 @@ async function runCommand(args: readonly string[], threads: BatchingPool | undef
     return exitCode;
   } catch (error) {
     if (error instanceof CommanderError) return tellUsage(error, args);
-    return tell(error, args);
+    return ending === undefined ? tell(error, args) : FAILED;
   }
 }
 

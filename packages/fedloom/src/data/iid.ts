@@ -1,5 +1,5 @@
 import { FedloomError } from '@fedloom/engine';
-import { ascendingRows, definePartition, evenOffsets, type Partitioner, sampleCount } from './partition.js';
+import { ascending, definePartition, evenOffsets, type Partitioner, sampleCount } from './partition.js';
 
 /**
  * Independent and identically distributed: a random permutation of the samples, dealt in contiguous pieces whose sizes
@@ -17,7 +17,7 @@ export function iid(): Partitioner {
           { samples, clients },
         );
       }
-      const rows = ascendingRows(samples);
+      const rows = ascending(samples);
       random.shuffle(rows);
       return { offsets: evenOffsets(rows.length, clients), rows };
     },

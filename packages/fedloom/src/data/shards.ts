@@ -1,7 +1,7 @@
 import { FedloomError } from '@fedloom/engine';
 import { labelsOf, rowsByLabel } from './labels.js';
 import { dealLikeTraining } from './like-training.js';
-import { definePartition, evenOffsets, type Partitioner, sampleCount } from './partition.js';
+import { ascending, definePartition, evenOffsets, type Partitioner, sampleCount } from './partition.js';
 
 /**
  * McMahan's pathological non-IID split (2017, arXiv 1602.05629, section 3): the training samples sorted by label are cut
@@ -40,7 +40,7 @@ export function shards({ perClient = 2 }: { readonly perClient?: number } = {}):
       }
       const sorted = Int32Array.from([...rowsByLabel(labelsOf(examples, name)).values()].flat());
       const cuts = evenOffsets(samples, count);
-      const order = Int32Array.from({ length: count }, (_, shard) => shard);
+      const order = ascending(count);
       random.shuffle(order);
       const offsets = new Int32Array(clients + 1);
       const rows = new Int32Array(samples);

@@ -2,8 +2,8 @@
 import { createRequire } from 'node:module';
 import { useCompileCache } from './compile-cache.js';
 
-const [command] = process.argv.slice(2);
-const cache = useCompileCache(/^[a-z]+$/.test(command ?? '') ? `${command}` : 'other', __dirname);
+const [command = ''] = process.argv.slice(2);
+const cache = useCompileCache(/^[a-z]+$/.test(command) ? command : 'other', __dirname);
 process.on('exit', (code) => {
   // What a command that failed did not come to would be missing.
   if (code === 0) cache.save();

@@ -11,7 +11,7 @@ import { readCache, writeCache } from './cache-file.js';
 const PACKAGES =
   /[\\/]node_modules[\\/](?:jiti[\\/]dist[\\/]jiti\.cjs|onnxruntime-common[\\/]|onnxruntime-node[\\/]|piscina[\\/]|ws[\\/])/;
 /** Node 20's V8 forgets how to import for code that it takes from a cache, so that such files are left to Node. */
-const IMPORTS = /(?<![.\w$]|async )import\s*\((?!\))/;
+export const IMPORTS = /(?<![.\w$]|async )import\s*\((?!\))/;
 
 export interface CompileCache {
   /** Writes down what was compiled, if the cache did not have all of it. Never throws. */

@@ -1,6 +1,7 @@
 import { FedloomError, type PlanManifest, type TrainingPlan } from '@fedloom/engine';
 import type { Results } from '../../core/records.js';
 import type { ClientExamples } from '../../data/dataset.js';
+import { ascending } from '../../data/partition.js';
 import { sharedBytes } from '../../data/shared-tensor.js';
 import type { CancelSignal } from '../cancel-signal.js';
 import type { ClientDataSource } from '../data-source.js';
@@ -186,7 +187,7 @@ function expectedMs({ sampleFlops, training }: PlanManifest): { readonly train: 
 function slices(examples: ClientExamples): ClientExamples[] {
   const count = sampleCountOf(examples);
   if (count <= EVALUATION_SLICE) return [examples];
-  const all = examples.rows ?? Int32Array.from({ length: count }, (_, row) => row);
+  const all = examples.rows ?? ascending(count);
   return Array.from({ length: Math.ceil(count / EVALUATION_SLICE) }, (_, slice) => ({
     x: examples.x,
     y: examples.y,

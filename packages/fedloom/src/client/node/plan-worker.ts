@@ -50,8 +50,8 @@ interface Model {
   readonly broadcast: NamedTensors;
 }
 
-// A thread's own caches: one plan and one model, since a run has one plan and a round one model.
 const backend = onnxRuntimeNode();
+// A thread's own caches: one plan and one model, since a run has one plan and a round one model.
 let loaded: Promise<Loaded> | undefined;
 let loadedHash = '';
 let last: Promise<unknown> = Promise.resolve();

@@ -26,7 +26,8 @@ it('is never in the folder where one works: others may have prepared it', () => 
     expect(cacheFolder('things')?.startsWith(join(homedir(), '.cache'))).toBe(true);
   }
   vi.stubEnv('HOME', '');
-  if (homedir() === '') expect(cacheFolder('things')).toBeUndefined();
+  expect(homedir()).toBe('');
+  expect(cacheFolder('things')).toBeUndefined();
 });
 
 it('is none where none can be made', () => {
