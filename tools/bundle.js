@@ -65,7 +65,7 @@ const command = await bundle(
     start: 'dist/start/command.js',
     main: 'dist/cli/main.js',
     'plan-worker': 'dist/start/thread.js',
-    'plan-work': 'dist/client/node/plan-worker.js',
+    'plan-work': 'dist/compute/node/plan-worker.js',
   },
   {
     format: 'cjs',

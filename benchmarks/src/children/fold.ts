@@ -1,7 +1,7 @@
 /** The server's fold alone. It is not public, so that it is loaded by its place in the package. */
 import type { NamedTensors } from 'fedloom';
-import type * as CheckUpdate from '../../../packages/fedloom/src/aggregate/check-update.js';
-import type * as ExactMean from '../../../packages/fedloom/src/aggregate/exact-mean.js';
+import type * as CheckUpdate from '../../../packages/fedloom/src/update/check-update.js';
+import type * as ExactMean from '../../../packages/fedloom/src/update/exact-mean.js';
 import { done, input, tell } from './parent.js';
 
 export interface FoldInput {
@@ -19,9 +19,9 @@ export interface FoldOutput {
   readonly checkedGBs: readonly number[];
 }
 
-const aggregate = new URL('./dist/aggregate/', import.meta.resolve('fedloom/package.json'));
-const { ExactMean: Mean } = (await import(new URL('exact-mean.js', aggregate).href)) as typeof ExactMean;
-const { checkUpdate } = (await import(new URL('check-update.js', aggregate).href)) as typeof CheckUpdate;
+const update = new URL('./dist/update/', import.meta.resolve('fedloom/package.json'));
+const { ExactMean: Mean } = (await import(new URL('exact-mean.js', update).href)) as typeof ExactMean;
+const { checkUpdate } = (await import(new URL('check-update.js', update).href)) as typeof CheckUpdate;
 
 const { elements, updates, passes } = await input<FoldInput>();
 const specs = [{ name: 'weight', shape: [elements], dtype: 'float32', fold: 'mean' } as const];

@@ -29,7 +29,6 @@ export {
   type TermContext,
   type Value,
 } from '@fedloom/engine';
-export type { ClientUpdate, StageContext, UpdateStage } from './aggregate/update-stage.js';
 export type {
   FederatedAlgorithm,
   Hyperparameters,
@@ -55,10 +54,10 @@ export { mnist } from './data/node/mnist.js';
 export { definePartition, type Partition, type Partitioner } from './data/partition.js';
 export { shards } from './data/shards.js';
 export { createServer, type FederationServer, type ServerOptions } from './server/create-server.js';
-export type { FederationEvents } from './server/federation-options.js';
-export { Run } from './server/run.js';
-export type { RunOptions } from './server/run-options.js';
-export { fedmlSampling, type Sampler } from './server/sampling.js';
+export type { FederationEvents } from './server/run/federation-options.js';
+export { Run } from './server/run/run.js';
+export type { RunOptions } from './server/run/run-options.js';
+export { fedmlSampling, type Sampler } from './server/schedule/sampling.js';
 export { type SimulateOptions, simulate } from './simulation/simulate.js';
 export { defineTask } from './task/define-task.js';
 export { meanResultAggregator } from './task/mean-results.js';
@@ -76,3 +75,4 @@ export type {
 } from './task/task.js';
 export { type TaskSummary, taskSummary } from './task/task-summary.js';
 export type { TestContext, TrainContext, Trainer, TrainerClient, TrainResult } from './task/trainer.js';
+export type { ClientUpdate, StageContext, UpdateStage } from './update/stage.js';

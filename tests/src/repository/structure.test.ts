@@ -11,34 +11,36 @@ const ENGINE = 'packages/engine/src/';
 const ARROWS: Readonly<Record<string, readonly string[]>> = {
   core: [],
   data: ['core'],
-  aggregate: ['core'],
-  algorithms: ['core', 'aggregate'],
-  task: ['core', 'data', 'algorithms'],
+  update: ['core'],
+  algorithms: ['core', 'update'],
+  task: ['core', 'data', 'update', 'algorithms'],
   protocol: ['core'],
   transport: ['core', 'protocol'],
-  client: ['core', 'task', 'data', 'algorithms', 'aggregate', 'protocol', 'transport'],
-  server: ['core', 'task', 'data', 'aggregate', 'algorithms', 'protocol', 'transport', 'client'],
-  simulation: ['core', 'task', 'data', 'algorithms', 'protocol', 'transport', 'server', 'client'],
+  compute: ['core', 'data', 'update', 'algorithms', 'task', 'protocol'],
+  client: ['core', 'data', 'update', 'algorithms', 'task', 'protocol', 'transport', 'compute'],
+  server: ['core', 'data', 'update', 'algorithms', 'task', 'protocol', 'transport', 'compute'],
+  simulation: ['core', 'data', 'algorithms', 'task', 'protocol', 'transport', 'compute', 'client', 'server'],
   store: ['core'],
   launch: ['core'],
-  start: ['core', 'client'],
+  start: ['core', 'compute'],
   cli: [
     'core',
-    'task',
     'data',
+    'update',
     'algorithms',
-    'aggregate',
+    'task',
     'protocol',
     'transport',
-    'server',
+    'compute',
     'client',
+    'server',
     'simulation',
     'store',
     'launch',
   ],
 };
 
-const BROWSER_CLEAN = ['core', 'task', 'data', 'algorithms', 'aggregate', 'protocol', 'client'];
+const BROWSER_CLEAN = ['core', 'task', 'data', 'algorithms', 'update', 'protocol', 'compute', 'client'];
 /** Folders for Node alone, within folders that are otherwise browser-clean. */
 const NODE_ONLY = /\/(node|websocket)\//;
 

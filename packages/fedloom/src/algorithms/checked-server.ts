@@ -1,6 +1,6 @@
 import { FedloomError, type NamedTensors, type Tensor } from '@fedloom/engine';
-import { largestMagnitude } from '../aggregate/magnitude.js';
 import { findMismatch, sortedTensors } from '../core/params.js';
+import { largestMagnitude } from '../update/magnitude.js';
 import type { ServerUpdate } from './algorithm.js';
 
 /**

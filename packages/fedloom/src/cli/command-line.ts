@@ -1,6 +1,6 @@
 import { FedloomError } from '@fedloom/engine';
 import { CommanderError } from 'commander';
-import { type BatchingPool, closeAllPools } from '../client/node/batching-pool.js';
+import { type BatchingPool, closeAllPools } from '../compute/node/batching-pool.js';
 import { normalizeArguments } from './arguments.js';
 import { FailedRun } from './conduct-run.js';
 import { buildProgram } from './program.js';

@@ -1,8 +1,8 @@
 import { FedloomError } from '@fedloom/engine';
 import type { RunResult } from '../core/records.js';
 import { encodeSafetensors } from '../core/safetensors.js';
-import type { Run } from '../server/run.js';
-import { checkRunOptions, newRunId, type RunOptions } from '../server/run-options.js';
+import type { Run } from '../server/run/run.js';
+import { checkRunOptions, newRunId, type RunOptions } from '../server/run/run-options.js';
 import type { RunArguments } from '../store/run-file.js';
 import { RunFolder } from '../store/run-folder.js';
 import { taskSummary } from '../task/task-summary.js';

@@ -1,5 +1,5 @@
 /** The command `fedloom`. It and `command-line.ts` are the only places that end the process. */
-import { optimizeLater } from '../client/node/optimizing.js';
+import { optimizeLater } from '../compute/node/optimizing.js';
 import { threadsAhead } from './threads-ahead.js';
 
 const args = process.argv.slice(2);

@@ -1,5 +1,5 @@
 import { Command } from 'commander';
-import type { BatchingPool } from '../client/node/batching-pool.js';
+import type { BatchingPool } from '../compute/node/batching-pool.js';
 import { VERSION } from '../core/version.js';
 import { addClientCommand } from './commands/client.js';
 import { addEvaluateCommand } from './commands/evaluate.js';

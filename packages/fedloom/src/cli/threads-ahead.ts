@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import { BatchingPool } from '../client/node/batching-pool.js';
+import { BatchingPool } from '../compute/node/batching-pool.js';
 
 /** With one of these, threads are not needed, or another number of them. */
 const NOT_PLAIN = /^(?:-h|--help|--processes|--workers)(?:=|$)/;

@@ -1,5 +1,7 @@
 import { expect, it } from 'vitest';
+import type { ClientExecutor, EvaluateJob } from '../compute/executor.js';
 import { systemClock } from '../core/clock.js';
+import { sha256 } from '../core/node/sha256.js';
 import { encodeSafetensors } from '../core/safetensors.js';
 import { ByteBudget } from '../protocol/byte-budget.js';
 import { Channel } from '../protocol/channel.js';
@@ -7,9 +9,7 @@ import { defaultLimits } from '../protocol/limits.js';
 import type { Evaluations, ServerMessage } from '../protocol/messages.js';
 import { memoryTransport } from '../transport/memory/memory-transport.js';
 import { ClientHost } from './client-host.js';
-import type { ClientExecutor, EvaluateJob } from './executor.js';
 import { diskStateStore } from './node/disk-state-store.js';
-import { sha256 } from './node/sha256.js';
 
 /** Evaluations end when the test says so, and tell the round whose model they were asked to look at. */
 function slowExecutor() {

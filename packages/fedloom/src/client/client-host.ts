@@ -1,4 +1,6 @@
 import { FedloomError } from '@fedloom/engine';
+import type { CancelSignal } from '../compute/cancel-signal.js';
+import type { ClientExecutor, ClientWorkload, EvaluateOutcome, ModelSnapshot } from '../compute/executor.js';
 import type { Clock } from '../core/clock.js';
 import type { HashFunction } from '../core/hash.js';
 import { decodeSafetensors } from '../core/safetensors.js';
@@ -19,9 +21,8 @@ import type {
   Welcome,
 } from '../protocol/messages.js';
 import type { Connection } from '../protocol/transport.js';
-import type { CancelSignal } from './cancel-signal.js';
-import type { ClientExecutor, ClientWorkload, EvaluateOutcome, ModelSnapshot, StateStore } from './executor.js';
 import { type Job, JobQueue } from './job-queue.js';
+import type { StateStore } from './state-store.js';
 
 /** Entries of one `evaluations` message; the protocol allows 256. */
 const EVALUATIONS_PER_MESSAGE = 64;

@@ -1,5 +1,5 @@
+import { type CancelSignal, JobSignal } from '../compute/cancel-signal.js';
 import type { Clock } from '../core/clock.js';
-import { type CancelSignal, JobSignal } from './cancel-signal.js';
 
 /** A piece of work for one client, or for several that are evaluated together. */
 export interface Job {

@@ -1,16 +1,16 @@
 import type { Server as HttpServer } from 'node:http';
 import { availableParallelism } from 'node:os';
 import { FedloomError, type PlanManifest } from '@fedloom/engine';
-import type { ClientDataSource } from '../client/data-source.js';
-import { BatchingPool } from '../client/node/batching-pool.js';
-import { PlanExecutor } from '../client/node/plan-executor.js';
+import type { ClientDataSource } from '../compute/data-source.js';
+import { BatchingPool } from '../compute/node/batching-pool.js';
+import { PlanExecutor } from '../compute/node/plan-executor.js';
 import type { RoundRecord, RunResult } from '../core/records.js';
 import type { Task } from '../task/task.js';
 import { isLoopback } from '../transport/websocket/upgrade-check.js';
-import type { Federation } from './federation.js';
-import { openFederation } from './open-federation.js';
-import { Run } from './run.js';
-import { checkRunOptions, type RunOptions } from './run-options.js';
+import type { Federation } from './run/federation.js';
+import { openFederation } from './run/open-federation.js';
+import { Run } from './run/run.js';
+import { checkRunOptions, type RunOptions } from './run/run-options.js';
 
 const LOOPBACK = '127.0.0.1';
 /** What a round waits for its cohort when nobody said: a vanished client must not hold up the others for ever. */

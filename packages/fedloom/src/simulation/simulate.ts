@@ -1,18 +1,18 @@
 import { availableParallelism } from 'node:os';
 import { FedloomError } from '@fedloom/engine';
-import type { ClientExecutor } from '../client/executor.js';
-import { BatchingPool } from '../client/node/batching-pool.js';
 import { diskStateStore } from '../client/node/disk-state-store.js';
 import { nodeClientHost } from '../client/node/node-client-host.js';
-import { PlanExecutor } from '../client/node/plan-executor.js';
-import { partitionedSource } from '../client/partitioned-source.js';
-import { TrainerExecutor } from '../client/trainer-executor.js';
+import type { ClientExecutor } from '../compute/executor.js';
+import { BatchingPool } from '../compute/node/batching-pool.js';
+import { PlanExecutor } from '../compute/node/plan-executor.js';
+import { partitionedSource } from '../compute/partitioned-source.js';
+import { TrainerExecutor } from '../compute/trainer-executor.js';
 import type { RunResult } from '../core/records.js';
 import { resultOf } from '../server/create-server.js';
-import type { Federation } from '../server/federation.js';
-import { openFederation } from '../server/open-federation.js';
-import { Run } from '../server/run.js';
-import { checkRunOptions, type RunOptions } from '../server/run-options.js';
+import type { Federation } from '../server/run/federation.js';
+import { openFederation } from '../server/run/open-federation.js';
+import { Run } from '../server/run/run.js';
+import { checkRunOptions, type RunOptions } from '../server/run/run-options.js';
 import type { Task } from '../task/task.js';
 import { memoryTransport } from '../transport/memory/memory-transport.js';
 

@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import { cachedDataVersionTag } from 'node:v8';
 import { Script } from 'node:vm';
 import { crc32 } from 'node:zlib';
-import { optimizingAsUsual } from '../client/node/optimizing.js';
+import { optimizingAsUsual } from '../compute/node/optimizing.js';
 import { cacheFolder } from '../core/node/cache-folder.js';
 import { readCache, writeCache } from './cache-file.js';
 

@@ -1,6 +1,6 @@
 /** What a worker thread loads: it loads its work with the compile cache. */
 import { createRequire } from 'node:module';
-import { CLOSING, type PlanMessage } from '../client/node/plan-task.js';
+import { CLOSING, type PlanMessage } from '../compute/node/plan-task.js';
 import { useCompileCache } from './compile-cache.js';
 
 const cache = useCompileCache('thread', __dirname);

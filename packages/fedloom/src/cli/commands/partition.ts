@@ -2,7 +2,7 @@ import { readdir } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { FedloomError } from '@fedloom/engine';
 import { type Command, Option } from 'commander';
-import { partFolder } from '../../client/node/part-source.js';
+import { partFolder } from '../../compute/node/part-source.js';
 import { writePart } from '../../data/node/part-folder.js';
 import { dealExamples, examplesOf } from '../../data/partition.js';
 import { makeFolders } from '../../store/make-folders.js';

@@ -1,7 +1,7 @@
 import type { Writable } from 'node:stream';
 import { FedloomError } from '@fedloom/engine';
 import type { RoundRecord, RunResult } from '../../core/records.js';
-import type { FederationEvents } from '../../server/federation-options.js';
+import type { FederationEvents } from '../../server/run/federation-options.js';
 import type { RunFile } from '../../store/run-file.js';
 
 /** What `--json` prints: one object a line, the first field `event`. */

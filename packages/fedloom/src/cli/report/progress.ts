@@ -1,5 +1,5 @@
 import type { RoundRecord } from '../../core/records.js';
-import type { Run } from '../../server/run.js';
+import type { Run } from '../../server/run/run.js';
 import type { CurvePoint } from './curve.js';
 import { scalarMetrics } from './format.js';
 

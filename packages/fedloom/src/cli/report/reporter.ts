@@ -1,5 +1,5 @@
 import type { RunResult } from '../../core/records.js';
-import type { Run } from '../../server/run.js';
+import type { Run } from '../../server/run/run.js';
 import type { Task } from '../../task/task.js';
 import type { RunSettings } from '../run-settings.js';
 import { counted, cut, fitting, formatCount } from './format.js';

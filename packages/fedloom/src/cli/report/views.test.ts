@@ -3,7 +3,7 @@ import { PassThrough } from 'node:stream';
 import pc from 'picocolors';
 import { describe, expect, it } from 'vitest';
 import type { RoundRecord } from '../../core/records.js';
-import type { Run } from '../../server/run.js';
+import type { Run } from '../../server/run/run.js';
 import { curve } from './curve.js';
 import { visibleWidth } from './format.js';
 import { Progress } from './progress.js';

@@ -1,7 +1,7 @@
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { StateStore } from '../executor.js';
+import type { StateStore } from '../state-store.js';
 
 /** State kept in memory before the oldest goes to disk. */
 const MEMORY_BYTES_MAX = 256 << 20;

@@ -1,20 +1,20 @@
 import { availableParallelism } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { FedloomError } from '@fedloom/engine';
+import type { ClientExecutor } from '../../compute/executor.js';
+import { BatchingPool } from '../../compute/node/batching-pool.js';
+import { partSource } from '../../compute/node/part-source.js';
+import { PlanExecutor } from '../../compute/node/plan-executor.js';
+import { partitionedSource } from '../../compute/partitioned-source.js';
+import { TrainerExecutor } from '../../compute/trainer-executor.js';
+import { sha256 } from '../../core/node/sha256.js';
 import type { Finish, Join } from '../../protocol/messages.js';
 import type { Connection } from '../../protocol/transport.js';
 import { compileTask } from '../../task/compile-task.js';
 import type { Task } from '../../task/task.js';
 import type { ClientEvent, ClientHost } from '../client-host.js';
-import type { ClientExecutor } from '../executor.js';
-import { partitionedSource } from '../partitioned-source.js';
-import { TrainerExecutor } from '../trainer-executor.js';
-import { BatchingPool } from './batching-pool.js';
 import { diskStateStore } from './disk-state-store.js';
 import { nodeClientHost } from './node-client-host.js';
-import { partSource } from './part-source.js';
-import { PlanExecutor } from './plan-executor.js';
-import { sha256 } from './sha256.js';
 
 const RETRY_FOR_MS = 60_000;
 const RETRY_PAUSE_MS = { first: 100, last: 2_000 };

@@ -1,10 +1,10 @@
 import { decodePlan } from '@fedloom/engine';
 import { systemClock } from '../../core/clock.js';
+import { sha256 } from '../../core/node/sha256.js';
 import { SOFTWARE } from '../../core/version.js';
 import { ByteBudget } from '../../protocol/byte-budget.js';
 import { defaultLimits } from '../../protocol/limits.js';
 import { ClientHost, type ClientHostOptions } from '../client-host.js';
-import { sha256 } from './sha256.js';
 
 /** Bytes of models on their way to the clients of this process. */
 const BUDGET_BYTES = 1 << 30;

@@ -1,11 +1,11 @@
 import type { NamedTensors, Tensor } from '@fedloom/engine';
-import type { FoldSpec } from '../aggregate/check-update.js';
-import { trainedFloats } from '../algorithms/trained.js';
-import { checkTensors } from '../core/params.js';
-import { RandomStream } from '../core/random.js';
-import { refuseUnappliedTerms } from '../task/applied-terms.js';
-import { toNamedTensors } from '../task/params-like.js';
-import type { TrainerTask } from '../task/task.js';
+import { trainedFloats } from '../../algorithms/trained.js';
+import { checkTensors } from '../../core/params.js';
+import { RandomStream } from '../../core/random.js';
+import { refuseUnappliedTerms } from '../../task/applied-terms.js';
+import { toNamedTensors } from '../../task/params-like.js';
+import type { TrainerTask } from '../../task/task.js';
+import type { FoldSpec } from '../../update/check-update.js';
 import type { ServerWorkload } from './workload.js';
 
 /** The server's own trainer: it gives the initial model, and the held-out test if it has samples for one. */

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { fedmlSampling } from '../sampling.js';
 import { initialState, step } from './coordinator.js';
+import { fedmlSampling } from './sampling.js';
 import { Auditor, type Work } from './testing/auditor.js';
 import { cloneState } from './testing/driver.js';
 import type { CoordinatorEffect, CoordinatorEvent, CoordinatorOptions, CoordinatorState, UpdateTag } from './types.js';

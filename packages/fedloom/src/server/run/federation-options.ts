@@ -1,15 +1,15 @@
 import type { EventEmitter } from 'node:events';
 import type { NamedTensors } from '@fedloom/engine';
-import type { UpdateStage } from '../aggregate/update-stage.js';
-import type { FederatedAlgorithm } from '../algorithms/algorithm.js';
-import type { Clock } from '../core/clock.js';
-import type { HashFunction } from '../core/hash.js';
-import type { ClientRecord, RoundRecord } from '../core/records.js';
-import type { ByteBudget } from '../protocol/byte-budget.js';
-import type { Limits } from '../protocol/limits.js';
-import type { IndexRange, Welcome } from '../protocol/messages.js';
-import type { ResultAggregator } from '../task/result-aggregator.js';
-import type { CoordinatorOptions } from './coordinator/types.js';
+import type { FederatedAlgorithm } from '../../algorithms/algorithm.js';
+import type { Clock } from '../../core/clock.js';
+import type { HashFunction } from '../../core/hash.js';
+import type { ClientRecord, RoundRecord } from '../../core/records.js';
+import type { ByteBudget } from '../../protocol/byte-budget.js';
+import type { Limits } from '../../protocol/limits.js';
+import type { IndexRange, Welcome } from '../../protocol/messages.js';
+import type { ResultAggregator } from '../../task/result-aggregator.js';
+import type { UpdateStage } from '../../update/stage.js';
+import type { CoordinatorOptions } from '../schedule/types.js';
 import type { ServerWorkload } from './workload.js';
 
 export interface FederationOptions {

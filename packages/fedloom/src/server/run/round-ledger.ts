@@ -1,5 +1,5 @@
-import type { ClientRecord, Results, RoundRecord } from '../core/records.js';
-import type { Update } from '../protocol/messages.js';
+import type { ClientRecord, Results, RoundRecord } from '../../core/records.js';
+import type { Update } from '../../protocol/messages.js';
 
 /** What one client's evaluation said. */
 export interface ClientResult {

@@ -2,7 +2,7 @@ import { FedloomError, type Tensor } from '@fedloom/engine';
 import { describe, expect, it } from 'vitest';
 import type { FoldSpec } from './check-update.js';
 import { type IndividualFold, sumFold } from './fold.js';
-import type { ClientUpdate } from './update-stage.js';
+import type { ClientUpdate } from './stage.js';
 
 const specs: FoldSpec[] = [
   { name: 'a', shape: [2], dtype: 'float32', fold: 'mean' },

@@ -1,5 +1,5 @@
 import { EventEmitter } from 'node:events';
-import type { RoundRecord, RunResult } from '../core/records.js';
+import type { RoundRecord, RunResult } from '../../core/records.js';
 import type { FederationEvents } from './federation-options.js';
 
 /**

@@ -1,11 +1,11 @@
 import { FedloomError } from '@fedloom/engine';
-import type { Clock } from '../core/clock.js';
-import type { ByteBudget } from '../protocol/byte-budget.js';
-import { Channel } from '../protocol/channel.js';
-import { type ServerHandshakeState, stepServerHandshake } from '../protocol/handshake.js';
-import type { Limits } from '../protocol/limits.js';
-import type { Finish, Message, Welcome } from '../protocol/messages.js';
-import type { Connection } from '../protocol/transport.js';
+import type { Clock } from '../../core/clock.js';
+import type { ByteBudget } from '../../protocol/byte-budget.js';
+import { Channel } from '../../protocol/channel.js';
+import { type ServerHandshakeState, stepServerHandshake } from '../../protocol/handshake.js';
+import type { Limits } from '../../protocol/limits.js';
+import type { Finish, Message, Welcome } from '../../protocol/messages.js';
+import type { Connection } from '../../protocol/transport.js';
 import { Session, type SessionMessage } from './session.js';
 
 /** A client that has not said who it is after this long is let go. */

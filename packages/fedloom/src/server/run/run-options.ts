@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { FedloomError, type NamedTensors } from '@fedloom/engine';
 import * as z from 'zod';
-import type { UpdateStage } from '../aggregate/update-stage.js';
-import { wireLimits } from '../protocol/limits.js';
-import type { CoordinatorOptions } from './coordinator/types.js';
-import type { Sampler } from './sampling.js';
+import { wireLimits } from '../../protocol/limits.js';
+import type { UpdateStage } from '../../update/stage.js';
+import type { Sampler } from '../schedule/sampling.js';
+import type { CoordinatorOptions } from '../schedule/types.js';
 
 /** What a run needs beside its task, wherever it runs. */
 export interface RunOptions {

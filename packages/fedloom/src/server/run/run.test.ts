@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { RoundRecord, RunResult } from '../core/records.js';
+import type { RoundRecord, RunResult } from '../../core/records.js';
 import { Run } from './run.js';
 
 const round = (number: number) => ({ round: number }) as RoundRecord;

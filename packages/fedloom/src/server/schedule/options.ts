@@ -1,5 +1,5 @@
 import { FedloomError } from '@fedloom/engine';
-import { fedmlSampling } from '../sampling.js';
+import { fedmlSampling } from './sampling.js';
 import type { CoordinatorOptions, ResolvedOptions } from './types.js';
 
 /** setTimeout's limit: longer delays fire at once. */

@@ -1,21 +1,21 @@
 import { FedloomError, type NamedTensors } from '@fedloom/engine';
-import type { ClientUpdate } from '../aggregate/update-stage.js';
-import { expandRanges } from '../core/index-ranges.js';
-import type { Results, RoundRecord, RunResult } from '../core/records.js';
-import { encodeSafetensors } from '../core/safetensors.js';
-import { wireLimits } from '../protocol/limits.js';
-import type { Evaluations, Failed, IndexRange, Settled, Update } from '../protocol/messages.js';
-import type { Connection } from '../protocol/transport.js';
+import { expandRanges } from '../../core/index-ranges.js';
+import type { Results, RoundRecord, RunResult } from '../../core/records.js';
+import { encodeSafetensors } from '../../core/safetensors.js';
+import { wireLimits } from '../../protocol/limits.js';
+import type { Evaluations, Failed, IndexRange, Settled, Update } from '../../protocol/messages.js';
+import type { Connection } from '../../protocol/transport.js';
+import type { ClientUpdate } from '../../update/stage.js';
+import type { Session, SessionMessage } from '../lobby/session.js';
+import { SessionDoor } from '../lobby/session-door.js';
+import { initialState, step } from '../schedule/coordinator.js';
+import type { CoordinatorEffect, CoordinatorEvent, CoordinatorState } from '../schedule/types.js';
 import { Aggregation } from './aggregation.js';
 import { checkedResults } from './checked-results.js';
-import { initialState, step } from './coordinator/coordinator.js';
-import type { CoordinatorEffect, CoordinatorEvent, CoordinatorState } from './coordinator/types.js';
 import type { FederationOptions } from './federation-options.js';
 import { GlobalModel } from './global-model.js';
 import { pieces } from './pieces.js';
 import { type ClientResult, RoundLedger } from './round-ledger.js';
-import type { Session, SessionMessage } from './session.js';
-import { SessionDoor } from './session-door.js';
 
 /** An update that came whole and passed its checks, held while the coordinator decides. */
 interface Held {

@@ -1,14 +1,14 @@
 import { FedloomError, initializeParameters, type NamedTensors, type TrainingPlan } from '@fedloom/engine';
-import type { FoldSpec } from '../aggregate/check-update.js';
-import { trainedParameters } from '../algorithms/trained.js';
-import type { ModelSnapshot } from '../client/executor.js';
-import type { HashFunction } from '../core/hash.js';
-import { checkTensors } from '../core/params.js';
-import { RandomStream } from '../core/random.js';
-import type { Results } from '../core/records.js';
-import type { Examples } from '../data/dataset.js';
-import { compileTask } from '../task/compile-task.js';
-import type { PlanTask } from '../task/task.js';
+import { trainedParameters } from '../../algorithms/trained.js';
+import type { ModelSnapshot } from '../../compute/executor.js';
+import type { HashFunction } from '../../core/hash.js';
+import { checkTensors } from '../../core/params.js';
+import { RandomStream } from '../../core/random.js';
+import type { Results } from '../../core/records.js';
+import type { Examples } from '../../data/dataset.js';
+import { compileTask } from '../../task/compile-task.js';
+import type { PlanTask } from '../../task/task.js';
+import type { FoldSpec } from '../../update/check-update.js';
 import type { ServerWorkload } from './workload.js';
 
 /** Evaluates the plan's metrics on the server's own data. */

@@ -1,10 +1,10 @@
 import type { NamedTensors, Tensor } from '@fedloom/engine';
-import type { FederatedAlgorithm } from '../algorithms/algorithm.js';
-import { broadcastTensors } from '../algorithms/broadcast.js';
-import type { ModelSnapshot } from '../client/executor.js';
-import type { HashFunction } from '../core/hash.js';
-import { encodeSafetensors } from '../core/safetensors.js';
-import { sharedBytes } from '../data/shared-tensor.js';
+import type { FederatedAlgorithm } from '../../algorithms/algorithm.js';
+import { broadcastTensors } from '../../algorithms/broadcast.js';
+import type { ModelSnapshot } from '../../compute/executor.js';
+import type { HashFunction } from '../../core/hash.js';
+import { encodeSafetensors } from '../../core/safetensors.js';
+import { sharedBytes } from '../../data/shared-tensor.js';
 import type { ServerWorkload } from './workload.js';
 
 /** The federation's model and the algorithm's server state, from round to round. */

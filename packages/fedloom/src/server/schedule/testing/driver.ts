@@ -1,6 +1,6 @@
 import type { IndexRange } from '../../../protocol/messages.js';
-import type { Sampler } from '../../sampling.js';
 import { initialState, step } from '../coordinator.js';
+import type { Sampler } from '../sampling.js';
 import type { CoordinatorEffect, CoordinatorEvent, CoordinatorOptions, CoordinatorState, UpdateTag } from '../types.js';
 
 export type Effect<T extends CoordinatorEffect['type']> = Extract<CoordinatorEffect, { readonly type: T }>;

@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import { bytesPerElement, elementCount, type NamedTensors } from '@fedloom/engine';
-import { sha256 } from '../client/node/sha256.js';
-import { systemClock } from '../core/clock.js';
-import { SOFTWARE } from '../core/version.js';
-import { ByteBudget } from '../protocol/byte-budget.js';
-import { defaultLimits } from '../protocol/limits.js';
-import type { Task } from '../task/task.js';
+import { systemClock } from '../../core/clock.js';
+import { sha256 } from '../../core/node/sha256.js';
+import { SOFTWARE } from '../../core/version.js';
+import { ByteBudget } from '../../protocol/byte-budget.js';
+import { defaultLimits } from '../../protocol/limits.js';
+import type { Task } from '../../task/task.js';
 import { Federation } from './federation.js';
 import type { FederationEvents } from './federation-options.js';
 import { type PlanEvaluator, planWorkload } from './plan-workload.js';

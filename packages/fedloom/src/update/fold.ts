@@ -1,7 +1,7 @@
 import { bytesPerElement, elementCount, FedloomError, type NamedTensors, type Tensor } from '@fedloom/engine';
 import type { FoldSpec } from './check-update.js';
 import { ExactMean } from './exact-mean.js';
-import type { ClientUpdate } from './update-stage.js';
+import type { ClientUpdate } from './stage.js';
 
 /**
  * How much each client's update counts.

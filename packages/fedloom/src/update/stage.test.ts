@@ -1,6 +1,6 @@
 import { FedloomError, type Tensor } from '@fedloom/engine';
 import { describe, expect, it } from 'vitest';
-import { applyStages, type ClientUpdate, identityStage, type UpdateStage } from './update-stage.js';
+import { applyStages, type ClientUpdate, identityStage, type UpdateStage } from './stage.js';
 
 const context = { round: 4, model: new Map<string, Tensor>() };
 const update: ClientUpdate = {

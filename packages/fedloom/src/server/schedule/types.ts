@@ -5,7 +5,7 @@
  * configurations of one place in the cohort, from 0: whoever takes the place over goes on counting.
  */
 import type { IndexRange } from '../../protocol/messages.js';
-import type { Sampler } from '../sampling.js';
+import type { Sampler } from './sampling.js';
 
 export interface CoordinatorOptions {
   /** Clients in the federation: indices are below this. */

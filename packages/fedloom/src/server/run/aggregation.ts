@@ -1,8 +1,8 @@
-import { checkUpdate } from '../aggregate/check-update.js';
-import { type RunningFold, sumFold } from '../aggregate/fold.js';
-import { applyStages, type ClientUpdate } from '../aggregate/update-stage.js';
-import { safetensorsDecoder } from '../core/safetensors.js';
-import type { Update } from '../protocol/messages.js';
+import { safetensorsDecoder } from '../../core/safetensors.js';
+import type { Update } from '../../protocol/messages.js';
+import { checkUpdate } from '../../update/check-update.js';
+import { type RunningFold, sumFold } from '../../update/fold.js';
+import { applyStages, type ClientUpdate } from '../../update/stage.js';
 import type { FederationOptions } from './federation-options.js';
 import type { GlobalModel } from './global-model.js';
 

@@ -1,5 +1,5 @@
 import { FedloomError } from '@fedloom/engine';
-import type { Results } from '../core/records.js';
+import type { Results } from '../../core/records.js';
 
 /** What a user's aggregator gave, if it is named finite numbers or lists of them. @throws FedloomError `aggregator.result` */
 export function checkedResults(results: unknown): Results {

@@ -1,8 +1,8 @@
 import type { NamedTensors } from '@fedloom/engine';
-import type { FoldSpec } from '../aggregate/check-update.js';
-import type { ModelSnapshot } from '../client/executor.js';
-import type { Results } from '../core/records.js';
-import type { Welcome } from '../protocol/messages.js';
+import type { ModelSnapshot } from '../../compute/executor.js';
+import type { Results } from '../../core/records.js';
+import type { Welcome } from '../../protocol/messages.js';
+import type { FoldSpec } from '../../update/check-update.js';
 
 /** What the clients work on, as the server needs it: made once from a task, the same for every transport. */
 export interface ServerWorkload {

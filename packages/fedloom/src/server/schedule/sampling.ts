@@ -1,4 +1,4 @@
-import { MersenneTwister } from '../core/mt19937.js';
+import { MersenneTwister } from '../../core/mt19937.js';
 
 /** Which clients train in a round. An implementation is a pure function of its own settings and the arguments. */
 export interface Sampler {

@@ -1,5 +1,5 @@
-import type { Channel } from '../protocol/channel.js';
-import type { ClientMessage } from '../protocol/messages.js';
+import type { Channel } from '../../protocol/channel.js';
+import type { ClientMessage } from '../../protocol/messages.js';
 
 /** What a client may say once the handshake is over. */
 export type SessionMessage = Exclude<ClientMessage, { readonly type: 'hello' | 'auth' }>;
