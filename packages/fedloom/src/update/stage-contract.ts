@@ -1,0 +1,58 @@
+import type { DType, NamedTensors } from '@fedloom/engine';
+import type { RandomStream } from '../core/random.js';
+import type { UpdateSpec } from './update.js';
+
+export type StageOptions = Readonly<Record<string, number | string | boolean>>;
+
+/** One tensor of a stage's payload: what its client half makes, and the next stage's client half takes. */
+export interface PayloadSpec {
+  readonly name: string;
+  readonly dtype: DType;
+  /** Exact, unless `upTo`: then one axis of at most so many elements. */
+  readonly shape: readonly number[];
+  readonly upTo?: boolean;
+}
+
+/**
+ * What every update passes on its way: the client half of each stage in the order of their list, then the wire, then the
+ * server halves in reverse. Either half may be absent, and either may be async. Halves change none of the tensors they are
+ * given.
+ */
+export interface Stage {
+  /** Camel case, or `vendor/name` for those of others: unique within a run. */
+  readonly name: string;
+  /** Settings that client and server must agree on; they travel in `welcome`. */
+  readonly options: StageOptions;
+  /**
+   * The tensors that its client half makes of these. Absent: the same as it takes. Both ends check what they send and what
+   * they get against it.
+   * @param input what it takes: the run's specs, or the payload of the stage before
+   * @param specs the run's specs, which tell the trained tensors from the others
+   */
+  payload?(input: readonly PayloadSpec[], specs: readonly UpdateSpec[]): readonly PayloadSpec[];
+  client?(tensors: NamedTensors, context: ClientStageContext): ClientStageResult | Promise<ClientStageResult>;
+  server?(payload: NamedTensors, context: ServerStageContext): NamedTensors | Promise<NamedTensors>;
+}
+
+interface StageContext {
+  readonly client: number;
+  /** As `Update.task`. */
+  readonly task: number;
+  /** The run's specs. */
+  readonly specs: readonly UpdateSpec[];
+}
+
+export interface ClientStageContext extends StageContext {
+  /** The stage's private state as it last committed: tensors by names of its own; empty before. */
+  readonly state: NamedTensors;
+  /** The client's own stream for this stage and task. */
+  readonly random: RandomStream;
+}
+
+export interface ClientStageResult {
+  readonly tensors: NamedTensors;
+  /** The next private state, which commits if the update counts; absent: the stage keeps none. */
+  readonly state?: NamedTensors;
+}
+
+export interface ServerStageContext extends StageContext {}
