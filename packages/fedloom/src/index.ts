@@ -30,6 +30,8 @@ export {
   type Value,
 } from '@fedloom/engine';
 export type {
+  AlgorithmClient,
+  CountedClient,
   FederatedAlgorithm,
   Hyperparameters,
   ServerState,
@@ -75,4 +77,4 @@ export type {
 } from './task/task.js';
 export { type TaskSummary, taskSummary } from './task/task-summary.js';
 export type { TestContext, TrainContext, Trainer, TrainerClient, TrainResult } from './task/trainer.js';
-export type { ClientUpdate, StageContext, UpdateStage } from './update/stage.js';
+export type { Facts, Update, UpdateSpec, Version } from './update/update.js';

@@ -1,18 +1,21 @@
-import { FedloomError, type NamedTensors } from '@fedloom/engine';
+import { FedloomError, type NamedTensors, type Tensor } from '@fedloom/engine';
+import type { Evaluation } from '../core/evaluation.js';
+import { checkTensors, type TensorSpec } from '../core/params.js';
 import { RandomStream } from '../core/random.js';
 import { decodeSafetensors, encodeSafetensors, safetensorsEncoder } from '../core/safetensors.js';
 import { wireLimits } from '../protocol/limits.js';
 import { refuseUnappliedTerms } from '../task/applied-terms.js';
 import { toNamedTensors } from '../task/params-like.js';
+import { ownEvaluation } from '../task/result-aggregator.js';
 import type { TrainerTask } from '../task/task.js';
 import type { Trainer } from '../task/trainer.js';
+import { changesOf } from '../update/delta.js';
 import { toAbortSignal } from './cancel-signal.js';
 import type {
   ClientEvaluation,
   ClientExecutor,
   ClientWorkload,
   EvaluateJob,
-  EvaluateOutcome,
   FederationInfo,
   ModelSnapshot,
   TrainJob,
@@ -65,9 +68,9 @@ export class TrainerExecutor implements ClientExecutor {
     const { globalModel, broadcast } = split(job.model, this.#slots);
     await trainer.setModelParams(globalModel);
     const result = await trainer.train({
-      round: job.round,
+      round: job.task,
       signal: toAbortSignal(job.signal),
-      random: RandomStream.of(job.seed, 'trainer', job.round, job.client),
+      random: RandomStream.of(job.seed, 'trainer', job.task, job.client),
       globalModel,
       broadcast,
       scalars: job.scalars,
@@ -81,13 +84,17 @@ export class TrainerExecutor implements ClientExecutor {
         { client: job.client },
       );
     }
-    const params = toNamedTensors(await trainer.getModelParams(), owner);
+    const params = copyOf(toNamedTensors(await trainer.getModelParams(), owner));
+    checkTensors(params, specsOf(globalModel), owner);
     return {
-      update: this.#encodeUpdate(new Map([...params, ...(result.uploads ?? [])])),
+      update: this.#encodeUpdate(new Map([...changesOf(params, globalModel), ...(result.uploads ?? [])])),
       ...(result.state && { state: encodeSafetensors(result.state) }),
-      sampleCount: result.sampleCount,
-      stepCount: result.stepCount ?? 0,
-      meanLoss: result.meanLoss ?? null,
+      facts: {
+        ...result.facts,
+        sampleCount: result.sampleCount,
+        stepCount: result.stepCount ?? 0,
+        ...(result.meanLoss !== undefined && { meanLoss: result.meanLoss }),
+      },
     };
   }
 
@@ -96,7 +103,7 @@ export class TrainerExecutor implements ClientExecutor {
     for (const client of job.clients) {
       evaluations.push(
         await this.#test(client, job).then(
-          (outcome) => ({ client, outcome }),
+          (evaluation) => ({ client, evaluation }),
           (error: unknown) => ({ client, error }),
         ),
       );
@@ -104,11 +111,11 @@ export class TrainerExecutor implements ClientExecutor {
     return evaluations;
   }
 
-  async #test(client: number, { model, round, signal }: EvaluateJob): Promise<EvaluateOutcome> {
+  async #test(client: number, { model, round, signal }: EvaluateJob): Promise<Evaluation | null> {
     const trainer = await this.#trainer(client);
     await trainer.setModelParams(split(model, this.#slots).globalModel);
     const random = RandomStream.of(this.#federation?.seed ?? 0, 'trainer-test', round, client);
-    return trainer.test({ round, signal: toAbortSignal(signal), random });
+    return ownEvaluation(await trainer.test({ round, signal: toAbortSignal(signal), random }));
   }
 
   async close(): Promise<void> {
@@ -119,7 +126,7 @@ export class TrainerExecutor implements ClientExecutor {
   }
 
   get #slots(): readonly string[] {
-    return this.options.task.algorithm.terms?.broadcast ?? [];
+    return this.options.task.algorithm.client?.terms?.broadcast ?? [];
   }
 
   #trainer(client: number): Promise<Trainer> {
@@ -152,4 +159,14 @@ function split(model: ModelSnapshot, slots: readonly string[]): { globalModel: N
     globalModel: new Map(entries.filter((entry) => !isBroadcast(entry))),
     broadcast: new Map(entries.filter(isBroadcast)),
   };
+}
+
+function specsOf(tensors: NamedTensors): TensorSpec[] {
+  return [...tensors].map(([name, { dtype, shape }]) => ({ name, dtype, shape }));
+}
+
+function copyOf(tensors: NamedTensors): NamedTensors {
+  return new Map(
+    [...tensors].map(([name, tensor]): [string, Tensor] => [name, { ...tensor, data: tensor.data.slice() }]),
+  );
 }

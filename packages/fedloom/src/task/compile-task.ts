@@ -17,7 +17,7 @@ export function compileTask(task: PlanTask, data: DataSpec): TrainingPlan {
       loss,
       metrics,
       training,
-      ...(algorithm.terms === undefined ? {} : { terms: algorithm.terms }),
+      ...(algorithm.client?.terms === undefined ? {} : { terms: algorithm.client.terms }),
     });
   } catch (error) {
     if (!(error instanceof FedloomError) || !FITTING_CODES.some((area) => error.code.startsWith(area))) throw error;

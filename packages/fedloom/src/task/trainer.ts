@@ -30,7 +30,7 @@ export interface Trainer<R extends Results = Results> {
 }
 
 export interface TrainContext {
-  /** From 0. */
+  /** From 0. Where no rounds are common to all, as with `buffered`: how often this client was asked to train before. */
   readonly round: number;
   /** Aborts when the result is no longer wanted. */
   readonly signal: AbortSignal;
@@ -52,6 +52,8 @@ export interface TrainResult {
   /** Optimiser steps taken. */
   readonly stepCount?: number;
   readonly meanLoss?: number;
+  /** Facts that the algorithm asks for, such as `initialLoss`: the mean loss before training. */
+  readonly facts?: Readonly<Record<string, number>>;
   /** The algorithm's uploads, `slot/parameter`; only for trainers that apply its terms. */
   readonly uploads?: NamedTensors;
   /** The client's next `state`; only for trainers that apply its terms. */

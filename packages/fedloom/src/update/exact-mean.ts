@@ -20,6 +20,7 @@ export interface ExactMeanOptions {
   readonly kept?: NamedTensors;
   /** `plain`: the reference in TypeScript. Default `auto`: WebAssembly where there is one; equal to the bit. */
   readonly kernel?: 'auto' | 'plain';
+  readonly float64?: boolean;
 }
 
 /**
@@ -43,12 +44,17 @@ export class ExactMean {
   readonly #floatAt = new Map<string, number>();
   readonly #integers = new Map<string, Float64Array>();
   readonly #maxima = new Map<string, TensorData>();
+  readonly #float64: boolean;
   #count = 0;
   #totalWeight = 0;
   #magnitudes = { floats: 0, integers: 0 };
 
   /** @throws FedloomError `aggregate.kept` when a tensor is to be kept and `kept` has it not. */
-  constructor(specs: readonly FoldSpec[], { kept = new Map(), kernel = 'auto' }: ExactMeanOptions = {}) {
+  constructor(
+    specs: readonly FoldSpec[],
+    { kept = new Map(), kernel = 'auto', float64 = false }: ExactMeanOptions = {},
+  ) {
+    this.#float64 = float64;
     this.#specs = [...specs].sort((a, b) => compareNames(a.name, b.name));
     this.#kept = kept;
     let length = 0;
@@ -128,7 +134,8 @@ export class ExactMean {
       this.#specs.map(({ name, shape, dtype, fold }) => {
         if (fold === 'keep') return [name, this.#kept.get(name)!];
         const data = fold === 'max' ? this.#maxima.get(name)!.slice() : this.#meanOf(name, shape, dtype, denominator);
-        const tensor = { dtype, shape, data };
+        const wide = this.#float64 && fold === 'mean' && isFloat(dtype);
+        const tensor = { dtype: wide ? ('float64' as const) : dtype, shape, data };
         if (Number.isFinite(largestMagnitude(tensor))) return [name, tensor];
         throw new FedloomError(
           'aggregate.overflow',
@@ -165,9 +172,9 @@ export class ExactMean {
     const integers = this.#integers.get(name);
     if (integers !== undefined) return integerQuotients(integers, denominator, dtype);
     const length = elementCount(shape);
-    const means = dtype === 'float32' ? new Float32Array(length) : new Float64Array(length);
+    const means = dtype === 'float32' && !this.#float64 ? new Float32Array(length) : new Float64Array(length);
     divide(this.#sums, this.#floatAt.get(name)!, denominator, means);
-    return dtype === 'float16' ? encodeHalves(means as Float64Array) : means;
+    return dtype === 'float16' && !this.#float64 ? encodeHalves(means as Float64Array) : means;
   }
 }
 

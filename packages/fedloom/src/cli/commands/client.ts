@@ -89,11 +89,14 @@ function eventTeller(screen: Screen, { server, index, verbose }: ClientFlags): (
         );
       case 'trained':
         if (verbose)
-          screen.line(`round ${event.round + 1}: client ${event.client} trained in ${formatDuration(event.ms)}`);
+          screen.line(`round ${event.task + 1}: client ${event.client} trained in ${formatDuration(event.ms)}`);
         return;
       case 'jobFailed':
+        return screen.line(`warning: round ${event.task + 1}: client ${event.client} failed: ${reasonOf(event.error)}`);
+      case 'notCounted':
+        if (!verbose) return;
         return screen.line(
-          `warning: round ${event.round + 1}: client ${event.client} failed: ${reasonOf(event.error)}`,
+          `round ${event.task + 1}: clients ${event.clients.join(', ')} did not count: ${event.reason}`,
         );
       case 'finished':
         return screen.line(event.finish.reason === 'completed' ? 'The run is complete.' : 'The run is over.');

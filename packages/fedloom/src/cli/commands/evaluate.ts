@@ -3,6 +3,7 @@ import { FedloomError, type NamedTensors } from '@fedloom/engine';
 import type { Command } from 'commander';
 import { BatchingPool } from '../../compute/node/batching-pool.js';
 import { PlanExecutor } from '../../compute/node/plan-executor.js';
+import { resultsOf } from '../../core/evaluation.js';
 import { sha256 } from '../../core/node/sha256.js';
 import type { Results } from '../../core/records.js';
 import { encodeSafetensors } from '../../core/safetensors.js';
@@ -83,7 +84,8 @@ async function evaluateWith(
   signal: AbortSignal,
 ): Promise<Results | undefined> {
   const bytes = encodeSafetensors(tensors);
-  return workload.evaluate({ hash: sha256(bytes), bytes: sharedBytes(bytes), tensors }, 0, signal);
+  const evaluation = await workload.evaluate({ hash: sha256(bytes), bytes: sharedBytes(bytes), tensors }, 0, signal);
+  return evaluation && resultsOf(evaluation);
 }
 
 const noClients = {

@@ -52,7 +52,7 @@ function alike(one: PlanJob, other: PlanJob, manifest: PlanManifest): boolean {
     one.state === undefined &&
     other.state === undefined &&
     orderShape(one, manifest) === orderShape(other, manifest) &&
-    JSON.stringify(one.scalars) === JSON.stringify(other.scalars)
+    JSON.stringify([one.scalars, one.needs]) === JSON.stringify([other.scalars, other.needs])
   );
 }
 

@@ -1,5 +1,5 @@
 import { FedloomError, type PlanManifest, type TrainingPlan } from '@fedloom/engine';
-import type { Results } from '../../core/records.js';
+import type { Evaluation, Statistic } from '../../core/evaluation.js';
 import type { ClientExamples } from '../../data/dataset.js';
 import { ascending } from '../../data/partition.js';
 import { sharedBytes } from '../../data/shared-tensor.js';
@@ -25,8 +25,6 @@ const EVALUATION_SLICE = 2000;
 const FLOPS_PER_MS = 2e6;
 /** Clients of one evaluation job: what a job costs is then little beside the smallest client's work. */
 const EVALUATION_GROUP = 64;
-
-type Evaluated = { readonly results: Results; readonly sampleCount: number };
 
 /**
  * Trains plans on worker threads: one single-thread ONNX Runtime session a thread, clients spread over the threads.
@@ -96,14 +94,15 @@ export class PlanExecutor implements ClientExecutor {
         client: job.client,
       });
     }
-    const { client, round, seed, scalars } = job;
+    const { client, task, seed, scalars, needs } = job;
     return this.#cancellable(job.signal, (cancel) =>
       this.#pool.run({
         kind: 'train',
         client,
-        round,
+        task,
         seed,
         scalars,
+        needs,
         modelHash: job.model.hash,
         model: job.model.bytes,
         ...(job.state && { state: job.state }),
@@ -120,8 +119,8 @@ export class PlanExecutor implements ClientExecutor {
           try {
             const examples = await this.#source.test(client);
             if (signal.aborted) throw cancelled();
-            if (examples === undefined || sampleCountOf(examples) === 0) return { client, outcome: null };
-            return { client, outcome: await this.#evaluateOn(model, examples, cancel) };
+            if (examples === undefined || sampleCountOf(examples) === 0) return { client, evaluation: null };
+            return { client, evaluation: await this.#evaluateOn(model, examples, cancel) };
           } catch (error) {
             return { client, error };
           }
@@ -130,12 +129,12 @@ export class PlanExecutor implements ClientExecutor {
     );
   }
 
-  /** Means of the plan's metrics over `examples`, its slices spread over the threads. */
-  evaluateExamples(model: ModelSnapshot, examples: ClientExamples, signal: AbortSignal): Promise<Evaluated> {
+  /** The plan's metrics over `examples`, its slices spread over the threads. */
+  evaluateExamples(model: ModelSnapshot, examples: ClientExamples, signal: AbortSignal): Promise<Evaluation> {
     return this.#cancellable(signal, (cancel) => this.#evaluateOn(model, examples, cancel));
   }
 
-  async #evaluateOn(model: ModelSnapshot, examples: ClientExamples, cancel: CancelCell): Promise<Evaluated> {
+  async #evaluateOn(model: ModelSnapshot, examples: ClientExamples, cancel: CancelCell): Promise<Evaluation> {
     const { hash: modelHash, bytes } = model;
     const runs = slices(examples).map((slice) =>
       this.#pool.run({ kind: 'evaluate', modelHash, model: bytes, examples: slice, cancel }),
@@ -144,11 +143,12 @@ export class PlanExecutor implements ClientExecutor {
     await Promise.allSettled(runs);
     const replies = await Promise.all(runs);
     const sampleCount = replies.reduce((sum, reply) => sum + reply.sampleCount, 0);
-    const results: Record<string, number> = {};
+    const statistics: Record<string, Statistic> = {};
     for (const { name } of this.#manifest?.metrics ?? []) {
-      results[name] = replies.reduce((total, reply) => total + (reply.sums[name] ?? Number.NaN), 0) / sampleCount;
+      const sum = replies.reduce((total, reply) => total + (reply.sums[name] ?? Number.NaN), 0);
+      statistics[name] = { sum, weight: sampleCount };
     }
-    return { results, sampleCount };
+    return { statistics, sampleCount };
   }
 
   async close(): Promise<void> {

@@ -1,4 +1,5 @@
 import type { ClientExamples } from '../../data/dataset.js';
+import type { Facts } from '../../update/update.js';
 import type { CancelCell } from './cancel-cells.js';
 
 /** What a thread of a plan executor is asked, as a structured clone; big bytes lie in shared memory. */
@@ -30,8 +31,9 @@ interface OnModel {
 export interface TrainTask extends OnModel {
   readonly kind: 'train';
   readonly client: number;
-  readonly round: number;
+  readonly task: number;
   readonly seed: number;
+  readonly needs: readonly string[];
   readonly scalars: Readonly<Record<string, number>>;
   readonly state?: Uint8Array;
 }
@@ -45,9 +47,7 @@ export type Reply = TrainReply | EvaluateReply | FailureReply;
 export interface TrainReply {
   readonly update: Uint8Array;
   readonly state?: Uint8Array;
-  readonly sampleCount: number;
-  readonly stepCount: number;
-  readonly meanLoss: number;
+  readonly facts: Facts;
 }
 
 export interface EvaluateReply {

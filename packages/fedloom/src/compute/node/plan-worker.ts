@@ -23,6 +23,9 @@ import {
 import type { ClientExamples } from '../../data/dataset.js';
 import { exampleGatherer } from '../../data/gather.js';
 import { wireLimits } from '../../protocol/limits.js';
+import { changesOf } from '../../update/delta.js';
+import { travels } from '../../update/plan-specs.js';
+import type { Facts } from '../../update/update.js';
 import { isCancelled } from './cancel-cells.js';
 import { groupJobs, type JobGroup, smallClients } from './job-groups.js';
 import {
@@ -48,6 +51,8 @@ interface Model {
   readonly hash: string;
   readonly parameters: NamedTensors;
   readonly broadcast: NamedTensors;
+  /** Those of the parameters whose changes travel back. */
+  readonly travelling: NamedTensors;
 }
 
 const backend = onnxRuntimeNode();
@@ -140,11 +145,14 @@ function load(bytes: Uint8Array, hash: string): Promise<Loaded> {
 function modelOf(task: TrainTask | EvaluateTask, plan: TrainingPlan): Model {
   if (model?.hash !== task.modelHash) {
     const tensors = decodeModel(task.model.slice());
-    const names = new Set(plan.manifest.parameters.map((parameter) => parameter.name));
+    const { parameters } = plan.manifest;
+    const names = new Set(parameters.map(({ name }) => name));
+    const travelling = new Set(parameters.filter(travels).map(({ name }) => name));
     const entries = [...tensors];
     model = {
       hash: task.modelHash,
       parameters: new Map(entries.filter(([name]) => names.has(name))),
+      travelling: new Map(entries.filter(([name]) => travelling.has(name))),
       broadcast: new Map(entries.filter(([name]) => !names.has(name))),
     };
   }
@@ -152,7 +160,9 @@ function modelOf(task: TrainTask | EvaluateTask, plan: TrainingPlan): Model {
 }
 
 async function train(task: TrainTask, plan: TrainingPlan, runner: PlanRunner): Promise<TrainReply> {
-  const { parameters, broadcast } = modelOf(task, plan);
+  const model = modelOf(task, plan);
+  const { parameters, broadcast } = model;
+  const [initialLoss] = await initialLosses([task], model, runner);
   const outcome = await runner.train({
     parameters,
     broadcast,
@@ -162,7 +172,7 @@ async function train(task: TrainTask, plan: TrainingPlan, runner: PlanRunner): P
     order: orderOf(task, plan),
     isCancelled: () => isCancelled(task.cancel),
   });
-  const reply = replyOf(outcome, sampleCountOf(task.examples));
+  const reply = replyOf(outcome, model, { sampleCount: sampleCountOf(task.examples), ...initialLoss });
   freeTensors([outcome]);
   return reply;
 }
@@ -175,26 +185,48 @@ async function trainEach(
 ): Promise<readonly TrainReply[]> {
   const [first] = tasks as readonly [TrainTask];
   const sampleCounts = tasks.map((task) => sampleCountOf(task.examples));
+  const model = modelOf(first, plan);
+  const losses = await initialLosses(tasks, model, runner);
   const outcomes = await runner.trainEach({
-    ...modelOf(first, plan),
+    ...model,
     scalars: first.scalars,
     ...gather(joined(tasks)),
     sampleCounts,
     orders: tasks.map((task) => orderOf(task, plan)),
     isCancelled: () => tasks.every((task) => isCancelled(task.cancel)),
   });
-  const replies = outcomes.map((outcome, client) => replyOf(outcome, sampleCounts[client] as number));
+  const replies = outcomes.map((outcome, at) =>
+    replyOf(outcome, model, { sampleCount: sampleCounts[at] as number, ...losses[at] }),
+  );
   freeTensors(outcomes);
   return replies;
 }
 
-function orderOf({ examples, seed, round, client }: TrainTask, { manifest }: TrainingPlan): Tensor {
-  return batchOrder(sampleCountOf(examples), manifest.training, RandomStream.of(seed, 'order', round, client));
+function orderOf({ examples, seed, task, client }: TrainTask, { manifest }: TrainingPlan): Tensor {
+  return batchOrder(sampleCountOf(examples), manifest.training, RandomStream.of(seed, 'order', task, client));
 }
 
-function replyOf({ parameters, upload, state, stepCount, meanLoss }: TrainResult, sampleCount: number): TrainReply {
-  const update = encodeUpdate(new Map([...parameters, ...upload]));
-  return { update, ...(state.size > 0 && { state: encodeSafetensors(state) }), sampleCount, stepCount, meanLoss };
+/** The mean loss of each client's training samples before it trains, where the algorithm asks for it. */
+async function initialLosses(
+  tasks: readonly TrainTask[],
+  { parameters }: Model,
+  runner: PlanRunner,
+): Promise<readonly Facts[]> {
+  if (tasks.every(({ needs }) => !needs.includes('initialLoss'))) return [];
+  const counts = tasks.map((task) => sampleCountOf(task.examples));
+  const isStopped = () => tasks.every(({ cancel }) => isCancelled(cancel));
+  const results = await runner.evaluateEach({ parameters, ...gather(joined(tasks)), isCancelled: isStopped }, counts);
+  return results.map(({ sums, sampleCount }) => ({ initialLoss: (sums.loss ?? Number.NaN) / sampleCount }));
+}
+
+function replyOf(outcome: TrainResult, base: Model, known: Facts & { readonly sampleCount: number }): TrainReply {
+  const { parameters, upload, state, stepCount, meanLoss } = outcome;
+  const update = encodeUpdate(new Map([...changesOf(parameters, base.travelling), ...upload]));
+  return {
+    update,
+    ...(state.size > 0 && { state: encodeSafetensors(state) }),
+    facts: { ...known, stepCount, meanLoss },
+  };
 }
 
 /** Gives the memory of trained tensors back, which may be views of one; what was not trained is still the model's. */

@@ -39,6 +39,10 @@ export class SessionDoor {
     this.#options = options;
   }
 
+  get sessions(): Iterable<Session> {
+    return this.#sessions.values();
+  }
+
   get(id: string): Session | undefined {
     return this.#sessions.get(id);
   }

@@ -8,7 +8,6 @@ import type { ByteBudget } from '../../protocol/byte-budget.js';
 import type { Limits } from '../../protocol/limits.js';
 import type { IndexRange, Welcome } from '../../protocol/messages.js';
 import type { ResultAggregator } from '../../task/result-aggregator.js';
-import type { UpdateStage } from '../../update/stage.js';
 import type { CoordinatorOptions } from '../schedule/types.js';
 import type { ServerWorkload } from './workload.js';
 
@@ -29,8 +28,6 @@ export interface FederationOptions {
   /** Called when a round's model is made; the round goes on when it settles. Rejecting ends the run as failed. */
   readonly checkpoint?: (round: number, model: NamedTensors) => void | Promise<void>;
   readonly events: EventEmitter<FederationEvents>;
-  /** What every update passes, in order, between its checks and the fold. Default none. */
-  readonly stages?: readonly UpdateStage[];
 }
 
 /** What a federation tells while it runs. */

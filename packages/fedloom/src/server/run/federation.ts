@@ -1,34 +1,36 @@
 import { FedloomError, type NamedTensors } from '@fedloom/engine';
+import type { Scalars } from '../../algorithms/algorithm.js';
+import { type Evaluation, resultsOf } from '../../core/evaluation.js';
 import { expandRanges } from '../../core/index-ranges.js';
 import type { Results, RoundRecord, RunResult } from '../../core/records.js';
 import { encodeSafetensors } from '../../core/safetensors.js';
 import { wireLimits } from '../../protocol/limits.js';
-import type { Evaluations, Failed, IndexRange, Settled, Update } from '../../protocol/messages.js';
+import type { Evaluations, Failed, IndexRange, Settled, UpdateMessage } from '../../protocol/messages.js';
 import type { Connection } from '../../protocol/transport.js';
-import type { ClientUpdate } from '../../update/stage.js';
+import { clientResults } from '../../task/result-aggregator.js';
 import type { Session, SessionMessage } from '../lobby/session.js';
 import { SessionDoor } from '../lobby/session-door.js';
 import { initialState, step } from '../schedule/coordinator.js';
 import type { CoordinatorEffect, CoordinatorEvent, CoordinatorState } from '../schedule/types.js';
-import { Aggregation } from './aggregation.js';
+import { Aggregation, type CheckedUpdate } from './aggregation.js';
 import { checkedResults } from './checked-results.js';
 import type { FederationOptions } from './federation-options.js';
 import { GlobalModel } from './global-model.js';
 import { pieces } from './pieces.js';
-import { type ClientResult, RoundLedger } from './round-ledger.js';
+import { RoundLedger } from './round-ledger.js';
 
 /** An update that came whole and passed its checks, held while the coordinator decides. */
 interface Held {
-  readonly message: Update;
+  readonly message: UpdateMessage;
   /** What its checks took. */
   readonly checkMs: number;
-  readonly update: ClientUpdate;
+  readonly update: CheckedUpdate;
 }
 
 interface Input {
   readonly event: CoordinatorEvent;
   readonly update?: Held;
-  readonly evaluation?: ClientResult;
+  readonly evaluation?: Evaluation;
 }
 
 type Effect<T extends CoordinatorEffect['type']> = Extract<CoordinatorEffect, { readonly type: T }>;
@@ -51,6 +53,8 @@ export class Federation {
   readonly #counted = new Map<number, Settled>();
   #state: CoordinatorState;
   #ledger: RoundLedger | undefined;
+  /** The clients' in this round. */
+  #scalars: Scalars = {};
   #last: RoundRecord | undefined;
   /** After the last finished round. */
   #finishedModel: NamedTensors;
@@ -64,7 +68,7 @@ export class Federation {
   constructor(options: FederationOptions) {
     this.#options = options;
     this.#model = new GlobalModel(options.workload, options.algorithm, options.coordinator.clients, options.hash);
-    this.#aggregation = new Aggregation(options, this.#model);
+    this.#aggregation = new Aggregation({ specs: options.workload.specs, algorithm: options.algorithm });
     this.#finishedModel = this.#model.tensors;
     this.#state = initialState(options.coordinator);
     this.result = new Promise((resolve, reject) => {
@@ -83,6 +87,8 @@ export class Federation {
         seed,
         workload: workload.descriptor,
         algorithm: algorithm.name,
+        needs: (algorithm.client?.needs ?? []).filter((fact) => fact !== 'deltaNorm'),
+        stages: [],
       },
       onMessage: (session, message, body) => this.#receive(session, message, body),
       onClosed: (session, reason) => {
@@ -138,13 +144,14 @@ export class Federation {
     session.channel.send({ type: 'plan', hash }, planBytes);
   }
 
-  #receiveUpdate(session: Session, message: Update, body: Uint8Array | undefined): void {
-    const tag = { session: session.id, client: message.client, round: message.round, attempt: message.attempt };
+  #receiveUpdate(session: Session, message: UpdateMessage, body: Uint8Array | undefined): void {
+    const tag = { session: session.id, client: message.client, round: message.task, attempt: message.attempt };
     const { clock } = this.#options;
     const startedMs = clock.now();
-    let update: ClientUpdate;
+    let update: CheckedUpdate;
     try {
-      update = this.#aggregation.check(message, body);
+      this.#checkBase(message);
+      update = this.#aggregation.check(message, body ?? new Uint8Array());
     } catch (error) {
       if (!(error instanceof FedloomError)) throw error;
       const { code, message: text } = error;
@@ -157,7 +164,15 @@ export class Federation {
     });
   }
 
-  #receiveFailure(session: Session, { client, round, attempt, phase, code, message }: Failed): void {
+  /** @throws FedloomError `update.base`: the update starts from a model that this run does not have, or has no more */
+  #checkBase({ client, base }: UpdateMessage): void {
+    const { version } = this.#model.current;
+    if (base.hash === version.hash && base.model === version.model) return;
+    const message = `The update of client ${client} starts from version ${base.number} of "${base.model}" (${base.hash}); the server is at version ${version.number} (${version.hash}).`;
+    throw new FedloomError('update.base', message, { client, base, version });
+  }
+
+  #receiveFailure(session: Session, { client, task: round, attempt, phase, code, message }: Failed): void {
     this.#options.events.emit('refused', { client, round, code, message });
     const at = { session: session.id, client, round, code, message };
     this.#dispatch({
@@ -166,7 +181,8 @@ export class Federation {
   }
 
   #receiveEvaluations(session: Session, { round, entries }: Evaluations): void {
-    for (const { client, sampleCount, results } of entries) {
+    for (const { client, ...evaluation } of entries) {
+      const { sampleCount } = evaluation;
       if (!Number.isSafeInteger(sampleCount) || sampleCount < 0) {
         const message = `Client ${client} says that it tested on ${sampleCount} samples; it must be a whole number of at least 0.`;
         const fault = { client, round, code: 'evaluation.sample-count', message };
@@ -176,7 +192,7 @@ export class Federation {
       }
       this.#dispatch({
         event: { type: 'evaluationReceived', session: session.id, round, client },
-        evaluation: { sampleCount, results },
+        evaluation,
       });
     }
   }
@@ -245,7 +261,7 @@ export class Federation {
         void this.#evaluateOnServer(effect.round);
         return;
       case 'recordEvaluation':
-        this.#ledger?.evaluated(effect.client, input.evaluation as ClientResult);
+        this.#ledger?.evaluated(effect.client, input.evaluation as Evaluation);
         return;
       case 'discardEvaluation':
         this.#options.events.emit('refused', effect);
@@ -297,12 +313,13 @@ export class Federation {
   #configure({ session: id, round, attempt, clients }: Effect<'configure'>): void {
     const session = this.#door.get(id);
     if (session === undefined) return;
-    const model = this.#model.broadcast;
+    const { version, bytes } = this.#model.current;
+    if (this.#ledger?.round !== round) this.#scalars = this.#model.scalars(round);
     this.#startLedger(round).configured(clients);
-    session.sendModel(model.hash, model.bytes);
-    const { scalars } = this.#options.workload;
+    session.sendModel(version, bytes);
     for (const part of pieces(clients)) {
-      session.channel.send({ type: 'train', round, attempt, clients: part, model: model.hash, scalars });
+      const work = { task: round, attempt, clients: part, base: version, scalars: this.#scalars };
+      session.channel.send({ type: 'train', ...work });
     }
   }
 
@@ -318,29 +335,30 @@ export class Federation {
     const { clock, events } = this.#options;
     const startedMs = clock.now();
     try {
-      this.#aggregation.add(update);
+      this.#aggregation.add(update, this.#scalars, 0);
     } catch (error) {
       // It passed its own checks: the round's updates together are more than the aggregate holds.
       return this.fail(error);
     }
     const nowMs = clock.now();
-    events.emit('update', this.#startLedger(message.round).folded(message, nowMs, checkMs + nowMs - startedMs));
+    events.emit('update', this.#startLedger(message.task).folded(message, nowMs, checkMs + nowMs - startedMs));
   }
 
   #settle({ session: id, round, attempt, clients, counted, reason }: Effect<'settle'>): void {
     const channel = this.#door.get(id)?.channel;
-    const settled: Settled = { type: 'settled', round, attempt, clients: [], counted, ...(reason && { reason }) };
+    const settled: Settled = { type: 'settled', task: round, attempt, clients: [], counted, ...(reason && { reason }) };
     if (counted) for (const client of clients) this.#counted.set(client, settled);
     for (const part of pieces(clients)) channel?.send({ ...settled, clients: part });
   }
 
-  #aggregate({ round, counted }: Effect<'aggregate'>): void {
+  #aggregate({ round }: Effect<'aggregate'>): void {
     const done = () => {
       this.#ledger?.aggregated(this.#options.clock.now());
       this.#dispatch({ event: { type: 'aggregated', round } });
     };
     try {
-      this.#aggregation.close(round, counted.length);
+      const { aggregate, clients } = this.#aggregation.close();
+      this.#model.update(round, aggregate, clients);
       const checkpoint = this.#options.checkpoint;
       if (checkpoint === undefined) done();
       else {
@@ -355,18 +373,16 @@ export class Federation {
   #requestEvaluation({ session: id, round, ranges }: Effect<'requestEvaluation'>): void {
     const session = this.#door.get(id);
     if (session === undefined) return;
-    const model = this.#model.broadcast;
-    session.sendModel(model.hash, model.bytes);
-    for (const part of pieces(ranges)) {
-      session.channel.send({ type: 'evaluate', round, clients: part, model: model.hash });
-    }
+    const { version: model, bytes } = this.#model.current;
+    session.sendModel(model, bytes);
+    for (const part of pieces(ranges)) session.channel.send({ type: 'evaluate', round, clients: part, model });
   }
 
   async #evaluateOnServer(round: number): Promise<void> {
     this.#options.events.emit('evaluating', { round });
     try {
-      const results = await this.#options.workload.evaluate(this.#model.broadcast, round, this.#abort.signal);
-      if (this.#ledger !== undefined && results !== undefined) this.#ledger.serverResults = results;
+      const evaluation = await this.#options.workload.evaluate(this.#model.current, round, this.#abort.signal);
+      if (this.#ledger !== undefined && evaluation !== undefined) this.#ledger.serverResults = resultsOf(evaluation);
       this.#dispatch({ event: { type: 'serverEvaluated', round } });
     } catch (error) {
       if (!this.#finished) this.fail(error);
@@ -384,14 +400,22 @@ export class Federation {
     });
     this.#rounds += 1;
     if (evaluated !== null) this.#last = record;
+    if (evaluated !== null && evaluated.missing.length > 0) this.#endEvaluation(round);
     this.#finishedModel = this.#model.tensors;
     this.#options.events.emit('round', record);
   }
 
-  #aggregateResults(round: number, evaluations: ReadonlyMap<number, ClientResult>): Results | null {
+  /** Who still evaluates has better things to do. */
+  #endEvaluation(round: number): void {
+    const { version: model } = this.#model.current;
+    for (const { channel } of this.#door.sessions) channel.send({ type: 'evaluate', round, clients: [], model });
+  }
+
+  #aggregateResults(round: number, evaluations: ReadonlyMap<number, Evaluation>): Results | null {
     if (evaluations.size === 0) return null;
     try {
-      return checkedResults(this.#options.resultAggregator.aggregate(round, evaluations));
+      const results = new Map([...evaluations].map(([client, own]) => [client, clientResults(own)]));
+      return checkedResults(this.#options.resultAggregator.aggregate(round, results));
     } catch (error) {
       const message = `The result aggregator failed in round ${round}: ${error instanceof Error ? error.message : error}`;
       this.#options.events.emit('warning', { code: 'aggregator.failed', message });

@@ -65,14 +65,13 @@ export async function openFederation(
     nonce: () => randomBytes(16).toString('hex'),
     events,
     ...(checkpoint && { checkpoint }),
-    ...(options.stages && { stages: options.stages }),
   });
   const prepared = { run, workload: workload.descriptor, parameterCount: countOf(workload.initialModel) };
   return { federation, prepared, close };
 }
 
-function sizeOf({ update }: ServerWorkload): number {
-  return update.reduce((bytes, { shape, dtype }) => bytes + elementCount(shape) * bytesPerElement[dtype], 0);
+function sizeOf({ specs }: ServerWorkload): number {
+  return specs.reduce((bytes, { shape, dtype }) => bytes + elementCount(shape) * bytesPerElement[dtype], 0);
 }
 
 function countOf(model: NamedTensors): number {

@@ -1,24 +1,20 @@
 import { FedloomError, initializeParameters, type NamedTensors, type TrainingPlan } from '@fedloom/engine';
 import { trainedParameters } from '../../algorithms/trained.js';
 import type { ModelSnapshot } from '../../compute/executor.js';
+import type { Evaluation } from '../../core/evaluation.js';
 import type { HashFunction } from '../../core/hash.js';
 import { checkTensors } from '../../core/params.js';
 import { RandomStream } from '../../core/random.js';
-import type { Results } from '../../core/records.js';
 import type { Examples } from '../../data/dataset.js';
 import { compileTask } from '../../task/compile-task.js';
 import type { PlanTask } from '../../task/task.js';
-import type { FoldSpec } from '../../update/check-update.js';
+import { updateSpecs } from '../../update/plan-specs.js';
 import type { ServerWorkload } from './workload.js';
 
 /** Evaluates the plan's metrics on the server's own data. */
 export interface PlanEvaluator {
   load(plan: TrainingPlan, hash: string): Promise<void>;
-  evaluateExamples(
-    model: ModelSnapshot,
-    examples: Examples,
-    signal: AbortSignal,
-  ): Promise<{ readonly results: Results; readonly sampleCount: number }>;
+  evaluateExamples(model: ModelSnapshot, examples: Examples, signal: AbortSignal): Promise<Evaluation>;
 }
 
 /**
@@ -50,32 +46,20 @@ export async function planWorkload(
   }
   const initialModel = options.initialModel ?? initializeParameters(task.model, spec, RandomStream.of(seed, 'model'));
   checkTensors(initialModel, manifest.parameters, `The initial model for task "${task.name}"`);
-  const trained = trainedParameters(manifest);
-  const parameters: FoldSpec[] = manifest.parameters.map(({ name, shape, dtype, fold }) => ({
-    name,
-    shape,
-    dtype,
-    fold,
-  }));
-  const uploads = manifest.algorithm.upload.flatMap((slot) =>
-    parameters
-      .filter(({ name }) => trained.has(name))
-      .map((spec) => ({ ...spec, name: `${slot}/${spec.name}`, fold: 'mean' as const })),
-  );
   let heldOut: Promise<Examples> | undefined;
   return {
     descriptor: { kind: 'plan', hash: planHash },
     planBytes: plan.bytes,
     initialModel,
-    trained,
-    update: [...parameters, ...uploads],
+    trained: trainedParameters(manifest),
+    specs: updateSpecs(manifest),
     scalars: manifest.scalars,
     evaluate: async (model, _round, signal) => {
       if (evaluator === undefined) return undefined;
       heldOut ??= task.data.load('test');
       const [examples] = await Promise.all([heldOut, evaluator.load(plan, planHash)]);
       if (examples.y.shape[0] === 0) return undefined;
-      return (await evaluator.evaluateExamples(model, examples, signal)).results;
+      return evaluator.evaluateExamples(model, examples, signal);
     },
   };
 }

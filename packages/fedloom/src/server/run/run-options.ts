@@ -2,7 +2,6 @@ import { randomBytes } from 'node:crypto';
 import { FedloomError, type NamedTensors } from '@fedloom/engine';
 import * as z from 'zod';
 import { wireLimits } from '../../protocol/limits.js';
-import type { UpdateStage } from '../../update/stage.js';
 import type { Sampler } from '../schedule/sampling.js';
 import type { CoordinatorOptions } from '../schedule/types.js';
 
@@ -31,8 +30,6 @@ export interface RunOptions {
   readonly run?: string;
   /** Called with each round's model; the round goes on when it settles. */
   readonly checkpoint?: (round: number, model: NamedTensors) => void | Promise<void>;
-  /** What every update passes, in order, between its checks and the fold. Default none. */
-  readonly stages?: readonly UpdateStage[];
   readonly signal?: AbortSignal;
 }
 

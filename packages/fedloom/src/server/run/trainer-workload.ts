@@ -4,8 +4,10 @@ import { checkTensors } from '../../core/params.js';
 import { RandomStream } from '../../core/random.js';
 import { refuseUnappliedTerms } from '../../task/applied-terms.js';
 import { toNamedTensors } from '../../task/params-like.js';
+import { ownEvaluation } from '../../task/result-aggregator.js';
 import type { TrainerTask } from '../../task/task.js';
-import type { FoldSpec } from '../../update/check-update.js';
+import { withUploads } from '../../update/plan-specs.js';
+import type { UpdateSpec } from '../../update/update.js';
 import type { ServerWorkload } from './workload.js';
 
 /** The server's own trainer: it gives the initial model, and the held-out test if it has samples for one. */
@@ -34,27 +36,32 @@ export async function trainerWorkload(
   });
   refuseUnappliedTerms(task.algorithm, trainer, 'the server (all clients have the same)');
   const own = copyOf(toNamedTensors(await trainer.getModelParams(), "The server's trainer"));
-  const parameters: FoldSpec[] = [...own].map(([name, { dtype, shape }]) => ({ name, dtype, shape, fold: 'mean' }));
+  const trained = trainedFloats(own, trainer.buffers);
+  const parameters = [...own].map(
+    ([name, { dtype, shape }]): UpdateSpec => ({
+      name,
+      dtype,
+      shape,
+      fold: 'mean',
+      kind: trained.has(name) ? 'trained' : 'buffer',
+    }),
+  );
   if (options.initialModel !== undefined) {
     checkTensors(options.initialModel, parameters, `The initial model for task "${task.name}"`);
   }
-  const trained = trainedFloats(own, trainer.buffers);
-  const { terms } = task.algorithm;
-  const uploads = (terms?.upload ?? []).flatMap((slot) =>
-    parameters.filter(({ name }) => trained.has(name)).map((spec) => ({ ...spec, name: `${slot}/${spec.name}` })),
-  );
+  const terms = task.algorithm.client?.terms;
   const workload: ServerWorkload = {
     descriptor: { kind: 'trainer', task: task.name },
     initialModel: options.initialModel ?? own,
     trained,
-    update: [...parameters, ...uploads],
+    specs: withUploads(parameters, terms?.upload ?? []),
     scalars: terms?.scalars ?? {},
     evaluate: async (model, round, signal) => {
       const names = new Set(own.keys());
       await trainer.setModelParams(new Map([...model.tensors].filter(([name]) => names.has(name))));
       const random = RandomStream.of(seed, 'trainer-test', round);
-      const { results, sampleCount } = await trainer.test({ round, signal, random });
-      return sampleCount > 0 ? results : undefined;
+      const tested = await trainer.test({ round, signal, random });
+      return tested.sampleCount > 0 ? ownEvaluation(tested) : undefined;
     },
   };
   return { workload, close: async () => trainer.close?.() };
