@@ -54,6 +54,10 @@ export async function planWorkload(
     trained: trainedParameters(manifest),
     specs: updateSpecs(manifest),
     scalars: manifest.scalars,
+    scalarsOf: (round) => {
+      const { optimizer } = task.training;
+      return optimizer.learningRateOf === undefined ? {} : { learningRate: optimizer.learningRateOf(round) };
+    },
     evaluate: async (model, _round, signal) => {
       if (evaluator === undefined) return undefined;
       heldOut ??= task.data.load('test');
