@@ -1,16 +1,11 @@
 import { FedloomError, type NamedTensors, type Tensor } from '@fedloom/engine/base';
 import { decodeHalves, encodeHalves } from '../../core/float16.js';
-import type {
-  ClientStageContext,
-  ClientStageResult,
-  PayloadSpec,
-  ServerStageContext,
-  Stage,
-} from '../stage-contract.js';
+import type { ClientStageContext, ClientStageResult, ServerStageContext, Stage } from '../stage-contract.js';
 import { defineStage } from './define-stage.js';
 import { floatsOf, notFinite, tensorOf } from './float-tensors.js';
 import { l2Norm, scaleFloats } from './norm.js';
 import { readStageOptions } from './stage-options.js';
+import { vectorOf } from './trained-vector.js';
 
 const NAME = 'clip';
 /** Makes up for the roundings of a norm, of a quotient and of its products: 6 of 2^-53 together. */
@@ -43,7 +38,7 @@ export function clip(options: ClipOptions): Stage {
 }
 
 function clipped(tensors: NamedTensors, { input, client }: ClientStageContext, normMax: number): ClientStageResult {
-  const names = trainedNames(input);
+  const names = vectorOf(input).map(({ name }) => name);
   const norm = normOf(tensors, names);
   if (!Number.isFinite(norm)) {
     const wrong = names.find((name) => !Number.isFinite(normOf(tensors, [name])));
@@ -60,7 +55,10 @@ function clipped(tensors: NamedTensors, { input, client }: ClientStageContext, n
 }
 
 function checked(payload: NamedTensors, { input, client }: ServerStageContext, normMax: number): NamedTensors {
-  const norm = normOf(payload, trainedNames(input));
+  const norm = normOf(
+    payload,
+    vectorOf(input).map(({ name }) => name),
+  );
   // Written so that NaN is refused.
   if (norm <= normMax * (1 + TOLERANCE)) return payload;
   throw new FedloomError(
@@ -69,10 +67,6 @@ function checked(payload: NamedTensors, { input, client }: ServerStageContext, n
       'Its client half must scale all trained deltas as one vector, measured in float64.',
     { stage: NAME, client, norm, normMax },
   );
-}
-
-function trainedNames(input: readonly PayloadSpec[]): string[] {
-  return input.filter(({ trained }) => trained === true).map(({ name }) => name);
 }
 
 function normOf(tensors: NamedTensors, names: readonly string[]): number {

@@ -1,4 +1,4 @@
-import { elementCount, FedloomError, type NamedTensors, type Tensor } from '@fedloom/engine/base';
+import { FedloomError, type NamedTensors, type Tensor } from '@fedloom/engine/base';
 import { decodeHalves } from '../../core/float16.js';
 import { findMismatch } from '../../core/params.js';
 import type { PayloadSpec } from '../stage-contract.js';
@@ -13,16 +13,12 @@ export function floatsOf({ dtype, data }: Tensor): Floats {
   throw new TypeError(`a stage took a tensor of ${dtype} for one of floats`);
 }
 
+/** Whether none is NaN or infinite. */
 export function allFinite(values: Floats): boolean {
   let zero = 0;
   // Infinity less itself is NaN, and so is all that NaN is added to.
   for (let i = 0; i < values.length; i++) zero += values[i]! - values[i]!;
   return zero === 0;
-}
-
-/** How many elements tensors of these specs have together. */
-export function elementsOf(specs: readonly PayloadSpec[]): number {
-  return specs.reduce((sum, { shape }) => sum + elementCount(shape), 0);
 }
 
 /** A tensor that the checks of payloads have seen. */

@@ -80,7 +80,7 @@ describe('topK', () => {
   const updates = fc.array(fc.array(value, { minLength: 7, maxLength: 7 }), { minLength: 1, maxLength: 4 });
   const fraction = fc.double({ min: 0.001, max: 1, noNaN: true });
 
-  it('||x - topK(x)||^2 <= (1 - k/d) ||x||^2 (Stich et al. 2018, (7))', () => {
+  it('||x - topK(x)||^2 <= (1 - k/d) ||x||^2 (Stich et al. 2018, Definition 2.1)', () => {
     fc.assert(
       fc.property(fc.array(value, { minLength: 1, maxLength: 40 }), fraction, (list, part) => {
         const chain = chainOf(topK({ fraction: part }), trained('a', list.length));
@@ -232,7 +232,29 @@ describe('topK', () => {
     );
   });
 
-  it('needs memory of its own for each tensor it gives back', () => {
+  it('takes any positions that ascend within the vector, and no others', () => {
+    const chain = chainOf(topK({ fraction: 0.5 }), trained('a', 3), trained('b', 3, 'float16'));
+    const positions = fc.array(fc.integer({ min: -1, max: 6 }), { minLength: 3, maxLength: 3 });
+    fc.assert(
+      fc.property(positions, (list) => {
+        const payload = new Map<string, Tensor>([
+          ['topK/indices', { dtype: 'int32', shape: [3], data: Int32Array.from(list) }],
+          ['topK/values', float32(1, 2, 3)],
+        ]);
+        const sound = list.every((place, i) => place > (list[i - 1] ?? -1) && place < 6);
+        if (!sound) {
+          expect(() => decode(chain, payload)).toThrow(expect.objectContaining({ code: 'stage.payload' }));
+          return;
+        }
+        const decoded = decode(chain, payload);
+        const values = [...dataOf(decoded, 'a'), ...decodeHalves(decoded.get('b')?.data as Uint16Array)];
+        expect(values).toEqual([0, 1, 2, 3, 4, 5].map((place) => list.indexOf(place) + 1));
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  it('gives each tensor memory of its own', () => {
     const chain = chainOf(topK({ fraction: 1 }), trained('a', 2), trained('b', 2));
     const sent = encode(
       chain,

@@ -1,4 +1,4 @@
-import { elementCount, FedloomError, type NamedTensors, type Tensor } from '@fedloom/engine/base';
+import { FedloomError, type NamedTensors, type Tensor } from '@fedloom/engine/base';
 import { decodeHalves, encodeHalves } from '../../core/float16.js';
 import { sortedTensors } from '../../core/params.js';
 import type {
@@ -10,10 +10,11 @@ import type {
 } from '../stage-contract.js';
 import type { UpdateSpec } from '../update.js';
 import { defineStage } from './define-stage.js';
-import { allFinite, checkState, elementsOf, type Floats, floatsOf, notFinite, tensorOf } from './float-tensors.js';
+import { allFinite, checkState, type Floats, floatsOf, notFinite, tensorOf } from './float-tensors.js';
 import { largestPositions } from './largest-positions.js';
 import { isTrainedDelta } from './payload-specs.js';
 import { readStageOptions } from './stage-options.js';
+import { elementsOf, type Part, partsOf, vectorOf } from './trained-vector.js';
 
 const NAME = 'topK';
 const INDICES = `${NAME}/indices`;
@@ -54,11 +55,6 @@ export function topK(options: TopKOptions): Stage {
 /** The product is that of float64, rounded up. */
 function countOf(fraction: number, elements: number): number {
   return Math.min(elements, Math.max(1, Math.ceil(fraction * elements)));
-}
-
-/** The trained tensors whose values, one behind the other, are the vector. */
-function vectorOf(input: readonly PayloadSpec[]): PayloadSpec[] {
-  return input.filter(({ trained }) => trained === true);
 }
 
 /** In which values travel; float16 does so as float32. */
@@ -166,31 +162,6 @@ function checkPositions(positions: Int32Array, elements: number, client: number)
       found: position,
     });
   }
-}
-
-/** Where a tensor's values lie in the vector, and which of the positions are among them. */
-interface Part {
-  readonly spec: PayloadSpec;
-  /** In the vector. */
-  readonly start: number;
-  readonly end: number;
-  /** In the ascending positions. */
-  readonly from: number;
-  readonly to: number;
-}
-
-function partsOf(vector: readonly PayloadSpec[], positions: Int32Array): Part[] {
-  let start = 0;
-  let from = 0;
-  return vector.map((spec) => {
-    const end = start + elementCount(spec.shape);
-    let to = from;
-    while (to < positions.length && positions[to]! < end) to++;
-    const part = { spec, start, end, from, to };
-    start = end;
-    from = to;
-    return part;
-  });
 }
 
 /** @throws FedloomError `stage.order` unless the vector is of the run's own trained tensors, all of them */
