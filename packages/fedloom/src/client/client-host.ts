@@ -9,12 +9,14 @@ import { answerChallenge, clientHello } from '../protocol/handshake.js';
 import { errorCodePattern, type Limits, wireLimits } from '../protocol/limits.js';
 import type { Finish, Join, Message, Settled, UpdateMessage, Welcome } from '../protocol/messages.js';
 import type { Connection } from '../protocol/transport.js';
+import type { Stage } from '../update/stage-contract.js';
 import { Evaluating } from './evaluating.js';
 import { type Job, JobQueue } from './job-queue.js';
 import { ModelCache } from './model-cache.js';
 import { PrivateStates } from './private-states.js';
 import type { StateStore } from './state-store.js';
 import { Training } from './training.js';
+import { UpdateStages } from './update-stages.js';
 
 export interface ClientHostOptions {
   /** The clients this process hosts. */
@@ -35,6 +37,8 @@ export interface ClientHostOptions {
    * sent over the next connection. Default 0: for hosts whose connection cannot break.
    */
   readonly keptBytesMax?: number;
+  /** Stages that this client knows beside the built-in ones. */
+  readonly extraStages?: readonly Stage[];
   readonly onEvent?: (event: ClientEvent) => void;
 }
 
@@ -70,6 +74,7 @@ export class ClientHost {
   readonly #jobs: JobQueue;
   readonly #models: ModelCache;
   readonly #states: PrivateStates;
+  readonly #stages: UpdateStages;
   readonly #training: Training;
   readonly #evaluating: Evaluating;
   #channel: Channel | undefined;
@@ -82,9 +87,11 @@ export class ClientHost {
     const { executor, clock } = options;
     this.#models = new ModelCache(options.hash);
     this.#states = new PrivateStates(options.states);
+    this.#stages = new UpdateStages(options.extraStages);
     this.#training = new Training({
       executor,
       states: this.#states,
+      stages: this.#stages,
       clock,
       keptBytesMax: options.keptBytesMax ?? 0,
       welcome: () => this.#welcome,
@@ -210,6 +217,8 @@ export class ClientHost {
         { expected: this.#welcome.run, actual: welcome.run },
       );
     }
+    this.#stages.open(welcome.stages);
+    refuseUnknownFacts(welcome.needs);
     this.#welcome = welcome;
     if (this.#prepared) return this.#join(channel);
     const { workload } = welcome;
@@ -284,6 +293,17 @@ export class ClientHost {
       else this.#channel.send(message, body, { onSent: resolve, giveAway });
     });
   }
+}
+
+/** Of a trainer it is the task's own code that gives them: the server refuses an update that lacks one. */
+function refuseUnknownFacts(needs: readonly string[]): void {
+  const unknown = needs.find((fact) => fact !== 'initialLoss');
+  if (unknown === undefined) return;
+  throw new FedloomError(
+    'client.unknown-fact',
+    `The run's algorithm needs the fact "${unknown}" of every update, which this client does not know. Update fedloom here.`,
+    { fact: unknown },
+  );
 }
 
 function inOurWords(error: FedloomError): FedloomError {

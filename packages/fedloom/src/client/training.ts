@@ -5,10 +5,12 @@ import type { Train, UpdateMessage, Welcome } from '../protocol/messages.js';
 import { FinishedUpdates } from './finished-updates.js';
 import type { Job } from './job-queue.js';
 import type { PrivateStates } from './private-states.js';
+import type { UpdateStages } from './update-stages.js';
 
 export interface TrainingOptions {
   readonly executor: ClientExecutor;
   readonly states: PrivateStates;
+  readonly stages: UpdateStages;
   readonly clock: Clock;
   readonly welcome: () => Welcome | undefined;
   /** Settles once the update is on its way, or was dropped with the connection. */
@@ -50,24 +52,27 @@ export class Training {
   }
 
   async run(job: Job, model: ModelSnapshot, signal: CancelSignal): Promise<void> {
-    const { clock, executor, states, welcome, send, onTrained } = this.#options;
+    const { clock, executor, states, stages, welcome, send, onTrained } = this.#options;
     const { task, base, scalars } = job;
     const client = job.clients[0] as number;
     try {
-      const state = await states.committed(client);
+      const committed = await states.committed(client);
+      const state = stages.algorithmState(committed);
       const startedMs = clock.now();
       const { seed = 0, needs = [] } = welcome() ?? {};
       const work = { client, task, seed, model, scalars, needs, signal, ...(state && { state }) };
       const outcome = await executor.train(work);
       if (signal.aborted) return;
+      const staged = await stages.apply(outcome, { client, task, seed, ...(committed && { committed }) });
+      if (signal.aborted) return;
       const trainMs = clock.now() - startedMs;
-      if (outcome.state !== undefined) states.propose(client, task, outcome.state);
+      if (staged.state !== undefined) states.propose(client, task, staged.state);
       const attempt = this.#asked.get(client)?.attempt ?? job.attempt;
       const facts = finiteFacts(outcome.facts);
       const message: UpdateMessage = { type: 'update', task, attempt, client, base, facts, trainMs };
-      const kept = this.#finished.keep(message, outcome.update);
+      const kept = this.#finished.keep(message, staged.update);
       // The job lasts until its update is on its way: who trains faster than the server takes must not pile updates up.
-      await send(message, outcome.update, !kept);
+      await send(message, staged.update, !kept);
       onTrained(job, client, trainMs);
     } finally {
       this.#asked.delete(client);

@@ -1,6 +1,6 @@
 import type { NamedTensors, TrainingPlan } from '@fedloom/engine';
 import type { Evaluation } from '../core/evaluation.js';
-import type { Facts } from '../update/update.js';
+import type { Facts, UpdateSpec } from '../update/update.js';
 import type { CancelSignal } from './cancel-signal.js';
 
 /** What the server has clients work on, as the client core hands it to its executor. */
@@ -50,6 +50,8 @@ export interface TrainOutcome {
   /** The private state to commit if the update counts; absent when the algorithm keeps none. */
   readonly state?: Uint8Array;
   readonly facts: Facts;
+  /** What the update's tensors are. */
+  readonly specs: readonly UpdateSpec[];
 }
 
 export interface EvaluateJob {

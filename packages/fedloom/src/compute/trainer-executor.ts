@@ -10,6 +10,7 @@ import { ownEvaluation } from '../task/result-aggregator.js';
 import type { TrainerTask } from '../task/task.js';
 import type { Trainer } from '../task/trainer.js';
 import { changesOf } from '../update/delta.js';
+import { ownSpecs } from '../update/plan-specs.js';
 import { toAbortSignal } from './cancel-signal.js';
 import type {
   ClientEvaluation,
@@ -95,6 +96,7 @@ export class TrainerExecutor implements ClientExecutor {
         stepCount: result.stepCount ?? 0,
         ...(result.meanLoss !== undefined && { meanLoss: result.meanLoss }),
       },
+      specs: ownSpecs(globalModel, trainer.buffers, this.options.task.algorithm.client?.terms?.upload),
     };
   }
 

@@ -12,9 +12,10 @@ import { resultOf } from '../server/create-server.js';
 import type { Federation } from '../server/run/federation.js';
 import { openFederation } from '../server/run/open-federation.js';
 import { Run } from '../server/run/run.js';
-import { checkRunOptions, type RunOptions } from '../server/run/run-options.js';
+import { checkRunOptions, federationStages, type RunOptions } from '../server/run/run-options.js';
 import type { Task } from '../task/task.js';
 import { memoryTransport } from '../transport/memory/memory-transport.js';
+import type { Stage } from '../update/stage-contract.js';
 
 export interface SimulateOptions extends RunOptions {
   /** Threads that train; results do not depend on it. Default: one a core. */
@@ -62,7 +63,7 @@ async function runSimulation(
     });
     events.emit('prepared', prepared);
     try {
-      return await serveInMemory(federation, executor, options.clients, signal);
+      return await serveInMemory(federation, executor, options.clients, federationStages(task, options), signal);
     } finally {
       await close();
     }
@@ -75,13 +76,14 @@ async function serveInMemory(
   federation: Federation,
   executor: ClientExecutor,
   clients: number,
+  extraStages: readonly Stage[],
   signal: AbortSignal,
 ): Promise<RunResult> {
   const states = diskStateStore();
   try {
     const transport = memoryTransport();
     const listener = transport.listen((connection) => federation.accept(connection));
-    const host = nodeClientHost({ clients: [{ from: 0, count: clients }], executor, states });
+    const host = nodeClientHost({ clients: [{ from: 0, count: clients }], executor, states, extraStages });
     const serving = host.serve(await transport.dial(listener.url)).then(
       (ended) => {
         if (ended.kind === 'finished') return;

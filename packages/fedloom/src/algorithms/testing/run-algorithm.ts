@@ -19,6 +19,7 @@ import { compileTask } from '../../task/compile-task.js';
 import { defineTask } from '../../task/define-task.js';
 import { changesOf } from '../../update/delta.js';
 import { updateSpecs } from '../../update/plan-specs.js';
+import { chainStages } from '../../update/stages/payload-specs.js';
 import type { FederatedAlgorithm } from '../algorithm.js';
 import { trainedParameters } from '../trained.js';
 import { CLASSES, FEATURES, type SmallFederation } from './small-federation.js';
@@ -67,7 +68,7 @@ export async function runAlgorithm(
     evaluate: async () => undefined,
   };
   const server = new GlobalModel(workload, frozen, federation.clients.length, sha256);
-  const aggregation = new Aggregation({ specs, algorithm });
+  const aggregation = new Aggregation({ chain: chainStages([], specs), algorithm });
   const clientStates = new Map<number, NamedTensors>();
   let aggregate: NamedTensors = new Map();
   for (let round = 0; round < rounds; round++) {
@@ -88,7 +89,7 @@ export async function runAlgorithm(
       const facts = { sampleCount, stepCount, meanLoss, initialLoss: (sums.loss ?? 0) / sampleCount };
       const body = encodeSafetensors(new Map([...changesOf(result.parameters, server.tensors), ...result.upload]));
       const message = { type: 'update', task: round, attempt: 0, client, base, facts, trainMs: 0 } as const;
-      aggregation.add(aggregation.check(message, body), scalars, 0);
+      aggregation.add(await aggregation.check(message, body), scalars, 0);
       clientStates.set(client, freeze(result.state));
     }
     const closed = aggregation.close();

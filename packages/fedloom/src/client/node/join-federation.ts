@@ -12,10 +12,13 @@ import type { Finish, Join } from '../../protocol/messages.js';
 import type { Connection } from '../../protocol/transport.js';
 import { compileTask } from '../../task/compile-task.js';
 import type { Task } from '../../task/task.js';
+import type { Stage } from '../../update/stage-contract.js';
 import type { ClientEvent, ClientHost } from '../client-host.js';
 import { diskStateStore } from './disk-state-store.js';
 import { nodeClientHost } from './node-client-host.js';
 
+/** Of updates that are not settled yet, so that a line that breaks costs no training. */
+const KEPT_BYTES_MAX = 256 << 20;
 const RETRY_FOR_MS = 60_000;
 const RETRY_PAUSE_MS = { first: 100, last: 2_000 };
 
@@ -30,6 +33,8 @@ export interface JoinOptions {
   readonly workers?: number;
   /** How long to go on dialling a server that is not there, from the last time it was. Default 60 s. */
   readonly retryForMs?: number;
+  /** Stages that the run may ask for beside the built-in ones and those of the task's algorithm. */
+  readonly stages?: readonly Stage[];
   /** Leaves the federation. */
   readonly signal?: AbortSignal;
   readonly onEvent?: (event: JoinEvent) => void;
@@ -53,6 +58,8 @@ export async function joinFederation(url: string, options: JoinOptions): Promise
       executor,
       states,
       ...(await expectedPlan(options.task)),
+      keptBytesMax: KEPT_BYTES_MAX,
+      extraStages: [...(options.task?.algorithm.client?.stages ?? []), ...(options.stages ?? [])],
       ...(options.onEvent && { onEvent: options.onEvent }),
     });
     return await serveUntilFinished(url, host, options);

@@ -3,6 +3,8 @@ import type { Evaluation, Statistic } from '../../core/evaluation.js';
 import type { ClientExamples } from '../../data/dataset.js';
 import { ascending } from '../../data/partition.js';
 import { sharedBytes } from '../../data/shared-tensor.js';
+import { updateSpecs } from '../../update/plan-specs.js';
+import type { UpdateSpec } from '../../update/update.js';
 import type { CancelSignal } from '../cancel-signal.js';
 import type { ClientDataSource } from '../data-source.js';
 import type {
@@ -38,6 +40,7 @@ export class PlanExecutor implements ClientExecutor {
   readonly #cancels = new Set<CancelCell>();
   #planHash = '';
   #manifest: PlanManifest | undefined;
+  #specs: readonly UpdateSpec[] = [];
   #loaded: Promise<void> = Promise.resolve();
   #closed = false;
 
@@ -81,6 +84,7 @@ export class PlanExecutor implements ClientExecutor {
     if (this.#planHash !== hash) {
       this.#planHash = hash;
       this.#manifest = plan.manifest;
+      this.#specs = updateSpecs(plan.manifest);
       this.#loaded = this.#pool.load(sharedBytes(plan.bytes), hash, expectedMs(plan.manifest), this.#trains);
     }
     return this.#loaded;
@@ -95,7 +99,7 @@ export class PlanExecutor implements ClientExecutor {
       });
     }
     const { client, task, seed, scalars, needs } = job;
-    return this.#cancellable(job.signal, (cancel) =>
+    const reply = await this.#cancellable(job.signal, (cancel) =>
       this.#pool.run({
         kind: 'train',
         client,
@@ -110,6 +114,7 @@ export class PlanExecutor implements ClientExecutor {
         cancel,
       }),
     );
+    return { ...reply, specs: this.#specs };
   }
 
   evaluate({ clients, model, signal }: EvaluateJob): Promise<readonly ClientEvaluation[]> {

@@ -19,8 +19,11 @@ export interface SessionDoorOptions {
   readonly budget: ByteBudget;
   readonly limits: Limits;
   readonly nonce: () => string;
-  /** What it throws closes the session: the peer gets a `FedloomError` in words, and a bug as `server.failed`. */
-  readonly onMessage: (session: Session, message: SessionMessage, body: Uint8Array | undefined) => void;
+  /**
+   * What it throws, or rejects with, closes the session: the peer gets a `FedloomError` in words, and a bug as
+   * `protocol.internal`. The body is there until it returns or its promise settles.
+   */
+  readonly onMessage: (session: Session, message: SessionMessage, body: Uint8Array | undefined) => void | Promise<void>;
   readonly onClosed: (session: Session, reason: string) => void;
 }
 
@@ -68,8 +71,9 @@ export class SessionDoor {
       budget,
       limits,
       onMessage: (message, body, release) => {
+        let working: void | Promise<void> = undefined;
         try {
-          if (session !== undefined) this.#options.onMessage(session, sessionMessage(message), body);
+          if (session !== undefined) working = this.#options.onMessage(session, sessionMessage(message), body);
           else {
             const { state, reply } = stepServerHandshake(handshake, message, { nonce });
             handshake = state;
@@ -80,8 +84,9 @@ export class SessionDoor {
             }
           }
         } finally {
-          release();
+          if (working === undefined) release();
         }
+        working?.catch((error: unknown) => channel.fail(asFedloomError(error))).finally(release);
       },
       onClosed: (reason) => {
         cancelTimer();
@@ -126,6 +131,11 @@ export class SessionDoor {
     if (this.#finish !== undefined) channel.send(this.#finish);
     return session;
   }
+}
+
+function asFedloomError(error: unknown): FedloomError {
+  if (error instanceof FedloomError) return error;
+  return new FedloomError('protocol.internal', `A message could not be handled: a bug here. ${String(error)}`);
 }
 
 /** @throws FedloomError `protocol.order` for a message of the handshake, which is over. */

@@ -1,4 +1,4 @@
-import { FedloomError, type Tensor } from '@fedloom/engine';
+import { FedloomError, type NamedTensors, type Tensor } from '@fedloom/engine';
 import type { CountedClient, FederatedAlgorithm, Scalars } from '../../algorithms/algorithm.js';
 import { safetensorsDecoder } from '../../core/safetensors.js';
 import type { UpdateMessage } from '../../protocol/messages.js';
@@ -6,12 +6,16 @@ import { checkUpdate } from '../../update/check-facts.js';
 import { deltaNorm } from '../../update/delta-norm.js';
 import type { Aggregate, Contribution, Fold, RunningSum } from '../../update/fold-contract.js';
 import { meanFold } from '../../update/mean-fold.js';
+import type { StageChain } from '../../update/stages/payload-specs.js';
+import { runServerStages } from '../../update/stages/server-stages.js';
 import type { Facts, Update, UpdateSpec } from '../../update/update.js';
 
 export interface AggregationOptions {
-  readonly specs: readonly UpdateSpec[];
+  readonly chain: StageChain;
   readonly algorithm: FederatedAlgorithm;
 }
+
+type MaybePromise<T> = T | Promise<T>;
 
 /** An update's way to the aggregate: bytes, checks, weight, fold. */
 export class Aggregation {
@@ -23,18 +27,26 @@ export class Aggregation {
 
   constructor(options: AggregationOptions) {
     this.#options = options;
-    this.#gathering = gatheringOf(options.algorithm.fold ?? meanFold(), options.specs);
+    this.#gathering = gatheringOf(options.algorithm.fold ?? meanFold(), options.chain.specs);
     this.#needsNorm = options.algorithm.client?.needs?.includes('deltaNorm') ?? false;
   }
 
   /**
-   * The update in `body`, ready to be folded. Its tensors may be views of `body`.
-   * @throws FedloomError `safetensors.*`, `update.*`: the update is not for this model, or not sound
+   * The update in `body`, through the stages and ready to be folded. Its tensors may be views of `body`.
+   * @returns a promise only where a stage's server half is async
+   * @throws FedloomError `safetensors.*`, `stage.*`, `update.*`: the update is not for this model, or not sound
    */
-  check({ client, base, task, attempt, facts }: UpdateMessage, body: Uint8Array): CheckedUpdate {
-    const { specs, algorithm } = this.#options;
-    const update: Update = { client, base, task, attempt, facts, tensors: this.#decode(body) };
-    const magnitudes = checkUpdate(update, specs);
+  check({ client, base, task, attempt, facts }: UpdateMessage, body: Uint8Array): MaybePromise<CheckedUpdate> {
+    const payload = this.#decode(body);
+    const checked = (tensors: NamedTensors) => this.#checked({ client, base, task, attempt, facts, tensors });
+    const decoded = runServerStages(this.#options.chain, payload, { client, task });
+    return decoded instanceof Promise ? decoded.then(checked) : checked(decoded);
+  }
+
+  #checked(update: Update): CheckedUpdate {
+    const { chain, algorithm } = this.#options;
+    const { client, facts } = update;
+    const magnitudes = checkUpdate(update, chain.specs);
     for (const fact of algorithm.client?.needs ?? []) {
       if (fact !== 'deltaNorm' && facts[fact] === undefined) throw missingFact(client, fact, algorithm.name);
     }
@@ -47,9 +59,9 @@ export class Aggregation {
    * @throws FedloomError `algorithm.weight`; `update.*` when the updates together are more than the fold holds
    */
   add({ update, magnitudes }: CheckedUpdate, scalars: Scalars, staleness: number): void {
-    const { algorithm, specs } = this.#options;
+    const { algorithm, chain } = this.#options;
     const { client } = update;
-    const norm = this.#needsNorm ? { deltaNorm: deltaNorm(update.tensors, specs) } : {};
+    const norm = this.#needsNorm ? { deltaNorm: deltaNorm(update.tensors, chain.specs) } : {};
     const facts: Facts = { ...update.facts, staleness, ...norm };
     const weight = Math.fround(algorithm.weight?.(facts, scalars) ?? (facts.sampleCount as number));
     if (!(weight >= 0 && Number.isFinite(weight))) throw badWeight(algorithm.name, client, weight);

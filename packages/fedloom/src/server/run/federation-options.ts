@@ -8,6 +8,7 @@ import type { ByteBudget } from '../../protocol/byte-budget.js';
 import type { Limits } from '../../protocol/limits.js';
 import type { IndexRange, Welcome } from '../../protocol/messages.js';
 import type { ResultAggregator } from '../../task/result-aggregator.js';
+import type { StageChain } from '../../update/stages/payload-specs.js';
 import type { CoordinatorOptions } from '../schedule/types.js';
 import type { ServerWorkload } from './workload.js';
 
@@ -28,6 +29,8 @@ export interface FederationOptions {
   /** Called when a round's model is made; the round goes on when it settles. Rejecting ends the run as failed. */
   readonly checkpoint?: (round: number, model: NamedTensors) => void | Promise<void>;
   readonly events: EventEmitter<FederationEvents>;
+  /** The run's stages with what travels between them. */
+  readonly chain: StageChain;
 }
 
 /** What a federation tells while it runs. */

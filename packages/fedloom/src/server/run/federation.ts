@@ -11,7 +11,7 @@ import { clientResults } from '../../task/result-aggregator.js';
 import type { Session, SessionMessage } from '../lobby/session.js';
 import { SessionDoor } from '../lobby/session-door.js';
 import { initialState, step } from '../schedule/coordinator.js';
-import type { CoordinatorEffect, CoordinatorEvent, CoordinatorState } from '../schedule/types.js';
+import type { CoordinatorEffect, CoordinatorEvent, CoordinatorState, UpdateTag } from '../schedule/types.js';
 import { Aggregation, type CheckedUpdate } from './aggregation.js';
 import { checkedResults } from './checked-results.js';
 import type { FederationOptions } from './federation-options.js';
@@ -68,7 +68,7 @@ export class Federation {
   constructor(options: FederationOptions) {
     this.#options = options;
     this.#model = new GlobalModel(options.workload, options.algorithm, options.coordinator.clients, options.hash);
-    this.#aggregation = new Aggregation({ specs: options.workload.specs, algorithm: options.algorithm });
+    this.#aggregation = new Aggregation({ chain: options.chain, algorithm: options.algorithm });
     this.#finishedModel = this.#model.tensors;
     this.#state = initialState(options.coordinator);
     this.result = new Promise((resolve, reject) => {
@@ -88,7 +88,7 @@ export class Federation {
         workload: workload.descriptor,
         algorithm: algorithm.name,
         needs: (algorithm.client?.needs ?? []).filter((fact) => fact !== 'deltaNorm'),
-        stages: [],
+        stages: options.chain.stages.map(({ stage: { name, options } }) => ({ name, options })),
       },
       onMessage: (session, message, body) => this.#receive(session, message, body),
       onClosed: (session, reason) => {
@@ -119,7 +119,7 @@ export class Federation {
     this.#dispatch({ event: { type: 'abort', reason: 'failed', ...reasonOf(error) } });
   }
 
-  #receive(session: Session, message: SessionMessage, body: Uint8Array | undefined): void {
+  #receive(session: Session, message: SessionMessage, body: Uint8Array | undefined): void | Promise<void> {
     switch (message.type) {
       case 'getPlan':
         return this.#sendPlan(session, message.hash);
@@ -144,24 +144,31 @@ export class Federation {
     session.channel.send({ type: 'plan', hash }, planBytes);
   }
 
-  #receiveUpdate(session: Session, message: UpdateMessage, body: Uint8Array | undefined): void {
-    const tag = { session: session.id, client: message.client, round: message.task, attempt: message.attempt };
+  /** @returns a promise where a stage is async: until it settles, the body is still needed */
+  #receiveUpdate(session: Session, message: UpdateMessage, body: Uint8Array = new Uint8Array()): void | Promise<void> {
     const { clock } = this.#options;
     const startedMs = clock.now();
-    let update: CheckedUpdate;
+    const tag = { session: session.id, client: message.client, round: message.task, attempt: message.attempt };
+    const received = (update: CheckedUpdate) => {
+      const held = { message, update, checkMs: clock.now() - startedMs };
+      this.#dispatch({ event: { type: 'updateReceived', ...tag }, update: held });
+    };
+    const refused = (error: unknown) => this.#refuseUpdate(tag, error);
     try {
       this.#checkBase(message);
-      update = this.#aggregation.check(message, body ?? new Uint8Array());
+      const checked = this.#aggregation.check(message, body);
+      if (checked instanceof Promise) return checked.then(received, refused);
+      received(checked);
     } catch (error) {
-      if (!(error instanceof FedloomError)) throw error;
-      const { code, message: text } = error;
-      this.#options.events.emit('refused', { client: tag.client, round: tag.round, code, message: text });
-      return this.#dispatch({ event: { type: 'updateInvalid', ...tag, code, message: text } });
+      refused(error);
     }
-    this.#dispatch({
-      event: { type: 'updateReceived', ...tag },
-      update: { message, update, checkMs: clock.now() - startedMs },
-    });
+  }
+
+  #refuseUpdate(tag: UpdateTag, error: unknown): void {
+    if (!(error instanceof FedloomError)) throw error;
+    const { code, message } = error;
+    this.#options.events.emit('refused', { client: tag.client, round: tag.round, code, message });
+    this.#dispatch({ event: { type: 'updateInvalid', ...tag, code, message } });
   }
 
   /** @throws FedloomError `update.base`: the update starts from a model that this run does not have, or has no more */

@@ -1,18 +1,18 @@
 import { randomBytes } from 'node:crypto';
-import { bytesPerElement, elementCount, type NamedTensors } from '@fedloom/engine';
+import type { NamedTensors } from '@fedloom/engine';
 import { systemClock } from '../../core/clock.js';
 import { sha256 } from '../../core/node/sha256.js';
 import { SOFTWARE } from '../../core/version.js';
 import { ByteBudget } from '../../protocol/byte-budget.js';
 import { defaultLimits } from '../../protocol/limits.js';
 import type { Task } from '../../task/task.js';
+import { chainStages, payloadBytesMax } from '../../update/stages/payload-specs.js';
 import { Federation } from './federation.js';
 import type { FederationEvents } from './federation-options.js';
 import { type PlanEvaluator, planWorkload } from './plan-workload.js';
 import type { Run } from './run.js';
-import { coordinatorOptions, newRunId, type RunOptions } from './run-options.js';
+import { coordinatorOptions, federationStages, newRunId, type RunOptions } from './run-options.js';
 import { trainerWorkload } from './trainer-workload.js';
-import type { ServerWorkload } from './workload.js';
 
 /** Bytes of updates on their way in, over all connections together. */
 const UPDATE_BUDGET_BYTES = 64 << 20;
@@ -48,7 +48,8 @@ export async function openFederation(
     task.kind === 'plan'
       ? { workload: await planWorkload(task, { ...common, hash: sha256, evaluator }), close: async () => {} }
       : await trainerWorkload(task, { ...common, clients, ...(dataDir && { dataDir }) });
-  const updateBytes = sizeOf(workload) + UPDATE_HEADER_BYTES;
+  const chain = chainStages(federationStages(task, options), workload.specs);
+  const updateBytes = payloadBytesMax(chain.wire) + UPDATE_HEADER_BYTES;
   const run = options.run ?? newRunId(task.name);
   const federation = new Federation({
     run,
@@ -64,14 +65,11 @@ export async function openFederation(
     limits: { ...defaultLimits, bodyBytesMax: updateBytes },
     nonce: () => randomBytes(16).toString('hex'),
     events,
+    chain,
     ...(checkpoint && { checkpoint }),
   });
   const prepared = { run, workload: workload.descriptor, parameterCount: countOf(workload.initialModel) };
   return { federation, prepared, close };
-}
-
-function sizeOf({ specs }: ServerWorkload): number {
-  return specs.reduce((bytes, { shape, dtype }) => bytes + elementCount(shape) * bytesPerElement[dtype], 0);
 }
 
 function countOf(model: NamedTensors): number {

@@ -2,6 +2,8 @@ import { randomBytes } from 'node:crypto';
 import { FedloomError, type NamedTensors } from '@fedloom/engine';
 import * as z from 'zod';
 import { wireLimits } from '../../protocol/limits.js';
+import type { Task } from '../../task/task.js';
+import type { Stage } from '../../update/stage-contract.js';
 import type { Sampler } from '../schedule/sampling.js';
 import type { CoordinatorOptions } from '../schedule/types.js';
 
@@ -30,7 +32,14 @@ export interface RunOptions {
   readonly run?: string;
   /** Called with each round's model; the round goes on when it settles. */
   readonly checkpoint?: (round: number, model: NamedTensors) => void | Promise<void>;
+  /** What every update passes on its way, after the algorithm's own stages. */
+  readonly stages?: readonly Stage[];
   readonly signal?: AbortSignal;
+}
+
+/** All stages of a run, in the order of their client halves. */
+export function federationStages(task: Task, { stages = [] }: Pick<RunOptions, 'stages'>): readonly Stage[] {
+  return [...(task.algorithm.client?.stages ?? []), ...stages];
 }
 
 const CLIENTS_MAX = wireLimits.clientsPerSessionMax;

@@ -1,13 +1,11 @@
 import type { NamedTensors, Tensor } from '@fedloom/engine';
-import { trainedFloats } from '../../algorithms/trained.js';
 import { checkTensors } from '../../core/params.js';
 import { RandomStream } from '../../core/random.js';
 import { refuseUnappliedTerms } from '../../task/applied-terms.js';
 import { toNamedTensors } from '../../task/params-like.js';
 import { ownEvaluation } from '../../task/result-aggregator.js';
 import type { TrainerTask } from '../../task/task.js';
-import { withUploads } from '../../update/plan-specs.js';
-import type { UpdateSpec } from '../../update/update.js';
+import { ownSpecs } from '../../update/plan-specs.js';
 import type { ServerWorkload } from './workload.js';
 
 /** The server's own trainer: it gives the initial model, and the held-out test if it has samples for one. */
@@ -36,26 +34,20 @@ export async function trainerWorkload(
   });
   refuseUnappliedTerms(task.algorithm, trainer, 'the server (all clients have the same)');
   const own = copyOf(toNamedTensors(await trainer.getModelParams(), "The server's trainer"));
-  const trained = trainedFloats(own, trainer.buffers);
-  const parameters = [...own].map(
-    ([name, { dtype, shape }]): UpdateSpec => ({
-      name,
-      dtype,
-      shape,
-      fold: 'mean',
-      kind: trained.has(name) ? 'trained' : 'buffer',
-    }),
-  );
+  const specs = ownSpecs(own, trainer.buffers, task.algorithm.client?.terms?.upload);
   if (options.initialModel !== undefined) {
-    checkTensors(options.initialModel, parameters, `The initial model for task "${task.name}"`);
+    checkTensors(
+      options.initialModel,
+      specs.filter(({ kind }) => kind !== 'upload'),
+      `The initial model for task "${task.name}"`,
+    );
   }
-  const terms = task.algorithm.client?.terms;
   const workload: ServerWorkload = {
     descriptor: { kind: 'trainer', task: task.name },
     initialModel: options.initialModel ?? own,
-    trained,
-    specs: withUploads(parameters, terms?.upload ?? []),
-    scalars: terms?.scalars ?? {},
+    trained: new Set(specs.filter(({ kind }) => kind === 'trained').map(({ name }) => name)),
+    specs,
+    scalars: task.algorithm.client?.terms?.scalars ?? {},
     evaluate: async (model, round, signal) => {
       const names = new Set(own.keys());
       await trainer.setModelParams(new Map([...model.tensors].filter(([name]) => names.has(name))));
