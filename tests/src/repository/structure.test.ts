@@ -22,7 +22,6 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   simulation: ['core', 'data', 'algorithms', 'task', 'protocol', 'transport', 'compute', 'client', 'server'],
   store: ['core'],
   launch: ['core'],
-  start: ['core', 'compute'],
   cli: [
     'core',
     'data',
