@@ -1,6 +1,6 @@
 import { FedloomError } from '@fedloom/engine';
 import { CommanderError } from 'commander';
-import { type BatchingPool, closeAllPools } from '../compute/node/batching-pool.js';
+import { closeAllPools } from '../compute/node/batching-pool.js';
 import { normalizeArguments } from './arguments.js';
 import { FailedRun } from './conduct-run.js';
 import { buildProgram } from './program.js';
@@ -16,8 +16,8 @@ const PATIENCE_MS = 5000;
 // Whoever read our output may have gone (`fedloom runs show x | head`): what is left to do does not depend on it.
 for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
 
-/** Does what the arguments say and ends the process. @param threads started ahead; ended before the process is */
-export async function commandLine(args: readonly string[], threads: BatchingPool | undefined): Promise<never> {
+/** Does what the arguments say and ends the process. */
+export async function commandLine(args: readonly string[]): Promise<never> {
   // What nobody awaited, mostly in a task's own code: the state of the run is unknown, so it ends here.
   process.on('uncaughtException', (error) => endFor(error, args));
   process.on('beforeExit', () => {
@@ -25,10 +25,9 @@ export async function commandLine(args: readonly string[], threads: BatchingPool
       "Nothing is left to do, but the command is not done: a promise of the task's own code never settles.";
     endFor(new FedloomError('task.stuck', message), args);
   });
-  const code = await runCommand(args, threads);
+  const code = await runCommand(args);
   // What the run came to in the meantime changes nothing.
   if (ending !== undefined) return ending;
-  await threads?.close();
   await Promise.all([process.stdout, process.stderr].map(drained));
   // Said, because a task's own training code may leave timers or sockets behind that would keep the process alive.
   process.exit(code);
@@ -48,12 +47,12 @@ async function endWith(code: number): Promise<never> {
   process.exit(code);
 }
 
-async function runCommand(args: readonly string[], threads: BatchingPool | undefined): Promise<number> {
+async function runCommand(args: readonly string[]): Promise<number> {
   let exitCode = 0;
   const exit = (code: number) => {
     exitCode = code;
   };
-  const program = buildProgram(exit, threads);
+  const program = buildProgram(exit);
   try {
     await program.parseAsync(normalizeArguments(args), { from: 'user' });
     return exitCode;

@@ -29,7 +29,7 @@ const PROCESSES_MAX = 1024;
 const END_MS = 500;
 const COMMAND = join(packageFolder, 'bin', 'fedloom.cjs');
 
-export function addRunCommand(program: Command, exit: (code: number) => void, ahead?: BatchingPool): void {
+export function addRunCommand(program: Command, exit: (code: number) => void): void {
   addRunSettings(program.command('run'))
     .summary('train a task over simulated clients on this machine')
     .description(
@@ -44,7 +44,7 @@ export function addRunCommand(program: Command, exit: (code: number) => void, ah
     )
     .addOption(deadlineOption().hideHelp())
     .action(async (path, clients, perRound, rounds, flags) => {
-      exit(await run(path, runSettings([clients, perRound, rounds], flags), flags, ahead));
+      exit(await run(path, runSettings([clients, perRound, rounds], flags), flags));
     });
 }
 
@@ -55,23 +55,17 @@ export function deadlineOption(): Option {
   ).argParser(secondsOrNone('--deadline'));
 }
 
-async function run(
-  path: string,
-  settings: RunSettings,
-  { processes, deadline }: RunFlags,
-  ahead: BatchingPool | undefined,
-): Promise<number> {
+async function run(path: string, settings: RunSettings, { processes, deadline }: RunFlags): Promise<number> {
   if (deadline !== undefined && processes === undefined) {
     throw usageError('deadline', '--deadline has a meaning only with --processes: simulated clients do not vanish.');
   }
   const terminal = await openTerminal(settings.json);
-  const loaded = await loadTaskWith(path, settings.set);
   const { workers = availableParallelism() } = settings;
-  const needed = processes === undefined && loaded.task.kind === 'plan';
-  if (!needed) void ahead?.close();
-  // Threads load their code while this one prepares the run.
-  const threads = needed ? (ahead ?? new BatchingPool(workers)) : undefined;
+  // Threads load their code while this one loads the task, which may turn out to need none.
+  const threads = processes === undefined ? new BatchingPool(workers) : undefined;
   try {
+    const loaded = await loadTaskWith(path, settings.set);
+    if (loaded.task.kind !== 'plan') void threads?.close();
     return await conductRun({
       terminal,
       loaded,

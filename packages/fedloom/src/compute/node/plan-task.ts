@@ -14,9 +14,6 @@ export interface PlanMessage {
   readonly warm: boolean;
 }
 
-/** The last message to a thread: it may put its things in order before it is ended. */
-export const CLOSING = 'closing';
-
 export type PlanJob = TrainTask | EvaluateTask;
 
 interface OnModel {

@@ -29,7 +29,6 @@ import type { Facts } from '../../update/update.js';
 import { isCancelled } from './cancel-cells.js';
 import { groupJobs, type JobGroup, smallClients } from './job-groups.js';
 import {
-  CLOSING,
   type EvaluateReply,
   type EvaluateTask,
   type FailureReply,
@@ -66,8 +65,7 @@ const decodeModel = safetensorsDecoder();
 const encodeUpdate = safetensorsEncoder(wireLimits.chunkHeaderBytes);
 
 /** A message that comes while another is at work waits for it: sessions take one job at a time. */
-export default function work(message: PlanMessage | typeof CLOSING): Promise<unknown> {
-  if (message === CLOSING) return last.then(() => {});
+export default function work(message: PlanMessage): Promise<unknown> {
   const done = last.then(() => doJobs(message));
   last = done.catch(() => {});
   return done;

@@ -1,7 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { isAbsolute, join } from 'node:path';
-import { VERSION } from '../version.js';
+import { VERSION } from '../core/version.js';
 
 /**
  * A folder for what can be made again, in the user's own cache folder. Not in the temporary folder, nor in that where one
