@@ -46,7 +46,10 @@ function addDistances(rows: Float64Array, clients: number, count: number, distan
 
 /** Four sums, so that an addition need not wait for the one before. */
 function blockDistance(rows: Float64Array, a: number, b: number, count: number): number {
-  let [s0, s1, s2, s3] = [0, 0, 0, 0];
+  let s0 = 0;
+  let s1 = 0;
+  let s2 = 0;
+  let s3 = 0;
   let i = 0;
   for (; i + 4 <= count; i += 4) {
     const d0 = rows[a + i]! - rows[b + i]!;
