@@ -16,7 +16,7 @@ export function foldTensors(
   mean: (tensors: readonly Tensor[], spec: UpdateSpec) => Tensor,
 ): Aggregate {
   const aggregate: Aggregate = new Map();
-  for (const spec of [...specs].sort((a, b) => compareNames(a.name, b.name))) {
+  for (const spec of ascending(specs)) {
     const tensors = tensorsOf(contributions, spec.name);
     if (spec.fold === 'max') {
       aggregate.set(spec.name, maximumOf(tensors, spec));
@@ -33,6 +33,11 @@ export function foldTensors(
     aggregate.set(spec.name, tensor);
   }
   return aggregate;
+}
+
+/** By name: whatever is added up over tensors must not depend on the order in which they are listed. */
+export function ascending(specs: readonly UpdateSpec[]): UpdateSpec[] {
+  return [...specs].sort((a, b) => compareNames(a.name, b.name));
 }
 
 /** Each contribution's tensor of this name. */

@@ -1,9 +1,11 @@
 import type { DType, Tensor } from '@fedloom/engine';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { RandomStream } from '../../core/random.js';
 import type { IndividualFold } from '../fold-contract.js';
 import { contributionOf, specOf, valuesOf, vectorsOf } from '../testing/contributions.js';
 import { foldOnce } from '../testing/fold-conformance.js';
+import { shuffledIndices } from '../testing/rational.js';
 import { krum, krumScores, multiKrum } from './krum.js';
 import { squaredDistances } from './squared-distances.js';
 import { naiveKrumOrder, naiveSquaredDistance, naiveWeightedMean } from './testing/naive-folds.js';
@@ -110,6 +112,21 @@ describe('krum', () => {
     const far = [[1e200], [2e200], [3e200], [-1e200], [-2e200]];
     expect(() => folded(krum({ f: 1 }), far, 'float64')).toThrow(
       expect.objectContaining({ code: 'aggregate.overflow' }),
+    );
+  });
+
+  it('takes the same update whoever sent it, where no scores are equal', () => {
+    fc.assert(
+      fc.property(fc.nat(), fc.integer({ min: 0, max: 2 }), (seed, f) => {
+        const random = RandomStream.of(seed, 'krum-test');
+        const vectors = Array.from({ length: 9 }, () => Array.from({ length: 5 }, () => random.normal()));
+        const moved = shuffledIndices(vectors.length, seed).map((at) => vectors[at] as number[]);
+        expect(folded(krum({ f }), moved)).toEqual(folded(krum({ f }), vectors));
+        const [one, other] = [moved, vectors].map((clients) => folded(multiKrum({ f }), clients, 'float64'));
+        expect(Math.max(...(one ?? []).map((value, i) => Math.abs(value - (other?.[i] as number))))).toBeLessThan(
+          1e-14,
+        );
+      }),
     );
   });
 

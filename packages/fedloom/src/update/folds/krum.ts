@@ -3,7 +3,7 @@ import type { Contribution, IndividualFold } from '../fold-contract.js';
 import { travelsAsDelta, type UpdateSpec } from '../update.js';
 import { defineFold } from './define-fold.js';
 import { readFoldOptions } from './fold-options.js';
-import { foldTensors, memoryOf } from './fold-tensors.js';
+import { ascending, foldTensors, memoryOf } from './fold-tensors.js';
 import { distanceScratchBytes, squaredDistances } from './squared-distances.js';
 import { type TooFewCode, tooFew } from './too-few.js';
 import { weightedMean } from './weighted-mean.js';
@@ -92,14 +92,14 @@ function bestOf(
   f: number,
   count: number,
 ): Contribution[] {
-  const trained = specs.filter((spec) => spec.kind === 'trained' && travelsAsDelta(spec));
+  const trained = ascending(specs).filter((spec) => spec.kind === 'trained' && travelsAsDelta(spec));
   if (trained.length === 0) {
     const message = `${name} measures distances between trained floats, but this run's updates hold none.`;
     throw new FedloomError('aggregate.untrained', message, { fold: name });
   }
   const scores = krumScores(squaredDistances(contributions, trained), contributions.length, f);
   // A stable sort: of equal scores the lower client comes first.
-  const ranked = [...scores.keys()].sort((a, b) => ascending(scores[a], scores[b]));
+  const ranked = [...scores.keys()].sort((a, b) => compareScores(scores[a], scores[b]));
   const best = ranked.slice(0, count);
   if (best.some((i) => !Number.isFinite(scores[i]))) {
     const message = `${name}: the updates are so far apart that their squared distances exceed float64. The model diverged.`;
@@ -123,6 +123,6 @@ export function krumScores(distances: Float64Array, n: number, f: number): Float
 }
 
 /** Infinity equals itself, where a difference would be NaN. */
-function ascending(a = Number.NaN, b = Number.NaN): number {
+function compareScores(a = Number.NaN, b = Number.NaN): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }
