@@ -1,6 +1,6 @@
 import { FedloomError } from '@fedloom/engine';
 import * as z from 'zod';
-import { didYouMean } from './closest.js';
+import { didYouMean } from '../core/closest.js';
 
 type Check = (value: unknown) => boolean;
 
