@@ -34,6 +34,7 @@ export type {
   CountedClient,
   FederatedAlgorithm,
   Hyperparameters,
+  NeededFact,
   ServerState,
   ServerUpdate,
   ServerUpdateInput,
@@ -42,7 +43,11 @@ export type {
 export { defineAlgorithm } from './algorithms/define-algorithm.js';
 export { type FedAdamOptions, fedAdam } from './algorithms/fed-adam.js';
 export { fedAvg } from './algorithms/fed-avg.js';
+export { type FedNovaOptions, fedNova } from './algorithms/fed-nova.js';
 export { type FedProxOptions, fedProx } from './algorithms/fed-prox.js';
+export { type QFedAvgOptions, qFedAvg } from './algorithms/q-fed-avg.js';
+export { algorithmNamed, algorithmNames, withFold } from './algorithms/registry.js';
+export { krum, median, multiKrum, trimmedMean } from './algorithms/robust.js';
 export { type ScaffoldOptions, scaffold } from './algorithms/scaffold.js';
 export { type JoinEvent, type JoinOptions, joinFederation } from './client/node/join-federation.js';
 export { RandomStream } from './core/random.js';
@@ -77,4 +82,25 @@ export type {
 } from './task/task.js';
 export { type TaskSummary, taskSummary } from './task/task-summary.js';
 export type { TestContext, TrainContext, Trainer, TrainerClient, TrainResult } from './task/trainer.js';
+export type {
+  Aggregate,
+  Contribution,
+  Fold,
+  IndividualFold,
+  PartialSum,
+  RunningSum,
+  SumFold,
+} from './update/fold-contract.js';
+export { defineFold } from './update/folds/define-fold.js';
+export { foldNamed, foldNames } from './update/folds/registry.js';
+export type {
+  ClientStageContext,
+  ClientStageResult,
+  PayloadSpec,
+  ServerStageContext,
+  Stage,
+} from './update/stage-contract.js';
+export { type ClipOptions, clip } from './update/stages/clip.js';
+export { defineStage } from './update/stages/define-stage.js';
+export { type TopKOptions, topK } from './update/stages/top-k.js';
 export type { Facts, Update, UpdateSpec, Version } from './update/update.js';

@@ -1,4 +1,5 @@
 import { FedloomError } from '@fedloom/engine';
+import { parseCall } from '../core/call-text.js';
 import type { RunResult } from '../core/records.js';
 import { encodeSafetensors } from '../core/safetensors.js';
 import type { Run } from '../server/run/run.js';
@@ -6,6 +7,7 @@ import { checkRunOptions, newRunId, type RunOptions } from '../server/run/run-op
 import type { RunArguments } from '../store/run-file.js';
 import { RunFolder } from '../store/run-folder.js';
 import { taskSummary } from '../task/task-summary.js';
+import { stageNamed } from '../update/stages/registry.js';
 import { type Interrupts, watchInterrupts } from './interrupts.js';
 import { readModelFile } from './model-file.js';
 import { errorEvent, savedOf } from './report/json-events.js';
@@ -79,12 +81,18 @@ export async function conductRun(conduct: Conduct): Promise<number> {
 async function optionsOf(settings: RunSettings): Promise<RunOptions> {
   const { clients, clientsPerRound, rounds, seed, evaluateEvery, init } = settings;
   const initialModel = init === undefined ? undefined : await readModelFile(init);
-  return { clients, clientsPerRound, rounds, seed, evaluateEvery, ...(initialModel && { initialModel }) };
+  const stages = settings.stages.map((text) => {
+    const { name, options } = parseCall(text, 'topK(fraction=0.01)');
+    return stageNamed(name, options);
+  });
+  return { clients, clientsPerRound, rounds, seed, evaluateEvery, stages, ...(initialModel && { initialModel }) };
 }
 
 function describe({ loaded, settings, command, otherArguments }: Conduct, run: string) {
   const { clients, clientsPerRound, rounds, evaluateEvery, set, init, workers, seed } = settings;
-  const given = { ...(init && { init }), ...(workers && { workers }), ...otherArguments };
+  const { algorithm, fold, stages } = settings;
+  const changes = { ...(algorithm && { algorithm }), ...(fold && { fold }), ...(stages.length > 0 && { stages }) };
+  const given = { ...changes, ...(init && { init }), ...(workers && { workers }), ...otherArguments };
   const args: RunArguments = { command, clients, clientsPerRound, rounds, evaluateEvery, set, ...given };
   return { run, task: taskSummary(loaded.task), taskFile: loaded.file, arguments: args, seed };
 }

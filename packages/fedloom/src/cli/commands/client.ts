@@ -7,7 +7,7 @@ import { watchInterrupts } from '../interrupts.js';
 import { loadTaskWith } from '../load-settings.js';
 import { formatDuration } from '../report/format.js';
 import type { Screen } from '../report/screen.js';
-import { setOption, verboseOption, workersOption } from '../run-settings.js';
+import { algorithmOption, foldOption, setOption, verboseOption, workersOption } from '../run-settings.js';
 import { openTerminal } from '../terminal.js';
 
 interface ClientFlags {
@@ -16,6 +16,8 @@ interface ClientFlags {
   readonly data?: string;
   readonly workers?: number;
   readonly set?: string[];
+  readonly algorithm?: string;
+  readonly fold?: string;
   readonly retryFor: number;
   readonly verbose?: true;
 }
@@ -40,6 +42,8 @@ export function addClientCommand(program: Command, exit: (code: number) => void)
     .option('--data <dir>', "folder of the clients' data: one part folder, or client-<index> for each")
     .addOption(workersOption())
     .addOption(setOption())
+    .addOption(algorithmOption())
+    .addOption(foldOption())
     .addOption(
       new Option('--retry-for <seconds>', `how long to go on trying to reach the server (${RETRY_SECONDS})`)
         .argParser(seconds('--retry-for'))
@@ -55,7 +59,7 @@ async function join(path: string | undefined, flags: ClientFlags): Promise<numbe
   const gone = new AbortController();
   // The launcher holds this channel open as long as it lives.
   process.once('disconnect', () => gone.abort());
-  const loaded = path === undefined ? undefined : await loadTaskWith(path, flags.set ?? []);
+  const loaded = path === undefined ? undefined : await loadTaskWith(path, { ...flags, set: flags.set ?? [] });
   const finish = await joinFederation(flags.server, {
     clients: flags.index,
     retryForMs: flags.retryFor,

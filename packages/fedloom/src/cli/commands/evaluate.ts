@@ -43,7 +43,7 @@ export function addEvaluateCommand(program: Command, exit: (code: number) => voi
 async function evaluate(path: string, flags: EvaluateFlags): Promise<number> {
   const { screen, json } = await openTerminal(flags.json ?? false);
   const interrupts = watchInterrupts(() => {});
-  const { task } = await loadTaskWith(path, flags.set ?? []);
+  const { task } = await loadTaskWith(path, { set: flags.set ?? [] });
   const model = await readModelFile(flags.model);
   const results = await evaluateModel(task, model, flags.workers ?? availableParallelism(), interrupts.signal).catch(
     (error: unknown) => {

@@ -51,7 +51,7 @@ export function addPartitionCommand(program: Command, exit: (code: number) => vo
 async function partition(path: string, flags: PartitionFlags): Promise<number> {
   const terminal = await openTerminal(flags.json ?? false);
   const interrupts = watchInterrupts(() => {});
-  const task = planTask((await loadTaskWith(path, flags.set ?? [])).task);
+  const task = planTask((await loadTaskWith(path, { set: flags.set ?? [] })).task);
   await makeEmpty(flags.out);
   const done = await writeParts(task, flags, terminal, interrupts.signal);
   interrupts.stop();

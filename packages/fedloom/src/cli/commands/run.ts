@@ -11,7 +11,7 @@ import type { RunOptions } from '../../server/run/run-options.js';
 import { simulateOn } from '../../simulation/simulate.js';
 import { secondsOrNone, wholeNumber } from '../arguments.js';
 import { conductRun, type StartedRun } from '../conduct-run.js';
-import { loadTaskWith } from '../load-settings.js';
+import { changesAsArguments, loadTaskWith } from '../load-settings.js';
 import { packageFolder } from '../own-files.js';
 import { counted } from '../report/format.js';
 import { addRunSettings, type RunSettings, runSettings } from '../run-settings.js';
@@ -64,7 +64,7 @@ async function run(path: string, settings: RunSettings, { processes, deadline }:
   // Threads load their code while this one loads the task, which may turn out to need none.
   const threads = processes === undefined ? new BatchingPool(workers) : undefined;
   try {
-    const loaded = await loadTaskWith(path, settings.set);
+    const loaded = await loadTaskWith(path, settings);
     if (loaded.task.kind !== 'plan') void threads?.close();
     return await conductRun({
       terminal,
@@ -86,10 +86,11 @@ async function run(path: string, settings: RunSettings, { processes, deadline }:
 
 async function startWithProcesses(
   { task, file }: LoadedTask,
-  { workers, clients, set }: RunSettings,
+  settings: RunSettings,
   options: RunOptions,
   processes: number,
 ): Promise<StartedRun> {
+  const { workers, clients } = settings;
   const server = await createServer(task, { ...options, ...(workers && { workers }) });
   let begun = false;
   let fatal: FedloomError | undefined;
@@ -110,7 +111,7 @@ async function startWithProcesses(
   const parts = splitClients(clients, processes);
   const children = startClientProcesses({
     command: process.execPath,
-    args: [COMMAND, 'client', file, '--server', server.url, '--workers', '1', ...set.flatMap((one) => ['--set', one])],
+    args: [COMMAND, 'client', file, '--server', server.url, '--workers', '1', ...changesAsArguments(settings)],
     parts,
     onLost: (lost) => void judge(lost),
   });

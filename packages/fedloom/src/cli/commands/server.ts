@@ -48,7 +48,7 @@ export function addServerCommand(program: Command, exit: (code: number) => void)
 
 async function serve(path: string, settings: RunSettings, flags: ServerFlags): Promise<number> {
   const terminal = await openTerminal(settings.json);
-  const loaded = await loadTaskWith(path, settings.set);
+  const loaded = await loadTaskWith(path, settings);
   const { listen, insecure = false, deadline, quorum, minimumClients } = flags;
   const { workers } = settings;
   return conductRun({

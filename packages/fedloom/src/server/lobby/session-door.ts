@@ -71,22 +71,24 @@ export class SessionDoor {
       budget,
       limits,
       onMessage: (message, body, release) => {
-        let working: void | Promise<void> = undefined;
+        const handle = (): void | Promise<void> => {
+          if (session !== undefined) return this.#options.onMessage(session, sessionMessage(message), body);
+          const { state, reply } = stepServerHandshake(handshake, message, { nonce });
+          handshake = state;
+          if (reply !== undefined) channel.send(reply);
+          if (state.step !== 'accepted') return;
+          cancelTimer();
+          session = this.#open(channel);
+        };
+        let working: void | Promise<void>;
         try {
-          if (session !== undefined) working = this.#options.onMessage(session, sessionMessage(message), body);
-          else {
-            const { state, reply } = stepServerHandshake(handshake, message, { nonce });
-            handshake = state;
-            if (reply !== undefined) channel.send(reply);
-            if (state.step === 'accepted') {
-              cancelTimer();
-              session = this.#open(channel);
-            }
-          }
-        } finally {
-          if (working === undefined) release();
+          working = handle();
+        } catch (error) {
+          release();
+          throw error;
         }
-        working?.catch((error: unknown) => channel.fail(asFedloomError(error))).finally(release);
+        if (working === undefined) release();
+        else working.catch((error: unknown) => channel.fail(asFedloomError(error))).finally(release);
       },
       onClosed: (reason) => {
         cancelTimer();

@@ -1,12 +1,16 @@
 import { randomBytes } from 'node:crypto';
-import type { NamedTensors } from '@fedloom/engine';
+import { totalmem } from 'node:os';
+import { bytesPerElement, elementCount, FedloomError, type NamedTensors } from '@fedloom/engine';
 import { systemClock } from '../../core/clock.js';
 import { sha256 } from '../../core/node/sha256.js';
 import { SOFTWARE } from '../../core/version.js';
 import { ByteBudget } from '../../protocol/byte-budget.js';
 import { defaultLimits } from '../../protocol/limits.js';
 import type { Task } from '../../task/task.js';
+import type { Fold } from '../../update/fold-contract.js';
+import { meanFold } from '../../update/mean-fold.js';
 import { chainStages, payloadBytesMax } from '../../update/stages/payload-specs.js';
+import type { UpdateSpec } from '../../update/update.js';
 import { Federation } from './federation.js';
 import type { FederationEvents } from './federation-options.js';
 import { type PlanEvaluator, planWorkload } from './plan-workload.js';
@@ -49,6 +53,7 @@ export async function openFederation(
       ? { workload: await planWorkload(task, { ...common, hash: sha256, evaluator }), close: async () => {} }
       : await trainerWorkload(task, { ...common, clients, ...(dataDir && { dataDir }) });
   const chain = chainStages(federationStages(task, options), workload.specs);
+  checkFold(task.algorithm.fold ?? meanFold(), workload.specs, options);
   const updateBytes = payloadBytesMax(chain.wire) + UPDATE_HEADER_BYTES;
   const run = options.run ?? newRunId(task.name);
   const federation = new Federation({
@@ -70,6 +75,22 @@ export async function openFederation(
   });
   const prepared = { run, workload: workload.descriptor, parameterCount: countOf(workload.initialModel) };
   return { federation, prepared, close };
+}
+
+/** @throws FedloomError `fold.too-few`, `fold.memory`: the cohort is not one for the algorithm's fold, or for this machine */
+function checkFold(fold: Fold, specs: readonly UpdateSpec[], options: RunOptions): void {
+  const { clientsPerRound, memoryBytesMax = totalmem() / 2 } = options;
+  fold.checkCohort?.(clientsPerRound);
+  const bytes = fold.memoryBytes(specs, clientsPerRound);
+  if (bytes <= memoryBytesMax) return;
+  const each = specs.reduce((sum, { shape, dtype }) => sum + elementCount(shape) * bytesPerElement[dtype], 0);
+  const megabytes = (count: number) => `${(count / 2 ** 20).toFixed(1)} MB`;
+  throw new FedloomError(
+    'fold.memory',
+    `The fold ${fold.name} would hold ${megabytes(bytes)}: ${clientsPerRound} updates of ${megabytes(each)}. ` +
+      `The limit is ${megabytes(memoryBytesMax)}. Ask for fewer clients a round, or allow more memory (memoryBytesMax).`,
+    { fold: fold.name, bytes, memoryBytesMax, updates: clientsPerRound },
+  );
 }
 
 function countOf(model: NamedTensors): number {

@@ -32,6 +32,8 @@ export interface RunOptions {
   readonly run?: string;
   /** Called with each round's model; the round goes on when it settles. */
   readonly checkpoint?: (round: number, model: NamedTensors) => void | Promise<void>;
+  /** What the server may hold of a round's updates at once, for folds that need all of them. Default: half of the machine's memory. */
+  readonly memoryBytesMax?: number;
   /** What every update passes on its way, after the algorithm's own stages. */
   readonly stages?: readonly Stage[];
   readonly signal?: AbortSignal;
@@ -54,6 +56,7 @@ const schema = z.object({
   minimumClients: z.int().min(1).optional(),
   deadlineMs: z.number().positive().nullable().optional(),
   quorum: z.int().min(1).optional(),
+  memoryBytesMax: z.number().positive().optional(),
   run: z
     .string()
     .regex(/^[A-Za-z0-9._:-]{1,128}$/, 'must be 1 to 128 letters, digits, dots, dashes, colons or underscores')

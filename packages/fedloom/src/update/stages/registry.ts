@@ -26,8 +26,7 @@ export function stageNamed(name: string, options: StageOptions, extra: readonly 
   const shown = name.slice(0, 80);
   throw new FedloomError(
     'stage.unknown',
-    `This client does not know stage "${shown}"; it knows ${known.join(', ')}. Update fedloom, bring the stage in the task file, ` +
-      'or leave the federation.',
+    `There is no stage "${shown}" here; known are ${known.join(', ')}. Another version of fedloom may have it, or a task that brings it.`,
     { stage: shown, known },
   );
 }
