@@ -1,8 +1,8 @@
 import type { DType } from '@fedloom/engine';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { contributionOf, specOf, valuesOf, vectorsOf } from '../testing/contributions.js';
 import { foldOnce } from '../testing/fold-conformance.js';
+import { contributionOf, specOf, valuesOf, vectorsOf } from '../testing/fold-inputs.js';
 import { shuffledIndices } from '../testing/rational.js';
 import { median } from './median.js';
 import { naiveMedian, naiveTrimmedMean } from './testing/naive-folds.js';
