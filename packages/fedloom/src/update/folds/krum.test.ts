@@ -3,8 +3,8 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { RandomStream } from '../../core/random.js';
 import type { IndividualFold } from '../fold-contract.js';
-import { contributionOf, specOf, valuesOf, vectorsOf } from '../testing/contributions.js';
 import { foldOnce } from '../testing/fold-conformance.js';
+import { contributionOf, specOf, valuesOf, vectorsOf } from '../testing/fold-inputs.js';
 import { shuffledIndices } from '../testing/rational.js';
 import { krum, krumScores, multiKrum } from './krum.js';
 import { squaredDistances } from './squared-distances.js';
@@ -130,6 +130,34 @@ describe('krum', () => {
     );
   });
 
+  it('does not depend on the order in which the tensors are listed', () => {
+    // Each small square alone is lost beside the 4 between clients 0 and 2, but not both together: from `a` on, clients 0
+    // and 1 are equally good, from `c` on client 1 is better.
+    const small = 1.25 * 2 ** -26;
+    const values = [
+      [[2], [small], [small]],
+      [[2], [0], [0]],
+      [[0], [0], [0]],
+      [[100], [0], [0]],
+    ];
+    const specs = ['a', 'b', 'c'].map((name) => specOf(name, [1], { dtype: 'float64' }));
+    const contributions = values.map((tensors, client) => contributionOf(client, specs, tensors));
+    for (const listed of [specs, [...specs].reverse()]) {
+      expect(foldOnce(krum({ f: 0 }), contributions, listed).get('b')?.data).toEqual(Float64Array.of(small));
+    }
+  });
+
+  it('gives the update as it is, whatever its weight', () => {
+    const specs = [specOf('w', [1], { dtype: 'float64' }), specOf('steps', [], { dtype: 'int64', kind: 'buffer' })];
+    for (const weight of [0, 1 / 3, 600]) {
+      const contributions = [0.1, 0.1, 0.1].map((value, client) =>
+        contributionOf(client, specs, [[value], [7]], { weight, sampleCount: 3 }),
+      );
+      const aggregate = foldOnce(krum({ f: 0 }), contributions, specs);
+      expect([...aggregate.values()].map(({ data }) => data[0])).toEqual([7n, 0.1]);
+    }
+  });
+
   it('refuses updates without trained floats', () => {
     const specs = [specOf('n', [1], { dtype: 'int32' })];
     const contributions = [1, 2, 3].map((value, client) => contributionOf(client, specs, [[value]]));
@@ -210,6 +238,23 @@ describe('multiKrum', () => {
     ]);
   });
 
+  it('refuses sums beyond what is exact for integers and finite for floats', () => {
+    const specs = [specOf('n', [1], { dtype: 'int64', kind: 'buffer' }), specOf('w', [1], { dtype: 'float64' })];
+    const round = (n: number, w: number) =>
+      [1, 2, 3].map((client) => contributionOf(client, specs, [[n], [w]], { weight: 1000, sampleCount: 1000 }));
+    for (const [n, w] of [
+      [2 ** 50, 1],
+      [1, 1e308],
+    ] as const) {
+      expect(() => foldOnce(multiKrum({ f: 0 }), round(n, w), specs)).toThrow(
+        expect.objectContaining({ code: 'aggregate.overflow' }),
+      );
+    }
+    expect(foldOnce(multiKrum({ f: 0 }), round(2 ** 40, 1e300), specs).get('n')?.data).toEqual(
+      BigInt64Array.of(2n ** 40n),
+    );
+  });
+
   it('refuses chosen updates that all weigh nothing', () => {
     const specs = [specOf('w', [1])];
     const contributions = [1, 2, 3].map((value, i) => contributionOf(i, specs, [[value]], { weight: 0 }));
@@ -252,6 +297,7 @@ describe('too few updates', () => {
 
 describe('options', () => {
   it('are kept, with those that were given', () => {
+    expect(krum({ f: -0 }).options).toEqual({ f: 0 });
     expect([krum({ f: 2 }).options, multiKrum({ f: 2 }).options, multiKrum({ f: 2, m: 3 }).options]).toEqual([
       { f: 2 },
       { f: 2 },

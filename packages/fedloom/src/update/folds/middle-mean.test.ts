@@ -1,8 +1,8 @@
 import type { DType } from '@fedloom/engine';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { contributionOf, specOf, valuesOf, vectorsOf } from '../testing/contributions.js';
 import { foldOnce } from '../testing/fold-conformance.js';
+import { contributionOf, specOf, valuesOf, vectorsOf } from '../testing/fold-inputs.js';
 import { shuffledIndices } from '../testing/rational.js';
 import { median } from './median.js';
 import { naiveMedian, naiveTrimmedMean } from './testing/naive-folds.js';
@@ -105,6 +105,8 @@ describe('integers', () => {
     ['int32', [-1, -2], -2, -2],
     ['int64', [-3, -2], -2, -2],
     ['int64', [-1, 0], 0, 0],
+    ['int64', [2, 3], 2, 2],
+    ['int64', [1, 2, 2], 2, 2],
     ['uint8', [255, 254], 254, 254],
     ['int64', [1, 1, 9], 1, 4],
     ['int32', [1, 1, 9], 1, 4],

@@ -4,8 +4,8 @@ import { defineFold } from '../folds/define-fold.js';
 import { memoryOf } from '../folds/fold-tensors.js';
 import { elementwiseMaximum } from '../maximum.js';
 import { isFloat, type UpdateSpec } from '../update.js';
-import { valuesOf } from './contributions.js';
 import { foldConformance } from './fold-conformance.js';
+import { valuesOf } from './fold-inputs.js';
 import { scaled } from './rational.js';
 
 /** Whole multiples of 2^-400 in base 2^48, as float64: how an exact sum can travel as a tensor. */

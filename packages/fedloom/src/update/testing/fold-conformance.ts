@@ -5,7 +5,7 @@ import { RandomStream } from '../../core/random.js';
 import type { Aggregate, Contribution, Fold, SumFold } from '../fold-contract.js';
 import { checkAggregate } from '../folds/check-aggregate.js';
 import type { UpdateSpec } from '../update.js';
-import { contributionOf, specOf, valuesOf } from './contributions.js';
+import { contributionOf, specOf, valuesOf } from './fold-inputs.js';
 import { shuffledIndices } from './rational.js';
 
 export interface FoldConformanceOptions {

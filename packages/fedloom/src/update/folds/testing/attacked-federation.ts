@@ -1,7 +1,7 @@
 import { RandomStream } from '../../../core/random.js';
 import type { Fold } from '../../fold-contract.js';
-import { contributionOf, specOf, valuesOf } from '../../testing/contributions.js';
 import { foldOnce } from '../../testing/fold-conformance.js';
+import { contributionOf, specOf, valuesOf } from '../../testing/fold-inputs.js';
 
 const CLASSES = 3;
 const FEATURES = 4;
