@@ -2,6 +2,7 @@ import type { Tensor } from '@fedloom/engine';
 import { describe, expect, it } from 'vitest';
 import { decodeSafetensors, encodeSafetensors } from '../core/safetensors.js';
 import type { PartialSum } from './fold-contract.js';
+import { levelOf, quantum } from './quanta.js';
 import { RunningMean } from './running-mean.js';
 import { codeOf, contributionOf, specOf, tensorOf } from './testing/contributions.js';
 
@@ -85,6 +86,25 @@ describe('a partial sum', () => {
     const mean = new RunningMean(specs);
     mean.merge(partial);
     expect(mean.finish()).toStrictEqual(meanOf(129).finish());
+  });
+
+  it('has one result, however its sums lie in their parts', () => {
+    const single = [specOf('a', [1], 'float64')];
+    const mean = new RunningMean(single);
+    mean.add(contributionOf({ a: tensorOf('float64', [1]) }));
+    const partial = mean.partial();
+    const unit = quantum(levelOf(1) - 2);
+    const ofParts = (high: number, low: number, third: number) => {
+      const other = new RunningMean(single);
+      const parts = Object.entries({ high: high * 2 ** 92, low: low * 2 ** 46, third });
+      const changes = parts.map(([part, quanta]) => [`${part}/mean/a`, tensorOf('float64', [quanta * unit])] as const);
+      other.merge(changed(partial, Object.fromEntries(changes)));
+      return Number(other.finish().get('a')?.data[0]) / unit;
+    };
+    // 2^91 and a little more than half of its last place: what it rounds to depends on the digits that are added.
+    expect(Math.abs(ofParts(0, 2 ** 45, 2 ** 38 + 1) - 2 ** 91)).toBeLessThanOrEqual(2 ** 39);
+    expect(ofParts(1, -(2 ** 45), 2 ** 38 + 1)).toBe(ofParts(0, 2 ** 45, 2 ** 38 + 1));
+    expect(ofParts(1, 1 - 2 ** 45, 2 ** 38 + 1 - 2 ** 46)).toBe(ofParts(0, 2 ** 45, 2 ** 38 + 1));
   });
 
   const sound = meanOf(3).partial();

@@ -215,6 +215,19 @@ describe('RunningMean of many updates', () => {
     expect(chained(129)).toStrictEqual(expected);
   });
 
+  it.each([0, 1, 2, 3])('gives the same bits when the level rises by %i after sums were carried', (levels) => {
+    // Just below half a quantum, so that high parts are carried, and too little for the low one.
+    const value = (1 - 2 ** -24) * 2 ** (46 * 22 - 1075);
+    const larger = value * 2 ** (46 * levels);
+    const terms = [...new Array(300).fill(value), larger, -value / 3, larger];
+    const meanOf = (values: readonly number[]) => {
+      const mean = new RunningMean([specOf('a', [1]), specOf('b', [1], 'float64')]);
+      for (const x of values) mean.add(contributionOf({ a: tensorOf('float32', [x]), b: tensorOf('float64', [x]) }));
+      return mean.finish();
+    };
+    expect(meanOf(terms)).toStrictEqual(meanOf(terms.toReversed()));
+  });
+
   it('sums what it must hold exactly, exactly', () => {
     // Terms that fill high and low parts to the brim, over and over: 2^45 quanta less one of each.
     const value = 2 ** 45 - 2 ** -8;
