@@ -89,7 +89,7 @@ export async function runAlgorithm(
       const facts = { sampleCount, stepCount, meanLoss, initialLoss: (sums.loss ?? 0) / sampleCount };
       const body = encodeSafetensors(new Map([...changesOf(result.parameters, server.tensors), ...result.upload]));
       const message = { type: 'update', task: round, attempt: 0, client, base, facts, trainMs: 0 } as const;
-      aggregation.add(await aggregation.check(message, body), scalars, 0);
+      aggregation.add(await aggregation.check(message, body, () => ({ scalars, staleness: 0 })));
       clientStates.set(client, freeze(result.state));
     }
     const closed = aggregation.close();

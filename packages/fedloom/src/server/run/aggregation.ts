@@ -2,13 +2,15 @@ import { FedloomError, type NamedTensors, type Tensor } from '@fedloom/engine';
 import type { CountedClient, FederatedAlgorithm, Scalars } from '../../algorithms/algorithm.js';
 import { safetensorsDecoder } from '../../core/safetensors.js';
 import type { UpdateMessage } from '../../protocol/messages.js';
-import { checkUpdate } from '../../update/check-facts.js';
 import { deltaNorm } from '../../update/delta-norm.js';
+import { factOf } from '../../update/facts.js';
 import type { Aggregate, Contribution, Fold, RunningSum } from '../../update/fold-contract.js';
 import { meanFold } from '../../update/mean-fold.js';
 import type { StageChain } from '../../update/stages/payload-specs.js';
 import { runServerStages } from '../../update/stages/server-stages.js';
 import type { Facts, Update, UpdateSpec } from '../../update/update.js';
+import { checkUpdate } from '../../update/update-check.js';
+import { roundedWeight } from '../../update/weight.js';
 
 export interface AggregationOptions {
   readonly chain: StageChain;
@@ -32,41 +34,41 @@ export class Aggregation {
   }
 
   /**
-   * The update in `body`, through the stages and ready to be folded. Its tensors may be views of `body`.
+   * The update in `body`, through the stages, checked and weighted. Its tensors may be views of `body`.
+   * @param at what the algorithm's weight may look at: asked once the stages are through
    * @returns a promise only where a stage's server half is async
-   * @throws FedloomError `safetensors.*`, `stage.*`, `update.*`: the update is not for this model, or not sound
+   * @throws FedloomError `safetensors.*`, `stage.*`, `update.*`, `algorithm.weight`: not for this model, or not sound
    */
-  check({ client, base, task, attempt, facts }: UpdateMessage, body: Uint8Array): MaybePromise<CheckedUpdate> {
-    const payload = this.#decode(body);
-    const checked = (tensors: NamedTensors) => this.#checked({ client, base, task, attempt, facts, tensors });
-    const decoded = runServerStages(this.#options.chain, payload, { client, task });
+  check(message: UpdateMessage, body: Uint8Array, at: () => WeightContext): MaybePromise<CheckedUpdate> {
+    const { client, base, task, attempt, facts } = message;
+    const checked = (tensors: NamedTensors) => this.#checked({ client, base, task, attempt, facts, tensors }, at());
+    const decoded = runServerStages(this.#options.chain, this.#decode(body), { client, task });
     return decoded instanceof Promise ? decoded.then(checked) : checked(decoded);
   }
 
-  #checked(update: Update): CheckedUpdate {
+  #checked(update: Update, { scalars, staleness }: WeightContext): CheckedUpdate {
     const { chain, algorithm } = this.#options;
-    const { client, facts } = update;
+    const { client } = update;
     const magnitudes = checkUpdate(update, chain.specs);
     for (const fact of algorithm.client?.needs ?? []) {
-      if (fact !== 'deltaNorm' && facts[fact] === undefined) throw missingFact(client, fact, algorithm.name);
+      if (fact !== 'deltaNorm' && update.facts[fact] === undefined) throw missingFact(client, fact, algorithm.name);
     }
-    return { update, magnitudes };
+    const norm = this.#needsNorm ? { deltaNorm: deltaNorm(update.tensors, chain.specs) } : {};
+    const facts: Facts = { ...update.facts, staleness, ...norm };
+    const weight = roundedWeight(
+      algorithm.weight?.(facts, scalars) ?? factOf(facts, 'sampleCount'),
+      `client ${client}`,
+    );
+    return { contribution: { update, weight, magnitudes }, counted: { client, facts, weight, scalars } };
   }
 
   /**
    * Folds an update that was checked.
-   * @param scalars as its client had them @param staleness versions that were made since the one it started from
-   * @throws FedloomError `algorithm.weight`; `update.*` when the updates together are more than the fold holds
+   * @throws FedloomError `update.*` when the updates together are more than the fold holds
    */
-  add({ update, magnitudes }: CheckedUpdate, scalars: Scalars, staleness: number): void {
-    const { algorithm, chain } = this.#options;
-    const { client } = update;
-    const norm = this.#needsNorm ? { deltaNorm: deltaNorm(update.tensors, chain.specs) } : {};
-    const facts: Facts = { ...update.facts, staleness, ...norm };
-    const weight = Math.fround(algorithm.weight?.(facts, scalars) ?? (facts.sampleCount as number));
-    if (!(weight >= 0 && Number.isFinite(weight))) throw badWeight(algorithm.name, client, weight);
-    this.#gathering.add({ update, weight, magnitudes });
-    this.#counted.set(client, { client, facts, weight, scalars });
+  add({ contribution, counted }: CheckedUpdate): void {
+    this.#gathering.add(contribution);
+    this.#counted.set(counted.client, counted);
   }
 
   /** The aggregate of what was added since the last time, and whose it was, ascending. @throws FedloomError `aggregate.*` */
@@ -77,10 +79,17 @@ export class Aggregation {
   }
 }
 
-/** An update that passed its checks, with what they found. */
+/** An update that passed its checks, and what the server update will be told of it. */
 export interface CheckedUpdate {
-  readonly update: Update;
-  readonly magnitudes: Float64Array;
+  readonly contribution: Contribution;
+  readonly counted: CountedClient;
+}
+
+export interface WeightContext {
+  /** As the client had them. */
+  readonly scalars: Scalars;
+  /** Versions that were made since the one it started from. */
+  readonly staleness: number;
 }
 
 /** Either kind of fold, from its updates to its aggregate. */
@@ -131,13 +140,5 @@ function missingFact(client: number, fact: string, algorithm: string): FedloomEr
       'A plan gives it by itself; a trainer returns it from train() as facts: { ' +
       `${fact}: ... }.`,
     { client, fact },
-  );
-}
-
-function badWeight(algorithm: string, client: number, weight: number): FedloomError {
-  return new FedloomError(
-    'algorithm.weight',
-    `Algorithm ${algorithm} gives the update of client ${client} the weight ${weight}; it must be a finite number of at least 0.`,
-    { algorithm, client, weight },
   );
 }

@@ -156,7 +156,7 @@ export class Federation {
     const refused = (error: unknown) => this.#refuseUpdate(tag, error);
     try {
       this.#checkBase(message);
-      const checked = this.#aggregation.check(message, body);
+      const checked = this.#aggregation.check(message, body, () => ({ scalars: this.#scalars, staleness: 0 }));
       if (checked instanceof Promise) return checked.then(received, refused);
       received(checked);
     } catch (error) {
@@ -342,7 +342,7 @@ export class Federation {
     const { clock, events } = this.#options;
     const startedMs = clock.now();
     try {
-      this.#aggregation.add(update, this.#scalars, 0);
+      this.#aggregation.add(update);
     } catch (error) {
       // It passed its own checks: the round's updates together are more than the aggregate holds.
       return this.fail(error);
