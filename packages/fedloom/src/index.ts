@@ -44,6 +44,7 @@ export { defineAlgorithm } from './algorithms/define-algorithm.js';
 export { type FedAdamOptions, fedAdam } from './algorithms/fed-adam.js';
 export { fedAvg } from './algorithms/fed-avg.js';
 export { type FedNovaOptions, fedNova } from './algorithms/fed-nova.js';
+export { type FedPerOptions, fedPer } from './algorithms/fed-per.js';
 export { type FedProxOptions, fedProx } from './algorithms/fed-prox.js';
 export { type QFedAvgOptions, qFedAvg } from './algorithms/q-fed-avg.js';
 export { algorithmNamed, algorithmNames, withFold } from './algorithms/registry.js';

@@ -52,6 +52,11 @@ export interface AlgorithmClient {
   scalars?(round: number, state: ServerState): Scalars;
   /** What every update passes on its way, such as clipping; before those of the run. */
   readonly stages?: readonly Stage[];
+  /**
+   * Which of a plan's parameters stay with each client: trained and used there, never sent. Pure. Not together with `terms`.
+   * @param names of all parameters, in the order of the layers
+   */
+  privateParameters?(names: readonly string[]): readonly string[];
   /** Facts it asks for beside `sampleCount`, `stepCount` and `meanLoss`. */
   readonly needs?: readonly NeededFact[];
 }

@@ -5,6 +5,7 @@ import type { FederatedAlgorithm } from './algorithm.js';
 import { fedAdam } from './fed-adam.js';
 import { fedAvg } from './fed-avg.js';
 import { fedNova } from './fed-nova.js';
+import { fedPer } from './fed-per.js';
 import { fedProx } from './fed-prox.js';
 import { readOptions } from './options.js';
 import { qFedAvg } from './q-fed-avg.js';
@@ -33,6 +34,7 @@ const ALGORITHMS: Readonly<Record<string, NamedAlgorithm>> = {
   fedAdam: { usage: 'fedAdam(serverLearningRate=0.01)', make: fedAdam },
   scaffold: { usage: 'scaffold', make: scaffold },
   fedNova: { usage: 'fedNova', make: fedNova },
+  fedPer: { usage: 'fedPer(layers=1)', make: fedPer },
   qFedAvg: { usage: 'qFedAvg(q=1)', make: qFedAvg },
   median: { usage: 'median', make: plain('median', median) },
   trimmedMean: { usage: 'trimmedMean(trim=2)', make: trimmedMean },

@@ -30,8 +30,8 @@ export interface ClientHostOptions {
   readonly software: string;
   /** Turns the bytes of a plan, whose hash was checked, into the workload. */
   readonly decodePlan: (bytes: Uint8Array, hash: string) => ClientWorkload;
-  /** Hash of the plan that the client's own task file compiles to; the server's must equal it. */
-  readonly expectedPlan?: string;
+  /** Hash of the plan that the client's own task file compiles to for a run's seed; the server's must equal it. */
+  readonly expectedPlan?: (seed: number) => Promise<string>;
   /**
    * Bytes of updates kept until they are settled, and training goes on while the line is broken: what was trained is then
    * sent over the next connection. Default 0: for hosts whose connection cannot break.
@@ -100,6 +100,7 @@ export class ClientHost {
     });
     this.#evaluating = new Evaluating({
       executor,
+      stateOf: async (client) => this.#stages.algorithmState(await this.#states.committed(client)),
       send: (message) => this.#channel?.send(message),
       onFailed: (job, client, error) => this.#fail(job, client, error),
     });
@@ -222,7 +223,7 @@ export class ClientHost {
     this.#welcome = welcome;
     if (this.#prepared) return this.#join(channel);
     const { workload } = welcome;
-    const expected = this.#options.expectedPlan;
+    const expected = await this.#options.expectedPlan?.(welcome.seed);
     if (workload.kind === 'plan') {
       if (expected !== undefined && expected !== workload.hash) {
         throw new FedloomError(

@@ -15,6 +15,7 @@ type Entry = Evaluations['entries'][number];
 
 export interface EvaluatingOptions {
   readonly executor: ClientExecutor;
+  readonly stateOf: (client: number) => Promise<Uint8Array | undefined>;
   readonly send: (message: Evaluations) => void;
   readonly onFailed: (job: Job, client: number, error: unknown) => void;
 }
@@ -48,7 +49,8 @@ export class Evaluating {
 
   async run(job: Job, model: ModelSnapshot, signal: CancelSignal): Promise<void> {
     const { clients, task: round } = job;
-    const evaluations = await this.#options.executor.evaluate({ clients, round, model, signal });
+    const { executor, stateOf } = this.#options;
+    const evaluations = await executor.evaluate({ clients, round, model, stateOf, signal });
     if (signal.aborted || round !== this.#round) return;
     for (const evaluation of evaluations) {
       try {

@@ -59,6 +59,8 @@ export interface EvaluateJob {
   readonly clients: readonly number[];
   readonly round: number;
   readonly model: ModelSnapshot;
+  /** A client's private state as it last committed, for executors that keep parameters private. */
+  readonly stateOf: (client: number) => Promise<Uint8Array | undefined>;
   readonly signal: CancelSignal;
 }
 

@@ -13,7 +13,7 @@ import type { Connection } from '../../protocol/transport.js';
 import { compileTask } from '../../task/compile-task.js';
 import type { Task } from '../../task/task.js';
 import type { Stage } from '../../update/stage-contract.js';
-import type { ClientEvent, ClientHost } from '../client-host.js';
+import type { ClientEvent, ClientHost, ClientHostOptions } from '../client-host.js';
 import { diskStateStore } from './disk-state-store.js';
 import { nodeClientHost } from './node-client-host.js';
 
@@ -57,7 +57,7 @@ export async function joinFederation(url: string, options: JoinOptions): Promise
       clients: options.clients,
       executor,
       states,
-      ...(await expectedPlan(options.task)),
+      ...expectedPlan(options.task),
       keptBytesMax: KEPT_BYTES_MAX,
       extraStages: [...(options.task?.algorithm.client?.stages ?? []), ...(options.stages ?? [])],
       ...(options.onEvent && { onEvent: options.onEvent }),
@@ -81,9 +81,9 @@ function executorFor({ task, dataDir, clients, workers = availableParallelism() 
   );
 }
 
-async function expectedPlan(task: Task | undefined): Promise<{ readonly expectedPlan?: string }> {
+function expectedPlan(task: Task | undefined): Pick<ClientHostOptions, 'expectedPlan'> {
   if (task?.kind !== 'plan') return {};
-  return { expectedPlan: sha256(compileTask(task, await task.data.spec()).bytes) };
+  return { expectedPlan: async (seed) => sha256(compileTask(task, await task.data.spec(), seed).bytes) };
 }
 
 async function serveUntilFinished(url: string, host: ClientHost, options: JoinOptions): Promise<Finish | undefined> {

@@ -44,6 +44,8 @@ function alike(one: PlanJob, other: PlanJob, manifest: PlanManifest): boolean {
   // Those of one caller, or each would have to wait until all are cancelled.
   if (one.kind === 'evaluate') {
     const { cells, at } = one.cancel;
+    const { state } = other as EvaluateTask;
+    if (one.state !== undefined || state !== undefined) return false;
     return onOneModel(one, other) && other.cancel.cells === cells && other.cancel.at === at;
   }
   return (

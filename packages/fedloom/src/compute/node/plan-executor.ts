@@ -117,7 +117,7 @@ export class PlanExecutor implements ClientExecutor {
     return { ...reply, specs: this.#specs };
   }
 
-  evaluate({ clients, model, signal }: EvaluateJob): Promise<readonly ClientEvaluation[]> {
+  evaluate({ clients, model, stateOf, signal }: EvaluateJob): Promise<readonly ClientEvaluation[]> {
     return this.#cancellable(signal, (cancel) =>
       Promise.all(
         clients.map(async (client): Promise<ClientEvaluation> => {
@@ -125,7 +125,8 @@ export class PlanExecutor implements ClientExecutor {
             const examples = await this.#source.test(client);
             if (signal.aborted) throw cancelled();
             if (examples === undefined || sampleCountOf(examples) === 0) return { client, evaluation: null };
-            return { client, evaluation: await this.#evaluateOn(model, examples, cancel) };
+            const state = this.#hasPrivate ? await stateOf(client) : undefined;
+            return { client, evaluation: await this.#evaluateOn(model, examples, cancel, state) };
           } catch (error) {
             return { client, error };
           }
@@ -139,10 +140,19 @@ export class PlanExecutor implements ClientExecutor {
     return this.#cancellable(signal, (cancel) => this.#evaluateOn(model, examples, cancel));
   }
 
-  async #evaluateOn(model: ModelSnapshot, examples: ClientExamples, cancel: CancelCell): Promise<Evaluation> {
+  get #hasPrivate(): boolean {
+    return this.#manifest?.parameters.some(({ scope }) => scope === 'private') ?? false;
+  }
+
+  async #evaluateOn(
+    model: ModelSnapshot,
+    examples: ClientExamples,
+    cancel: CancelCell,
+    state?: Uint8Array,
+  ): Promise<Evaluation> {
     const { hash: modelHash, bytes } = model;
     const runs = slices(examples).map((slice) =>
-      this.#pool.run({ kind: 'evaluate', modelHash, model: bytes, examples: slice, cancel }),
+      this.#pool.run({ kind: 'evaluate', modelHash, model: bytes, examples: slice, cancel, ...(state && { state }) }),
     );
     // All of them, also when one has failed: as long as a thread may look at it, the cell is not another's.
     await Promise.allSettled(runs);

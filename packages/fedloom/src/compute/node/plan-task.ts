@@ -37,6 +37,8 @@ export interface TrainTask extends OnModel {
 
 export interface EvaluateTask extends OnModel {
   readonly kind: 'evaluate';
+  /** Of a client that has private parameters. */
+  readonly state?: Uint8Array;
 }
 
 export type Reply = TrainReply | EvaluateReply | FailureReply;

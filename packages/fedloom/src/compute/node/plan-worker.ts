@@ -160,11 +160,14 @@ function modelOf(task: TrainTask | EvaluateTask, plan: TrainingPlan): Model {
 async function train(task: TrainTask, plan: TrainingPlan, runner: PlanRunner): Promise<TrainReply> {
   const model = modelOf(task, plan);
   const { parameters, broadcast } = model;
-  const [initialLoss] = await initialLosses([task], model, runner);
+  const state = task.state === undefined ? new Map<string, Tensor>() : decodeSafetensors(task.state);
+  const own = privateParameters(plan, state);
+  const [initialLoss] = await initialLosses([task], model, runner, own);
   const outcome = await runner.train({
     parameters,
     broadcast,
-    ...(task.state && { state: decodeSafetensors(task.state) }),
+    state,
+    privateParameters: own,
     scalars: task.scalars,
     ...gather(task.examples),
     order: orderOf(task, plan),
@@ -204,21 +207,29 @@ function orderOf({ examples, seed, task, client }: TrainTask, { manifest }: Trai
   return batchOrder(sampleCountOf(examples), manifest.training, RandomStream.of(seed, 'order', task, client));
 }
 
+/** A client's own, as they last committed; before, as all start. */
+function privateParameters({ privateStart = new Map() }: TrainingPlan, state: NamedTensors): NamedTensors {
+  return new Map([...privateStart].map(([name, start]) => [name, state.get(name) ?? start]));
+}
+
 /** The mean loss of each client's training samples before it trains, where the algorithm asks for it. */
 async function initialLosses(
   tasks: readonly TrainTask[],
   { parameters }: Model,
   runner: PlanRunner,
+  own: NamedTensors = new Map(),
 ): Promise<readonly Facts[]> {
   if (tasks.every(({ needs }) => !needs.includes('initialLoss'))) return [];
   const counts = tasks.map((task) => sampleCountOf(task.examples));
   const isStopped = () => tasks.every(({ cancel }) => isCancelled(cancel));
-  const results = await runner.evaluateEach({ parameters, ...gather(joined(tasks)), isCancelled: isStopped }, counts);
+  const job = { parameters, privateParameters: own };
+  const results = await runner.evaluateEach({ ...job, ...gather(joined(tasks)), isCancelled: isStopped }, counts);
   return results.map(({ sums, sampleCount }) => ({ initialLoss: (sums.loss ?? Number.NaN) / sampleCount }));
 }
 
 function replyOf(outcome: TrainResult, base: Model, known: Facts & { readonly sampleCount: number }): TrainReply {
-  const { parameters, upload, state, stepCount, meanLoss } = outcome;
+  const { parameters, upload, stepCount, meanLoss } = outcome;
+  const state = new Map([...outcome.state, ...outcome.privateParameters]);
   const update = encodeUpdate(new Map([...changesOf(parameters, base.travelling), ...upload]));
   return {
     update,
@@ -244,8 +255,14 @@ function evaluate(
 ): Promise<readonly EvaluateReply[]> {
   const [first] = tasks as readonly [EvaluateTask];
   const { parameters } = modelOf(first, plan);
+  const state = first.state === undefined ? new Map<string, Tensor>() : decodeSafetensors(first.state);
   return runner.evaluateEach(
-    { parameters, ...gather(joined(tasks)), isCancelled: () => isCancelled(first.cancel) },
+    {
+      parameters,
+      privateParameters: privateParameters(plan, state),
+      ...gather(joined(tasks)),
+      isCancelled: () => isCancelled(first.cancel),
+    },
     tasks.map((task) => sampleCountOf(task.examples)),
   );
 }

@@ -1,4 +1,10 @@
-import { FedloomError, initializeParameters, type NamedTensors, type TrainingPlan } from '@fedloom/engine';
+import {
+  type DataSpec,
+  initializeParameters,
+  type NamedTensors,
+  type ParameterSpec,
+  type TrainingPlan,
+} from '@fedloom/engine';
 import { trainedParameters } from '../../algorithms/trained.js';
 import type { ModelSnapshot } from '../../compute/executor.js';
 import type { Evaluation } from '../../core/evaluation.js';
@@ -33,19 +39,14 @@ export async function planWorkload(
 ): Promise<ServerWorkload> {
   const { seed, hash, evaluator } = options;
   const spec = await task.data.spec();
-  const plan = compileTask(task, spec);
+  const plan = compileTask(task, spec, seed);
   const planHash = hash(plan.bytes);
   const { manifest } = plan;
   // At once, while the rest is made ready; whoever needs it waits for it and is told if it failed.
   evaluator?.load(plan, planHash).catch(() => {});
-  if (manifest.parameters.some((parameter) => parameter.scope === 'private')) {
-    throw new FedloomError(
-      'plan.private',
-      `Task "${task.name}" has private parameters, which this version cannot run.`,
-    );
-  }
-  const initialModel = options.initialModel ?? initializeParameters(task.model, spec, RandomStream.of(seed, 'model'));
-  checkTensors(initialModel, manifest.parameters, `The initial model for task "${task.name}"`);
+  const shared = manifest.parameters.filter(({ scope }) => scope === 'shared');
+  const initialModel = options.initialModel ?? sharedStart(task, spec, seed, shared);
+  checkTensors(initialModel, shared, `The initial model for task "${task.name}"`);
   let heldOut: Promise<Examples> | undefined;
   return {
     descriptor: { kind: 'plan', hash: planHash },
@@ -66,4 +67,10 @@ export async function planWorkload(
       return evaluator.evaluateExamples(model, examples, signal);
     },
   };
+}
+
+function sharedStart(task: PlanTask, data: DataSpec, seed: number, shared: readonly ParameterSpec[]): NamedTensors {
+  const all = initializeParameters(task.model, data, RandomStream.of(seed, 'model'));
+  const names = new Set(shared.map(({ name }) => name));
+  return new Map([...all].filter(([name]) => names.has(name)));
 }
