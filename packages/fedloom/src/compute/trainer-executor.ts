@@ -5,7 +5,7 @@ import { wireLimits } from '../protocol/limits.js';
 import { refuseUnappliedTerms } from '../task/applied-terms.js';
 import { toNamedTensors } from '../task/params-like.js';
 import type { TrainerTask } from '../task/task.js';
-import type { Trainer } from '../task/trainer.js';
+import type { TrainContext, Trainer, TrainResult } from '../task/trainer.js';
 import { toAbortSignal } from './cancel-signal.js';
 import type {
   ClientEvaluation,
@@ -18,26 +18,33 @@ import type {
   TrainJob,
   TrainOutcome,
 } from './executor.js';
+import { copyResults, copyTensors } from './own-copies.js';
+import { type TakeTurn, turnsOf } from './trainer-turns.js';
 
-/** Runs the user's own trainer objects: one a client, made when the client first works and kept until the end. */
+/**
+ * Runs the user's own trainer objects: one a client, made when the client first works and kept until the end. Trainers may
+ * work in place: what they are given is theirs, what they return is copied at once, and one job runs at a time.
+ */
 export class TrainerExecutor implements ClientExecutor {
   readonly concurrency: number;
   readonly evaluationGroup = 1;
   readonly #trainers = new Map<number, Promise<Trainer>>();
   /** For messages made around the update. */
   readonly #encodeUpdate = safetensorsEncoder(wireLimits.chunkHeaderBytes);
+  readonly #takeTurn: TakeTurn;
   #federation: FederationInfo | undefined;
 
   constructor(
     private readonly options: {
       readonly task: TrainerTask;
-      /** Trainers at work at a time; more than one helps only those that wait for something outside. */
+      /** Jobs at a time where the task says `concurrent`; one where it does not. */
       readonly concurrency: number;
       readonly dataDir?: string;
       readonly clientId?: (client: number) => string;
     },
   ) {
-    this.concurrency = options.concurrency;
+    this.concurrency = options.task.concurrent ? options.concurrency : 1;
+    this.#takeTurn = turnsOf(options.task);
   }
 
   async prepare(workload: ClientWorkload, federation: FederationInfo): Promise<void> {
@@ -60,31 +67,24 @@ export class TrainerExecutor implements ClientExecutor {
     this.#federation = federation;
   }
 
-  async train(job: TrainJob): Promise<TrainOutcome> {
+  train(job: TrainJob): Promise<TrainOutcome> {
+    return this.#takeTurn(() => this.#train(job), job.signal);
+  }
+
+  async #train(job: TrainJob): Promise<TrainOutcome> {
     const trainer = await this.#trainer(job.client);
     const { globalModel, broadcast } = split(job.model, this.#slots);
-    await trainer.setModelParams(globalModel);
-    const result = await trainer.train({
-      round: job.round,
-      signal: toAbortSignal(job.signal),
-      random: RandomStream.of(job.seed, 'trainer', job.round, job.client),
-      globalModel,
-      broadcast,
-      scalars: job.scalars,
-      state: job.state === undefined ? new Map() : decodeSafetensors(job.state),
-    });
+    await trainer.setModelParams(copyTensors(globalModel));
+    const result = await trainer.train(contextOf(job, globalModel, broadcast));
     const owner = `The trainer of client ${job.client}`;
-    if (!Number.isSafeInteger(result?.sampleCount) || result.sampleCount < 1) {
-      throw new FedloomError(
-        'trainer.sample-count',
-        `${owner} returned sampleCount ${result?.sampleCount} from train: it must be a whole number of at least 1.`,
-        { client: job.client },
-      );
-    }
+    checkSampleCount(result, owner, job.client);
+    // At once: the trainer may go on with these arrays when it is asked for its parameters.
+    const uploads = copyTensors(result.uploads ?? new Map());
+    const state = result.state && encodeSafetensors(result.state);
     const params = toNamedTensors(await trainer.getModelParams(), owner);
     return {
-      update: this.#encodeUpdate(new Map([...params, ...(result.uploads ?? [])])),
-      ...(result.state && { state: encodeSafetensors(result.state) }),
+      update: this.#encodeUpdate(new Map([...params, ...uploads])),
+      ...(state && { state }),
       sampleCount: result.sampleCount,
       stepCount: result.stepCount ?? 0,
       meanLoss: result.meanLoss ?? null,
@@ -95,7 +95,7 @@ export class TrainerExecutor implements ClientExecutor {
     const evaluations: ClientEvaluation[] = [];
     for (const client of job.clients) {
       evaluations.push(
-        await this.#test(client, job).then(
+        await this.#takeTurn(() => this.#test(client, job), job.signal).then(
           (outcome) => ({ client, outcome }),
           (error: unknown) => ({ client, error }),
         ),
@@ -106,9 +106,10 @@ export class TrainerExecutor implements ClientExecutor {
 
   async #test(client: number, { model, round, signal }: EvaluateJob): Promise<EvaluateOutcome> {
     const trainer = await this.#trainer(client);
-    await trainer.setModelParams(split(model, this.#slots).globalModel);
+    await trainer.setModelParams(copyTensors(split(model, this.#slots).globalModel));
     const random = RandomStream.of(this.#federation?.seed ?? 0, 'trainer-test', round, client);
-    return trainer.test({ round, signal: toAbortSignal(signal), random });
+    const outcome = await trainer.test({ round, signal: toAbortSignal(signal), random });
+    return outcome && { ...outcome, results: copyResults(outcome.results) };
   }
 
   async close(): Promise<void> {
@@ -142,6 +143,45 @@ export class TrainerExecutor implements ClientExecutor {
     }
     return trainer;
   }
+}
+
+/** What `train` is given. Tensors are copied when the trainer asks for them, from bytes that nobody writes into. */
+function contextOf(job: TrainJob, globalModel: NamedTensors, broadcast: NamedTensors): TrainContext {
+  const { round, client, seed, signal, scalars, state } = job;
+  const onceCopied = <T>(make: () => T) => {
+    let made: T | undefined;
+    return () => {
+      made ??= make();
+      return made;
+    };
+  };
+  const ownModel = onceCopied(() => copyTensors(globalModel));
+  const ownBroadcast = onceCopied(() => copyTensors(broadcast));
+  const ownState = onceCopied(() => copyTensors(state === undefined ? new Map() : decodeSafetensors(state)));
+  return {
+    round,
+    signal: toAbortSignal(signal),
+    random: RandomStream.of(seed, 'trainer', round, client),
+    get globalModel() {
+      return ownModel();
+    },
+    get broadcast() {
+      return ownBroadcast();
+    },
+    scalars: { ...scalars },
+    get state() {
+      return ownState();
+    },
+  };
+}
+
+function checkSampleCount(result: TrainResult, owner: string, client: number): void {
+  if (Number.isSafeInteger(result?.sampleCount) && result.sampleCount >= 1) return;
+  throw new FedloomError(
+    'trainer.sample-count',
+    `${owner} returned sampleCount ${result?.sampleCount} from train: it must be a whole number of at least 1.`,
+    { client },
+  );
 }
 
 /** Parameters and the algorithm's tensors, which travel together and are told apart by the algorithm's slots. */

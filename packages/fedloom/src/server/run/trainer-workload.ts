@@ -1,5 +1,7 @@
-import type { NamedTensors, Tensor } from '@fedloom/engine';
+import type { NamedTensors } from '@fedloom/engine';
 import { trainedFloats } from '../../algorithms/trained.js';
+import { copyResults, copyTensors } from '../../compute/own-copies.js';
+import { turnsOf } from '../../compute/trainer-turns.js';
 import { checkTensors } from '../../core/params.js';
 import { RandomStream } from '../../core/random.js';
 import { refuseUnappliedTerms } from '../../task/applied-terms.js';
@@ -33,7 +35,8 @@ export async function trainerWorkload(
     ...(dataDir && { dataDir }),
   });
   refuseUnappliedTerms(task.algorithm, trainer, 'the server (all clients have the same)');
-  const own = copyOf(toNamedTensors(await trainer.getModelParams(), "The server's trainer"));
+  const takeTurn = turnsOf(task);
+  const own = copyTensors(toNamedTensors(await trainer.getModelParams(), "The server's trainer"));
   const parameters: FoldSpec[] = [...own].map(([name, { dtype, shape }]) => ({ name, dtype, shape, fold: 'mean' }));
   if (options.initialModel !== undefined) {
     checkTensors(options.initialModel, parameters, `The initial model for task "${task.name}"`);
@@ -49,19 +52,14 @@ export async function trainerWorkload(
     trained,
     update: [...parameters, ...uploads],
     scalars: terms?.scalars ?? {},
-    evaluate: async (model, round, signal) => {
-      const names = new Set(own.keys());
-      await trainer.setModelParams(new Map([...model.tensors].filter(([name]) => names.has(name))));
-      const random = RandomStream.of(seed, 'trainer-test', round);
-      const { results, sampleCount } = await trainer.test({ round, signal, random });
-      return sampleCount > 0 ? results : undefined;
-    },
+    evaluate: (model, round, signal) =>
+      takeTurn(async () => {
+        const shared = new Map([...model.tensors].filter(([name]) => own.has(name)));
+        await trainer.setModelParams(copyTensors(shared));
+        const random = RandomStream.of(seed, 'trainer-test', round);
+        const { results, sampleCount } = await trainer.test({ round, signal, random });
+        return sampleCount > 0 ? copyResults(results) : undefined;
+      }, signal),
   };
   return { workload, close: async () => trainer.close?.() };
-}
-
-function copyOf(tensors: NamedTensors): NamedTensors {
-  return new Map(
-    [...tensors].map(([name, tensor]): [string, Tensor] => [name, { ...tensor, data: tensor.data.slice() }]),
-  );
 }
