@@ -18,7 +18,7 @@ import type {
   TrainJob,
   TrainOutcome,
 } from './executor.js';
-import { copyResults, copyTensors } from './own-copies.js';
+import { copyResults, copyTensors, giveTensors } from './own-copies.js';
 import { type TakeTurn, turnsOf } from './trainer-turns.js';
 
 /**
@@ -74,14 +74,15 @@ export class TrainerExecutor implements ClientExecutor {
   async #train(job: TrainJob): Promise<TrainOutcome> {
     const trainer = await this.#trainer(job.client);
     const { globalModel, broadcast } = split(job.model, this.#slots);
-    await trainer.setModelParams(copyTensors(globalModel));
+    const given = giveTensors(globalModel);
+    await trainer.setModelParams(given.tensors);
     const result = await trainer.train(contextOf(job, globalModel, broadcast));
     const owner = `The trainer of client ${job.client}`;
     checkSampleCount(result, owner, job.client);
     // At once: the trainer may go on with these arrays when it is asked for its parameters.
     const uploads = copyTensors(result.uploads ?? new Map());
     const state = result.state && encodeSafetensors(result.state);
-    const params = toNamedTensors(await trainer.getModelParams(), owner);
+    const params = toNamedTensors(given.unread(await trainer.getModelParams()), owner);
     return {
       update: this.#encodeUpdate(new Map([...params, ...uploads])),
       ...(state && { state }),
@@ -106,7 +107,7 @@ export class TrainerExecutor implements ClientExecutor {
 
   async #test(client: number, { model, round, signal }: EvaluateJob): Promise<EvaluateOutcome> {
     const trainer = await this.#trainer(client);
-    await trainer.setModelParams(copyTensors(split(model, this.#slots).globalModel));
+    await trainer.setModelParams(giveTensors(split(model, this.#slots).globalModel).tensors);
     const random = RandomStream.of(this.#federation?.seed ?? 0, 'trainer-test', round, client);
     const outcome = await trainer.test({ round, signal: toAbortSignal(signal), random });
     return outcome && { ...outcome, results: copyResults(outcome.results) };
@@ -145,33 +146,17 @@ export class TrainerExecutor implements ClientExecutor {
   }
 }
 
-/** What `train` is given. Tensors are copied when the trainer asks for them, from bytes that nobody writes into. */
+/** What `train` is given: all of it its own. */
 function contextOf(job: TrainJob, globalModel: NamedTensors, broadcast: NamedTensors): TrainContext {
   const { round, client, seed, signal, scalars, state } = job;
-  const onceCopied = <T>(make: () => T) => {
-    let made: T | undefined;
-    return () => {
-      made ??= make();
-      return made;
-    };
-  };
-  const ownModel = onceCopied(() => copyTensors(globalModel));
-  const ownBroadcast = onceCopied(() => copyTensors(broadcast));
-  const ownState = onceCopied(() => copyTensors(state === undefined ? new Map() : decodeSafetensors(state)));
   return {
     round,
     signal: toAbortSignal(signal),
     random: RandomStream.of(seed, 'trainer', round, client),
-    get globalModel() {
-      return ownModel();
-    },
-    get broadcast() {
-      return ownBroadcast();
-    },
+    globalModel: giveTensors(globalModel).tensors,
+    broadcast: giveTensors(broadcast).tensors,
     scalars: { ...scalars },
-    get state() {
-      return ownState();
-    },
+    state: state === undefined ? new Map() : giveTensors(decodeSafetensors(state)).tensors,
   };
 }
 

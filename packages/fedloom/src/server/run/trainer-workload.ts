@@ -1,6 +1,6 @@
 import type { NamedTensors } from '@fedloom/engine';
 import { trainedFloats } from '../../algorithms/trained.js';
-import { copyResults, copyTensors } from '../../compute/own-copies.js';
+import { copyResults, copyTensors, giveTensors } from '../../compute/own-copies.js';
 import { turnsOf } from '../../compute/trainer-turns.js';
 import { checkTensors } from '../../core/params.js';
 import { RandomStream } from '../../core/random.js';
@@ -55,7 +55,7 @@ export async function trainerWorkload(
     evaluate: (model, round, signal) =>
       takeTurn(async () => {
         const shared = new Map([...model.tensors].filter(([name]) => own.has(name)));
-        await trainer.setModelParams(copyTensors(shared));
+        await trainer.setModelParams(giveTensors(shared).tensors);
         const random = RandomStream.of(seed, 'trainer-test', round);
         const { results, sampleCount } = await trainer.test({ round, signal, random });
         return sampleCount > 0 ? copyResults(results) : undefined;
