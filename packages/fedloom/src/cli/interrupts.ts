@@ -24,7 +24,10 @@ export function watchInterrupts(onFirst: () => void): Interrupts {
   const handle = (signal: Signal) => {
     // A child of `--processes` gets its parent's Ctrl-C too: the parent ends it, in order.
     if (process.channel && signal === 'SIGINT') return;
-    if (exitCode !== undefined) return endAtOnce(signal);
+    if (exitCode !== undefined) {
+      gate.close();
+      return endAtOnce(signal);
+    }
     exitCode = 128 + constants.signals[signal];
     onFirst();
     abort.abort();

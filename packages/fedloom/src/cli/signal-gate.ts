@@ -1,38 +1,42 @@
 import { createHook } from 'node:async_hooks';
+import { constants } from 'node:os';
 
 /** Signals that listeners of ours take. */
 export type Signal = 'SIGINT' | 'SIGTERM' | 'SIGHUP';
 
+/** Node's own handle of a signal. Stopped, it leaves the signal to the system. */
+interface Handle {
+  readonly id: number;
+  readonly signal: Signal;
+  start(signal: number): number;
+  stop(): number;
+}
+
 /**
- * Takes our listeners off while a user's own code runs on this thread: a signal then ends the process, as is the default.
- * A listener could not run before that code returns, and it may never. Where nothing of theirs runs, all is in order again
- * with the next turn of the event loop.
+ * Has signals end the process, as is the default, while a user's own code runs on this thread: a listener could not run
+ * before that code returns, and it may never. Where nothing of theirs runs, our listeners are back with the next turn of the
+ * event loop, and hear what came just before. Only a signal that comes in the very turn in which other events wake user code
+ * that waited may go unheard: Ctrl-C wants to be pressed again.
  */
 export class SignalGate {
   readonly #listeners: ReadonlyMap<Signal, () => void>;
-  #open = false;
+  readonly #handles: readonly Handle[];
+  readonly #ids: ReadonlySet<number>;
+  #open = true;
   #closed = false;
-  #rearming = false;
   /** Calls into a user's code that returned a promise which has not settled. */
   #pending = 0;
-  readonly #signalHandles = new Set<number>();
-  /** Code that goes on after its first `await` begins anew with each callback. */
+  /** Code that goes on after its first `await` begins anew with each callback, but for those that are our listeners. */
   readonly #hook = createHook({
-    init: (id, type) => {
-      if (type === 'SIGNALWRAP') this.#signalHandles.add(id);
-    },
     before: (id) => {
-      // Node is about to call the very listener.
-      if (!this.#signalHandles.has(id)) this.#takeOff();
-    },
-    destroy: (id) => {
-      this.#signalHandles.delete(id);
+      if (!this.#ids.has(id)) this.#takeOff();
     },
   });
 
   constructor(listeners: ReadonlyMap<Signal, () => void>) {
     this.#listeners = listeners;
-    this.#putOn();
+    this.#handles = [...listeners].flatMap(([signal, listener]) => listen(signal, listener));
+    this.#ids = new Set(this.#handles.map(({ id }) => id));
   }
 
   /** Calls a user's code. */
@@ -47,42 +51,45 @@ export class SignalGate {
   close(): void {
     this.#closed = true;
     this.#hook.disable();
-    this.#remove();
+    for (const [signal, listener] of this.#listeners) process.off(signal, listener);
   }
 
   #awaitEnd(result: Promise<unknown>): void {
     this.#pending += 1;
-    // Our listeners are off now, so the hook sees each signal handle that it has to leave alone being made.
     if (this.#pending === 1 && !this.#closed) this.#hook.enable();
     const ended = () => {
       this.#pending -= 1;
-      if (this.#pending > 0) return;
-      this.#hook.disable();
-      this.#signalHandles.clear();
+      if (this.#pending === 0) this.#hook.disable();
     };
     result.then(ended, ended);
   }
 
   #takeOff(): void {
-    if (this.#closed) return;
-    this.#remove();
-    if (this.#rearming) return;
-    this.#rearming = true;
+    if (this.#closed || !this.#open) return;
+    this.#open = false;
+    for (const handle of this.#handles) handle.stop();
     setImmediate(() => {
-      this.#rearming = false;
-      if (!this.#closed) this.#putOn();
+      if (this.#closed) return;
+      this.#open = true;
+      for (const handle of this.#handles) handle.start(constants.signals[handle.signal]);
     });
   }
+}
 
-  #putOn(): void {
-    if (this.#open) return;
-    this.#open = true;
-    for (const [signal, listener] of this.#listeners) process.on(signal, listener);
-  }
-
-  #remove(): void {
-    if (!this.#open) return;
-    this.#open = false;
-    for (const [signal, listener] of this.#listeners) process.off(signal, listener);
-  }
+/**
+ * Adds a listener and gives Node's handle for it: `process.off` would forget a signal that came, but was not yet told.
+ * Empty where the user's own code listens already, which then is to hear the signal.
+ */
+function listen(signal: Signal, listener: () => void): Handle[] {
+  const made: Handle[] = [];
+  const hook = createHook({
+    init(id, type, _trigger, resource) {
+      if (type !== 'SIGNALWRAP' || !('stop' in resource && 'start' in resource)) return;
+      const handle = resource as Pick<Handle, 'start' | 'stop'>;
+      made.push({ id, signal, start: (number) => handle.start(number), stop: () => handle.stop() });
+    },
+  }).enable();
+  process.on(signal, listener);
+  hook.disable();
+  return made;
 }
