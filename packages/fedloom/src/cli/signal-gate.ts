@@ -14,9 +14,8 @@ interface Handle {
 
 /**
  * Has signals end the process, as is the default, while a user's own code runs on this thread: a listener could not run
- * before that code returns, and it may never. Where nothing of theirs runs, our listeners are back with the next turn of the
- * event loop, and hear what came just before. Only a signal that comes in the very turn in which other events wake user code
- * that waited may go unheard: Ctrl-C wants to be pressed again.
+ * before that code returns, and it may never. When the event loop turns, our listeners are back, and hear every signal that
+ * came while they were there.
  */
 export class SignalGate {
   readonly #listeners: ReadonlyMap<Signal, () => void>;
@@ -68,7 +67,8 @@ export class SignalGate {
     if (this.#closed || !this.#open) return;
     this.#open = false;
     for (const handle of this.#handles) handle.stop();
-    setImmediate(() => {
+    // Before the event loop looks for signals again: a stopped handle would drop them.
+    process.nextTick(() => {
       if (this.#closed) return;
       this.#open = true;
       for (const handle of this.#handles) handle.start(constants.signals[handle.signal]);
