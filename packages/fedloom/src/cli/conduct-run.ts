@@ -6,8 +6,10 @@ import type { Run } from '../server/run/run.js';
 import { checkRunOptions, newRunId, type RunOptions } from '../server/run/run-options.js';
 import type { RunArguments } from '../store/run-file.js';
 import { RunFolder } from '../store/run-folder.js';
+import type { Task } from '../task/task.js';
 import { taskSummary } from '../task/task-summary.js';
 import { stageNamed } from '../update/stages/registry.js';
+import { guardTask } from './guard-task.js';
 import { type Interrupts, watchInterrupts } from './interrupts.js';
 import { readModelFile } from './model-file.js';
 import { errorEvent, savedOf } from './report/json-events.js';
@@ -35,7 +37,8 @@ export interface Conduct {
   readonly otherArguments: Readonly<Record<string, unknown>>;
   /** What this command adds to the options. */
   readonly runOptions?: Partial<RunOptions>;
-  readonly start: (options: RunOptions) => Promise<StartedRun>;
+  /** @param task the loaded one, with its own functions guarded against Ctrl-C */
+  readonly start: (options: RunOptions, task: Task) => Promise<StartedRun>;
 }
 
 /**
@@ -53,11 +56,14 @@ export async function conductRun(conduct: Conduct): Promise<number> {
   const reporter = new Reporter(screen, loaded.task, settings);
   const interrupts = watchInterrupts(() => reporter.stopping());
   const checkpoint: RunOptions['checkpoint'] = (_round, model) => folder.checkpoint(() => encodeSafetensors(model));
-  const started = await start({ ...options, checkpoint, signal: interrupts.signal }).catch(async (error: unknown) => {
-    interrupts.stop();
-    await folder.discard();
-    throw error;
-  });
+  const task = guardTask(loaded.task, interrupts);
+  const started = await start({ ...options, checkpoint, signal: interrupts.signal }, task).catch(
+    async (error: unknown) => {
+      interrupts.stop();
+      await folder.discard();
+      throw error;
+    },
+  );
   // In the same turn, so that no event is missed.
   follow(started.run, { terminal, folder, reporter });
   json?.write({ event: 'started', folder: folder.path, ...describe(conduct, id) });
@@ -72,10 +78,10 @@ export async function conductRun(conduct: Conduct): Promise<number> {
     result = resultIn(error);
   }
   failure = await save(folder, result, failure, interrupts);
-  reporter.finish(result, folder.modelPath, failure !== undefined);
+  reporter.finish(result, folder, failure !== undefined);
   interrupts.stop();
-  if (failure !== undefined) throw withResult(failure, result, folder.modelPath);
-  return conclude(result, folder.modelPath, interrupts, terminal);
+  if (failure !== undefined) throw withResult(failure, result, folder);
+  return conclude(result, folder, interrupts, terminal);
 }
 
 async function optionsOf(settings: RunSettings): Promise<RunOptions> {
@@ -134,16 +140,16 @@ async function save(
 
 function conclude(
   result: RunResult | undefined,
-  modelPath: string,
+  folder: RunFolder,
   interrupts: Interrupts,
   { json, screen }: Terminal,
 ): number {
   if (result?.status === 'completed') {
-    json?.write({ event: 'finished', ...savedOf(result, modelPath) });
+    json?.write({ event: 'finished', ...savedOf(result, folder) });
     return 0;
   }
   const message = 'The run was cancelled before its last round.';
-  json?.write({ event: 'error', code: 'run.cancelled', message, ...(result && savedOf(result, modelPath)) });
+  json?.write({ event: 'error', code: 'run.cancelled', message, ...(result && savedOf(result, folder)) });
   if (result === undefined) screen.line('Stopped before the first round.');
   return interrupts.exitCode ?? 1;
 }
@@ -162,10 +168,10 @@ function asFedloomError(error: unknown): FedloomError {
 }
 
 /** The failure with what is to stand in its JSON event. */
-function withResult(failure: unknown, result: RunResult | undefined, modelPath: string): unknown {
+function withResult(failure: unknown, result: RunResult | undefined, folder: RunFolder): unknown {
   return result === undefined
     ? failure
-    : new FailedRun(failure, { ...errorEvent(failure), ...savedOf(result, modelPath) });
+    : new FailedRun(failure, { ...errorEvent(failure), ...savedOf(result, folder) });
 }
 
 /** A run that failed after it had begun: its model so far is saved. */

@@ -1,4 +1,5 @@
 import { hostname, uptime } from 'node:os';
+import type { Losses } from '../core/losses.js';
 import type { Results } from '../core/records.js';
 
 export type RunStatus = 'running' | 'completed' | 'cancelled' | 'failed';
@@ -48,6 +49,8 @@ export interface RunOutcome {
   readonly metrics: Results;
   readonly clientMetrics: Results;
   readonly modelHash: string;
+  /** Training that was asked for and did not count; absent in runs of earlier versions. */
+  readonly losses?: Losses;
 }
 
 /** A run's status as it stands now: one whose process ended without a word was interrupted. */

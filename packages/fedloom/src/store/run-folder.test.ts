@@ -32,7 +32,7 @@ const describeRun = (run: string): RunDescription => ({
   arguments: { command: 'run', clients: 4, clientsPerRound: 2, rounds: 3, evaluateEvery: 1, set: [] },
   seed: 7,
 });
-const round = (number: number) => ({ round: number, cohort: [1, 2] }) as unknown as RoundRecord;
+const round = (number: number) => ({ round: number, cohort: [1, 2], counted: [2] }) as unknown as RoundRecord;
 const update = (client: number) => ({ round: 0, client }) as unknown as ClientRecord;
 const resultOf = (bytes: number[], status: RunResult['status'] = 'completed'): RunResult => ({
   status,

@@ -2,11 +2,12 @@ import { mkdir, rm } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { FedloomError } from '@fedloom/engine';
+import { type Losses, LossTally } from '../core/losses.js';
 import type { ClientRecord, RoundRecord, RunResult } from '../core/records.js';
 import { JsonLines } from './json-lines.js';
 import { processor, versions } from './machine.js';
 import { makeFolders } from './make-folders.js';
-import type { RunFile } from './run-file.js';
+import type { RunFile, RunOutcome } from './run-file.js';
 import { storageError } from './storage-error.js';
 import { writeWhole } from './write-whole.js';
 
@@ -33,6 +34,7 @@ export class RunFolder {
   readonly path: string;
   readonly modelPath: string;
   #file: RunFile;
+  readonly #tally: LossTally;
   #savedMs = 0;
   #pauseMs = 0;
 
@@ -45,6 +47,7 @@ export class RunFolder {
     this.path = path;
     this.modelPath = join(path, 'model.safetensors');
     this.#file = file;
+    this.#tally = new LossTally(file.arguments.clientsPerRound);
   }
 
   /**
@@ -79,6 +82,12 @@ export class RunFolder {
 
   addRound(record: RoundRecord): void {
     this.rounds.append(record);
+    this.#tally.add(record);
+  }
+
+  /** Over the rounds that were added. */
+  get losses(): Losses {
+    return this.#tally.losses;
   }
 
   addClient(record: ClientRecord): void {
@@ -116,7 +125,7 @@ export class RunFolder {
       status: failure === undefined ? status : 'failed',
       ...(failure && { error: { code: failure.code, message: failure.message } }),
       finishedAt: new Date().toISOString(),
-      result: result === undefined ? null : outcomeOf(result),
+      result: result === undefined ? null : { ...outcomeOf(result), losses: this.losses },
     };
     await attempt(this.#writeFile());
     if (failures.length > 0) throw failures[0];
@@ -142,6 +151,6 @@ export class RunFolder {
   }
 }
 
-function outcomeOf({ rounds, metrics, clientMetrics, modelHash }: RunResult): RunFile['result'] {
+function outcomeOf({ rounds, metrics, clientMetrics, modelHash }: RunResult): RunOutcome {
   return { rounds, metrics, clientMetrics, modelHash };
 }

@@ -62,6 +62,7 @@ const planTask = z.strictObject({
 const trainerTask = z.strictObject({
   name,
   trainer: field((value) => typeof value === 'function', 'a function (client) => Trainer'),
+  concurrent: field((value) => typeof value === 'boolean', 'true or false').optional(),
   algorithm,
   resultAggregator,
 });

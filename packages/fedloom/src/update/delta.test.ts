@@ -13,8 +13,9 @@ const floats = (...values: number[]): Tensor => ({
 describe('changeOf', () => {
   it('is zero where nothing was trained, in memory of its own, and leaves the base as it was', () => {
     const base = floats(1, -0, 3e38);
-    const change = changeOf(base, base);
-    expect(change.data).toEqual(Float32Array.of(0, 0, 0));
+    for (const into of ['own', 'local'] as const) {
+      expect(changeOf(base, base, into).data).toEqual(Float32Array.of(0, 0, 0));
+    }
     expect(base.data).toEqual(Float32Array.of(1, -0, 3e38));
   });
 

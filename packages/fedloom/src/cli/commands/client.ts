@@ -2,7 +2,9 @@ import { FedloomError } from '@fedloom/engine';
 import { type Command, Option } from 'commander';
 import { type JoinEvent, joinFederation } from '../../client/node/join-federation.js';
 import { formatRanges, type IndexRange, parseRanges } from '../../core/index-ranges.js';
-import { seconds, serverUrl } from '../arguments.js';
+import { endWithParent } from '../../launch/lifeline.js';
+import { seconds, serverUrl, wholeNumber } from '../arguments.js';
+import { guardTask } from '../guard-task.js';
 import { watchInterrupts } from '../interrupts.js';
 import { loadTaskWith } from '../load-settings.js';
 import { formatDuration } from '../report/format.js';
@@ -20,6 +22,7 @@ interface ClientFlags {
   readonly fold?: string;
   readonly retryFor: number;
   readonly verbose?: true;
+  readonly lifeline?: number;
 }
 
 const RETRY_SECONDS = 60;
@@ -50,23 +53,27 @@ export function addClientCommand(program: Command, exit: (code: number) => void)
         .default(RETRY_SECONDS * 1000, `${RETRY_SECONDS}`),
     )
     .addOption(verboseOption())
+    .addOption(
+      new Option('--lifeline <fd>', 'end when this pipe closes').argParser(wholeNumber('--lifeline', 3)).hideHelp(),
+    )
     .action(async (path: string | undefined, flags: ClientFlags) => exit(await join(path, flags)));
 }
 
 async function join(path: string | undefined, flags: ClientFlags): Promise<number> {
+  if (flags.lifeline !== undefined) endWithParent(flags.lifeline);
   const { screen } = await openTerminal(false);
-  const interrupts = watchInterrupts(() => screen.line('Leaving the federation.'));
   const gone = new AbortController();
   // The launcher holds this channel open as long as it lives.
   process.once('disconnect', () => gone.abort());
   const loaded = path === undefined ? undefined : await loadTaskWith(path, { ...flags, set: flags.set ?? [] });
+  const interrupts = watchInterrupts(() => screen.line('Leaving the federation.'));
   const finish = await joinFederation(flags.server, {
     clients: flags.index,
     retryForMs: flags.retryFor,
     signal: AbortSignal.any([interrupts.signal, gone.signal]),
     onEvent: eventTeller(screen, flags),
     ...(flags.data !== undefined && { dataDir: flags.data }),
-    ...(loaded && { task: loaded.task }),
+    ...(loaded && { task: guardTask(loaded.task, interrupts) }),
     ...(flags.workers && { workers: flags.workers }),
   });
   interrupts.stop();

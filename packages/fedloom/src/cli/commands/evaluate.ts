@@ -12,6 +12,7 @@ import { planWorkload } from '../../server/run/plan-workload.js';
 import { trainerWorkload } from '../../server/run/trainer-workload.js';
 import type { ServerWorkload } from '../../server/run/workload.js';
 import type { Task } from '../../task/task.js';
+import { guardTask } from '../guard-task.js';
 import { watchInterrupts } from '../interrupts.js';
 import { loadTaskWith } from '../load-settings.js';
 import { readModelFile } from '../model-file.js';
@@ -42,8 +43,9 @@ export function addEvaluateCommand(program: Command, exit: (code: number) => voi
 
 async function evaluate(path: string, flags: EvaluateFlags): Promise<number> {
   const { screen, json } = await openTerminal(flags.json ?? false);
+  const loaded = await loadTaskWith(path, { set: flags.set ?? [] });
   const interrupts = watchInterrupts(() => {});
-  const { task } = await loadTaskWith(path, { set: flags.set ?? [] });
+  const task = guardTask(loaded.task, interrupts);
   const model = await readModelFile(flags.model);
   const results = await evaluateModel(task, model, flags.workers ?? availableParallelism(), interrupts.signal).catch(
     (error: unknown) => {

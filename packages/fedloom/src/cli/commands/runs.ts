@@ -4,7 +4,7 @@ import type { RoundRecord } from '../../core/records.js';
 import { findRun, listRuns, readRounds, type StoredRun } from '../../store/read-runs.js';
 import { formatCount, formatDuration, formatMetric, metricLabel, scalarMetrics } from '../report/format.js';
 import type { Screen } from '../report/screen.js';
-import { curveLines, fromHere, metricLines } from '../report/summary.js';
+import { curveLines, fromHere, lossLines, metricLines } from '../report/summary.js';
 import { type Column, table } from '../report/table.js';
 import { jsonOption, outOption, verboseOption } from '../run-settings.js';
 import { openTerminal, type Terminal } from '../terminal.js';
@@ -95,6 +95,7 @@ function headLines({ file, status, path }: StoredRun, screen: Screen): string[] 
     screen.colors.bold(file.run),
     ...facts.map(([name, text]) => `${name.padEnd(12)}${text}`),
     ...results,
+    ...(result?.losses === undefined ? [] : lossLines(result.losses).map(screen.colors.yellow)),
     ...hash,
   ];
 }

@@ -1,3 +1,4 @@
+import type { Losses } from '../../core/losses.js';
 import type { RunResult } from '../../core/records.js';
 import type { Run } from '../../server/run/run.js';
 import type { Task } from '../../task/task.js';
@@ -85,7 +86,11 @@ export class Reporter {
   }
 
   /** Ends the live lines; says how the run went if there is a result. */
-  finish(result: RunResult | undefined, modelPath: string, failed: boolean): void {
+  finish(
+    result: RunResult | undefined,
+    { modelPath, losses }: { readonly modelPath: string; readonly losses: Losses },
+    failed: boolean,
+  ): void {
     clearInterval(this.#timer);
     this.screen.clear();
     for (const [code, count] of this.#warnings) {
@@ -94,7 +99,8 @@ export class Reporter {
     }
     if (result === undefined) return;
     const elapsedMs = performance.now() - this.#startedMs;
-    for (const line of summaryLines(result, this.#progress, { modelPath, failed, elapsedMs, screen: this.screen }))
+    const { screen } = this;
+    for (const line of summaryLines(result, this.#progress, { modelPath, losses, failed, elapsedMs, screen }))
       this.screen.line(line);
   }
 

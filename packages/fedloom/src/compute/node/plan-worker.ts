@@ -230,7 +230,7 @@ async function initialLosses(
 function replyOf(outcome: TrainResult, base: Model, known: Facts & { readonly sampleCount: number }): TrainReply {
   const { parameters, upload, stepCount, meanLoss } = outcome;
   const state = new Map([...outcome.state, ...outcome.privateParameters]);
-  const update = encodeUpdate(new Map([...changesOf(parameters, base.travelling), ...upload]));
+  const update = encodeUpdate(new Map([...changesOf(parameters, base.travelling, 'local'), ...upload]));
   return {
     update,
     ...(state.size > 0 && { state: encodeSafetensors(state) }),

@@ -1,4 +1,6 @@
-import type { NamedTensors, Tensor } from '@fedloom/engine';
+import type { NamedTensors } from '@fedloom/engine';
+import { copyResults, copyTensors, giveTensors } from '../../compute/own-copies.js';
+import { turnsOf } from '../../compute/trainer-turns.js';
 import { checkTensors } from '../../core/params.js';
 import { RandomStream } from '../../core/random.js';
 import { refuseUnappliedTerms } from '../../task/applied-terms.js';
@@ -33,7 +35,8 @@ export async function trainerWorkload(
     ...(dataDir && { dataDir }),
   });
   refuseUnappliedTerms(task.algorithm, trainer, 'the server (all clients have the same)');
-  const own = copyOf(toNamedTensors(await trainer.getModelParams(), "The server's trainer"));
+  const takeTurn = turnsOf(task);
+  const own = copyTensors(toNamedTensors(await trainer.getModelParams(), "The server's trainer"));
   const specs = ownSpecs(own, trainer.buffers, task.algorithm.client?.terms?.upload);
   if (options.initialModel !== undefined) {
     checkTensors(
@@ -48,19 +51,15 @@ export async function trainerWorkload(
     trained: new Set(specs.filter(({ kind }) => kind === 'trained').map(({ name }) => name)),
     specs,
     scalars: task.algorithm.client?.terms?.scalars ?? {},
-    evaluate: async (model, round, signal) => {
-      const names = new Set(own.keys());
-      await trainer.setModelParams(new Map([...model.tensors].filter(([name]) => names.has(name))));
-      const random = RandomStream.of(seed, 'trainer-test', round);
-      const tested = await trainer.test({ round, signal, random });
-      return tested.sampleCount > 0 ? ownEvaluation(tested) : undefined;
-    },
+    evaluate: (model, round, signal) =>
+      takeTurn(async () => {
+        const shared = new Map([...model.tensors].filter(([name]) => own.has(name)));
+        await trainer.setModelParams(giveTensors(shared).tensors);
+        const random = RandomStream.of(seed, 'trainer-test', round);
+        const tested = await trainer.test({ round, signal, random });
+        if (tested.sampleCount === 0) return undefined;
+        return ownEvaluation({ ...tested, results: copyResults(tested.results) });
+      }, signal),
   };
   return { workload, close: async () => trainer.close?.() };
-}
-
-function copyOf(tensors: NamedTensors): NamedTensors {
-  return new Map(
-    [...tensors].map(([name, tensor]): [string, Tensor] => [name, { ...tensor, data: tensor.data.slice() }]),
-  );
 }
