@@ -45,7 +45,7 @@ withLicenses(
   await bundle(
     'fedloom',
     'dist/bundle',
-    { index: 'dist/index.js' },
+    { index: 'dist/index.js', testing: 'dist/conformance/index.js' },
     {
       ...asModules,
       platform: 'node',
