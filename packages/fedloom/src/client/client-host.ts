@@ -161,6 +161,8 @@ export class ClientHost {
         return this.#prepare(channel, message.hash, body as Uint8Array);
       case 'joined':
         this.#joined = true;
+        // A server that aggregates or evaluates on its main thread is silent meanwhile: it always owes the next message.
+        channel.patient = true;
         this.#options.onEvent?.({
           type: 'joined',
           run: this.#welcome?.run ?? '',

@@ -99,6 +99,11 @@ export class Channel {
     return this.#bytesOut;
   }
 
+  /** Whether the other end may be silent for as long as it likes, since it works on what it was asked; see `Connection`. */
+  set patient(patient: boolean) {
+    this.#connection.patient = patient;
+  }
+
   /** Messages wait to be handed to the transport. */
   get pending(): boolean {
     return !this.#outbox.empty;

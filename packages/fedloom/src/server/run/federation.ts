@@ -118,6 +118,7 @@ export class Federation {
       case 'getPlan':
         return this.#sendPlan(session, message.hash);
       case 'join':
+        session.work((work) => work.joined());
         return this.#dispatch({ event: { type: 'clientsJoined', session: session.id, ranges: message.clients } });
       case 'leave':
         return this.#dispatch({ event: { type: 'clientsLeft', session: session.id, ranges: message.clients } });
@@ -140,6 +141,7 @@ export class Federation {
 
   #receiveUpdate(session: Session, message: Update, body: Uint8Array | undefined): void {
     const tag = { session: session.id, client: message.client, round: message.round, attempt: message.attempt };
+    session.work((work) => work.trained([message.client]));
     const { clock } = this.#options;
     const startedMs = clock.now();
     let update: ClientUpdate;
@@ -159,6 +161,7 @@ export class Federation {
 
   #receiveFailure(session: Session, { client, round, attempt, phase, code, message }: Failed): void {
     this.#options.events.emit('refused', { client, round, code, message });
+    session.work((work) => (phase === 'train' ? work.trained([client]) : work.evaluated(round, 1)));
     const at = { session: session.id, client, round, code, message };
     this.#dispatch({
       event: phase === 'train' ? { type: 'clientFailed', ...at, attempt } : { type: 'evaluationFailed', ...at },
@@ -166,6 +169,7 @@ export class Federation {
   }
 
   #receiveEvaluations(session: Session, { round, entries }: Evaluations): void {
+    session.work((work) => work.evaluated(round, entries.length));
     for (const { client, sampleCount, results } of entries) {
       if (!Number.isSafeInteger(sampleCount) || sampleCount < 0) {
         const message = `Client ${client} says that it tested on ${sampleCount} samples; it must be a whole number of at least 0.`;
@@ -300,6 +304,7 @@ export class Federation {
     const model = this.#model.broadcast;
     this.#startLedger(round).configured(clients);
     session.sendModel(model.hash, model.bytes);
+    session.work((work) => work.askedToTrain(clients));
     const { scalars } = this.#options.workload;
     for (const part of pieces(clients)) {
       session.channel.send({ type: 'train', round, attempt, clients: part, model: model.hash, scalars });
@@ -328,10 +333,11 @@ export class Federation {
   }
 
   #settle({ session: id, round, attempt, clients, counted, reason }: Effect<'settle'>): void {
-    const channel = this.#door.get(id)?.channel;
+    const session = this.#door.get(id);
+    session?.work((work) => work.trained(clients));
     const settled: Settled = { type: 'settled', round, attempt, clients: [], counted, ...(reason && { reason }) };
     if (counted) for (const client of clients) this.#counted.set(client, settled);
-    for (const part of pieces(clients)) channel?.send({ ...settled, clients: part });
+    for (const part of pieces(clients)) session?.channel.send({ ...settled, clients: part });
   }
 
   #aggregate({ round, counted }: Effect<'aggregate'>): void {
@@ -357,6 +363,7 @@ export class Federation {
     if (session === undefined) return;
     const model = this.#model.broadcast;
     session.sendModel(model.hash, model.bytes);
+    session.work((work) => work.askedToEvaluate(round, ranges));
     for (const part of pieces(ranges)) {
       session.channel.send({ type: 'evaluate', round, clients: part, model: model.hash });
     }

@@ -1,0 +1,108 @@
+import { Worker } from 'node:worker_threads';
+import { createServer, defineTask, joinFederation, webSocketDial, webSocketListen } from 'fedloom';
+import { afterEach, describe, expect, it } from 'vitest';
+
+const BLOCKED_MS = 1_500;
+
+/** A client on a thread of its own, so that its trainer blocks that thread's event loop and not the server's. */
+const CLIENT = `
+  import { workerData } from 'node:worker_threads';
+  import { defineTask, joinFederation } from ${JSON.stringify(import.meta.resolve('fedloom'))};
+  const block = (ms) => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
+  const vector = (value) => ({ dtype: 'float32', shape: [1], data: Float32Array.of(value) });
+  const task = defineTask({
+    name: 'slow',
+    trainer: () => ({
+      getModelParams: () => ({ w: vector(1) }),
+      setModelParams: () => {},
+      train: () => { block(workerData.trainMs); return { sampleCount: 1 }; },
+      test: () => { block(workerData.testMs); return { results: { score: 1 }, sampleCount: 1 }; },
+    }),
+  });
+  await joinFederation(workerData.url, { clients: [{ from: 0, count: 1 }], task, pingEveryMs: 50 });
+`;
+
+const workers: Worker[] = [];
+afterEach(async () => {
+  for (const worker of workers.splice(0)) await worker.terminate();
+});
+
+/** A server whose results take long to aggregate, and block its thread. */
+const SERVER = `
+  import { parentPort, workerData } from 'node:worker_threads';
+  import { createServer, defineTask } from ${JSON.stringify(import.meta.resolve('fedloom'))};
+  const vector = { dtype: 'float32', shape: [1], data: Float32Array.of(0) };
+  const result = { results: { score: 1 }, sampleCount: 1 };
+  const task = defineTask({
+    name: 'slow',
+    trainer: () => ({
+      getModelParams: () => ({ w: vector }),
+      setModelParams: () => {},
+      train: () => ({ sampleCount: 1 }),
+      test: () => result,
+    }),
+    resultAggregator: {
+      aggregate: () => {
+        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, workerData.blockedMs);
+        return result.results;
+      },
+    },
+  });
+  const server = await createServer(task, { clients: 1, clientsPerRound: 1, rounds: 2 });
+  parentPort.postMessage(server.url);
+  await server.result;
+`;
+
+function startThread(script: string, workerData: unknown): Worker {
+  const worker = new Worker(new URL(`data:text/javascript,${encodeURIComponent(script)}`), { workerData });
+  workers.push(worker);
+  return worker;
+}
+
+const vector = { dtype: 'float32' as const, shape: [1], data: Float32Array.of(0) };
+const task = defineTask({
+  name: 'slow',
+  trainer: () => ({
+    getModelParams: () => ({ w: vector }),
+    setModelParams: () => {},
+    train: () => ({ sampleCount: 1 }),
+    test: () => ({ results: { score: 1 }, sampleCount: 1 }),
+  }),
+});
+
+describe('a client whose thread is blocked longer than silence is borne', () => {
+  for (const [what, trainMs, testMs] of [
+    ['training', BLOCKED_MS, 0],
+    ['testing', 0, BLOCKED_MS],
+  ] as const) {
+    it(`while ${what}: it is at work, not gone, and its answer counts`, async () => {
+      const listen = webSocketListen({ pingEveryMs: 50, deadAfterMs: 200 });
+      const server = await createServer(task, { clients: 1, clientsPerRound: 1, rounds: 2, listeners: [listen] });
+      const left: string[] = [];
+      server.run.on('clientsLeft', ({ reason }) => left.push(reason));
+      const worker = startThread(CLIENT, { url: server.url, trainMs, testMs });
+      worker.once('error', (error) => left.push(String(error)));
+      const startedMs = Date.now();
+      const result = await server.result;
+      expect(Date.now() - startedMs).toBeGreaterThan(2 * BLOCKED_MS);
+      expect(left.filter((reason) => reason !== 'the run is over')).toEqual([]);
+      expect(result.clientMetrics).toEqual({ score: 1 });
+    });
+  }
+});
+
+it('a server whose thread is blocked longer than silence is borne is at work too: its clients stay', async () => {
+  const worker = startThread(SERVER, { blockedMs: BLOCKED_MS });
+  const url = await new Promise<string>((resolve, reject) => worker.once('message', resolve).once('error', reject));
+  const retries: string[] = [];
+  const startedMs = Date.now();
+  const finish = await joinFederation(url, {
+    clients: [{ from: 0, count: 1 }],
+    task,
+    dial: webSocketDial({ pingEveryMs: 50, deadAfterMs: 200 }),
+    onEvent: (event) => event.type === 'retrying' && retries.push(event.reason),
+  });
+  expect(finish?.reason).toBe('completed');
+  expect(Date.now() - startedMs).toBeGreaterThan(BLOCKED_MS);
+  expect(retries).toEqual([]);
+});
