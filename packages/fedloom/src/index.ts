@@ -53,6 +53,14 @@ export { iid } from './data/iid.js';
 export { mnist } from './data/node/mnist.js';
 export { definePartition, type Partition, type Partitioner } from './data/partition.js';
 export { shards } from './data/shards.js';
+export { defineMessage, type MessageDefinition, type MessageSchema } from './protocol/define-message.js';
+export {
+  type HandledMessage,
+  handleMessage,
+  type MessageOptions,
+  type MessagePeer,
+  type OwnMessageHandler,
+} from './protocol/own-messages.js';
 export type {
   Connection,
   ConnectionHandlers,

@@ -20,6 +20,7 @@ import type {
   Update,
   Welcome,
 } from '../protocol/messages.js';
+import { type MessagePeer, OwnMessages } from '../protocol/own-messages.js';
 import type { Connection } from '../protocol/transport.js';
 import { type Job, JobQueue } from './job-queue.js';
 import type { StateStore } from './state-store.js';
@@ -46,6 +47,8 @@ export interface ClientHostOptions {
   /** Hash of the plan that the client's own task file compiles to; the server's must equal it. */
   readonly expectedPlan?: string;
   readonly onEvent?: (event: ClientEvent) => void;
+  /** Messages of the user's own. Default none. */
+  readonly messages?: OwnMessages;
 }
 
 export type ClientEvent =
@@ -106,18 +109,22 @@ export class ClientHost {
    * @throws FedloomError when the server refuses this client, or its plan does not fit the client's data or task
    */
   serve(connection: Connection, signal?: AbortSignal): Promise<Ended> {
+    const { messages = new OwnMessages('client') } = this.#options;
     return new Promise((resolve, reject) => {
       let finish: Finish | undefined;
       let failure: unknown;
       let joinedHere = false;
+      let peer: MessagePeer | undefined;
       const leave = () => channel.close('the client leaves');
       const channel: Channel = new Channel(connection, {
         role: 'client',
         budget: this.#options.budget,
         limits: this.#options.limits,
+        registry: messages.registry,
         onMessage: (message, body, release) => {
           if (message.type === 'finish') finish = message;
           if (message.type === 'joined') joinedHere = true;
+          if (message.type === 'welcome') peer = messages.connect(channel, message.session, message.capabilities ?? []);
           this.#receive(channel, message, body)
             .catch((error: unknown) => {
               failure ??= error;
@@ -126,6 +133,7 @@ export class ClientHost {
             })
             .finally(release);
         },
+        onExtension: (message, body, release) => messages.receive(channel, peer, message, body, release),
         onClosed: (reason, error) => {
           signal?.removeEventListener('abort', leave);
           this.#channel = undefined;
@@ -141,7 +149,7 @@ export class ClientHost {
       if (signal?.aborted) leave();
       else signal?.addEventListener('abort', leave, { once: true });
       this.#channel = channel;
-      channel.send(clientHello({ software: this.#options.software }));
+      channel.send(clientHello({ software: this.#options.software, capabilities: messages.capabilities }));
     });
   }
 

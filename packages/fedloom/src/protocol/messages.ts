@@ -53,6 +53,8 @@ export interface Welcome {
     | { readonly kind: 'trainer'; readonly task: string };
   /** Algorithm, so that a trainer can apply its terms. */
   readonly algorithm: string;
+  /** Those of the client's capabilities that the server has too. Default none. */
+  readonly capabilities?: readonly string[];
 }
 export interface Join {
   readonly type: 'join';

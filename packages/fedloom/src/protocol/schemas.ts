@@ -76,6 +76,7 @@ const definitions: { readonly [T in Message['type']]: MessageDefinition<Extract<
       trainer: fields({ kind: oneOf('trainer'), task: name }),
     }),
     algorithm: name,
+    capabilities: optional(list(name, 0, limits.capabilitiesMax)),
   }),
   join: define('join', 'client', 'none', {
     clients: where(

@@ -9,6 +9,7 @@ import { partitionedSource } from '../../compute/partitioned-source.js';
 import { TrainerExecutor } from '../../compute/trainer-executor.js';
 import { sha256 } from '../../core/node/sha256.js';
 import type { Finish, Join } from '../../protocol/messages.js';
+import { type MessageOptions, OwnMessages } from '../../protocol/own-messages.js';
 import type { Dial } from '../../protocol/transport.js';
 import { compileTask } from '../../task/compile-task.js';
 import type { Task } from '../../task/task.js';
@@ -21,7 +22,7 @@ import { nodeClientHost } from './node-client-host.js';
 const RETRY_FOR_MS = 60_000;
 const RETRY_PAUSE_MS = { first: 100, last: 2_000 };
 
-export interface JoinOptions {
+export interface JoinOptions extends MessageOptions {
   /** The clients this process hosts. */
   readonly clients: Join['clients'];
   /** Folder of their data: one part folder, or `client-<index>` for each. Without it the task deals its data set. */
@@ -54,6 +55,7 @@ export type JoinEvent =
  * @throws FedloomError `client.no-server` after `retryForMs`, or why the server or the data refuse
  */
 export async function joinFederation(url: string, options: JoinOptions): Promise<Finish | undefined> {
+  const messages = new OwnMessages('client', options);
   const executor = executorFor(options);
   const states = diskStateStore();
   try {
@@ -61,6 +63,7 @@ export async function joinFederation(url: string, options: JoinOptions): Promise
       clients: options.clients,
       executor,
       states,
+      messages,
       ...(await expectedPlan(options.task)),
       ...(options.onEvent && { onEvent: options.onEvent }),
     });

@@ -11,7 +11,7 @@ const BUDGET_BYTES = 1 << 30;
 
 /** The client core with what Node gives it: clock, hash, memory. */
 export function nodeClientHost(
-  options: Pick<ClientHostOptions, 'clients' | 'executor' | 'states' | 'expectedPlan' | 'onEvent'>,
+  options: Pick<ClientHostOptions, 'clients' | 'executor' | 'states' | 'expectedPlan' | 'onEvent' | 'messages'>,
 ): ClientHost {
   return new ClientHost({
     clock: systemClock,
