@@ -1,3 +1,5 @@
+import { connect, createServer as createTcpServer, type Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { createServer, defineTask, joinFederation, webSocketDial, webSocketListen } from 'fedloom';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -105,4 +107,83 @@ it('a server whose thread is blocked longer than silence is borne is at work too
   expect(finish?.reason).toBe('completed');
   expect(Date.now() - startedMs).toBeGreaterThan(BLOCKED_MS);
   expect(retries).toEqual([]);
+});
+
+describe('behind a proxy that cuts lines on which nothing moved for a while', () => {
+  const IDLE_MS = 400;
+  const size = { clients: 1, clientsPerRound: 1, rounds: 1, evaluateEvery: 0 };
+
+  async function impatientProxy(url: string) {
+    const sockets = new Set<Socket>();
+    const proxy = createTcpServer((client) => {
+      const server = connect(Number(new URL(url).port), '127.0.0.1');
+      let timer = setTimeout(() => cut(), IDLE_MS);
+      const cut = () => {
+        client.destroy();
+        server.destroy();
+      };
+      for (const [from, to] of [
+        [client, server],
+        [server, client],
+      ] as const) {
+        sockets.add(from);
+        from.on('error', cut).on('close', cut);
+        from.on('data', (bytes) => {
+          clearTimeout(timer);
+          timer = setTimeout(cut, IDLE_MS);
+          to.write(bytes);
+        });
+      }
+    });
+    await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve));
+    const close = () => {
+      for (const socket of sockets) socket.destroy();
+      proxy.close();
+    };
+    return { url: `ws://127.0.0.1:${(proxy.address() as { port: number }).port}/`, close };
+  }
+
+  const slow = defineTask({
+    name: 'slow',
+    trainer: () => ({
+      getModelParams: () => ({ w: vector }),
+      setModelParams: () => {},
+      train: () => sleep(4 * IDLE_MS, { sampleCount: 1 }),
+      test: () => ({ results: {}, sampleCount: 1 }),
+    }),
+  });
+
+  it('pings that are frequent enough keep the line', async () => {
+    const server = await createServer(slow, size);
+    const proxy = await impatientProxy(server.url);
+    const retries: string[] = [];
+    const joining = joinFederation(proxy.url, {
+      clients: [{ from: 0, count: 1 }],
+      task: slow,
+      pingEveryMs: 50,
+      onEvent: (event) => event.type === 'retrying' && retries.push(event.reason),
+    });
+    expect((await server.result).status).toBe('completed');
+    await joining;
+    expect(retries).toEqual([]);
+    proxy.close();
+  });
+
+  it('a client that is blocked cannot ping: it loses the line, and dials again', async () => {
+    const server = await createServer(task, size);
+    const proxy = await impatientProxy(server.url);
+    const joined: string[] = [];
+    const left: string[] = [];
+    const twice = new Promise<void>((resolve) =>
+      server.run.on('clientsJoined', ({ session }) => {
+        if (joined.push(session) === 2) resolve();
+      }),
+    );
+    server.run.on('clientsLeft', ({ reason }) => left.push(reason));
+    startThread(CLIENT, { url: proxy.url, trainMs: BLOCKED_MS, testMs: 0 });
+    await twice;
+    expect(left).toEqual([expect.stringMatching(/^transport\.lost/)]);
+    await server.close();
+    proxy.close();
+  });
 });
