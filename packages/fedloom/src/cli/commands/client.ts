@@ -7,7 +7,7 @@ import { watchInterrupts } from '../interrupts.js';
 import { loadTaskWith } from '../load-settings.js';
 import { formatDuration } from '../report/format.js';
 import type { Screen } from '../report/screen.js';
-import { setOption, verboseOption, workersOption } from '../run-settings.js';
+import { pingEveryOption, setOption, verboseOption, workersOption } from '../run-settings.js';
 import { openTerminal } from '../terminal.js';
 
 interface ClientFlags {
@@ -17,6 +17,7 @@ interface ClientFlags {
   readonly workers?: number;
   readonly set?: string[];
   readonly retryFor: number;
+  readonly pingEvery?: number;
   readonly verbose?: true;
 }
 
@@ -45,6 +46,7 @@ export function addClientCommand(program: Command, exit: (code: number) => void)
         .argParser(seconds('--retry-for'))
         .default(RETRY_SECONDS * 1000, `${RETRY_SECONDS}`),
     )
+    .addOption(pingEveryOption())
     .addOption(verboseOption())
     .action(async (path: string | undefined, flags: ClientFlags) => exit(await join(path, flags)));
 }
@@ -63,6 +65,7 @@ async function join(path: string | undefined, flags: ClientFlags): Promise<numbe
     onEvent: eventTeller(screen, flags),
     ...(flags.data !== undefined && { dataDir: flags.data }),
     ...(loaded && { task: loaded.task }),
+    ...(flags.pingEvery !== undefined && { pingEveryMs: flags.pingEvery }),
     ...(flags.workers && { workers: flags.workers }),
   });
   interrupts.stop();
