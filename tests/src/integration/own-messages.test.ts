@@ -1,4 +1,12 @@
-import { createServer, defineMessage, handleMessage, joinFederation, type MessagePeer, simulate } from 'fedloom';
+import {
+  createServer,
+  defineMessage,
+  FedloomError,
+  handleMessage,
+  joinFederation,
+  type MessagePeer,
+  simulate,
+} from 'fedloom';
 import { describe, expect, it } from 'vitest';
 import { logisticRegression } from './logistic-regression.js';
 import { RawClient } from './raw-client.js';
@@ -99,6 +107,22 @@ describe('own messages', () => {
     expect((await server.result).status).toBe('completed');
     await joining;
     expect(heard).toEqual(['sent: false']);
+  });
+
+  it('a client whose handler fails ends with its error', async () => {
+    const { server: serverSide, client } = exchange();
+    const task = logisticRegression();
+    const server = await createServer(task, { ...size, ...serverSide, workers: 1 });
+    const tired = handleMessage(advice, () => Promise.reject(new FedloomError('acme.tired', 'Not today.')));
+    const joining = joinFederation(server.url, {
+      clients: [{ from: 0, count: 1 }],
+      task,
+      workers: 1,
+      messages: [battery, tired],
+      onPeer: client.onPeer,
+    });
+    await expect(joining).rejects.toMatchObject({ code: 'acme.tired', message: 'Not today.' });
+    await server.close();
   });
 
   it('are announced in the welcome; before the handshake and with nonsense in them they cost the connection', async () => {

@@ -4,7 +4,7 @@ import { Worker } from 'node:worker_threads';
 import { createServer, defineTask, joinFederation, webSocketDial, webSocketListen } from 'fedloom';
 import { afterEach, describe, expect, it } from 'vitest';
 
-const BLOCKED_MS = 1_500;
+const BLOCKED_MS = 2_000;
 
 /** A client on a thread of its own, so that its trainer blocks that thread's event loop and not the server's. */
 const CLIENT = `
@@ -78,7 +78,7 @@ describe('a client whose thread is blocked longer than silence is borne', () => 
     ['testing', 0, BLOCKED_MS],
   ] as const) {
     it(`while ${what}: it is at work, not gone, and its answer counts`, async () => {
-      const listen = webSocketListen({ pingEveryMs: 50, deadAfterMs: 200 });
+      const listen = webSocketListen({ pingEveryMs: 50, deadAfterMs: 600 });
       const server = await createServer(task, { clients: 1, clientsPerRound: 1, rounds: 2, listeners: [listen] });
       const left: string[] = [];
       server.run.on('clientsLeft', ({ reason }) => left.push(reason));
@@ -101,7 +101,7 @@ it('a server whose thread is blocked longer than silence is borne is at work too
   const finish = await joinFederation(url, {
     clients: [{ from: 0, count: 1 }],
     task,
-    dial: webSocketDial({ pingEveryMs: 50, deadAfterMs: 200 }),
+    dial: webSocketDial({ pingEveryMs: 50, deadAfterMs: 600 }),
     onEvent: (event) => event.type === 'retrying' && retries.push(event.reason),
   });
   expect(finish?.reason).toBe('completed');
@@ -110,7 +110,7 @@ it('a server whose thread is blocked longer than silence is borne is at work too
 });
 
 describe('behind a proxy that cuts lines on which nothing moved for a while', () => {
-  const IDLE_MS = 400;
+  const IDLE_MS = 800;
   const size = { clients: 1, clientsPerRound: 1, rounds: 1, evaluateEvery: 0 };
 
   async function impatientProxy(url: string) {
@@ -148,7 +148,7 @@ describe('behind a proxy that cuts lines on which nothing moved for a while', ()
     trainer: () => ({
       getModelParams: () => ({ w: vector }),
       setModelParams: () => {},
-      train: () => sleep(4 * IDLE_MS, { sampleCount: 1 }),
+      train: () => sleep(2 * IDLE_MS, { sampleCount: 1 }),
       test: () => ({ results: {}, sampleCount: 1 }),
     }),
   });

@@ -47,6 +47,15 @@ export async function inTime<T>(promise: Promise<T>, what: string): Promise<T> {
   }
 }
 
+/** Waits until `holds`, which no event announces. */
+export async function eventually(holds: () => boolean, what: string): Promise<void> {
+  const endMs = performance.now() + caseTimeoutMs;
+  while (!holds()) {
+    check(performance.now() < endMs, `waited ${caseTimeoutMs} ms in vain for ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 1));
+  }
+}
+
 function broken(what: string, cause?: unknown): FedloomError {
   return new FedloomError('conformance.broken', `The contract is broken: ${what}.`, {}, { cause });
 }

@@ -43,7 +43,7 @@ export interface MessagePeer {
 /**
  * Takes a message; `from.send` answers. The body's memory is gone once the handler has ended, or its promise has: copy what
  * must stay. A FedloomError that it throws closes the connection and tells the other end its code and text; anything else is
- * a bug, which closes it with `protocol.internal`.
+ * a bug, which closes it with `protocol.internal`. A client that so fails ends: `joinFederation` rejects with it.
  */
 export type OwnMessageHandler<M> = (
   message: M,
