@@ -61,6 +61,21 @@ export { iid } from './data/iid.js';
 export { mnist } from './data/node/mnist.js';
 export { definePartition, type Partition, type Partitioner } from './data/partition.js';
 export { shards } from './data/shards.js';
+export { defineMessage, type MessageDefinition, type MessageSchema } from './protocol/define-message.js';
+export {
+  type HandledMessage,
+  handleMessage,
+  type MessageOptions,
+  type MessagePeer,
+  type OwnMessageHandler,
+} from './protocol/own-messages.js';
+export type {
+  Connection,
+  ConnectionHandlers,
+  Dial,
+  Listen,
+  Listener,
+} from './protocol/transport.js';
 export { createServer, type FederationServer, type ServerOptions } from './server/create-server.js';
 export type { FederationEvents } from './server/run/federation-options.js';
 export { Run } from './server/run/run.js';
@@ -83,6 +98,7 @@ export type {
 } from './task/task.js';
 export { type TaskSummary, taskSummary } from './task/task-summary.js';
 export type { TestContext, TrainContext, Trainer, TrainerClient, TrainResult } from './task/trainer.js';
+export { webSocketDial, webSocketListen } from './transport/websocket/on-demand.js';
 export type {
   Aggregate,
   Contribution,

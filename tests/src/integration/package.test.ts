@@ -93,6 +93,18 @@ describe('the packed packages', () => {
     expect(mapped).toMatch(/at .*src[\\/]cli[\\/]find-task-file\.ts:\d+/);
   });
 
+  it('bring the suites of the extension points, for any test framework', async () => {
+    const script = `
+      import { test } from 'node:test';
+      import { fedmlSampling, iid } from 'fedloom';
+      import { partitionerSuite, samplerSuite } from 'fedloom/testing';
+      for (const { name, run } of [...samplerSuite(fedmlSampling), ...partitionerSuite(iid)]) test(name, run);
+    `;
+    await writeFile(join(folder, 'suites.mjs'), script);
+    const { stdout } = await exec(process.execPath, ['--test-reporter=tap', 'suites.mjs'], { cwd: folder });
+    expect(stdout).toMatch(/# pass 10\n# fail 0\n/);
+  });
+
   it('carry no tests and no sources of tests', async () => {
     const { stdout } = await exec('find', [
       join(folder, 'node_modules/fedloom'),

@@ -22,6 +22,8 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   simulation: ['core', 'data', 'algorithms', 'task', 'protocol', 'transport', 'compute', 'client', 'server'],
   store: ['core'],
   launch: ['core'],
+  // The suites of extension points know the interfaces that they are about.
+  conformance: ['core', 'data', 'update', 'algorithms', 'protocol', 'server'],
   cli: [
     'core',
     'data',

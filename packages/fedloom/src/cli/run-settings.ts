@@ -2,7 +2,7 @@ import { Argument, type Command, Option } from 'commander';
 import { algorithmNames } from '../algorithms/registry.js';
 import { foldNames } from '../update/folds/registry.js';
 import { builtInStages } from '../update/stages/registry.js';
-import { oneOf, setting, wholeNumber } from './arguments.js';
+import { oneOf, seconds, setting, wholeNumber } from './arguments.js';
 
 /** What `run` and `server` have in common. */
 export interface RunSettings {
@@ -152,6 +152,11 @@ export function outOption(): Option {
 
 export function jsonOption(): Option {
   return new Option('--json', 'one JSON object a line on stdout; everything for people goes to stderr');
+}
+
+export function pingEveryOption(): Option {
+  const what = 'how often to ask the other end for a sign of life; below the idle timeout of proxies between (15)';
+  return new Option('--ping-every <seconds>', what).argParser(seconds('--ping-every'));
 }
 
 export function verboseOption(): Option {

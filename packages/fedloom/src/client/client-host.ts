@@ -8,6 +8,7 @@ import { Channel } from '../protocol/channel.js';
 import { answerChallenge, clientHello } from '../protocol/handshake.js';
 import { errorCodePattern, type Limits, wireLimits } from '../protocol/limits.js';
 import type { Finish, Join, Message, Settled, UpdateMessage, Welcome } from '../protocol/messages.js';
+import { type MessagePeer, OwnMessages } from '../protocol/own-messages.js';
 import type { Connection } from '../protocol/transport.js';
 import type { Stage } from '../update/stage-contract.js';
 import { Evaluating } from './evaluating.js';
@@ -40,6 +41,8 @@ export interface ClientHostOptions {
   /** Stages that this client knows beside the built-in ones. */
   readonly extraStages?: readonly Stage[];
   readonly onEvent?: (event: ClientEvent) => void;
+  /** Messages of the user's own. Default none. */
+  readonly messages?: OwnMessages;
 }
 
 export type ClientEvent =
@@ -117,18 +120,22 @@ export class ClientHost {
    * @throws FedloomError when the server refuses this client, or its plan does not fit the client's data or task
    */
   serve(connection: Connection, signal?: AbortSignal): Promise<Ended> {
+    const { messages = new OwnMessages('client') } = this.#options;
     return new Promise((resolve, reject) => {
       let finish: Finish | undefined;
       let failure: unknown;
       let joinedHere = false;
+      let peer: MessagePeer | undefined;
       const leave = () => channel.close('the client leaves');
       const channel: Channel = new Channel(connection, {
         role: 'client',
         budget: this.#options.budget,
         limits: this.#options.limits,
+        registry: messages.registry,
         onMessage: (message, body, release) => {
           if (message.type === 'finish') finish = message;
           if (message.type === 'joined') joinedHere = true;
+          if (message.type === 'welcome') peer = messages.connect(channel, message.session, message.capabilities ?? []);
           this.#receive(channel, message, body)
             .catch((error: unknown) => {
               failure ??= error;
@@ -137,6 +144,7 @@ export class ClientHost {
             })
             .finally(release);
         },
+        onExtension: (message, body, release) => messages.receive(channel, peer, message, body, release),
         onClosed: (reason, error) => {
           signal?.removeEventListener('abort', leave);
           this.#channel = undefined;
@@ -152,7 +160,7 @@ export class ClientHost {
       if (signal?.aborted) leave();
       else signal?.addEventListener('abort', leave, { once: true });
       this.#channel = channel;
-      channel.send(clientHello({ software: this.#options.software }));
+      channel.send(clientHello({ software: this.#options.software, capabilities: messages.capabilities }));
     });
   }
 
@@ -180,6 +188,8 @@ export class ClientHost {
         return this.#prepare(channel, message.hash, body as Uint8Array);
       case 'joined':
         this.#joined = true;
+        // A server that aggregates or evaluates on its main thread is silent meanwhile: it always owes the next message.
+        channel.patient = true;
         this.#options.onEvent?.({
           type: 'joined',
           run: this.#welcome?.run ?? '',

@@ -61,6 +61,8 @@ export interface Welcome {
   readonly needs: readonly string[];
   /** What every update passes, in this order, before it is sent. Who does not know one must not join. */
   readonly stages: readonly StageDescriptor[];
+  /** Those of the client's capabilities that the server has too. Default none. */
+  readonly capabilities?: readonly string[];
 }
 export interface StageDescriptor {
   readonly name: string;

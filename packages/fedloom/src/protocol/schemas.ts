@@ -86,6 +86,7 @@ const definitions: { readonly [T in Message['type']]: MessageDefinition<Extract<
     algorithm: name,
     needs: list(name, 0, limits.factsMax),
     stages: list(fields({ name, options: stageOptions }), 0, limits.stagesMax),
+    capabilities: optional(list(name, 0, limits.capabilitiesMax)),
   }),
   join: define('join', 'client', 'none', {
     clients: where(

@@ -9,7 +9,14 @@ import { watchInterrupts } from '../interrupts.js';
 import { loadTaskWith } from '../load-settings.js';
 import { formatDuration } from '../report/format.js';
 import type { Screen } from '../report/screen.js';
-import { algorithmOption, foldOption, setOption, verboseOption, workersOption } from '../run-settings.js';
+import {
+  algorithmOption,
+  foldOption,
+  pingEveryOption,
+  setOption,
+  verboseOption,
+  workersOption,
+} from '../run-settings.js';
 import { openTerminal } from '../terminal.js';
 
 interface ClientFlags {
@@ -21,6 +28,7 @@ interface ClientFlags {
   readonly algorithm?: string;
   readonly fold?: string;
   readonly retryFor: number;
+  readonly pingEvery?: number;
   readonly verbose?: true;
   readonly lifeline?: number;
 }
@@ -52,6 +60,7 @@ export function addClientCommand(program: Command, exit: (code: number) => void)
         .argParser(seconds('--retry-for'))
         .default(RETRY_SECONDS * 1000, `${RETRY_SECONDS}`),
     )
+    .addOption(pingEveryOption())
     .addOption(verboseOption())
     .addOption(
       new Option('--lifeline <fd>', 'end when this pipe closes').argParser(wholeNumber('--lifeline', 3)).hideHelp(),
@@ -74,6 +83,7 @@ async function join(path: string | undefined, flags: ClientFlags): Promise<numbe
     onEvent: eventTeller(screen, flags),
     ...(flags.data !== undefined && { dataDir: flags.data }),
     ...(loaded && { task: guardTask(loaded.task, interrupts) }),
+    ...(flags.pingEvery !== undefined && { pingEveryMs: flags.pingEvery }),
     ...(flags.workers && { workers: flags.workers }),
   });
   interrupts.stop();

@@ -3,7 +3,7 @@ import { createServer } from '../../server/create-server.js';
 import { type Deadline, hostAndPort, wholeNumber } from '../arguments.js';
 import { conductRun } from '../conduct-run.js';
 import { loadTaskWith } from '../load-settings.js';
-import { addRunSettings, type RunSettings, runSettings } from '../run-settings.js';
+import { addRunSettings, pingEveryOption, type RunSettings, runSettings } from '../run-settings.js';
 import { openTerminal } from '../terminal.js';
 import { deadlineMs, deadlineOption } from './run.js';
 
@@ -13,6 +13,7 @@ interface ServerFlags {
   readonly deadline?: Deadline;
   readonly quorum?: number;
   readonly minimumClients?: number;
+  readonly pingEvery?: number;
 }
 
 const ADDRESS = '127.0.0.1:8080';
@@ -41,6 +42,7 @@ export function addServerCommand(program: Command, exit: (code: number) => void)
         wholeNumber('--minimum-clients', 1),
       ),
     )
+    .addOption(pingEveryOption())
     .action(async (path, clients, perRound, rounds, flags) => {
       exit(await serve(path, runSettings([clients, perRound, rounds], flags), flags));
     });
@@ -49,7 +51,7 @@ export function addServerCommand(program: Command, exit: (code: number) => void)
 async function serve(path: string, settings: RunSettings, flags: ServerFlags): Promise<number> {
   const terminal = await openTerminal(settings.json);
   const loaded = await loadTaskWith(path, settings);
-  const { listen, insecure = false, deadline, quorum, minimumClients } = flags;
+  const { listen, insecure = false, deadline, quorum, minimumClients, pingEvery } = flags;
   const waits = deadlineMs(deadline);
   const { workers } = settings;
   return conductRun({
@@ -68,6 +70,7 @@ async function serve(path: string, settings: RunSettings, flags: ServerFlags): P
         ...options,
         listen,
         insecure,
+        ...(pingEvery !== undefined && { pingEveryMs: pingEvery }),
         ...(workers && { workers }),
       });
       const hint = `Join: fedloom client --server ${url} --index 0-9 --data DIR`;

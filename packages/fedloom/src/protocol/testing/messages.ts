@@ -1,3 +1,5 @@
+export { pattern } from '../../conformance/bytes.js';
+
 import type { Message, UpdateMessage } from '../messages.js';
 
 const hash = `sha256:${'0123456789abcdef'.repeat(4)}`;
@@ -29,6 +31,7 @@ export const examples: { readonly [T in Message['type']]: Extract<Message, { rea
     workload: { kind: 'plan', hash },
     algorithm: 'FedAvg',
     needs: ['initialLoss'],
+    capabilities: ['acme/battery'],
     stages: [{ name: 'topK', options: { fraction: 0.01 } }],
   },
   join: {
@@ -81,14 +84,3 @@ export const examples: { readonly [T in Message['type']]: Extract<Message, { rea
   grant: { type: 'grant', stream: 1, bytes: 1 },
   error: { type: 'error', code: 'protocol.version', message: 'No common version.' },
 };
-
-/** `length` bytes that differ from place to place and from `seed` to `seed`. */
-export function pattern(length: number, seed = 1): Uint8Array {
-  const bytes = new Uint8Array(length);
-  let state = seed;
-  for (let place = 0; place < length; place++) {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    bytes[place] = state >>> 24;
-  }
-  return bytes;
-}

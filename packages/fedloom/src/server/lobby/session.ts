@@ -1,6 +1,7 @@
 import type { Channel } from '../../protocol/channel.js';
 import type { ClientMessage } from '../../protocol/messages.js';
 import type { Version } from '../../update/update.js';
+import { WorkUnderWay } from './work-under-way.js';
 
 /** What a client may say once the handshake is over. */
 export type SessionMessage = Exclude<ClientMessage, { readonly type: 'hello' | 'auth' }>;
@@ -8,11 +9,20 @@ export type SessionMessage = Exclude<ClientMessage, { readonly type: 'hello' | '
 /** One client process's connection, after the handshake. It knows which models the other side has. */
 export class Session {
   readonly #models = new Map<string, Version>();
+  readonly #work = new WorkUnderWay();
 
   constructor(
     readonly id: string,
     readonly channel: Channel,
-  ) {}
+  ) {
+    this.work(() => {});
+  }
+
+  /** Notes what the session is asked or has answered. As long as it owes an answer, its silence is borne. */
+  work(note: (work: WorkUnderWay) => void): void {
+    note(this.#work);
+    this.channel.patient = this.#work.any;
+  }
 
   /**
    * Sends a model once; the client keeps it until it is told that it needs it no more.

@@ -124,6 +124,7 @@ export class Federation {
       case 'getPlan':
         return this.#sendPlan(session, message.hash);
       case 'join':
+        session.work((work) => work.joined());
         return this.#dispatch({ event: { type: 'clientsJoined', session: session.id, ranges: message.clients } });
       case 'leave':
         return this.#dispatch({ event: { type: 'clientsLeft', session: session.id, ranges: message.clients } });
@@ -146,6 +147,7 @@ export class Federation {
 
   /** @returns a promise where a stage is async: until it settles, the body is still needed */
   #receiveUpdate(session: Session, message: UpdateMessage, body: Uint8Array = new Uint8Array()): void | Promise<void> {
+    session.work((work) => work.trained([message.client]));
     const { clock } = this.#options;
     const startedMs = clock.now();
     const tag = { session: session.id, client: message.client, round: message.task, attempt: message.attempt };
@@ -181,6 +183,7 @@ export class Federation {
 
   #receiveFailure(session: Session, { client, task: round, attempt, phase, code, message }: Failed): void {
     this.#options.events.emit('refused', { client, round, code, message });
+    session.work((work) => (phase === 'train' ? work.trained([client]) : work.evaluated(round, 1)));
     const at = { session: session.id, client, round, code, message };
     this.#dispatch({
       event: phase === 'train' ? { type: 'clientFailed', ...at, attempt } : { type: 'evaluationFailed', ...at },
@@ -188,6 +191,7 @@ export class Federation {
   }
 
   #receiveEvaluations(session: Session, { round, entries }: Evaluations): void {
+    session.work((work) => work.evaluated(round, entries.length));
     for (const { client, ...evaluation } of entries) {
       const { sampleCount } = evaluation;
       if (!Number.isSafeInteger(sampleCount) || sampleCount < 0) {
@@ -324,6 +328,7 @@ export class Federation {
     if (this.#ledger?.round !== round) this.#scalars = this.#model.scalars(round);
     this.#startLedger(round).configured(clients);
     session.sendModel(version, bytes);
+    session.work((work) => work.askedToTrain(clients));
     for (const part of pieces(clients)) {
       const work = { task: round, attempt, clients: part, base: version, scalars: this.#scalars };
       session.channel.send({ type: 'train', ...work });
@@ -352,10 +357,11 @@ export class Federation {
   }
 
   #settle({ session: id, round, attempt, clients, counted, reason }: Effect<'settle'>): void {
-    const channel = this.#door.get(id)?.channel;
+    const session = this.#door.get(id);
+    session?.work((work) => work.trained(clients));
     const settled: Settled = { type: 'settled', task: round, attempt, clients: [], counted, ...(reason && { reason }) };
     if (counted) for (const client of clients) this.#counted.set(client, settled);
-    for (const part of pieces(clients)) channel?.send({ ...settled, clients: part });
+    for (const part of pieces(clients)) session?.channel.send({ ...settled, clients: part });
   }
 
   #aggregate({ round }: Effect<'aggregate'>): void {
@@ -382,6 +388,7 @@ export class Federation {
     if (session === undefined) return;
     const { version: model, bytes } = this.#model.current;
     session.sendModel(model, bytes);
+    session.work((work) => work.askedToEvaluate(round, ranges));
     for (const part of pieces(ranges)) session.channel.send({ type: 'evaluate', round, clients: part, model });
   }
 

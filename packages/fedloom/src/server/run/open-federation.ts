@@ -6,6 +6,7 @@ import { sha256 } from '../../core/node/sha256.js';
 import { SOFTWARE } from '../../core/version.js';
 import { ByteBudget } from '../../protocol/byte-budget.js';
 import { defaultLimits } from '../../protocol/limits.js';
+import { OwnMessages } from '../../protocol/own-messages.js';
 import type { Task } from '../../task/task.js';
 import type { Fold } from '../../update/fold-contract.js';
 import { meanFold } from '../../update/mean-fold.js';
@@ -68,6 +69,7 @@ export async function openFederation(
     hash: sha256,
     budget: new ByteBudget(Math.max(UPDATE_BUDGET_BYTES, 2 * updateBytes)),
     limits: { ...defaultLimits, bodyBytesMax: updateBytes },
+    messages: new OwnMessages('server', options),
     nonce: () => randomBytes(16).toString('hex'),
     events,
     chain,

@@ -2,13 +2,14 @@ import { randomBytes } from 'node:crypto';
 import { FedloomError, type NamedTensors } from '@fedloom/engine';
 import * as z from 'zod';
 import { wireLimits } from '../../protocol/limits.js';
+import type { MessageOptions } from '../../protocol/own-messages.js';
 import type { Task } from '../../task/task.js';
 import type { Stage } from '../../update/stage-contract.js';
 import type { Sampler } from '../schedule/sampling.js';
 import type { CoordinatorOptions } from '../schedule/types.js';
 
 /** What a run needs beside its task, wherever it runs. */
-export interface RunOptions {
+export interface RunOptions extends MessageOptions {
   /** Clients in the federation. */
   readonly clients: number;
   /** Clients that train in a round. */

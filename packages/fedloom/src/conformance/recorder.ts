@@ -1,4 +1,5 @@
-import type { Connection, ConnectionHandlers } from '../../protocol/transport.js';
+import type { Connection, ConnectionHandlers } from '../protocol/transport.js';
+import { inTime } from './suite.js';
 
 /** Bound handlers that keep what happens and let a test wait for it. */
 export class Recorder implements ConnectionHandlers {
@@ -31,8 +32,20 @@ export class Recorder implements ConnectionHandlers {
     this.#notify();
   }
 
-  /** Resolves once `condition` holds; it is asked after every event. */
-  async until(condition: (recorder: Recorder) => boolean): Promise<void> {
+  /** Resolves once `condition` holds, which is asked after every event; rejects when it never does. */
+  until(condition: (recorder: Recorder) => boolean, what = 'an event on the connection'): Promise<void> {
+    return inTime(this.#until(condition), what);
+  }
+
+  received(count: number): Promise<void> {
+    return this.until(({ frames }) => frames.length >= count, `${count} frames`);
+  }
+
+  ended(): Promise<void> {
+    return this.until(({ reasons }) => reasons.length > 0, 'the end of the connection');
+  }
+
+  async #until(condition: (recorder: Recorder) => boolean): Promise<void> {
     while (!condition(this)) await new Promise<void>((resolve) => this.#wake.push(resolve));
   }
 
