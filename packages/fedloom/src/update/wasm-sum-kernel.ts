@@ -139,7 +139,7 @@ class WasmKernel implements SumKernel {
     if (this.#waiting.length === 0) return;
     for (const { slot, weight } of this.#waiting.slice(this.#next)) {
       const values = this.#waitingAddress + 4 * (slot.at - this.#firstWaiting);
-      this.#call(this.#kernels.addFloats, values, values + 4 * wholeVectors(slot.length), slot, 0, weight, 0);
+      this.#caller(this.#kernels.addFloats, slot, weight, 0)(values, values + 4 * wholeVectors(slot.length), 0);
     }
     this.#forgetWaiting();
   }
@@ -165,41 +165,38 @@ class WasmKernel implements SumKernel {
     weight: number,
     otherWeight: number,
   ): void {
+    const call = this.#caller(add, slot, weight, otherWeight);
     for (let from = 0; from < values.length; from += staging.length) {
       const count = Math.min(staging.length, values.length - from);
       staging.set(count === values.length ? values : values.subarray(from, from + count));
       // The kernel works on whole vectors of 16 bytes: behind the last value it adds zeros to spare elements.
       const end = wholeVectors(count);
       staging.fill(0, count, end);
-      this.#call(add, 0, end * staging.BYTES_PER_ELEMENT, slot, from, weight, otherWeight);
+      call(0, end * staging.BYTES_PER_ELEMENT, from);
     }
   }
 
-  /** @param from the element of the slot that the first value belongs to */
-  #call(
-    add: AddValues,
-    values: number,
-    end: number,
-    slot: SumSlot,
-    from: number,
-    weight: number,
-    otherWeight: number,
-  ): void {
-    const element = slot.at + from;
-    const [high, low, third] = this.parts;
-    add(
-      values,
-      end,
-      high.byteOffset + 8 * element,
-      low.byteOffset + 8 * element,
-      third.byteOffset + 8 * element,
-      this.#waitingAddress + 4 * (element - this.#firstWaiting),
-      weight,
-      otherWeight,
-      rounder(slot.level),
-      rounder(slot.level - 1),
-      rounder(slot.level - 2),
-    );
+  /** Calls a kernel for values at an address, up to another, that begin with some element of the slot. */
+  #caller(add: AddValues, slot: SumSlot, weight: number, otherWeight: number) {
+    const [high, low, third] = this.parts.map(({ byteOffset }) => byteOffset + 8 * slot.at) as [number, number, number];
+    const others = this.#waitingAddress + 4 * (slot.at - this.#firstWaiting);
+    const [toHigh, toLow, toThird] = [rounder(slot.level), rounder(slot.level - 1), rounder(slot.level - 2)];
+    return (values: number, end: number, from: number) => {
+      const bytes = 8 * from;
+      add(
+        values,
+        end,
+        high + bytes,
+        low + bytes,
+        third + bytes,
+        others + 4 * from,
+        weight,
+        otherWeight,
+        toHigh,
+        toLow,
+        toThird,
+      );
+    };
   }
 
   #forgetWaiting(): void {
