@@ -4,7 +4,7 @@ import { wasmKernel } from './wasm-sum-kernel.js';
 
 /** The load of sums is what a part may have come to, in terms: 2^45 quanta each. This many are 1.5 * 2^52 quanta. */
 export const LOAD_MAX = 192;
-/** Sums up to here are left alone when the others are carried. So few are beyond that most cohorts carry none. */
+/** Sums up to here are left alone when the others are carried. */
 const LOAD_LEFT = 64;
 
 /** One part of a slot's sums: its values are `sums[i]` and `carries[i]` quanta of the level above. */
@@ -104,7 +104,7 @@ export class IndexedSums {
     if (this.#load + load > LOAD_MAX) this.#carry();
     this.#load += load;
     this.#isEmpty = false;
-    if (isCarried) this.#holdCarries();
+    if (isCarried) this.#carries ??= this.#kernel.parts.map(({ length }) => new Int32Array(length));
     for (const [index, slot] of this.#slots.entries()) {
       const own = this.#partsOf(slot);
       const down = slot.level - levelAt(slots, index);
@@ -153,18 +153,12 @@ export class IndexedSums {
     }));
   }
 
-  #holdCarries(): readonly Int32Array[] {
-    this.#carries ??= this.#kernel.parts.map(({ length }) => new Int32Array(length));
-    return this.#carries;
-  }
-
   #carry(): void {
     this.#kernel.settle();
+    this.#carries ??= this.#kernel.parts.map(({ length }) => new Int32Array(length));
     for (const slot of this.#slots) {
-      for (const [index, { sums }] of this.#partsOf(slot).entries()) {
-        if (!exceeds(sums, partMax(LOAD_LEFT, slot.level - index))) continue;
-        const carries = this.#holdCarries()[index]?.subarray(slot.at, slot.at + slot.length);
-        if (carries !== undefined) carryInto(carries, sums, slot.level - index + 1);
+      for (const [index, { sums, carries }] of this.#partsOf(slot).entries()) {
+        if (carries !== undefined) carryInto(carries, sums, slot.level - index);
       }
     }
     this.#load = Math.min(this.#load, LOAD_LEFT);
@@ -200,18 +194,14 @@ export function partMax(load: number, level: number): number {
   return load * PART_QUANTA * quantum(level);
 }
 
-function exceeds(sums: Float64Array, bound: number): boolean {
-  for (let i = 0; i < sums.length; i++) if (Math.abs(sums[i]!) > bound) return true;
-  return false;
-}
-
-/** Moves whole quanta of `level`, the one above the sums', to the carries. */
+/** Moves whole quanta of the next level to the carries, from sums at this `level` that have come far: few have. */
 function carryInto(carries: Int32Array, sums: Float64Array, level: number): void {
-  const [unit, round] = [quantum(level), rounder(level)];
+  const [unit, round] = [quantum(level + 1), rounder(level + 1)];
+  const bound = partMax(LOAD_LEFT, level);
   for (let i = 0; i < sums.length; i++) {
     const sum = sums[i]!;
+    if (Math.abs(sum) <= bound) continue;
     const carry = sum + round - round;
-    if (carry === 0) continue;
     sums[i] = sum - carry;
     carries[i]! += carry / unit;
   }
