@@ -2,10 +2,10 @@ import { LEVEL_BITS, LEVEL_MIN, PART_QUANTA, quantum, rounder } from './quanta.j
 import { plainKernel, type SumKernel, type SumLengths, type SumSlot } from './sum-kernel.js';
 import { wasmKernel } from './wasm-sum-kernel.js';
 
-/** The load of sums is what a part may have come to, in terms: 2^45 quanta each. This many are 1.5 * 2^52 quanta. */
-export const LOAD_MAX = 192;
+/** The load of sums is what a part may have come to, in terms: 2^45 quanta each. This many are 1.75 * 2^52 quanta. */
+export const LOAD_MAX = 224;
 /** Sums up to here are left alone when the others are carried. */
-const LOAD_LEFT = 64;
+const LOAD_LEFT = 32;
 
 /** One part of a slot's sums: its values are `sums[i]` and `carries[i]` quanta of the level above. */
 export interface SumPart {
@@ -100,7 +100,7 @@ export class IndexedSums {
   merge({ load, isCarried, slots }: SumsImage): void {
     for (const [index, slot] of this.#slots.entries()) this.raise(slot, Math.max(slot.level, levelAt(slots, index)));
     this.#kernel.settle();
-    // Together at most 64 + 192, which is 2^53 quanta.
+    // Together at most 32 + 224, which is 2^53 quanta.
     if (this.#load + load > LOAD_MAX) this.#carry();
     this.#load += load;
     this.#isEmpty = false;

@@ -36,7 +36,7 @@ interface Plan {
 
 /**
  * The weighted mean of client updates, sum_i w_i x_i / sum_i w_i, folded in O(model) memory: 20 bytes for each float32 of
- * up to 192 updates, at most 28 for more. The result is a function of the set of updates and their weights, equal to the bit
+ * up to 224 updates, at most 28 for more. The result is a function of the set of updates and their weights, equal to the bit
  * whatever the order in which they are added and however they are grouped into partial sums.
  *
  * How exact: let M be the largest |w_i x_i| among all elements of a tensor and all m updates. Then the mean of each element
