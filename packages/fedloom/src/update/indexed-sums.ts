@@ -2,8 +2,10 @@ import { LEVEL_BITS, LEVEL_MIN, PART_QUANTA, quantum, rounder } from './quanta.j
 import { plainKernel, type SumKernel, type SumLengths, type SumSlot } from './sum-kernel.js';
 import { wasmKernel } from './wasm-sum-kernel.js';
 
-/** A part holds the parts of so many terms, and what a carry leaves, with 2^53 quanta to spare; then it must be carried. */
-export const LOAD_MAX = 128;
+/** The load of sums is what a part may have come to, in terms: 2^45 quanta each. This many are 1.75 * 2^52 quanta. */
+export const LOAD_MAX = 224;
+/** Sums up to here are left alone when the others are carried. */
+const LOAD_LEFT = 32;
 
 /** One part of a slot's sums: its values are `sums[i]` and `carries[i]` quanta of the level above. */
 export interface SumPart {
@@ -14,7 +16,7 @@ export interface SumPart {
 
 /** All that sums hold, to be added to others of the same slots. */
 export interface SumsImage {
-  /** No sum of a part exceeds `load + 1` times 2^45 of its quanta; from 0 to `LOAD_MAX`. */
+  /** No sum of a part exceeds `load` times 2^45 of its quanta; from 0 to `LOAD_MAX`. */
   readonly load: number;
   /** Whether all parts have carries, or none. */
   readonly isCarried: boolean;
@@ -33,15 +35,15 @@ export interface SumsImage {
  * - When a later term raises the level, all terms so far are at most half of the new quantum, so that their new h is 0 (a
  *   tie rounds to the even 0), their new l is the old h, their new third the old l: whole arrays move down, and the
  *   lowest is dropped. So the parts are sums of functions of single terms and of L, and L is a function of their set.
- * - A part of a term is at most 2^45 quanta. Sums of whole quanta are exact below 2^53: after 128 terms, whole quanta of
- *   the next level go to counters (`carries`), which belong to the part as it may be dropped.
+ * - A part of a term is at most 2^45 quanta. Sums of whole quanta are exact up to 2^53 of them: before that,
+ *   whole quanta of the next level go to counters (`carries`), which belong to the part as it may be dropped.
  */
 export class IndexedSums {
   readonly #kernel: SumKernel;
   readonly #slots: readonly SumSlot[];
   /** Of each part, in quanta of the level above it. */
   #carries: readonly Int32Array[] | undefined;
-  /** No sum of a part exceeds `load + 1` times 2^45 of its quanta. */
+  /** As in `SumsImage`. */
   #load = 0;
   #isEmpty = true;
 
@@ -98,11 +100,11 @@ export class IndexedSums {
   merge({ load, isCarried, slots }: SumsImage): void {
     for (const [index, slot] of this.#slots.entries()) this.raise(slot, Math.max(slot.level, levelAt(slots, index)));
     this.#kernel.settle();
-    // Two parts together: (a + 1) + (b + 1) times 2^45 quanta.
-    if (this.#load > 0 && this.#load + load >= LOAD_MAX) this.#carry();
-    this.#load += this.#isEmpty ? load : load + 1;
+    // Together at most 32 + 224, which is 2^53 quanta.
+    if (this.#load + load > LOAD_MAX) this.#carry();
+    this.#load += load;
     this.#isEmpty = false;
-    if (isCarried) this.#holdCarries();
+    if (isCarried) this.#carries ??= this.#kernel.parts.map(({ length }) => new Int32Array(length));
     for (const [index, slot] of this.#slots.entries()) {
       const own = this.#partsOf(slot);
       const down = slot.level - levelAt(slots, index);
@@ -151,19 +153,15 @@ export class IndexedSums {
     }));
   }
 
-  #holdCarries(): void {
-    this.#carries ??= this.#kernel.parts.map(({ length }) => new Int32Array(length));
-  }
-
   #carry(): void {
     this.#kernel.settle();
-    this.#holdCarries();
+    this.#carries ??= this.#kernel.parts.map(({ length }) => new Int32Array(length));
     for (const slot of this.#slots) {
       for (const [index, { sums, carries }] of this.#partsOf(slot).entries()) {
-        if (carries !== undefined) carryInto(carries, sums, slot.level - index + 1);
+        if (carries !== undefined) carryInto(carries, sums, slot.level - index);
       }
     }
-    this.#load = 0;
+    this.#load = Math.min(this.#load, LOAD_LEFT);
   }
 }
 
@@ -193,16 +191,17 @@ export function layOutSlots(tensors: readonly { readonly length: number; readonl
 
 /** The magnitude that a part of sums with this load may reach, at the part's level. */
 export function partMax(load: number, level: number): number {
-  return (load + 1) * PART_QUANTA * quantum(level);
+  return load * PART_QUANTA * quantum(level);
 }
 
-/** Moves whole quanta of `level`, the one above the sums', to the carries. */
+/** Moves whole quanta of the next level to the carries, from sums at this `level` that have come far: few have. */
 function carryInto(carries: Int32Array, sums: Float64Array, level: number): void {
-  const [unit, round] = [quantum(level), rounder(level)];
+  const [unit, round] = [quantum(level + 1), rounder(level + 1)];
+  const bound = partMax(LOAD_LEFT, level);
   for (let i = 0; i < sums.length; i++) {
     const sum = sums[i]!;
+    if (Math.abs(sum) <= bound) continue;
     const carry = sum + round - round;
-    if (carry === 0) continue;
     sums[i] = sum - carry;
     carries[i]! += carry / unit;
   }
@@ -225,6 +224,9 @@ function writeQuotients(
   denominator: number,
   quotients: Float64Array,
 ): void {
+  if (third === undefined && high.carries === undefined) {
+    return writePlainQuotients(level, high.sums, low.sums, denominator, quotients);
+  }
   const [unit, round] = [quantum(level), rounder(level)];
   const [unitAbove, roundAbove] = [quantum(level + 1), rounder(level + 1)];
   const [unitBelow, roundBelow] = [quantum(level - 1), rounder(level - 1)];
@@ -246,6 +248,24 @@ function writeQuotients(
     sum += highPart - carry;
     if (high.carries !== undefined) carry += high.carries[i]! * unitAbove;
     quotients[i] = (sum + carry) / denominator;
+  }
+}
+
+/** Two parts without carries, the most common: a loop of its own, since means of 45 MB are made in it. */
+function writePlainQuotients(
+  level: number,
+  high: Float64Array,
+  low: Float64Array,
+  denominator: number,
+  quotients: Float64Array,
+): void {
+  const [unit, round, unitAbove, roundAbove] = [quantum(level), rounder(level), quantum(level + 1), rounder(level + 1)];
+  for (let i = 0; i < quotients.length; i++) {
+    const lowPart = low[i]!;
+    const carry = above(lowPart, unit, round);
+    const highPart = high[i]! + carry;
+    const rest = above(highPart, unitAbove, roundAbove);
+    quotients[i] = (lowPart - carry + (highPart - rest) + rest) / denominator;
   }
 }
 

@@ -4,7 +4,7 @@ import { decodeSafetensors, encodeSafetensors } from '../core/safetensors.js';
 import type { PartialSum } from './fold-contract.js';
 import { levelOf, quantum } from './quanta.js';
 import { RunningMean } from './running-mean.js';
-import { codeOf, contributionOf, specOf, tensorOf } from './testing/contributions.js';
+import { codeOf, contributionOf, fillingValues, specOf, tensorOf } from './testing/contributions.js';
 
 const specs = [
   specOf('w', [2]),
@@ -79,20 +79,38 @@ describe('a partial sum', () => {
     expect(mean.finish()).toStrictEqual(meanOf(2).finish());
   });
 
-  it('has carries once there are more updates than a part holds', () => {
-    expect(meanOf(128).partial().tensors.has('low-carries/mean/w')).toBe(false);
-    const partial = meanOf(129).partial();
-    expect(partial.tensors.get('low-carries/mean/w')?.dtype).toBe('int32');
+  /** So many updates of values that fill the parts with every one. */
+  const full = (count: number): RunningMean => {
+    const mean = new RunningMean(specs);
+    for (let i = 0; i < count; i++) {
+      mean.add(
+        contributionOf({
+          w: tensorOf('float32', [2 ** 29, 2 ** 29]),
+          'slot/w': tensorOf('float64', fillingValues.slice(0, 2)),
+          n: tensorOf('int64', [1], []),
+          top: tensorOf('float32', [i % 3]),
+        }),
+      );
+    }
+    return mean;
+  };
+
+  it('has carries once the parts are full', () => {
+    expect(full(224).partial().tensors.has('low-carries/mean/w')).toBe(false);
+    const partial = full(225).partial();
+    expect(partial.tensors.get('high-carries/mean/slot/w')?.data[0]).toBe(112);
+    expect(partial.tensors.get('low-carries/mean/w')?.data[0]).toBe(0);
     const mean = new RunningMean(specs);
     mean.merge(partial);
-    expect(mean.finish()).toStrictEqual(meanOf(129).finish());
+    mean.merge(full(3).partial());
+    expect(mean.finish()).toStrictEqual(full(228).finish());
   });
 
   it('has one result, however its sums lie in their parts', () => {
     const single = [specOf('a', [1], 'float64')];
     const mean = new RunningMean(single);
     mean.add(contributionOf({ a: tensorOf('float64', [1]) }));
-    const partial = mean.partial();
+    const partial = changed(mean.partial(), { load: tensorOf('int32', [2]) });
     const unit = quantum(levelOf(1) - 2);
     const ofParts = (high: number, low: number, third: number) => {
       const other = new RunningMean(single);
@@ -108,7 +126,7 @@ describe('a partial sum', () => {
   });
 
   const sound = meanOf(3).partial();
-  const carried = meanOf(200).partial();
+  const carried = full(230).partial();
   const changed = (partial: PartialSum, changes: Record<string, Tensor | undefined>, count = partial.count) => {
     const tensors = new Map(partial.tensors);
     for (const [name, tensor] of Object.entries(changes)) {
@@ -128,13 +146,13 @@ describe('a partial sum', () => {
     ['another dtype', changed(sound, { 'low/mean/w': tensorOf('float32', [0, 0]) })],
     ['a level too low', changed(sound, { levels: tensorOf('int32', [25, 25, 1, 25, 25]) })],
     ['a level too high', changed(sound, { levels: tensorOf('int32', [25, 25, 43, 25, 25]) })],
-    ['a load too high', changed(sound, { load: tensorOf('int32', [129]) })],
+    ['a load too high', changed(sound, { load: tensorOf('int32', [225]) })],
     ['a negative load', changed(sound, { load: tensorOf('int32', [-1]) })],
     ['NaN', changed(sound, { 'high/mean/w': tensorOf('float64', [0, Number.NaN]) })],
     ['a part beyond its load', changed(sound, { 'third/mean/slot/w': tensorOf('float64', [0, 1]) })],
     ['a maximum that is not finite', changed(sound, { 'max/top': tensorOf('float32', [Number.POSITIVE_INFINITY]) })],
     ['only some of the carries', changed(carried, { 'low-carries/mean/w': undefined })],
-    ['carries of more updates than there are', changed(carried, { 'low-carries/mean/w': tensorOf('int32', [0, 201]) })],
+    ['carries of more updates than there are', changed(carried, { 'low-carries/mean/w': tensorOf('int32', [0, 231]) })],
   ])('with %s is refused, and nothing is added', (_, partial) => {
     const mean = meanOf(2);
     expect(codeOf(() => mean.merge(partial))).toBe('aggregate.partial');

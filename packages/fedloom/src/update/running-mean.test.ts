@@ -298,8 +298,8 @@ describe('meanFold', () => {
       specOf('c', [10], 'uint8'),
       specOf('d', [10], 'uint8', { fold: 'max' }),
     ];
-    expect(fold.memoryBytes(specs, 128)).toBe(200 + 240 + 240 + 10);
-    expect(fold.memoryBytes(specs, 129)).toBe(280 + 360 + 360 + 10);
+    expect(fold.memoryBytes(specs, 224)).toBe(200 + 240 + 240 + 10);
+    expect(fold.memoryBytes(specs, 225)).toBe(280 + 360 + 360 + 10);
     const sum = fold.start(specs.slice(0, 1));
     sum.add(contributionOf({ a: tensorOf('float32', new Array(10).fill(4)) }));
     expect(sum.finish().get('a')?.data[9]).toBe(4);

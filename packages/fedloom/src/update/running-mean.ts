@@ -36,7 +36,7 @@ interface Plan {
 
 /**
  * The weighted mean of client updates, sum_i w_i x_i / sum_i w_i, folded in O(model) memory: 20 bytes for each float32 of
- * up to 128 updates, 28 for more. The result is a function of the set of updates and their weights, equal to the bit
+ * up to 224 updates, at most 28 for more. The result is a function of the set of updates and their weights, equal to the bit
  * whatever the order in which they are added and however they are grouped into partial sums.
  *
  * How exact: let M be the largest |w_i x_i| among all elements of a tensor and all m updates. Then the mean of each element
@@ -54,6 +54,8 @@ export class RunningMean implements RunningSum {
   readonly #totals: Readonly<Record<Weighing, SumSlot>>;
   readonly #keys: SumKeys;
   readonly #sums: IndexedSums;
+  /** A weight on its way to its total. */
+  readonly #oneNumber = new Float64Array(1);
   #maxima = new Map<string, TensorData>();
   #count = 0;
 
@@ -101,7 +103,8 @@ export class RunningMean implements RunningSum {
       this.#sums.add(floatsOf(tensorOf(update, spec)), slot, plan.weights[weighing]);
     }
     for (const weighing of ['trained', 'buffer'] as const) {
-      this.#sums.add(Float64Array.of(plan.weights[weighing]), this.#totals[weighing], 1);
+      this.#oneNumber[0] = plan.weights[weighing];
+      this.#sums.add(this.#oneNumber, this.#totals[weighing], 1);
     }
     this.#takeMaxima(this.#keys.maxima.map((spec) => [spec.name, tensorOf(update, spec)]));
     this.#count += 1;

@@ -1,17 +1,16 @@
 import {
   assembleModule,
   type Code,
-  F64,
   f64x2Add,
   f64x2FromFloats,
   f64x2Multiply,
-  f64x2Splat,
   f64x2Subtract,
   get,
   I32,
   increase,
   lessUnsigned,
   load64,
+  load64Splat,
   load128,
   repeat,
   set,
@@ -29,14 +28,17 @@ const PAGES_MAX = 65536;
 const STAGING_BYTES = 32768;
 
 /**
- * Parameters of the kernels: addresses of the values, of their end, of the high, low and third sums, and of another
- * update's values for two at once; the weights of both; what rounds to each part.
+ * Parameters of the kernels: addresses of the values, of their end, of the high, low and third sums, of another update's
+ * values for two at once, and of the factors.
  */
-const [VALUES, END, HIGH, LOW, THIRD, OTHERS] = [0, 1, 2, 3, 4, 5];
-const [WEIGHT, OTHER_WEIGHT, HIGH_ROUNDER, LOW_ROUNDER, THIRD_ROUNDER] = [6, 7, 8, 9, 10];
-/** Locals: weights and rounders in both lanes, and the terms in work. */
-const [WEIGHTS, OTHER_WEIGHTS, HIGH_ROUNDERS, LOW_ROUNDERS, THIRD_ROUNDERS] = [11, 12, 13, 14, 15];
-const [X, H, Y, G] = [16, 17, 18, 19];
+const [VALUES, END, HIGH, LOW, THIRD, OTHERS, FACTORS] = [0, 1, 2, 3, 4, 5, 6];
+/** Locals: the factors in both lanes, weights and what rounds to each part; and the terms in work. */
+const [WEIGHTS, OTHER_WEIGHTS, HIGH_ROUNDERS, LOW_ROUNDERS, THIRD_ROUNDERS] = [7, 8, 9, 10, 11];
+const [X, H, Y, G] = [12, 13, 14, 15];
+/** The factors lie here, as doubles in the order of the locals: as parameters each would be boxed at every call. */
+const FACTORS_ADDRESS = 0;
+const STAGING_ADDRESS = 64;
+const SUMS_ADDRESS = STAGING_ADDRESS + STAGING_BYTES;
 
 type AddValues = (
   values: number,
@@ -45,11 +47,7 @@ type AddValues = (
   low: number,
   third: number,
   others: number,
-  weight: number,
-  otherWeight: number,
-  highRounder: number,
-  lowRounder: number,
-  thirdRounder: number,
+  factors: number,
 ) => void;
 
 interface Kernels {
@@ -67,7 +65,7 @@ interface Kernels {
  * Undefined where WebAssembly or its vectors are missing, or for more sums than its memory holds (2^28 of two parts).
  */
 export function wasmKernel({ three, two }: SumLengths): SumKernel | undefined {
-  const pagesFor = (waiting: number) => Math.ceil((STAGING_BYTES + 24 * three + 16 * two + 4 * waiting) / PAGE_BYTES);
+  const pagesFor = (waiting: number) => Math.ceil((SUMS_ADDRESS + 24 * three + 16 * two + 4 * waiting) / PAGE_BYTES);
   const waiting = pagesFor(two) <= PAGES_MAX ? two : 0;
   const pages = pagesFor(waiting);
   if (pages > PAGES_MAX) return undefined;
@@ -92,6 +90,7 @@ class WasmKernel implements SumKernel {
   /** Of the first element that may wait. */
   readonly #firstWaiting: number;
   readonly #waitingAddress: number;
+  readonly #factors: Float64Array;
   readonly #floats: Float32Array;
   readonly #doubles: Float64Array;
   readonly #room: Float32Array;
@@ -105,7 +104,7 @@ class WasmKernel implements SumKernel {
   constructor(kernels: Kernels, { three, two }: SumLengths, room: number) {
     const { buffer } = kernels.memory;
     const length = three + two;
-    const [high, low, third] = [STAGING_BYTES, STAGING_BYTES + 8 * length, STAGING_BYTES + 16 * length];
+    const [high, low, third] = [SUMS_ADDRESS, SUMS_ADDRESS + 8 * length, SUMS_ADDRESS + 16 * length];
     this.#kernels = kernels;
     this.#firstWaiting = three;
     this.#waitingAddress = third + 8 * three;
@@ -114,8 +113,9 @@ class WasmKernel implements SumKernel {
       new Float64Array(buffer, low, length),
       new Float64Array(buffer, third, three),
     ];
-    this.#floats = new Float32Array(buffer, 0, STAGING_BYTES / 4);
-    this.#doubles = new Float64Array(buffer, 0, STAGING_BYTES / 8);
+    this.#floats = new Float32Array(buffer, STAGING_ADDRESS, STAGING_BYTES / 4);
+    this.#doubles = new Float64Array(buffer, STAGING_ADDRESS, STAGING_BYTES / 8);
+    this.#factors = new Float64Array(buffer, FACTORS_ADDRESS, 5);
     this.#room = new Float32Array(buffer, this.#waitingAddress, room);
   }
 
@@ -139,7 +139,7 @@ class WasmKernel implements SumKernel {
     if (this.#waiting.length === 0) return;
     for (const { slot, weight } of this.#waiting.slice(this.#next)) {
       const values = this.#waitingAddress + 4 * (slot.at - this.#firstWaiting);
-      this.#call(this.#kernels.addFloats, values, values + 4 * wholeVectors(slot.length), slot, 0, weight, 0);
+      this.#caller(this.#kernels.addFloats, slot, weight, 0)(values, values + 4 * wholeVectors(slot.length), 0);
     }
     this.#forgetWaiting();
   }
@@ -165,41 +165,27 @@ class WasmKernel implements SumKernel {
     weight: number,
     otherWeight: number,
   ): void {
+    const call = this.#caller(add, slot, weight, otherWeight);
     for (let from = 0; from < values.length; from += staging.length) {
       const count = Math.min(staging.length, values.length - from);
       staging.set(count === values.length ? values : values.subarray(from, from + count));
       // The kernel works on whole vectors of 16 bytes: behind the last value it adds zeros to spare elements.
       const end = wholeVectors(count);
       staging.fill(0, count, end);
-      this.#call(add, 0, end * staging.BYTES_PER_ELEMENT, slot, from, weight, otherWeight);
+      call(STAGING_ADDRESS, STAGING_ADDRESS + end * staging.BYTES_PER_ELEMENT, from);
     }
   }
 
-  /** @param from the element of the slot that the first value belongs to */
-  #call(
-    add: AddValues,
-    values: number,
-    end: number,
-    slot: SumSlot,
-    from: number,
-    weight: number,
-    otherWeight: number,
-  ): void {
-    const element = slot.at + from;
-    const [high, low, third] = this.parts;
-    add(
-      values,
-      end,
-      high.byteOffset + 8 * element,
-      low.byteOffset + 8 * element,
-      third.byteOffset + 8 * element,
-      this.#waitingAddress + 4 * (element - this.#firstWaiting),
-      weight,
-      otherWeight,
-      rounder(slot.level),
-      rounder(slot.level - 1),
-      rounder(slot.level - 2),
-    );
+  /** Calls a kernel for values at an address, up to another, that begin with some element of the slot. */
+  #caller(add: AddValues, slot: SumSlot, weight: number, otherWeight: number) {
+    const [high, low, third] = this.parts.map(({ byteOffset }) => byteOffset + 8 * slot.at) as [number, number, number];
+    const others = this.#waitingAddress + 4 * (slot.at - this.#firstWaiting);
+    const level = slot.level;
+    this.#factors.set([weight, otherWeight, rounder(level), rounder(level - 1), rounder(level - 2)]);
+    return (values: number, end: number, from: number) => {
+      const bytes = 8 * from;
+      add(values, end, high + bytes, low + bytes, third + bytes, others + 4 * from, FACTORS_ADDRESS);
+    };
   }
 
   #forgetWaiting(): void {
@@ -218,23 +204,17 @@ type AddPair = (index: number) => Code;
 
 /** The loop of `plainKernel`, four elements a turn. */
 function kernel(name: string, add: AddPair): WasmFunction {
-  const splats = [
-    [WEIGHT, WEIGHTS],
-    [OTHER_WEIGHT, OTHER_WEIGHTS],
-    [HIGH_ROUNDER, HIGH_ROUNDERS],
-    [LOW_ROUNDER, LOW_ROUNDERS],
-    [THIRD_ROUNDER, THIRD_ROUNDERS],
-  ] as const;
+  const factors = [WEIGHTS, OTHER_WEIGHTS, HIGH_ROUNDERS, LOW_ROUNDERS, THIRD_ROUNDERS];
   const steps = [increase(HIGH, 32), increase(LOW, 32)];
   if (add === addDoubles) steps.push(increase(VALUES, 32), increase(THIRD, 32));
   else steps.push(increase(VALUES, 16));
   if (add === addTwoPairs) steps.push(increase(OTHERS, 16));
   return {
     name,
-    parameters: [I32, I32, I32, I32, I32, I32, F64, F64, F64, F64, F64],
+    parameters: [I32, I32, I32, I32, I32, I32, I32],
     locals: [V128, V128, V128, V128, V128, V128, V128, V128, V128],
     body: [
-      splats.map(([from, to]) => [f64x2Splat(get(from)), set(to)]),
+      factors.map((local, index) => [load64Splat(FACTORS, 8 * index), set(local)]),
       repeat([add(0), add(1), steps], lessUnsigned(VALUES, END)),
     ],
   };

@@ -13,6 +13,7 @@ const WEIGHT_MAX = 2 ** 300;
 export function roundedWeight(weight: number, who: string): number {
   if (weight === 0) return 0;
   if (weight >= WEIGHT_MIN && weight <= WEIGHT_MAX) {
+    if (Math.fround(weight) === weight) return weight;
     // Any power of two near the weight serves: scaling by it is exact, so that it decides nothing.
     const scale = 2 ** Math.floor(Math.log2(weight));
     return Math.fround(weight / scale) * scale;

@@ -1,6 +1,7 @@
 import { type DType, FedloomError, type Tensor, type TensorData } from '@fedloom/engine';
 import { encodeHalves } from '../../core/float16.js';
 import type { Contribution } from '../fold-contract.js';
+import { levelOf, quantum } from '../quanta.js';
 import type { UpdateSpec } from '../update.js';
 
 export function specOf(
@@ -34,6 +35,17 @@ export function contributionOf(
   const facts = { sampleCount };
   return { update: { client, base, task: 0, attempt: 0, facts, tensors: new Map(Object.entries(tensors)) }, weight };
 }
+
+const UNIT = quantum(levelOf(2 ** 20));
+/**
+ * Doubles of one level whose high and low, whose low, and whose low and third parts are all but the largest there are: 2^45
+ * quanta, less one or two.
+ */
+export const fillingValues: readonly number[] = [
+  (2 ** 45 - 1 + 0.5 - 2 ** -7) * UNIT,
+  (0.5 - 2 ** -54) * UNIT,
+  (2 ** 45 - 1 + 0.5 - 2 ** -7) * 2 ** -46 * UNIT,
+];
 
 /** The code of the FedloomError that `action` throws; `nothing` if it throws none. */
 export function codeOf(action: () => unknown): string {

@@ -4,8 +4,6 @@
 
 /** 2^-1074, of which every double is a whole multiple. */
 const SMALLEST = 2 ** -1074;
-/** Products of two doubles are whole multiples of 2^-2148. */
-export const PRODUCT_BITS = 2148;
 
 /** A finite double as a multiple of 2^-1074. */
 export function exactly(value: number): bigint {
@@ -27,11 +25,6 @@ function exactlyLarge(magnitude: number): bigint {
 /** sum_i weights[i] * values[i], exactly, as a multiple of 2^-2148. */
 export function exactProducts(values: readonly number[], weights: readonly number[]): bigint {
   return values.reduce((sum, value, i) => sum + exactly(value) * exactly(weights[i] ?? Number.NaN), 0n);
-}
-
-/** |a| / 2^bits <= |b| for whole numbers. */
-export function isBelow(a: bigint, b: bigint, bits = 0): boolean {
-  return magnitudeOf(a) <= magnitudeOf(b) << BigInt(bits);
 }
 
 export function magnitudeOf(value: bigint): bigint {
