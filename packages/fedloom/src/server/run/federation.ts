@@ -9,7 +9,8 @@ import type { ClientUpdate } from '../../update/stage.js';
 import type { Session, SessionMessage } from '../lobby/session.js';
 import { SessionDoor } from '../lobby/session-door.js';
 import { initialState, step } from '../schedule/coordinator.js';
-import type { CoordinatorEffect, CoordinatorEvent, CoordinatorState } from '../schedule/types.js';
+import type { CoordinatorState } from '../schedule/state.js';
+import type { CoordinatorEffect, CoordinatorEvent } from '../schedule/types.js';
 import { Aggregation } from './aggregation.js';
 import { checkedResults } from './checked-results.js';
 import type { FederationOptions } from './federation-options.js';
@@ -50,7 +51,8 @@ export class Federation {
   /** What clients were told last of an update that counted. */
   readonly #counted = new Map<number, Settled>();
   #state: CoordinatorState;
-  #ledger: RoundLedger | undefined;
+  /** Of the rounds that are not finished: one may begin before the last is on the disk. */
+  readonly #ledgers = new Map<number, RoundLedger>();
   #last: RoundRecord | undefined;
   /** After the last finished round. */
   #finishedModel: NamedTensors;
@@ -139,7 +141,7 @@ export class Federation {
   }
 
   #receiveUpdate(session: Session, message: Update, body: Uint8Array | undefined): void {
-    const tag = { session: session.id, client: message.client, round: message.round, attempt: message.attempt };
+    const tag = { session: session.id, client: message.client, task: message.round, attempt: message.attempt };
     const { clock } = this.#options;
     const startedMs = clock.now();
     let update: ClientUpdate;
@@ -148,7 +150,7 @@ export class Federation {
     } catch (error) {
       if (!(error instanceof FedloomError)) throw error;
       const { code, message: text } = error;
-      this.#options.events.emit('refused', { client: tag.client, round: tag.round, code, message: text });
+      this.#options.events.emit('refused', { client: tag.client, round: tag.task, code, message: text });
       return this.#dispatch({ event: { type: 'updateInvalid', ...tag, code, message: text } });
     }
     this.#dispatch({
@@ -159,9 +161,12 @@ export class Federation {
 
   #receiveFailure(session: Session, { client, round, attempt, phase, code, message }: Failed): void {
     this.#options.events.emit('refused', { client, round, code, message });
-    const at = { session: session.id, client, round, code, message };
+    const at = { session: session.id, client, code, message };
     this.#dispatch({
-      event: phase === 'train' ? { type: 'clientFailed', ...at, attempt } : { type: 'evaluationFailed', ...at },
+      event:
+        phase === 'train'
+          ? { type: 'clientFailed', ...at, task: round, attempt }
+          : { type: 'evaluationFailed', ...at, round },
     });
   }
 
@@ -233,19 +238,24 @@ export class Federation {
       case 'fold':
         return this.#foldUpdate(input.update as Held);
       case 'discard':
-        this.#options.events.emit('refused', effect);
+        this.#options.events.emit('refused', { ...effect, round: effect.task });
         return;
       case 'settle':
         return this.#settle(effect);
       case 'aggregate':
         return this.#aggregate(effect);
+      case 'persist':
+        return this.#persist(effect.round);
+      case 'dropVersion':
+        // Under `rounds` nobody trains from any but the newest, which is all that is kept here.
+        return;
       case 'requestEvaluation':
         return this.#requestEvaluation(effect);
       case 'evaluateOnServer':
         void this.#evaluateOnServer(effect.round);
         return;
       case 'recordEvaluation':
-        this.#ledger?.evaluated(effect.client, input.evaluation as ClientResult);
+        this.#ledgers.get(effect.round)?.evaluated(effect.client, input.evaluation as ClientResult);
         return;
       case 'discardEvaluation':
         this.#options.events.emit('refused', effect);
@@ -294,7 +304,7 @@ export class Federation {
     }
   }
 
-  #configure({ session: id, round, attempt, clients }: Effect<'configure'>): void {
+  #configure({ session: id, task: round, attempt, clients }: Effect<'configure'>): void {
     const session = this.#door.get(id);
     if (session === undefined) return;
     const model = this.#model.broadcast;
@@ -307,11 +317,13 @@ export class Federation {
   }
 
   #startLedger(round: number): RoundLedger {
-    if (this.#ledger?.round !== round) {
-      this.#ledger = new RoundLedger(round, this.#options.clock.now(), this.#door.bytes);
-      this.#options.events.emit('roundStarted', { round });
-    }
-    return this.#ledger;
+    const known = this.#ledgers.get(round);
+    if (known !== undefined) return known;
+    const ledger = new RoundLedger(round, this.#options.clock.now(), this.#door.bytes);
+    this.#ledgers.set(round, ledger);
+    // One that begins before the last is recorded is announced after it.
+    if (this.#ledgers.size === 1) this.#options.events.emit('roundStarted', { round });
+    return ledger;
   }
 
   #foldUpdate({ message, update, checkMs }: Held): void {
@@ -327,7 +339,7 @@ export class Federation {
     events.emit('update', this.#startLedger(message.round).folded(message, nowMs, checkMs + nowMs - startedMs));
   }
 
-  #settle({ session: id, round, attempt, clients, counted, reason }: Effect<'settle'>): void {
+  #settle({ session: id, task: round, attempt, clients, counted, reason }: Effect<'settle'>): void {
     const channel = this.#door.get(id)?.channel;
     const settled: Settled = { type: 'settled', round, attempt, clients: [], counted, ...(reason && { reason }) };
     if (counted) for (const client of clients) this.#counted.set(client, settled);
@@ -335,18 +347,22 @@ export class Federation {
   }
 
   #aggregate({ round, counted }: Effect<'aggregate'>): void {
-    const done = () => {
-      this.#ledger?.aggregated(this.#options.clock.now());
-      this.#dispatch({ event: { type: 'aggregated', round } });
-    };
     try {
       this.#aggregation.close(round, counted.length);
-      const checkpoint = this.#options.checkpoint;
-      if (checkpoint === undefined) done();
-      else {
-        const saved = Promise.resolve(checkpoint(round, this.#model.tensors));
-        saved.then(done).catch((error: unknown) => this.fail(error));
-      }
+      this.#ledgers.get(round)?.aggregated(this.#options.clock.now());
+      this.#dispatch({ event: { type: 'aggregated', round } });
+    } catch (error) {
+      this.fail(error);
+    }
+  }
+
+  #persist(round: number): void {
+    const done = () => this.#dispatch({ event: { type: 'persisted', round } });
+    const { checkpoint } = this.#options;
+    if (checkpoint === undefined) return done();
+    try {
+      const saved = Promise.resolve(checkpoint(round, this.#model.tensors));
+      saved.then(done).catch((error: unknown) => this.fail(error));
     } catch (error) {
       this.fail(error);
     }
@@ -366,7 +382,8 @@ export class Federation {
     this.#options.events.emit('evaluating', { round });
     try {
       const results = await this.#options.workload.evaluate(this.#model.broadcast, round, this.#abort.signal);
-      if (this.#ledger !== undefined && results !== undefined) this.#ledger.serverResults = results;
+      const ledger = this.#ledgers.get(round);
+      if (ledger !== undefined && results !== undefined) ledger.serverResults = results;
       this.#dispatch({ event: { type: 'serverEvaluated', round } });
     } catch (error) {
       if (!this.#finished) this.fail(error);
@@ -386,6 +403,8 @@ export class Federation {
     if (evaluated !== null) this.#last = record;
     this.#finishedModel = this.#model.tensors;
     this.#options.events.emit('round', record);
+    this.#ledgers.delete(round);
+    if (this.#ledgers.has(round + 1)) this.#options.events.emit('roundStarted', { round: round + 1 });
   }
 
   #aggregateResults(round: number, evaluations: ReadonlyMap<number, ClientResult>): Results | null {

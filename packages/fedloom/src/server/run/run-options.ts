@@ -3,6 +3,7 @@ import { FedloomError, type NamedTensors } from '@fedloom/engine';
 import * as z from 'zod';
 import { wireLimits } from '../../protocol/limits.js';
 import type { UpdateStage } from '../../update/stage.js';
+import { rounds as roundsSchedule } from '../schedule/rounds.js';
 import type { Sampler } from '../schedule/sampling.js';
 import type { CoordinatorOptions } from '../schedule/types.js';
 
@@ -85,15 +86,17 @@ export function coordinatorOptions(options: RunOptions, deadlineMs: number | nul
   const deadline = options.deadlineMs === undefined ? deadlineMs : options.deadlineMs;
   return {
     clients,
-    clientsPerRound,
     rounds,
+    schedule: roundsSchedule({
+      clientsPerRound,
+      deadlineMs: deadline,
+      ...(quorum !== undefined && { quorum }),
+      ...(sampler !== undefined && { sampler }),
+    }),
     evaluateOnServer: true,
-    deadlineMs: deadline,
     evaluationDeadlineMs: deadline,
     ...(evaluateEvery !== undefined && { evaluateEvery }),
     ...(minimumClients !== undefined && { minimumClients }),
-    ...(quorum !== undefined && { quorum }),
-    ...(sampler !== undefined && { sampler }),
   };
 }
 

@@ -1,6 +1,6 @@
 import type { IndexRange } from '../../protocol/messages.js';
 import { appendIndex } from './ranges.js';
-import type { Membership, SessionEntry } from './types.js';
+import type { Membership, SessionEntry } from './state.js';
 
 const NOBODY = -1;
 

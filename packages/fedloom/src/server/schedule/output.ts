@@ -1,5 +1,14 @@
 import { sessionOf } from './membership.js';
-import type { CoordinatorEffect, CoordinatorState, Settlement } from './types.js';
+import type { CoordinatorState, Settlement } from './state.js';
+import type { CoordinatorEffect } from './types.js';
+
+/** A training that a client is asked for. */
+export interface Ask {
+  readonly client: number;
+  readonly base: number;
+  readonly task: number;
+  readonly attempt: number;
+}
 
 /** Collects the effects of one step. Clients of one session with the same news share one effect. */
 export class Output {
@@ -15,11 +24,22 @@ export class Output {
     this.effects.push({ type: 'warn', code, message });
   }
 
-  configure(session: string, round: number, attempt: number, client: number): void {
-    this.#group(`c ${round} ${attempt} ${session}`, client, (clients) => ({
+  setTimer(state: CoordinatorState, timer: string, delayMs: number): void {
+    state.timers.add(timer);
+    this.effects.push({ type: 'setTimer', timer, delayMs });
+  }
+
+  /** Nothing, if it is not running. */
+  clearTimer(state: CoordinatorState, timer: string | null): void {
+    if (timer !== null && state.timers.delete(timer)) this.effects.push({ type: 'clearTimer', timer });
+  }
+
+  configure(session: string, { client, base, task, attempt }: Ask): void {
+    this.#group(`c ${base} ${task} ${attempt} ${session}`, client, (clients) => ({
       type: 'configure',
       session,
-      round,
+      base,
+      task,
       attempt,
       clients,
     }));
@@ -32,8 +52,8 @@ export class Output {
       state.owed.set(client, settlement);
       return;
     }
-    const { round, attempt, counted, reason } = settlement;
-    this.#group(`s ${round} ${attempt} ${counted} ${session}\n${reason}`, client, (clients) => ({
+    const { task, attempt, counted, reason } = settlement;
+    this.#group(`s ${task} ${attempt} ${counted} ${session}\n${reason}`, client, (clients) => ({
       type: 'settle',
       session,
       ...settlement,
@@ -62,13 +82,13 @@ export function finish(
   message: string,
   output: Output,
 ): void {
-  for (const timer of [state.training?.timer, state.evaluation?.timer]) {
-    if (timer != null) output.push({ type: 'clearTimer', timer });
-  }
+  for (const timer of state.timers) output.push({ type: 'clearTimer', timer });
+  state.timers.clear();
   state.phase = 'finished';
-  state.training = null;
   state.evaluation = null;
-  state.nextOrder = null;
+  state.folds.length = 0;
   state.owed.clear();
+  state.unsettled.clear();
+  state.trainers.clear();
   output.push({ type: 'finish', reason, code, message });
 }

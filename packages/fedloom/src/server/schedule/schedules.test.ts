@@ -3,13 +3,15 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { initialState, step } from './coordinator.js';
 import { fedmlSampling } from './sampling.js';
-import { Auditor, type Work } from './testing/auditor.js';
-import { cloneState } from './testing/driver.js';
-import type { CoordinatorEffect, CoordinatorEvent, CoordinatorOptions, CoordinatorState, UpdateTag } from './types.js';
+import type { CoordinatorState } from './state.js';
+import type { Work } from './testing/auditor.js';
+import { cloneState, type FlatOptions, withRounds } from './testing/driver.js';
+import { RoundsAuditor } from './testing/rounds-auditor.js';
+import type { CoordinatorEffect, CoordinatorEvent, UpdateTag } from './types.js';
 
 const SESSIONS = ['a', 'b', 'c', 'd'];
 
-const options: fc.Arbitrary<CoordinatorOptions> = fc
+const options: fc.Arbitrary<FlatOptions> = fc
   .record({
     clients: fc.integer({ min: 1, max: 8 }),
     perRound: fc.nat(7),
@@ -22,6 +24,12 @@ const options: fc.Arbitrary<CoordinatorOptions> = fc
     evaluationDeadlineMs: fc.constantFrom(null, 100),
     evaluateOnClients: fc.boolean(),
     evaluateOnServer: fc.boolean(),
+    evaluateAfterSettlement: fc.boolean(),
+    graceMs: fc.constantFrom(null, null, 0, 10),
+    noticeEveryMs: fc.constantFrom(null, 10),
+    waitForClientsMs: fc.constantFrom(null, null, null, 100),
+    firstAttempt: fc.constantFrom(0, 0, 5),
+    voidRoundsMax: fc.integer({ min: 1, max: 3 }),
   })
   .map(({ perRound, minimum, quorum, ...rest }) => {
     const clientsPerRound = 1 + (perRound % rest.clients);
@@ -43,8 +51,8 @@ interface Choice {
 // Frequent ones are named more often.
 const KINDS = [
   ...['joinAll', 'join', 'join', 'leave', 'close', 'work', 'work', 'work', 'work', 'repeat', 'fail', 'invalid'],
-  ...['garbage', 'aggregated', 'aggregated', 'evaluate', 'evaluate', 'evaluate', 'evaluationFailed', 'server'],
-  ...['deadline', 'staleDeadline', 'staleRound', 'rogueEvaluation'],
+  ...['garbage', 'shell', 'shell', 'shell', 'evaluate', 'evaluate', 'evaluate', 'evaluationFailed', 'opened'],
+  ...['deadline', 'staleDeadline', 'staleRound', 'rogueEvaluation', 'void'],
 ] as const;
 const choice: fc.Arbitrary<Choice> = fc.record({
   kind: fc.constantFrom(...KINDS),
@@ -55,15 +63,16 @@ const choice: fc.Arbitrary<Choice> = fc.record({
 /** One coordinator under audit, with the peers' side of the story. */
 class World {
   state: CoordinatorState;
-  readonly auditor: Auditor;
+  readonly auditor: RoundsAuditor;
   readonly events: CoordinatorEvent[] = [];
   readonly effects: (readonly CoordinatorEffect[])[] = [];
   /** All work ever given: late and repeated updates come from here. */
   readonly #given: Work[] = [];
 
-  constructor(options: CoordinatorOptions) {
-    this.state = initialState(options);
-    this.auditor = new Auditor(this.state.options);
+  constructor(options: FlatOptions) {
+    this.state = initialState(withRounds(options));
+    const { deadlineMs = null, quorum = 1, attemptsMax = 3, sampler = fedmlSampling(), clientsPerRound } = options;
+    this.auditor = new RoundsAuditor(this.state.options, { deadlineMs, quorum, attemptsMax, sampler, clientsPerRound });
   }
 
   send(event: CoordinatorEvent): void {
@@ -110,23 +119,29 @@ class World {
         return given && { type: 'updateInvalid', ...given, ...failure };
       }
       case 'garbage':
-        return update({ session, client: pick - 10, round: (other % 7) - 1, attempt: (pick % 5) - 1 });
-      case 'aggregated':
-        return auditor.aggregating ? { type: 'aggregated', round: auditor.round } : undefined;
+        return update({ session, client: pick - 10, task: (other % 7) - 1, attempt: (pick % 9) - 1 });
+      case 'opened':
+        return { type: 'opened' };
+      case 'shell':
+        return this.#shell();
+      case 'void': {
+        const round = auditor.shell.get('aggregating') ?? auditor.shell.get('evaluating') ?? pick % 4;
+        return { type: 'aggregationVoided', round, ...failure };
+      }
       case 'evaluate':
         return evaluator === undefined ? undefined : this.#evaluation(evaluator);
       case 'rogueEvaluation':
         return { type: 'evaluationReceived', session, round: (other % 6) - 1, client: pick % 10 };
       case 'evaluationFailed':
         return { ...this.#evaluation(evaluator ?? client), type: 'evaluationFailed', ...failure };
-      case 'server':
-        return { type: 'serverEvaluated', round: auditor.round };
       case 'deadline':
         return deadline(choose(auditor.timers, pick));
       case 'staleDeadline':
         return { type: 'deadline', timer: `${other % 2 ? 'train' : 'evaluate'}:${pick % 4}:9` };
-      case 'staleRound':
-        return { type: 'aggregated', round: auditor.round - 1 };
+      case 'staleRound': {
+        const type = (['aggregated', 'serverEvaluated', 'persisted'] as const)[other % 3] ?? 'persisted';
+        return { type, round: auditor.nextRound - 1 };
+      }
       default:
         throw new Error(kind);
     }
@@ -134,23 +149,29 @@ class World {
 
   #evaluation(client: number): CoordinatorEvent & { readonly type: 'evaluationReceived' } {
     const session = this.auditor.holder.get(client) ?? 'nobody';
-    return { type: 'evaluationReceived', session, round: this.auditor.round, client };
+    return { type: 'evaluationReceived', session, round: this.auditor.evaluatingRound, client };
+  }
+
+  /** The shell does what it was asked for. */
+  #shell(): CoordinatorEvent | undefined {
+    const types = { aggregating: 'aggregated', evaluating: 'serverEvaluated', persisting: 'persisted' } as const;
+    for (const [stage, round] of this.auditor.shell) return { type: types[stage], round };
+    return undefined;
   }
 
   /** From here on everyone does what is asked, and whoever is away comes back once there is nothing else to do. */
   settle(): void {
     const { auditor } = this;
     // Each round: every client works, evaluates, joins; some timers fire.
-    const stepsMax = auditor.options.rounds * (3 * auditor.options.clients + 10);
+    const stepsMax = auditor.options.rounds * (3 * auditor.options.clients + 10) + 50;
     for (let steps = 0; auditor.finished === null; steps++) {
       assert.ok(steps < stepsMax, 'it ends');
       const work = choose(auditor.work.values(), 0);
       const evaluator = choose(auditor.evaluating, 0);
       const { clients } = auditor.options;
       if (work !== undefined) this.send({ type: 'updateReceived', ...work });
-      else if (auditor.aggregating) this.send({ type: 'aggregated', round: auditor.round });
       else if (evaluator !== undefined) this.send(this.#evaluation(evaluator));
-      else if (auditor.serverEvaluating) this.send({ type: 'serverEvaluated', round: auditor.round });
+      else if (auditor.shell.size > 0) this.send(this.#shell() ?? assert.fail('the shell has work'));
       else if (auditor.holder.size < clients) this.#joinAbsent(clients);
       else this.send(deadline(choose(auditor.timers, 0)) ?? assert.fail('nothing is under way, and all are there'));
     }
@@ -219,7 +240,7 @@ describe('under any schedule', () => {
           if (at === cut) world.events.length = world.effects.length = 0;
           world.happen(next);
         }
-        let state = copy ?? initialState(some);
+        let state = copy ?? initialState(withRounds(some));
         for (const [at, event] of world.events.entries()) {
           const replayed = step(state, event);
           state = replayed.state;
@@ -233,7 +254,7 @@ describe('under any schedule', () => {
   it('never throws, whatever the numbers', () => {
     const number = fc.oneof(fc.integer({ min: -2, max: 9 }), fc.double(), fc.constantFrom(2 ** 31, 2 ** 53, -0));
     const session = fc.constantFrom(...SESSIONS, '', '__proto__', 'constructor');
-    const tag = { session, client: number, round: number, attempt: number };
+    const tag = { session, client: number, task: number, round: number, attempt: number };
     const reason = { code: fc.string(), message: fc.string() };
     const ranges = fc.array(fc.record({ from: number, count: number }), { maxLength: 4 });
     const event: fc.Arbitrary<CoordinatorEvent> = fc.oneof(
@@ -242,12 +263,14 @@ describe('under any schedule', () => {
       fc.record({ type: fc.constant('updateReceived'), ...tag }),
       fc.record({ type: fc.constantFrom('updateInvalid', 'clientFailed', 'evaluationFailed'), ...tag, ...reason }),
       fc.record({ type: fc.constant('evaluationReceived'), ...tag }),
-      fc.record({ type: fc.constantFrom('aggregated', 'serverEvaluated'), round: number }),
+      fc.record({ type: fc.constantFrom('aggregated', 'serverEvaluated', 'persisted'), round: number }),
+      fc.record({ type: fc.constant('aggregationVoided'), round: number, ...reason }),
+      fc.record({ type: fc.constant('opened') }),
       fc.record({ type: fc.constant('deadline'), timer: fc.string() }),
     ) as fc.Arbitrary<CoordinatorEvent>;
     fc.assert(
       fc.property(options, fc.array(event, { maxLength: 40 }), (some, events) => {
-        let state = initialState(some);
+        let state = initialState(withRounds(some));
         for (const next of events) state = step(state, next).state;
         const { holder, present } = state.membership;
         assert.equal(holder.filter((slot) => slot >= 0).length, present);

@@ -1,4 +1,10 @@
-import type { Spares } from './types.js';
+/** A set of positions in the preference order whose smallest is found in O(log32 n). */
+export interface Spares {
+  /** Where each client stands in the order. */
+  readonly position: Int32Array;
+  /** Bit sets, each the summary of the one before; the last has one word. */
+  readonly levels: readonly Uint32Array[];
+}
 
 /**
  * The set of those clients that may replace others in a round; the next is always the one that the preference order
