@@ -9,7 +9,7 @@ import type { Limits } from '../../protocol/limits.js';
 import type { IndexRange, Welcome } from '../../protocol/messages.js';
 import type { ResultAggregator } from '../../task/result-aggregator.js';
 import type { UpdateStage } from '../../update/stage.js';
-import type { CoordinatorOptions } from '../schedule/types.js';
+import type { CoordinatorOptions } from '../schedule/schedule.js';
 import type { ServerWorkload } from './workload.js';
 
 export interface FederationOptions {

@@ -9,7 +9,7 @@ import type { ClientUpdate } from '../../update/stage.js';
 import type { Session, SessionMessage } from '../lobby/session.js';
 import { SessionDoor } from '../lobby/session-door.js';
 import { initialState, step } from '../schedule/coordinator.js';
-import type { CoordinatorState } from '../schedule/state.js';
+import type { CoordinatorState } from '../schedule/schedule.js';
 import type { CoordinatorEffect, CoordinatorEvent } from '../schedule/types.js';
 import { Aggregation } from './aggregation.js';
 import { checkedResults } from './checked-results.js';

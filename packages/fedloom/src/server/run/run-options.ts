@@ -5,7 +5,7 @@ import { wireLimits } from '../../protocol/limits.js';
 import type { UpdateStage } from '../../update/stage.js';
 import { rounds as roundsSchedule } from '../schedule/rounds.js';
 import type { Sampler } from '../schedule/sampling.js';
-import type { CoordinatorOptions } from '../schedule/types.js';
+import type { CoordinatorOptions } from '../schedule/schedule.js';
 
 /** What a run needs beside its task, wherever it runs. */
 export interface RunOptions {

@@ -1,28 +1,13 @@
 /** Who is away and for how long: the grace before others take a place, and the wait for the first clients. */
 import type { IndexRange } from '../../protocol/messages.js';
+import { finish } from './finish.js';
 import { sessionOf } from './membership.js';
-import { finish, type Output } from './output.js';
+import type { Output } from './output.js';
 import { appendIndex, describeRanges } from './ranges.js';
-import type { CoordinatorState } from './state.js';
+import type { CoordinatorState } from './schedule.js';
+import type { Absence } from './state.js';
 
 const WAIT_TIMER = 'clients';
-
-export interface Absence {
-  /** 1: the client has been away for longer than the grace. */
-  readonly missed: Uint8Array;
-  /** How often each client has left. */
-  readonly departures: Uint32Array;
-  /** Whose grace ends with each timer, and how often they had left when it began. */
-  readonly graces: Map<string, readonly { readonly client: number; readonly departures: number }[]>;
-  /** How many graces have begun: each has a timer with a name of its own. */
-  graceCount: number;
-  /** The wait for the first clients has begun. */
-  opened: boolean;
-  /** How often it was said who is missing before the first round. */
-  notices: number;
-  /** Before the first round: the notice after which a client has left. */
-  readonly leftAfter: Map<number, number>;
-}
 
 export function createAbsence(clients: number): Absence {
   return {

@@ -11,14 +11,15 @@ import {
   waitingDeadline,
 } from './absence.js';
 import { evaluationDeadline, evaluationFailed, evaluationReceived, evaluatorLost } from './evaluation.js';
+import { finish } from './finish.js';
 import { aggregated, aggregationVoided, goOnAfterEvaluation, persisted, serverEvaluated } from './folds.js';
 import { addClient, anyClientOf, createMembership, removeClient, sessionOf } from './membership.js';
 import { resolveOptions } from './options.js';
-import { finish, Output } from './output.js';
+import { Output } from './output.js';
 import { appendIndex, describeRanges, splitRanges } from './ranges.js';
 import { refuseUpdate } from './refusals.js';
-import type { CoordinatorState, Step } from './state.js';
-import type { CoordinatorEvent, CoordinatorOptions, Reason, UpdateTag } from './types.js';
+import type { CoordinatorOptions, CoordinatorState, Step } from './schedule.js';
+import type { CoordinatorEvent, Reason, UpdateTag } from './types.js';
 
 /**
  * A coordinator that waits for its clients.

@@ -4,8 +4,9 @@ import { presentRanges } from './membership.js';
 import type { Output } from './output.js';
 import { appendIndex, describeRanges } from './ranges.js';
 import { ASKED, MISSING, RECORDED, refuseEvaluation } from './refusals.js';
-import type { CoordinatorState, EvaluationState } from './state.js';
-import type { EvaluationOutcome, EvaluationTag, Reason, ResolvedOptions } from './types.js';
+import type { CoordinatorState, ResolvedOptions } from './schedule.js';
+import type { EvaluationState } from './state.js';
+import type { EvaluationOutcome, EvaluationTag, Reason } from './types.js';
 
 const FAILURES_MAX = 3;
 

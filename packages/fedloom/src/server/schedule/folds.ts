@@ -1,7 +1,9 @@
 /** A closed fold's way: candidate, evaluation on the server, disk, settlement, record; and the clients' evaluation beside it. */
 import { abandonEvaluation, concludeEvaluation, isEvaluationRound, startEvaluation } from './evaluation.js';
-import { finish, type Output } from './output.js';
-import type { ClosedFold, CoordinatorState } from './state.js';
+import { finish } from './finish.js';
+import type { Output } from './output.js';
+import type { CoordinatorState } from './schedule.js';
+import type { ClosedFold } from './state.js';
 import type { Reason, RoundDecision } from './types.js';
 import { addVersion } from './versions.js';
 
@@ -119,9 +121,10 @@ function tellEvaluated(state: CoordinatorState, fold: ClosedFold, output: Output
 function finishFold(state: CoordinatorState, fold: ClosedFold, output: Output): void {
   if (fold.stage !== 'persisted' || fold.evaluated === 'pending' || state.folds[0] !== fold) return;
   const { decision, evaluated } = fold;
+  const { ongoing: _, position: __, ...told } = decision;
   const counted = decision.counted.map(({ client }) => client);
   state.folds.shift();
-  output.push({ ...decision, type: 'roundFinished', counted, evaluated });
+  output.push({ type: 'roundFinished', ...told, counted, evaluated });
   if (!goesOn(state, fold)) return end(state, decision, output);
   const next = state.folds[0];
   if (next !== undefined) aggregate(next, output);

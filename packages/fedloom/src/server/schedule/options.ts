@@ -1,5 +1,5 @@
 import { FedloomError } from '@fedloom/engine';
-import type { CoordinatorOptions, ResolvedOptions } from './types.js';
+import type { CoordinatorOptions, ResolvedOptions } from './schedule.js';
 
 /** setTimeout's limit: longer delays fire at once. */
 export const DELAY_MS_MAX = 2 ** 31 - 1;

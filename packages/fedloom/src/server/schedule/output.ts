@@ -1,6 +1,21 @@
-import { sessionOf } from './membership.js';
-import type { CoordinatorState, Settlement } from './state.js';
+import { type Membership, sessionOf } from './membership.js';
 import type { CoordinatorEffect } from './types.js';
+
+/** What became of a client's update. */
+export interface Settlement {
+  readonly task: number;
+  readonly attempt: number;
+  readonly counted: boolean;
+  readonly reason?: string;
+}
+
+/** What is kept of what was put out. */
+interface Outstanding {
+  readonly timers: Set<string>;
+  readonly membership: Membership;
+  /** Decisions that absent clients have not been told yet. */
+  readonly owed: Map<number, Settlement>;
+}
 
 /** A training that a client is asked for. */
 export interface Ask {
@@ -24,13 +39,13 @@ export class Output {
     this.effects.push({ type: 'warn', code, message });
   }
 
-  setTimer(state: CoordinatorState, timer: string, delayMs: number): void {
+  setTimer(state: Outstanding, timer: string, delayMs: number): void {
     state.timers.add(timer);
     this.effects.push({ type: 'setTimer', timer, delayMs });
   }
 
   /** Nothing, if it is not running. */
-  clearTimer(state: CoordinatorState, timer: string | null): void {
+  clearTimer(state: Outstanding, timer: string | null): void {
     if (timer !== null && state.timers.delete(timer)) this.effects.push({ type: 'clearTimer', timer });
   }
 
@@ -46,7 +61,7 @@ export class Output {
   }
 
   /** Tells a client what became of its update, now or when it joins again. */
-  settle(state: CoordinatorState, client: number, settlement: Settlement): void {
+  settle(state: Outstanding, client: number, settlement: Settlement): void {
     const session = sessionOf(state.membership, client);
     if (session === undefined) {
       state.owed.set(client, settlement);
@@ -72,23 +87,4 @@ export class Output {
     this.#groups.set(key, clients);
     this.effects.push(effect(clients));
   }
-}
-
-/** Ends the run, whatever it was doing. */
-export function finish(
-  state: CoordinatorState,
-  reason: 'completed' | 'failed' | 'cancelled',
-  code: string,
-  message: string,
-  output: Output,
-): void {
-  for (const timer of state.timers) output.push({ type: 'clearTimer', timer });
-  state.timers.clear();
-  state.phase = 'finished';
-  state.evaluation = null;
-  state.folds.length = 0;
-  state.owed.clear();
-  state.unsettled.clear();
-  state.trainers.clear();
-  output.push({ type: 'finish', reason, code, message });
 }

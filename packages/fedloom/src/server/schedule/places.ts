@@ -3,8 +3,8 @@ import { isMissed } from './absence.js';
 import { sessionOf } from './membership.js';
 import type { Output } from './output.js';
 import type { Member, RoundContext, RoundsSettings, RoundsState, TrainingState } from './rounds-state.js';
+import type { CoordinatorState } from './schedule.js';
 import { addSpare, createSpares, firstSpare, removeSpare, type Spares } from './spares.js';
-import type { CoordinatorState } from './state.js';
 import type { Reason } from './types.js';
 import { holdVersion, releaseVersion } from './versions.js';
 

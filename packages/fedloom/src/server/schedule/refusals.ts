@@ -1,5 +1,5 @@
 import { sessionOf } from './membership.js';
-import type { CoordinatorState } from './state.js';
+import type { CoordinatorState } from './schedule.js';
 import type { EvaluationTag, Reason, UpdateTag } from './types.js';
 
 /** `EvaluationState.status`. */

@@ -1,8 +1,9 @@
 /** What the schedule `rounds` remembers: plain data. */
+
 import type { Output } from './output.js';
 import type { Sampler } from './sampling.js';
+import type { CoordinatorState } from './schedule.js';
 import type { Spares } from './spares.js';
-import type { CoordinatorState } from './state.js';
 import type { Reason, Replacement } from './types.js';
 
 export interface RoundsSettings {

@@ -4,8 +4,7 @@ import { clientArrived, clientDeparted, clientsSettled, fillLostPlaces, openPlac
 import { describeProgress, refuseSession, updateRefusal } from './refusals.js';
 import type { RoundContext, RoundsSettings, RoundsState } from './rounds-state.js';
 import { fedmlSampling, type Sampler } from './sampling.js';
-import type { Schedule } from './schedule.js';
-import type { CoordinatorState } from './state.js';
+import type { CoordinatorState, Schedule } from './schedule.js';
 import { advance, clientFailed, samplerFailed, setDeadline, trainingDeadline, updateReceived } from './training.js';
 import type { Reason, UpdateTag } from './types.js';
 
@@ -67,6 +66,7 @@ export function rounds(options: RoundsOptions): Schedule {
     settings: { ...settings, sampler: settings.sampler.name },
     check: ({ clients }) => check(settings, clients),
     initial: (): RoundsState => ({ training: null, nextOrder: null }),
+    resume: () => {},
     start: begin,
     arrived(state, clients, output) {
       const context = open(state, output);

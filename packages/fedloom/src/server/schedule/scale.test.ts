@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { initialState, step } from './coordinator.js';
-import type { CoordinatorState } from './state.js';
+import type { CoordinatorState } from './schedule.js';
 import { type FlatOptions, only, phaseOf, trainingOf, withRounds } from './testing/driver.js';
 import type { CoordinatorEvent } from './types.js';
 

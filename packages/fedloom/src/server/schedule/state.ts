@@ -1,35 +1,5 @@
-/** What the coordinator remembers: plain data, but for the schedule and its sampler in `options`. */
-import type { Absence } from './absence.js';
-import type { CoordinatorEffect, CountedUpdate, EvaluationOutcome, ResolvedOptions, RoundDecision } from './types.js';
-
-/**
- * Used linearly: `step` may reuse and change what it was given, so a caller must never look at, or step, an old state again.
- * All but `options` can be cloned.
- */
-export interface CoordinatorState {
-  readonly options: ResolvedOptions;
-  phase: 'waiting' | 'running' | 'finished';
-  /** The fold that takes updates, or that took the last; before the start, the first. */
-  round: number;
-  /** Number of the newest version that clients may start from. */
-  version: number;
-  readonly membership: Membership;
-  readonly absence: Absence;
-  /** Clients with an update that was folded and is not settled. */
-  readonly unsettled: Set<number>;
-  /** Decisions that absent clients have not been told yet. */
-  readonly owed: Map<number, Settlement>;
-  /** How many train from each version. */
-  readonly trainers: Map<number, number>;
-  /** Folds that are closed and not finished; the first is on its way, the others wait for it. */
-  readonly folds: ClosedFold[];
-  /** The one under way on the clients. */
-  evaluation: EvaluationState | null;
-  readonly timers: Set<string>;
-  voidInARow: number;
-  /** What the schedule remembers. */
-  readonly collection: object;
-}
+/** Parts of what the coordinator remembers: plain data. */
+import type { CountedUpdate, EvaluationOutcome, Ongoing, RoundDecision } from './types.js';
 
 /** A fold on its way from `aggregate` to `roundFinished`. */
 export interface ClosedFold {
@@ -43,31 +13,6 @@ export interface ClosedFold {
   concluded: boolean;
 }
 
-/** Which session holds which index. Sessions are linked lists over the clients, so that leaving costs what it frees. */
-export interface Membership {
-  /** Slot in `sessions` for each client; -1: absent. */
-  readonly holder: Int32Array;
-  readonly next: Int32Array;
-  readonly previous: Int32Array;
-  readonly sessions: (SessionEntry | null)[];
-  readonly slots: Map<string, number>;
-  readonly freeSlots: number[];
-  present: number;
-}
-
-export interface SessionEntry {
-  readonly name: string;
-  /** First client of its list; -1: none. */
-  head: number;
-}
-
-export interface Settlement {
-  readonly task: number;
-  readonly attempt: number;
-  readonly counted: boolean;
-  readonly reason?: string;
-}
-
 export interface EvaluationState {
   readonly round: number;
   /** 0: not asked, 1: pending, 2: recorded, 3: missing. */
@@ -79,7 +24,40 @@ export interface EvaluationState {
   readonly failures: string[];
 }
 
-export interface Step {
-  readonly state: CoordinatorState;
-  readonly effects: readonly CoordinatorEffect[];
+/** Who is away, and for how long. */
+export interface Absence {
+  /** 1: the client has been away for longer than the grace. */
+  readonly missed: Uint8Array;
+  /** How often each client has left. */
+  readonly departures: Uint32Array;
+  /** Whose grace ends with each timer, and how often they had left when it began. */
+  readonly graces: Map<string, readonly { readonly client: number; readonly departures: number }[]>;
+  /** How many graces have begun: each has a timer with a name of its own. */
+  graceCount: number;
+  /** The wait for the first clients has begun. */
+  opened: boolean;
+  /** How often it was said who is missing before the first round. */
+  notices: number;
+  /** Before the first round: the notice after which a client has left. */
+  readonly leftAfter: Map<number, number>;
+}
+
+/** Where a run goes on: what `persist` wrote, put together. */
+export interface ResumePoint {
+  readonly firstRound: number;
+  /** The last thing that was decided about each client: told again when it joins, for the first time may have been lost. */
+  readonly settled: ReadonlyMap<number, LastSettlement>;
+  /** How often each client was asked, for those that were. */
+  readonly tasks: ReadonlyMap<number, number>;
+  readonly ongoing: readonly Ongoing[];
+  readonly position: number;
+  /** Void rounds at the end. */
+  readonly voidInARow: number;
+}
+
+export interface LastSettlement {
+  readonly task: number;
+  readonly attempt: number;
+  readonly counted: boolean;
+  readonly reason?: string;
 }

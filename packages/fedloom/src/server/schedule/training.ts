@@ -1,12 +1,13 @@
 /** Collects a round's updates until it can be closed, or has failed. */
 import { isMissed } from './absence.js';
+import { finish } from './finish.js';
 import { closeFold } from './folds.js';
-import { finish, type Output } from './output.js';
+import type { Output } from './output.js';
 import { dropMember, membersWith, move, refillPlace, replaceUnfinished } from './places.js';
 import { describeClients } from './ranges.js';
 import type { Member, RoundContext, RoundsSettings, TrainingState } from './rounds-state.js';
-import type { CoordinatorState } from './state.js';
-import type { Reason, UncountedClient, UpdateTag } from './types.js';
+import type { CoordinatorState } from './schedule.js';
+import type { Reason, RoundDecision, UncountedClient, UpdateTag } from './types.js';
 import { takeUpdate } from './updates.js';
 
 const MISSED_DEADLINE = { code: 'round.deadline', message: 'the deadline passed before the update came' };
@@ -124,7 +125,7 @@ function close(context: RoundContext): void {
 }
 
 /** All lists ascending, so that nothing computed from them depends on who came first. */
-function decide({ state, settings, training }: RoundContext) {
+function decide({ state, settings, training }: RoundContext): RoundDecision {
   const { round } = state;
   const ascending = [...training.members.values()].sort((a, b) => a.client - b.client);
   return {
@@ -136,6 +137,8 @@ function decide({ state, settings, training }: RoundContext) {
     uncounted: ascending.filter(({ status }) => status !== 'folded').map((member) => uncounted(member, round)),
     replaced: training.replaced,
     awaited: [...training.away].sort((a, b) => a - b),
+    ongoing: [],
+    position: 0,
     voided: null,
   };
 }

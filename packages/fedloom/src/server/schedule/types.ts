@@ -1,6 +1,6 @@
 /**
- * What goes into the coordinator and what comes out of it. `coordinator.ts` holds the machine and its rules, `state.ts` what
- * it remembers, `schedule.ts` what a schedule decides.
+ * What goes into the coordinator and what comes out of it. `coordinator.ts` holds the machine and its rules,
+ * `schedule.ts` what it remembers and what a schedule decides.
  *
  * `client` is a 0-based index, `session` the name of one connection. A *fold* takes updates until the schedule closes it and
  * then makes a version of the model; `round` is its number from 0. Version 0 is the model at the start, fold `round` makes
@@ -11,48 +11,6 @@
  * Fields count rounds from 0, texts from 1.
  */
 import type { IndexRange } from '../../protocol/messages.js';
-import type { Schedule } from './schedule.js';
-
-export interface CoordinatorOptions {
-  /** Clients in the federation: indices are below this. */
-  readonly clients: number;
-  /** How many rounds the whole run has: folds, and so versions. */
-  readonly rounds: number;
-  /** When whom is asked to train, and when a fold is closed: `rounds({...})`, `buffered({...})`. */
-  readonly schedule: Schedule;
-  /** The first round to run, when a run goes on from a journal. Default 0. */
-  readonly firstRound?: number;
-  /** The number that attempts start from, when a run goes on: more than any that was given out before. Default 0. */
-  readonly firstAttempt?: number;
-  /** Evaluation after every round with `round % evaluateEvery === 0`, and after the last. 0: only after the last. Default 1. */
-  readonly evaluateEvery?: number;
-  /** Clients that must have joined before the first round starts. Default: all. */
-  readonly minimumClients?: number;
-  /** Default true. */
-  readonly evaluateOnClients?: boolean;
-  /** Default false. */
-  readonly evaluateOnServer?: boolean;
-  /**
-   * Clients evaluate a model only once they know what became of their updates, for what they keep is used in it. Otherwise
-   * they evaluate while the server does and while the disk writes. Default false.
-   */
-  readonly evaluateAfterSettlement?: boolean;
-  /** How long an evaluation waits for the clients, in milliseconds. Default null: without end. */
-  readonly evaluationDeadlineMs?: number | null;
-  /**
-   * How long a client may be away before others take its place, in milliseconds. 0: not at all. Default null: the schedule
-   * waits for it as for one that trains.
-   */
-  readonly graceMs?: number | null;
-  /** How long the run waits for `minimumClients` before it fails, in milliseconds. Default null: without end. */
-  readonly waitForClientsMs?: number | null;
-  /** How often a run that waits for its clients says whom it misses, in milliseconds. Default null: never. */
-  readonly noticeEveryMs?: number | null;
-  /** Void rounds in a row that end the run as failed. Default 3. */
-  readonly voidRoundsMax?: number;
-}
-
-export type ResolvedOptions = Required<CoordinatorOptions>;
 
 /** What happened. Anything that peers cause is legal at any time: a defined outcome, never an exception. */
 export type CoordinatorEvent =
@@ -150,6 +108,10 @@ export interface RoundDecision {
   readonly replaced: readonly Replacement[];
   /** Clients that were away for a while when they were to train; ascending. */
   readonly awaited: readonly number[];
+  /** Clients that train on, for a later fold: whoever resumes here asks them again. None under `rounds`. */
+  readonly ongoing: readonly Ongoing[];
+  /** Where the schedule stands in the sampler's orders, if it asks clients one by one; else 0. */
+  readonly position: number;
   /** Why the round changed nothing; null: it made a new version. After a void one the next version is as the one before. */
   readonly voided: Reason | null;
 }
@@ -158,6 +120,15 @@ export interface CountedUpdate {
   readonly client: number;
   readonly base: number;
   readonly task: number;
+  readonly attempt: number;
+}
+
+/** A training that was asked for and has not come back. */
+export interface Ongoing {
+  readonly client: number;
+  readonly base: number;
+  readonly task: number;
+  /** The last one that was given out. */
   readonly attempt: number;
 }
 
@@ -175,7 +146,7 @@ export interface Replacement {
 }
 
 /** Everything about a round is decided, written down and recorded. */
-export interface RoundFinished extends Omit<RoundDecision, 'counted'> {
+export interface RoundFinished extends Omit<RoundDecision, 'counted' | 'ongoing' | 'position'> {
   readonly type: 'roundFinished';
   /** The clients whose updates counted, ascending. */
   readonly counted: readonly number[];

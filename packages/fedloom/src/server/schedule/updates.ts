@@ -1,5 +1,5 @@
 import type { Output } from './output.js';
-import type { CoordinatorState } from './state.js';
+import type { CoordinatorState } from './schedule.js';
 import type { UpdateTag } from './types.js';
 import { releaseVersion } from './versions.js';
 

@@ -1,6 +1,6 @@
 /** Which versions somebody still trains from: the server keeps those and the newest, and forgets the others. */
 import type { Output } from './output.js';
-import type { CoordinatorState } from './state.js';
+import type { CoordinatorState } from './schedule.js';
 
 export function holdVersion({ trainers }: CoordinatorState, base: number): void {
   trainers.set(base, (trainers.get(base) ?? 0) + 1);

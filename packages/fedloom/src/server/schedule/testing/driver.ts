@@ -3,8 +3,8 @@ import { initialState, step } from '../coordinator.js';
 import { ownOf, type RoundsOptions, rounds } from '../rounds.js';
 import type { TrainingState } from '../rounds-state.js';
 import type { Sampler } from '../sampling.js';
-import type { CoordinatorState } from '../state.js';
-import type { CoordinatorEffect, CoordinatorEvent, CoordinatorOptions, UpdateTag } from '../types.js';
+import type { CoordinatorOptions, CoordinatorState } from '../schedule.js';
+import type { CoordinatorEffect, CoordinatorEvent, UpdateTag } from '../types.js';
 
 /** Options of a run in rounds, all in one. */
 export type FlatOptions = Omit<CoordinatorOptions, 'schedule'> & RoundsOptions;

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import type { RoundsSettings } from '../rounds-state.js';
-import type { CoordinatorEffect, CoordinatorEvent, ResolvedOptions } from '../types.js';
+import type { ResolvedOptions } from '../schedule.js';
+import type { CoordinatorEffect, CoordinatorEvent } from '../types.js';
 import { Auditor } from './auditor.js';
 import type { Effect } from './driver.js';
 
@@ -13,6 +14,11 @@ export class RoundsAuditor extends Auditor {
     readonly settings: RoundsSettings,
   ) {
     super(options);
+  }
+
+  override restart(options: ResolvedOptions, nextRound: number): void {
+    super.restart(options, nextRound);
+    this.#round = nextRound;
   }
 
   override observe(event: CoordinatorEvent, effects: readonly CoordinatorEffect[]): void {
@@ -58,9 +64,9 @@ export class RoundsAuditor extends Auditor {
   /** If nothing is under way, then only because clients are missing, and none of those present could help. */
   #notStuck(): void {
     if (!this.idle || this.finished !== null) return;
-    const { minimumClients, clients, firstRound } = this.options;
+    const { minimumClients, clients } = this.options;
     const { deadlineMs, clientsPerRound, sampler } = this.settings;
-    if (this.nextRound === firstRound && this.asked.size === 0 && this.holder.size < minimumClients) return;
+    if (!this.active && this.holder.size < minimumClients) return;
     assert.equal(deadlineMs, null, 'with a deadline there is a timer');
     assert.ok(this.holder.size < clients, 'somebody is away');
     const cohort = sampler.permutation(this.nextRound, clients, clientsPerRound).slice(0, clientsPerRound);
