@@ -74,9 +74,10 @@ export function buffered(options: BufferedOptions): Schedule {
     start(state, output) {
       const at = context(state, output);
       if (!drawOrder(at)) return;
-      for (const known of [...at.own.asks.values()]) {
+      // After a restart: whoever trained then goes on, also from what is too old by now, as if there had been no restart.
+      for (const known of at.own.asks.values()) {
         setAskTimer(at, known);
-        comeBack(at, known);
+        askAgain(at, known);
       }
       advance(at);
     },

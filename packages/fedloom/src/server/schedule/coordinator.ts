@@ -242,3 +242,11 @@ function deadline(state: CoordinatorState, timer: string, output: Output): void 
     state.options.schedule.deadline(state, timer, output);
   }
 }
+
+/**
+ * The shell owes nothing and no evaluation is awaited: until the next update comes, or a client or a timer, nobody else is
+ * asked.
+ */
+export function isQuiet({ phase, folds }: CoordinatorState): boolean {
+  return phase !== 'running' || folds.length === 0;
+}

@@ -56,9 +56,6 @@ export class Auditor {
   #requested = 0;
   #recorded = 0;
 
-  /** Attempts that were given out before the server started anew. */
-  #lives = 0;
-
   constructor(public options: ResolvedOptions) {
     this.nextRound = options.firstRound;
     this.newest = options.firstRound;
@@ -71,7 +68,6 @@ export class Auditor {
    */
   restart(options: ResolvedOptions, nextRound: number): void {
     this.options = options;
-    this.#lives += 1;
     this.decisions.splice(this.decisions.findIndex(({ round }) => round >= nextRound) >>> 0);
     const last = new Map<number, Asked>();
     const kept = new Map<string, Asked>();
@@ -240,7 +236,7 @@ export class Auditor {
     assert.deepEqual({ type: 'updateReceived', session, client, task, attempt }, event);
     const asked = this.asked.get(`${client} ${task}`);
     assert.ok(asked !== undefined, 'only what was asked for folds');
-    const former = this.#lives > 0 && attempt < this.options.firstAttempt;
+    const former = attempt < this.options.firstAttempt;
     assert.ok(asked.attempts.includes(attempt) || former, 'only configured attempts fold');
     assert.equal(this.holder.get(client), session);
     assert.ok(asked.folded === null && asked.settled === null, 'folded once');
@@ -300,7 +296,7 @@ export class Auditor {
       if (voided === null)
         assert.ok(!asked?.folded || asked.folded.round !== round, 'who counts is not among the others');
       if (attempt === null) assert.equal(asked, undefined);
-      else assert.ok(asked?.attempts.includes(attempt));
+      else assert.ok(asked?.attempts.includes(attempt) || attempt < this.options.firstAttempt);
     }
     this.shell.set('persisting', round);
     this.decisions.push(effect);
