@@ -137,7 +137,7 @@ function clientsJoined(state: CoordinatorState, session: string, ranges: readonl
     const owed = state.owed.get(client);
     if (owed === undefined) continue;
     state.owed.delete(client);
-    output.settle(state, client, owed);
+    for (const settlement of owed) output.settle(state, client, settlement);
   }
   if (state.phase === 'running') state.options.schedule.arrived(state, arrived, output);
   else if (state.membership.present >= state.options.minimumClients) startRun(state, output);

@@ -14,7 +14,7 @@ interface Outstanding {
   readonly timers: Set<string>;
   readonly membership: Membership;
   /** Decisions that absent clients have not been told yet. */
-  readonly owed: Map<number, Settlement>;
+  readonly owed: Map<number, Settlement[]>;
 }
 
 /** A training that a client is asked for. */
@@ -64,7 +64,9 @@ export class Output {
   settle(state: Outstanding, client: number, settlement: Settlement): void {
     const session = sessionOf(state.membership, client);
     if (session === undefined) {
-      state.owed.set(client, settlement);
+      const owed = state.owed.get(client);
+      if (owed === undefined) state.owed.set(client, [settlement]);
+      else owed.push(settlement);
       return;
     }
     const { task, attempt, counted, reason } = settlement;

@@ -26,7 +26,7 @@ export function openPlaces(
     members: new Map(),
     places: new Int32Array(clientsPerRound).fill(LOST),
     nextAttempt: new Int32Array(clientsPerRound).fill(firstAttempt),
-    lostPlaces: [],
+    lost: [],
     missedPlaces: [],
     spares: null,
     awaited: 0,
@@ -142,13 +142,16 @@ export function dropMember({ state, training, output }: RoundContext, member: Me
   releaseVersion(state, state.round, output);
 }
 
-/** Gives the place of a dropped client to the next present one, which it returns; without one the place is lost. */
+/**
+ * Gives the place of a dropped client to the next present one, which it returns; without one the place is lost. While the
+ * round before is written, it is lost until then: who replaces whom must not depend on how fast the disk is.
+ */
 export function refillPlace(context: RoundContext, dropped: Member): number | undefined {
-  const { training } = context;
-  const client = nextSpare(context);
+  const { state, training } = context;
+  const client = state.folds.length > 0 ? undefined : nextSpare(context);
   if (client === undefined) {
     training.places[dropped.place] = LOST;
-    training.lostPlaces.push(dropped.place);
+    training.lost.push(dropped);
     return undefined;
   }
   replace(context, dropped, client);
@@ -162,15 +165,14 @@ function replace(context: RoundContext, dropped: Member, by: number): void {
   occupy(context, dropped.place, by);
 }
 
-/** Clients that have just joined take over what was lost before them. */
+/** Clients that have just joined, or are free again, take over what was lost before them. */
 export function fillLostPlaces(context: RoundContext): void {
-  const { training } = context;
-  for (;;) {
-    const client = training.lostPlaces.length > 0 ? nextSpare(context) : undefined;
-    const place = client === undefined ? undefined : training.lostPlaces.pop();
-    if (client === undefined || place === undefined) return;
-    removeSpare(sparesOf(context), client);
-    occupy(context, place, client);
+  const { state, training } = context;
+  while (state.folds.length === 0 && training.lost.length > 0) {
+    const client = nextSpare(context);
+    const dropped = client === undefined ? undefined : training.lost.pop();
+    if (client === undefined || dropped === undefined) return;
+    replace(context, dropped, client);
   }
 }
 
@@ -181,7 +183,7 @@ export function replaceMissed(context: RoundContext, clients: readonly number[] 
     const member = training.members.get(client);
     if (member?.status === 'awaited') training.missedPlaces.push(member.place);
   }
-  if (training.missedPlaces.length === 0) return;
+  if (training.missedPlaces.length === 0 || state.folds.length > 0) return;
   const places = training.missedPlaces.splice(0);
   for (const [at, place] of places.entries()) {
     const member = training.members.get(training.places[place] ?? LOST);

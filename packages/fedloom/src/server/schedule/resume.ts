@@ -35,7 +35,7 @@ export function resumePoint(decisions: Iterable<RoundDecision>): ResumePoint {
  */
 export function resumeState(options: CoordinatorOptions, point: ResumePoint): CoordinatorState {
   const state = initialState({ ...options, firstRound: point.firstRound });
-  for (const [client, settlement] of point.settled) state.owed.set(client, settlement);
+  for (const [client, settlement] of point.settled) state.owed.set(client, [settlement]);
   state.voidInARow = point.voidInARow;
   state.options.schedule.resume(state, point);
   return state;

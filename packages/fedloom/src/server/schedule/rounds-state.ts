@@ -30,12 +30,13 @@ export interface TrainingState {
   readonly places: Int32Array;
   /** The attempt that the next configuration of each place gets: whoever takes a place over goes on counting. */
   readonly nextAttempt: Int32Array;
-  readonly lostPlaces: number[];
+  /** Clients whose places are lost until somebody takes them. */
+  readonly lost: Member[];
   /** Places whose client has been away for longer than the grace, and found nobody to replace it. */
   readonly missedPlaces: number[];
   /** Present clients without a place in this round and with nothing unsettled, made when first needed. */
   spares: Spares | null;
-  /** Places by the status of their client; they and `lostPlaces` add up to the cohort. */
+  /** Places by the status of their client; they and `lost` add up to the cohort. */
   awaited: number;
   unsettled: number;
   working: number;

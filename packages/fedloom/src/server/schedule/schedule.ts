@@ -103,7 +103,7 @@ export interface CoordinatorState {
   /** Clients with an update that was folded and is not settled. */
   readonly unsettled: Set<number>;
   /** Decisions that absent clients have not been told yet. */
-  readonly owed: Map<number, Settlement>;
+  readonly owed: Map<number, Settlement[]>;
   /** How many train from each version. */
   readonly trainers: Map<number, number>;
   /** Folds that are closed and not finished; the first is on its way, the others wait for it. */

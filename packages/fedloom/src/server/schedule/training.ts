@@ -53,8 +53,9 @@ export function clientFailed(context: RoundContext, event: UpdateTag & Reason): 
   if (member === undefined) return;
   dropMember(context, member, { code, message });
   const successor = refillPlace(context, member);
-  const outcome =
-    successor === undefined ? 'no other client is there to take its place' : `client ${successor} takes its place`;
+  const nobody =
+    state.folds.length > 0 ? 'the last round is written first, then another is chosen' : 'no other client is there';
+  const outcome = successor === undefined ? `${nobody} to take its place` : `client ${successor} takes its place`;
   output.warn(code, `Client ${client} is lost to round ${state.round + 1}: ${message} (${outcome})`);
   advance(context);
 }
@@ -81,7 +82,8 @@ export function trainingDeadline(context: RoundContext): void {
 export function advance(context: RoundContext): void {
   const { state, settings, training, output } = context;
   const { clientsPerRound, quorum, deadlineMs } = settings;
-  if (training.working > 0 || training.unsettled > 0) return;
+  // While the round before is written, those that were in it may still take places over; and one fold is closed at a time.
+  if (training.working > 0 || state.folds.length > 0) return;
   // All places have delivered or are lost.
   if (training.awaited === 0) return training.folded >= quorum ? close(context) : fail(context);
   // Somebody is awaited: until the grace or the deadline is over; without either, as long as nobody else is there.
