@@ -10,7 +10,7 @@ import type { IndexRange, Welcome } from '../../protocol/messages.js';
 import type { OwnMessages } from '../../protocol/own-messages.js';
 import type { ResultAggregator } from '../../task/result-aggregator.js';
 import type { StageChain } from '../../update/stages/payload-specs.js';
-import type { CoordinatorOptions } from '../schedule/types.js';
+import type { CoordinatorOptions } from '../schedule/schedule.js';
 import type { ServerWorkload } from './workload.js';
 
 export interface FederationOptions {

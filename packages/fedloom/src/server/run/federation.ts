@@ -11,7 +11,8 @@ import { clientResults } from '../../task/result-aggregator.js';
 import type { Session, SessionMessage } from '../lobby/session.js';
 import { SessionDoor } from '../lobby/session-door.js';
 import { initialState, step } from '../schedule/coordinator.js';
-import type { CoordinatorEffect, CoordinatorEvent, CoordinatorState, UpdateTag } from '../schedule/types.js';
+import type { CoordinatorState } from '../schedule/schedule.js';
+import type { CoordinatorEffect, CoordinatorEvent, UpdateTag } from '../schedule/types.js';
 import { Aggregation, type CheckedUpdate } from './aggregation.js';
 import { checkedResults } from './checked-results.js';
 import type { FederationOptions } from './federation-options.js';
@@ -52,7 +53,8 @@ export class Federation {
   /** What clients were told last of an update that counted. */
   readonly #counted = new Map<number, Settled>();
   #state: CoordinatorState;
-  #ledger: RoundLedger | undefined;
+  /** Of the rounds that are not finished: one may begin before the last is on the disk. */
+  readonly #ledgers = new Map<number, RoundLedger>();
   /** The clients' in this round. */
   #scalars: Scalars = {};
   #last: RoundRecord | undefined;
@@ -150,7 +152,7 @@ export class Federation {
     session.work((work) => work.trained([message.client]));
     const { clock } = this.#options;
     const startedMs = clock.now();
-    const tag = { session: session.id, client: message.client, round: message.task, attempt: message.attempt };
+    const tag = { session: session.id, client: message.client, task: message.task, attempt: message.attempt };
     const received = (update: CheckedUpdate) => {
       const held = { message, update, checkMs: clock.now() - startedMs };
       this.#dispatch({ event: { type: 'updateReceived', ...tag }, update: held });
@@ -169,7 +171,7 @@ export class Federation {
   #refuseUpdate(tag: UpdateTag, error: unknown): void {
     if (!(error instanceof FedloomError)) throw error;
     const { code, message } = error;
-    this.#options.events.emit('refused', { client: tag.client, round: tag.round, code, message });
+    this.#options.events.emit('refused', { client: tag.client, round: tag.task, code, message });
     this.#dispatch({ event: { type: 'updateInvalid', ...tag, code, message } });
   }
 
@@ -184,9 +186,12 @@ export class Federation {
   #receiveFailure(session: Session, { client, task: round, attempt, phase, code, message }: Failed): void {
     this.#options.events.emit('refused', { client, round, code, message });
     session.work((work) => (phase === 'train' ? work.trained([client]) : work.evaluated(round, 1)));
-    const at = { session: session.id, client, round, code, message };
+    const at = { session: session.id, client, code, message };
     this.#dispatch({
-      event: phase === 'train' ? { type: 'clientFailed', ...at, attempt } : { type: 'evaluationFailed', ...at },
+      event:
+        phase === 'train'
+          ? { type: 'clientFailed', ...at, task: round, attempt }
+          : { type: 'evaluationFailed', ...at, round },
     });
   }
 
@@ -260,19 +265,24 @@ export class Federation {
       case 'fold':
         return this.#foldUpdate(input.update as Held);
       case 'discard':
-        this.#options.events.emit('refused', effect);
+        this.#options.events.emit('refused', { ...effect, round: effect.task });
         return;
       case 'settle':
         return this.#settle(effect);
       case 'aggregate':
         return this.#aggregate(effect);
+      case 'persist':
+        return this.#persist(effect.round);
+      case 'dropVersion':
+        // Under `rounds` nobody trains from any but the newest, which is all that is kept here.
+        return;
       case 'requestEvaluation':
         return this.#requestEvaluation(effect);
       case 'evaluateOnServer':
         void this.#evaluateOnServer(effect.round);
         return;
       case 'recordEvaluation':
-        this.#ledger?.evaluated(effect.client, input.evaluation as Evaluation);
+        this.#ledgers.get(effect.round)?.evaluated(effect.client, input.evaluation as Evaluation);
         return;
       case 'discardEvaluation':
         this.#options.events.emit('refused', effect);
@@ -321,11 +331,11 @@ export class Federation {
     }
   }
 
-  #configure({ session: id, round, attempt, clients }: Effect<'configure'>): void {
+  #configure({ session: id, task: round, attempt, clients }: Effect<'configure'>): void {
     const session = this.#door.get(id);
     if (session === undefined) return;
     const { version, bytes } = this.#model.current;
-    if (this.#ledger?.round !== round) this.#scalars = this.#model.scalars(round);
+    if (!this.#ledgers.has(round)) this.#scalars = this.#model.scalars(round);
     this.#startLedger(round).configured(clients);
     session.sendModel(version, bytes);
     session.work((work) => work.askedToTrain(clients));
@@ -336,11 +346,13 @@ export class Federation {
   }
 
   #startLedger(round: number): RoundLedger {
-    if (this.#ledger?.round !== round) {
-      this.#ledger = new RoundLedger(round, this.#options.clock.now(), this.#door.bytes);
-      this.#options.events.emit('roundStarted', { round });
-    }
-    return this.#ledger;
+    const known = this.#ledgers.get(round);
+    if (known !== undefined) return known;
+    const ledger = new RoundLedger(round, this.#options.clock.now(), this.#door.bytes);
+    this.#ledgers.set(round, ledger);
+    // One that begins before the last is recorded is announced after it.
+    if (this.#ledgers.size === 1) this.#options.events.emit('roundStarted', { round });
+    return ledger;
   }
 
   #foldUpdate({ message, update, checkMs }: Held): void {
@@ -356,28 +368,32 @@ export class Federation {
     events.emit('update', this.#startLedger(message.task).folded(message, nowMs, checkMs + nowMs - startedMs));
   }
 
-  #settle({ session: id, round, attempt, clients, counted, reason }: Effect<'settle'>): void {
+  #settle({ session: id, task, attempt, clients, counted, reason }: Effect<'settle'>): void {
     const session = this.#door.get(id);
     session?.work((work) => work.trained(clients));
-    const settled: Settled = { type: 'settled', task: round, attempt, clients: [], counted, ...(reason && { reason }) };
+    const settled: Settled = { type: 'settled', task, attempt, clients: [], counted, ...(reason && { reason }) };
     if (counted) for (const client of clients) this.#counted.set(client, settled);
     for (const part of pieces(clients)) session?.channel.send({ ...settled, clients: part });
   }
 
   #aggregate({ round }: Effect<'aggregate'>): void {
-    const done = () => {
-      this.#ledger?.aggregated(this.#options.clock.now());
-      this.#dispatch({ event: { type: 'aggregated', round } });
-    };
     try {
       const { aggregate, clients } = this.#aggregation.close();
       this.#model.update(round, aggregate, clients);
-      const checkpoint = this.#options.checkpoint;
-      if (checkpoint === undefined) done();
-      else {
-        const saved = Promise.resolve(checkpoint(round, this.#model.tensors));
-        saved.then(done).catch((error: unknown) => this.fail(error));
-      }
+      this.#ledgers.get(round)?.aggregated(this.#options.clock.now());
+      this.#dispatch({ event: { type: 'aggregated', round } });
+    } catch (error) {
+      this.fail(error);
+    }
+  }
+
+  #persist(round: number): void {
+    const done = () => this.#dispatch({ event: { type: 'persisted', round } });
+    const { checkpoint } = this.#options;
+    if (checkpoint === undefined) return done();
+    try {
+      const saved = Promise.resolve(checkpoint(round, this.#model.tensors));
+      saved.then(done).catch((error: unknown) => this.fail(error));
     } catch (error) {
       this.fail(error);
     }
@@ -396,7 +412,8 @@ export class Federation {
     this.#options.events.emit('evaluating', { round });
     try {
       const evaluation = await this.#options.workload.evaluate(this.#model.current, round, this.#abort.signal);
-      if (this.#ledger !== undefined && evaluation !== undefined) this.#ledger.serverResults = resultsOf(evaluation);
+      const ledger = this.#ledgers.get(round);
+      if (ledger !== undefined && evaluation !== undefined) ledger.serverResults = resultsOf(evaluation);
       this.#dispatch({ event: { type: 'serverEvaluated', round } });
     } catch (error) {
       if (!this.#finished) this.fail(error);
@@ -417,6 +434,8 @@ export class Federation {
     if (evaluated !== null && evaluated.missing.length > 0) this.#endEvaluation(round);
     this.#finishedModel = this.#model.tensors;
     this.#options.events.emit('round', record);
+    this.#ledgers.delete(round);
+    if (this.#ledgers.has(round + 1)) this.#options.events.emit('roundStarted', { round: round + 1 });
   }
 
   /** Who still evaluates has better things to do. */

@@ -5,8 +5,9 @@ import { wireLimits } from '../../protocol/limits.js';
 import type { MessageOptions } from '../../protocol/own-messages.js';
 import type { Task } from '../../task/task.js';
 import type { Stage } from '../../update/stage-contract.js';
+import { rounds as roundsSchedule } from '../schedule/rounds.js';
 import type { Sampler } from '../schedule/sampling.js';
-import type { CoordinatorOptions } from '../schedule/types.js';
+import type { CoordinatorOptions } from '../schedule/schedule.js';
 
 /** What a run needs beside its task, wherever it runs. */
 export interface RunOptions extends MessageOptions {
@@ -95,15 +96,17 @@ export function coordinatorOptions(options: RunOptions, deadlineMs: number | nul
   const deadline = options.deadlineMs === undefined ? deadlineMs : options.deadlineMs;
   return {
     clients,
-    clientsPerRound,
     rounds,
+    schedule: roundsSchedule({
+      clientsPerRound,
+      deadlineMs: deadline,
+      ...(quorum !== undefined && { quorum }),
+      ...(sampler !== undefined && { sampler }),
+    }),
     evaluateOnServer: true,
-    deadlineMs: deadline,
     evaluationDeadlineMs: deadline,
     ...(evaluateEvery !== undefined && { evaluateEvery }),
     ...(minimumClients !== undefined && { minimumClients }),
-    ...(quorum !== undefined && { quorum }),
-    ...(sampler !== undefined && { sampler }),
   };
 }
 

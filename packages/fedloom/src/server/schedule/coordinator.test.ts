@@ -1,8 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { cloneState, Driver, fixedOrder, only, ranges } from './testing/driver.js';
-import type { CoordinatorOptions } from './types.js';
+import { cloneState, Driver, type FlatOptions, fixedOrder, only, ranges } from './testing/driver.js';
 
-function start(options: Partial<CoordinatorOptions> = {}): Driver {
+/** Nothing went wrong in the round. */
+const PLAIN = { uncounted: [], replaced: [], awaited: [], voided: null };
+
+function start(options: Partial<FlatOptions> = {}): Driver {
   const driver = new Driver({
     clients: 4,
     clientsPerRound: 2,
@@ -20,8 +22,8 @@ describe('joining', () => {
     expect(driver.join('a', 0, 1)).toEqual([{ type: 'acceptJoin', session: 'a', ranges: [{ from: 0, count: 2 }] }]);
     expect(driver.join('b', 2)).toEqual([
       { type: 'acceptJoin', session: 'b', ranges: ranges(2) },
-      { type: 'configure', session: 'b', round: 0, attempt: 0, clients: [2] },
-      { type: 'configure', session: 'a', round: 0, attempt: 0, clients: [0] },
+      { type: 'configure', session: 'b', base: 0, task: 0, attempt: 0, clients: [2] },
+      { type: 'configure', session: 'a', base: 0, task: 0, attempt: 0, clients: [0] },
     ]);
   });
 
@@ -76,21 +78,23 @@ describe('a run', () => {
   it('goes through its rounds to the end', () => {
     const driver = start();
     driver.join('a', 0, 1, 2, 3);
-    expect(driver.update(0)).toEqual([{ type: 'fold', session: 'a', client: 0, round: 0, attempt: 0 }]);
+    expect(driver.update(0)).toEqual([
+      { type: 'fold', session: 'a', client: 0, task: 0, attempt: 0, round: 0, base: 0, staleness: 0 },
+    ]);
     expect(driver.update(2)).toEqual([
-      { type: 'fold', session: 'a', client: 2, round: 0, attempt: 0 },
+      { type: 'fold', session: 'a', client: 2, task: 0, attempt: 0, round: 0, base: 0, staleness: 0 },
       { type: 'aggregate', round: 0, counted: [0, 2] },
     ]);
     expect(driver.aggregated()).toEqual([
-      { type: 'settle', session: 'a', round: 0, attempt: 0, counted: true, clients: [0, 2] },
-      { type: 'roundFinished', round: 0, cohort: [2, 0], counted: [0, 2], evaluated: null },
-      { type: 'configure', session: 'a', round: 1, attempt: 0, clients: [2, 0] },
+      { type: 'settle', session: 'a', task: 0, attempt: 0, counted: true, clients: [0, 2] },
+      { type: 'roundFinished', round: 0, cohort: [2, 0], counted: [0, 2], ...PLAIN, evaluated: null },
+      { type: 'configure', session: 'a', base: 1, task: 1, attempt: 0, clients: [2, 0] },
     ]);
     driver.update(2);
     driver.update(0);
     expect(driver.aggregated()).toEqual([
-      { type: 'settle', session: 'a', round: 1, attempt: 0, counted: true, clients: [0, 2] },
-      { type: 'roundFinished', round: 1, cohort: [2, 0], counted: [0, 2], evaluated: null },
+      { type: 'settle', session: 'a', task: 1, attempt: 0, counted: true, clients: [0, 2] },
+      { type: 'roundFinished', round: 1, cohort: [2, 0], counted: [0, 2], ...PLAIN, evaluated: null },
       { type: 'finish', reason: 'completed', code: 'run.completed', message: expect.any(String) },
     ]);
   });
@@ -111,8 +115,8 @@ describe('a run', () => {
 
   it('goes on from a checkpoint', () => {
     const driver = start({ firstRound: 1 });
-    expect(only(driver.join('a', 0, 1, 2, 3), 'configure')).toMatchObject([{ round: 1 }]);
-    expect(driver.update(2, { round: 0 })).toMatchObject([{ type: 'discard', code: 'update.unknown-round' }]);
+    expect(only(driver.join('a', 0, 1, 2, 3), 'configure')).toMatchObject([{ base: 1, task: 1 }]);
+    expect(driver.update(2, { task: 0 })).toMatchObject([{ type: 'discard', code: 'update.unknown-round' }]);
     driver.update(2);
     driver.update(0);
     expect(only(driver.aggregated(), 'finish')).toMatchObject([{ reason: 'completed' }]);

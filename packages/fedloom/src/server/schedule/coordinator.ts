@@ -1,35 +1,25 @@
 import type { IndexRange } from '../../protocol/messages.js';
 import {
-  concludeEvaluation,
-  evaluationDeadline,
-  evaluationFailed,
-  evaluationReceived,
-  evaluatorLost,
-  isEvaluationRound,
-  startEvaluation,
-} from './evaluation.js';
+  createAbsence,
+  graceDeadline,
+  noteArrival,
+  noteDeparture,
+  startGrace,
+  startGraceOfAbsent,
+  startWaiting,
+  stopWaiting,
+  waitingDeadline,
+} from './absence.js';
+import { evaluationDeadline, evaluationFailed, evaluationReceived, evaluatorLost } from './evaluation.js';
+import { finish } from './finish.js';
+import { aggregated, aggregationVoided, goOnAfterEvaluation, persisted, serverEvaluated } from './folds.js';
 import { addClient, anyClientOf, createMembership, removeClient, sessionOf } from './membership.js';
 import { resolveOptions } from './options.js';
-import { finish, Output } from './output.js';
-import { clientArrived, clientDeparted, fillLostPlaces } from './places.js';
+import { Output } from './output.js';
 import { appendIndex, describeRanges, splitRanges } from './ranges.js';
-import {
-  advance,
-  clientFailed,
-  countedClients,
-  settleCounted,
-  startTraining,
-  trainingDeadline,
-  updateReceived,
-} from './training.js';
-import type {
-  CoordinatorEvent,
-  CoordinatorOptions,
-  CoordinatorState,
-  EvaluationOutcome,
-  Step,
-  TrainingState,
-} from './types.js';
+import { refuseUpdate } from './refusals.js';
+import type { CoordinatorOptions, CoordinatorState, Step } from './schedule.js';
+import type { CoordinatorEvent, Reason, UpdateTag } from './types.js';
 
 /**
  * A coordinator that waits for its clients.
@@ -37,15 +27,22 @@ import type {
  */
 export function initialState(options: CoordinatorOptions): CoordinatorState {
   const resolved = resolveOptions(options);
+  const { clients, firstRound, schedule } = resolved;
   return {
     options: resolved,
     phase: 'waiting',
-    round: resolved.firstRound,
-    membership: createMembership(resolved.clients),
-    training: null,
-    evaluation: null,
+    round: firstRound,
+    version: firstRound,
+    membership: createMembership(clients),
+    absence: createAbsence(clients),
+    unsettled: new Set(),
     owed: new Map(),
-    nextOrder: null,
+    trainers: new Map(),
+    folds: [],
+    evaluation: null,
+    timers: new Set(),
+    voidInARow: 0,
+    collection: schedule.initial(resolved),
   };
 }
 
@@ -55,74 +52,78 @@ export function initialState(options: CoordinatorOptions): CoordinatorState {
  *
  * The state is used linearly: this may change the given state and return it. Do not use the old one again.
  *
- * A run: waits for `minimumClients`; then for each round
- * 1. *training*: the first `clientsPerRound` of the sampler's order have a place each. Those present are configured, the
- *    absent ones when they join. One that leaves is absent, and configured again when it comes back, under the place's
- *    next attempt. An update counts if its place waits for that client and the client was configured with its attempt,
- *    be it the last one or an earlier one. Failed clients are replaced at once by the next present client of the order;
- *    with none, the place is lost until somebody joins. At the deadline a quorum closes the round; otherwise whoever has
- *    not delivered is replaced, absent clients first, and the deadline extended, until `attemptsMax` is spent. With no
- *    deadline, absent clients are replaced when nobody works any more, and waited for when nobody can replace them.
- *    When all other places are lost, the round closes with a quorum, or fails.
- * 2. *aggregating*: the shell makes the new model. Those that counted are then told.
- * 3. *evaluating*, if due: all present clients and the server.
+ * A run waits for `minimumClients`. Then the schedule asks clients to train and closes one fold after the other. What follows
+ * is the same for all: the shell makes the candidate (`aggregate`), evaluates it (`evaluateOnServer`, if due), writes down what
+ * was decided (`persist`); then those whose updates were folded are told (`settle`), and the round is recorded
+ * (`roundFinished`). Clients evaluate beside the server and the disk. The schedule goes on as soon as it may: with the version
+ * there, clients can be asked before it is on the disk, but none whose own update is not settled. One fold at a time is on this
+ * way; others that are closed meanwhile wait.
  *
- * Steps cost O(1), and O(log clients) for a replacement; those that start a round or an evaluation, and joins, cost what
- * they touch.
+ * A candidate that is not finite is void: nobody counts, the next version is as the one before, the run goes on, unless
+ * `voidRoundsMax` rounds in a row are void.
+ *
+ * Steps cost O(1), and O(log clients) to find who trains next; those that start a round or an evaluation, and joins, cost
+ * what they touch.
  */
 export function step(state: CoordinatorState, event: CoordinatorEvent): Step {
   const output = new Output();
-  dispatch(state, event, output);
+  if (state.phase === 'finished') refuseAll(event, output, state);
+  else dispatch(state, event, output);
   return { state, effects: output.effects };
 }
 
 function dispatch(state: CoordinatorState, event: CoordinatorEvent, output: Output): void {
   switch (event.type) {
+    case 'opened':
+      return startWaiting(state, output);
     case 'clientsJoined':
-      clientsJoined(state, event.session, event.ranges, output);
-      break;
+      return clientsJoined(state, event.session, event.ranges, output);
     case 'clientsLeft':
-      clientsLeft(state, event.session, event.ranges, output);
-      break;
+      return clientsLeft(state, event.session, event.ranges, output);
     case 'sessionClosed':
-      sessionClosed(state, event.session, output);
-      break;
+      return sessionClosed(state, event.session, output);
     case 'updateReceived':
-      updateReceived(state, event, output);
-      break;
+      return updateReceived(state, event, output);
     case 'updateInvalid':
     case 'clientFailed':
-      clientFailed(state, event, output);
-      break;
+      return clientFailed(state, event, output);
     case 'aggregated':
-      aggregated(state, event.round, output);
-      break;
+      return aggregated(state, event.round, output);
+    case 'aggregationVoided':
+      return aggregationVoided(state, event.round, event, output);
+    case 'persisted':
+      return persisted(state, event.round, output);
     case 'evaluationReceived':
       evaluationReceived(state, event, output);
-      goOnAfterEvaluation(state, output);
-      break;
+      return goOnAfterEvaluation(state, output);
     case 'evaluationFailed':
       evaluationFailed(state, event);
-      goOnAfterEvaluation(state, output);
-      break;
+      return goOnAfterEvaluation(state, output);
     case 'serverEvaluated':
-      if (state.evaluation !== null && event.round === state.round) state.evaluation.serverPending = false;
-      goOnAfterEvaluation(state, output);
-      break;
+      return serverEvaluated(state, event.round, output);
     case 'deadline':
-      deadline(state, event.timer, output);
-      break;
+      return deadline(state, event.timer, output);
     case 'abort':
-      if (state.phase !== 'finished') finish(state, event.reason, event.code, event.message, output);
+      finish(state, event.reason, event.code, event.message, output);
+  }
+}
+
+/** The run is over: whatever holds something for the coordinator is told to drop it. */
+function refuseAll(event: CoordinatorEvent, output: Output, state: CoordinatorState): void {
+  switch (event.type) {
+    case 'clientsJoined': {
+      const { session, ranges } = event;
+      const message = 'The run is over: no client can join it any more. Start a new run.';
+      return output.push({ type: 'refuseJoin', session, ranges, code: 'run.finished', message });
+    }
+    case 'updateReceived':
+      return updateReceived(state, event, output);
+    case 'evaluationReceived':
+      return evaluationReceived(state, event, output);
   }
 }
 
 function clientsJoined(state: CoordinatorState, session: string, ranges: readonly IndexRange[], output: Output): void {
-  if (state.phase === 'finished') {
-    const message = 'The run is over: no client can join it any more. Start a new run.';
-    output.push({ type: 'refuseJoin', session, ranges, code: 'run.finished', message });
-    return;
-  }
   const { inside, outside } = splitRanges(ranges, state.options.clients);
   if (outside.length > 0) {
     const last = state.options.clients - 1;
@@ -132,19 +133,21 @@ function clientsJoined(state: CoordinatorState, session: string, ranges: readonl
   const { accepted, arrived } = admit(state, session, inside, output);
   if (accepted.length > 0) output.push({ type: 'acceptJoin', session, ranges: accepted });
   for (const client of arrived) {
+    noteArrival(state, client);
     const owed = state.owed.get(client);
     if (owed === undefined) continue;
     state.owed.delete(client);
-    output.settle(state, client, owed);
+    for (const settlement of owed) output.settle(state, client, settlement);
   }
-  if (state.phase === 'waiting') {
-    if (state.membership.present >= state.options.minimumClients) startTraining(state, output);
-  } else if (state.phase === 'training') {
-    const training = state.training as TrainingState;
-    for (const client of arrived) clientArrived(state, training, client, output);
-    fillLostPlaces(state, training, output);
-    advance(state, training, output);
-  }
+  if (state.phase === 'running') state.options.schedule.arrived(state, arrived, output);
+  else if (state.membership.present >= state.options.minimumClients) startRun(state, output);
+}
+
+function startRun(state: CoordinatorState, output: Output): void {
+  stopWaiting(state, output);
+  state.phase = 'running';
+  startGraceOfAbsent(state, output);
+  state.options.schedule.start(state, output);
 }
 
 /** Gives the session those clients that no other session holds. */
@@ -181,71 +184,69 @@ function admit(
 }
 
 function clientsLeft(state: CoordinatorState, session: string, ranges: readonly IndexRange[], output: Output): void {
+  const departed: number[] = [];
   for (const { from, count } of splitRanges(ranges, state.options.clients).inside) {
     for (let client = from; client < from + count; client++) {
-      if (sessionOf(state.membership, client) === session) release(state, client);
+      if (sessionOf(state.membership, client) !== session) continue;
+      release(state, client);
+      departed.push(client);
     }
   }
-  goOnAfterLeaving(state, output);
+  goOnAfterLeaving(state, departed, output);
 }
 
 function sessionClosed(state: CoordinatorState, session: string, output: Output): void {
+  const departed: number[] = [];
   for (;;) {
     const client = anyClientOf(state.membership, session);
     if (client === undefined) break;
     release(state, client);
+    departed.push(client);
   }
-  goOnAfterLeaving(state, output);
+  goOnAfterLeaving(state, departed, output);
 }
 
 function release(state: CoordinatorState, client: number): void {
   removeClient(state.membership, client);
-  if (state.phase === 'training') clientDeparted(state.training as TrainingState, client);
+  noteDeparture(state, client);
   if (state.evaluation !== null) evaluatorLost(state.evaluation, client);
 }
 
-function goOnAfterLeaving(state: CoordinatorState, output: Output): void {
-  if (state.phase === 'training') advance(state, state.training as TrainingState, output);
-  else goOnAfterEvaluation(state, output);
+function goOnAfterLeaving(state: CoordinatorState, departed: readonly number[], output: Output): void {
+  if (departed.length === 0) return;
+  if (state.phase === 'running') state.options.schedule.departed(state, departed, output);
+  startGrace(state, departed, output);
+  if (state.phase !== 'finished') goOnAfterEvaluation(state, output);
+}
+
+function updateReceived(state: CoordinatorState, tag: UpdateTag, output: Output): void {
+  const { session, client, task, attempt } = tag;
+  const refusal = refuseUpdate(state, tag);
+  if (refusal === null) state.options.schedule.received(state, tag, output);
+  else output.push({ type: 'discard', session, client, task, attempt, ...refusal });
+}
+
+/** An invalid update or a failure. One that is out of date means nothing. */
+function clientFailed(state: CoordinatorState, event: UpdateTag & Reason, output: Output): void {
+  if (refuseUpdate(state, event) === null) state.options.schedule.failed(state, event, output);
 }
 
 function deadline(state: CoordinatorState, timer: string, output: Output): void {
-  const { phase, training, evaluation } = state;
-  if (phase === 'training' && training?.timer === timer) {
-    trainingDeadline(state, training, output);
-  } else if (evaluation !== null && evaluation.timer === timer) {
+  if (!state.timers.delete(timer)) return;
+  const { evaluation } = state;
+  if (waitingDeadline(state, timer, output) || graceDeadline(state, timer, output)) return;
+  if (evaluation !== null && evaluation.timer === timer) {
     evaluationDeadline(evaluation);
     goOnAfterEvaluation(state, output);
-  }
-}
-
-function aggregated(state: CoordinatorState, round: number, output: Output): void {
-  if (state.phase !== 'aggregating' || round !== state.round) return;
-  settleCounted(state, state.training as TrainingState, output);
-  if (isEvaluationRound(state)) {
-    startEvaluation(state, output);
-    goOnAfterEvaluation(state, output);
   } else {
-    finishRound(state, null, output);
+    state.options.schedule.deadline(state, timer, output);
   }
 }
 
-function goOnAfterEvaluation(state: CoordinatorState, output: Output): void {
-  if (state.phase !== 'evaluating') return;
-  const outcome = concludeEvaluation(state, output);
-  if (outcome !== null) finishRound(state, outcome, output);
-}
-
-function finishRound(state: CoordinatorState, evaluated: EvaluationOutcome | null, output: Output): void {
-  const { rounds, clientsPerRound } = state.options;
-  const { round } = state;
-  const training = state.training as TrainingState;
-  const cohort = Array.from(training.order.subarray(0, clientsPerRound));
-  output.push({ type: 'roundFinished', round, cohort, counted: countedClients(training), evaluated });
-  if (round + 1 === rounds) {
-    finish(state, 'completed', 'run.completed', `All ${rounds} rounds are done.`, output);
-    return;
-  }
-  state.round = round + 1;
-  startTraining(state, output);
+/**
+ * The shell owes nothing and no evaluation is awaited: until the next update comes, or a client or a timer, nobody else is
+ * asked.
+ */
+export function isQuiet({ phase, folds }: CoordinatorState): boolean {
+  return phase !== 'running' || folds.length === 0;
 }

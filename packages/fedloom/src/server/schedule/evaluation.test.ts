@@ -1,9 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { Driver, fixedOrder, only, ranges } from './testing/driver.js';
-import type { CoordinatorOptions } from './types.js';
+import { Driver, type FlatOptions, fixedOrder, only, phaseOf, ranges } from './testing/driver.js';
+
+/** Nothing went wrong in the round. */
+const PLAIN = { uncounted: [], replaced: [], awaited: [], voided: null };
 
 /** Four clients on two sessions, of which 0 trains; the evaluation of round 0 has been asked for. */
-function start(options: Partial<CoordinatorOptions> = {}): Driver {
+function start(options: Partial<FlatOptions> = {}): Driver {
   const driver = new Driver({
     clients: 4,
     clientsPerRound: 1,
@@ -30,8 +32,8 @@ describe('evaluation', () => {
     driver.evaluation(3);
     expect(driver.evaluation(1)).toEqual([
       { type: 'recordEvaluation', session: 'a', round: 0, client: 1 },
-      { type: 'roundFinished', round: 0, cohort: [0], counted: [0], evaluated: { clients: 3, missing: [] } },
-      { type: 'configure', session: 'a', round: 1, attempt: 0, clients: [0] },
+      { type: 'roundFinished', round: 0, cohort: [0], counted: [0], ...PLAIN, evaluated: { clients: 3, missing: [] } },
+      { type: 'configure', session: 'a', base: 1, task: 1, attempt: 0, clients: [0] },
     ]);
   });
 
@@ -40,7 +42,7 @@ describe('evaluation', () => {
     for (const client of [0, 1, 3]) expect(only(serverLast.evaluation(client), 'roundFinished')).toEqual([]);
     expect(only(serverLast.serverEvaluated(), 'roundFinished')).toHaveLength(1);
     const clientsLast = start({ evaluateOnServer: true });
-    expect(clientsLast.serverEvaluated()).toEqual([]);
+    expect(only(clientsLast.serverEvaluated(), 'roundFinished')).toEqual([]);
     for (const client of [0, 1]) clientsLast.evaluation(client);
     expect(only(clientsLast.evaluation(3), 'roundFinished')).toHaveLength(1);
   });
@@ -62,10 +64,10 @@ describe('evaluation', () => {
   ])('every %i rounds, of 5: %j', (evaluateEvery, expected) => {
     const driver = new Driver({ clients: 1, clientsPerRound: 1, rounds: 5, evaluateEvery });
     driver.join('a', 0);
-    while (driver.state.phase !== 'finished') {
+    while (phaseOf(driver.state) !== 'finished') {
       driver.update(0);
-      if (driver.state.phase === 'aggregating') driver.aggregated();
-      if (driver.state.phase === 'evaluating') driver.evaluation(0);
+      if (phaseOf(driver.state) === 'aggregating') driver.aggregated();
+      if (phaseOf(driver.state) === 'evaluating') driver.evaluation(0);
     }
     const rounds = only(driver.log, 'roundFinished');
     expect(rounds.map(({ round }) => round)).toEqual([0, 1, 2, 3, 4]);

@@ -1,46 +1,51 @@
-/** The evaluation after a round: on all clients that are there, and on the server, side by side. */
+/** The evaluation of a round's model on all clients that are there. */
 import type { IndexRange } from '../../protocol/messages.js';
 import { presentRanges } from './membership.js';
 import type { Output } from './output.js';
 import { appendIndex, describeRanges } from './ranges.js';
 import { ASKED, MISSING, RECORDED, refuseEvaluation } from './refusals.js';
-import type { CoordinatorState, EvaluationOutcome, EvaluationState, EvaluationTag, Reason } from './types.js';
+import type { CoordinatorState, ResolvedOptions } from './schedule.js';
+import type { EvaluationState } from './state.js';
+import type { EvaluationOutcome, EvaluationTag, Reason } from './types.js';
 
 const FAILURES_MAX = 3;
 
-export function isEvaluationRound({ options, round }: CoordinatorState): boolean {
+export function isEvaluationRound(options: ResolvedOptions, round: number): boolean {
   const { rounds, evaluateEvery, evaluateOnClients, evaluateOnServer } = options;
   if (!evaluateOnClients && !evaluateOnServer) return false;
   return round === rounds - 1 || (evaluateEvery > 0 && round % evaluateEvery === 0);
 }
 
-export function startEvaluation(state: CoordinatorState, output: Output): EvaluationState {
-  const { clients, evaluateOnClients, evaluateOnServer, evaluationDeadlineMs } = state.options;
-  const { round, membership } = state;
+/** Asks all present clients. */
+export function startEvaluation(state: CoordinatorState, round: number, output: Output): void {
+  const { membership } = state;
+  const { clients, evaluationDeadlineMs } = state.options;
   const evaluation: EvaluationState = {
+    round,
     status: new Uint8Array(clients),
-    pending: 0,
+    pending: membership.present,
     recorded: 0,
-    serverPending: evaluateOnServer,
     timer: null,
     failures: [],
   };
-  state.phase = 'evaluating';
   state.evaluation = evaluation;
-  if (evaluateOnClients) {
-    for (const [session, ranges] of presentRanges(membership)) {
-      output.push({ type: 'requestEvaluation', session, round, ranges });
-      for (const { from, count } of ranges) evaluation.status.fill(ASKED, from, from + count);
-    }
-    evaluation.pending = membership.present;
-    if (evaluation.pending === 0) output.warn('evaluation.nobody', `No client is there to evaluate round ${round}.`);
+  for (const [session, ranges] of presentRanges(membership)) {
+    output.push({ type: 'requestEvaluation', session, round, ranges });
+    for (const { from, count } of ranges) evaluation.status.fill(ASKED, from, from + count);
   }
-  if (evaluateOnServer) output.push({ type: 'evaluateOnServer', round });
-  if (evaluation.pending > 0 && evaluationDeadlineMs !== null) {
+  if (evaluation.pending === 0) {
+    output.warn('evaluation.nobody', `No client is there to evaluate round ${round + 1}.`);
+  } else if (evaluationDeadlineMs !== null) {
     evaluation.timer = `evaluate:${round}`;
-    output.push({ type: 'setTimer', timer: evaluation.timer, delayMs: evaluationDeadlineMs });
+    output.setTimer(state, evaluation.timer, evaluationDeadlineMs);
   }
-  return evaluation;
+}
+
+/** The model is not to be evaluated any more. */
+export function abandonEvaluation(state: CoordinatorState, output: Output): void {
+  if (state.evaluation === null) return;
+  output.clearTimer(state, state.evaluation.timer);
+  state.evaluation = null;
 }
 
 export function evaluationReceived(state: CoordinatorState, tag: EvaluationTag, output: Output): void {
@@ -50,7 +55,8 @@ export function evaluationReceived(state: CoordinatorState, tag: EvaluationTag, 
     output.push({ type: 'discardEvaluation', session, round, client, ...refusal });
     return;
   }
-  const evaluation = state.evaluation as EvaluationState;
+  const { evaluation } = state;
+  if (evaluation === null) return;
   evaluation.status[client] = RECORDED;
   evaluation.recorded += 1;
   evaluation.pending -= 1;
@@ -58,8 +64,8 @@ export function evaluationReceived(state: CoordinatorState, tag: EvaluationTag, 
 }
 
 export function evaluationFailed(state: CoordinatorState, event: EvaluationTag & Reason): void {
-  if (refuseEvaluation(state, event) !== null) return;
-  const evaluation = state.evaluation as EvaluationState;
+  const { evaluation } = state;
+  if (evaluation === null || refuseEvaluation(state, event) !== null) return;
   if (evaluation.failures.length < FAILURES_MAX) evaluation.failures.push(`client ${event.client}: ${event.message}`);
   evaluatorLost(evaluation, event.client);
 }
@@ -71,7 +77,7 @@ export function evaluatorLost(evaluation: EvaluationState, client: number): void
   evaluation.pending -= 1;
 }
 
-/** The clients' time is over. The server's own evaluation is awaited: nobody else can hold it up. */
+/** The clients' time is over. */
 export function evaluationDeadline(evaluation: EvaluationState): void {
   evaluation.timer = null;
   evaluation.pending = 0;
@@ -79,19 +85,16 @@ export function evaluationDeadline(evaluation: EvaluationState): void {
   for (let client = 0; client < status.length; client++) if (status[client] === ASKED) status[client] = MISSING;
 }
 
-/** Ends the evaluation if nobody is awaited any more; null: somebody is. */
-export function concludeEvaluation(state: CoordinatorState, output: Output): EvaluationOutcome | null {
-  const evaluation = state.evaluation as EvaluationState;
-  if (evaluation.pending > 0) return null;
-  if (evaluation.timer !== null) {
-    output.push({ type: 'clearTimer', timer: evaluation.timer });
-    evaluation.timer = null;
-  }
-  if (evaluation.serverPending) return null;
+/** What the evaluation came to, nobody being awaited any more. */
+export function concludeEvaluation(
+  state: CoordinatorState,
+  evaluation: EvaluationState,
+  output: Output,
+): EvaluationOutcome {
   const missing = missingRanges(evaluation);
   if (missing.length > 0) {
     const failures = evaluation.failures.map((failure) => `; ${failure}`).join('');
-    const message = `Evaluation of round ${state.round} lacks clients ${describeRanges(missing)}${failures}.`;
+    const message = `Evaluation of round ${evaluation.round + 1} lacks clients ${describeRanges(missing)}${failures}.`;
     output.warn('evaluation.missing', message);
   }
   state.evaluation = null;

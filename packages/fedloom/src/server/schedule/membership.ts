@@ -1,6 +1,23 @@
 import type { IndexRange } from '../../protocol/messages.js';
 import { appendIndex } from './ranges.js';
-import type { Membership, SessionEntry } from './types.js';
+
+/** Which session holds which index. Sessions are linked lists over the clients, so that leaving costs what it frees. */
+export interface Membership {
+  /** Slot in `sessions` for each client; -1: absent. */
+  readonly holder: Int32Array;
+  readonly next: Int32Array;
+  readonly previous: Int32Array;
+  readonly sessions: (SessionEntry | null)[];
+  readonly slots: Map<string, number>;
+  readonly freeSlots: number[];
+  present: number;
+}
+
+export interface SessionEntry {
+  readonly name: string;
+  /** First client of its list; -1: none. */
+  head: number;
+}
 
 const NOBODY = -1;
 

@@ -1,5 +1,29 @@
-import { sessionOf } from './membership.js';
-import type { CoordinatorEffect, CoordinatorState, Settlement } from './types.js';
+import { type Membership, sessionOf } from './membership.js';
+import type { CoordinatorEffect } from './types.js';
+
+/** What became of a client's update. */
+export interface Settlement {
+  readonly task: number;
+  readonly attempt: number;
+  readonly counted: boolean;
+  readonly reason?: string;
+}
+
+/** What is kept of what was put out. */
+interface Outstanding {
+  readonly timers: Set<string>;
+  readonly membership: Membership;
+  /** Decisions that absent clients have not been told yet. */
+  readonly owed: Map<number, Settlement[]>;
+}
+
+/** A training that a client is asked for. */
+export interface Ask {
+  readonly client: number;
+  readonly base: number;
+  readonly task: number;
+  readonly attempt: number;
+}
 
 /** Collects the effects of one step. Clients of one session with the same news share one effect. */
 export class Output {
@@ -15,25 +39,38 @@ export class Output {
     this.effects.push({ type: 'warn', code, message });
   }
 
-  configure(session: string, round: number, attempt: number, client: number): void {
-    this.#group(`c ${round} ${attempt} ${session}`, client, (clients) => ({
+  setTimer(state: Outstanding, timer: string, delayMs: number): void {
+    state.timers.add(timer);
+    this.effects.push({ type: 'setTimer', timer, delayMs });
+  }
+
+  /** Nothing, if it is not running. */
+  clearTimer(state: Outstanding, timer: string | null): void {
+    if (timer !== null && state.timers.delete(timer)) this.effects.push({ type: 'clearTimer', timer });
+  }
+
+  configure(session: string, { client, base, task, attempt }: Ask): void {
+    this.#group(`c ${base} ${task} ${attempt} ${session}`, client, (clients) => ({
       type: 'configure',
       session,
-      round,
+      base,
+      task,
       attempt,
       clients,
     }));
   }
 
   /** Tells a client what became of its update, now or when it joins again. */
-  settle(state: CoordinatorState, client: number, settlement: Settlement): void {
+  settle(state: Outstanding, client: number, settlement: Settlement): void {
     const session = sessionOf(state.membership, client);
     if (session === undefined) {
-      state.owed.set(client, settlement);
+      const owed = state.owed.get(client);
+      if (owed === undefined) state.owed.set(client, [settlement]);
+      else owed.push(settlement);
       return;
     }
-    const { round, attempt, counted, reason } = settlement;
-    this.#group(`s ${round} ${attempt} ${counted} ${session}\n${reason}`, client, (clients) => ({
+    const { task, attempt, counted, reason } = settlement;
+    this.#group(`s ${task} ${attempt} ${counted} ${session}\n${reason}`, client, (clients) => ({
       type: 'settle',
       session,
       ...settlement,
@@ -52,23 +89,4 @@ export class Output {
     this.#groups.set(key, clients);
     this.effects.push(effect(clients));
   }
-}
-
-/** Ends the run, whatever it was doing. */
-export function finish(
-  state: CoordinatorState,
-  reason: 'completed' | 'failed' | 'cancelled',
-  code: string,
-  message: string,
-  output: Output,
-): void {
-  for (const timer of [state.training?.timer, state.evaluation?.timer]) {
-    if (timer != null) output.push({ type: 'clearTimer', timer });
-  }
-  state.phase = 'finished';
-  state.training = null;
-  state.evaluation = null;
-  state.nextOrder = null;
-  state.owed.clear();
-  output.push({ type: 'finish', reason, code, message });
 }

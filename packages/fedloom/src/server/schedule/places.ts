@@ -1,40 +1,59 @@
 /** Who has a place in the round's cohort, and who takes it over. */
+import { isMissed } from './absence.js';
 import { sessionOf } from './membership.js';
 import type { Output } from './output.js';
-import { addSpare, createSpares, firstSpare, removeSpare } from './spares.js';
-import type { CoordinatorState, Member, Spares, TrainingState } from './types.js';
+import type { Member, RoundContext, RoundsSettings, RoundsState, TrainingState } from './rounds-state.js';
+import type { CoordinatorState } from './schedule.js';
+import { addSpare, createSpares, firstSpare, removeSpare, type Spares } from './spares.js';
+import type { Reason } from './types.js';
+import { holdVersion, releaseVersion } from './versions.js';
 
 export const LOST = -1;
 
 /** Gives the cohort its places and configures those that are there. Null: the sampler gave no permutation. */
-export function openPlaces(state: CoordinatorState, output: Output): TrainingState | null {
-  const { sampler, clients, clientsPerRound } = state.options;
-  const order = state.nextOrder ?? sampler.permutation(state.round, clients, clientsPerRound);
-  state.nextOrder = null;
+export function openPlaces(
+  state: CoordinatorState,
+  settings: RoundsSettings,
+  own: RoundsState,
+  output: Output,
+): TrainingState | null {
+  const { clients, firstAttempt } = state.options;
+  const { sampler, clientsPerRound } = settings;
+  const order = own.nextOrder ?? sampler.permutation(state.round, clients, clientsPerRound);
+  own.nextOrder = null;
   const training: TrainingState = {
     order,
     members: new Map(),
     places: new Int32Array(clientsPerRound).fill(LOST),
-    nextAttempt: new Int32Array(clientsPerRound),
-    lostPlaces: [],
+    nextAttempt: new Int32Array(clientsPerRound).fill(firstAttempt),
+    lost: [],
+    missedPlaces: [],
     spares: null,
     awaited: 0,
+    unsettled: 0,
     working: 0,
     folded: 0,
+    replaced: [],
+    away: new Set(),
     extensions: 0,
     timer: null,
     warnedIdle: false,
+    closed: false,
   };
+  own.training = training;
   if (order.length !== clients) return null;
+  const context: RoundContext = { state, settings, own, training, output };
   for (let place = 0; place < clientsPerRound; place++) {
-    const client = order[place]!;
-    if (client < 0 || client >= clients || training.members.has(client)) return null;
-    occupy(state, training, place, client, output);
+    const client = order[place];
+    if (client === undefined || !(client >= 0 && client < clients) || training.members.has(client)) return null;
+    occupy(context, place, client);
+    if (isMissed(state, client)) training.missedPlaces.push(place);
   }
   return training;
 }
 
-function occupy(state: CoordinatorState, training: TrainingState, place: number, client: number, output: Output): void {
+function occupy(context: RoundContext, place: number, client: number): void {
+  const { state, training } = context;
   const member: Member = {
     client,
     place,
@@ -42,109 +61,169 @@ function occupy(state: CoordinatorState, training: TrainingState, place: number,
     firstAttempt: -1,
     lastAttempt: -1,
     foldedAttempt: -1,
+    reason: null,
   };
   training.members.set(client, member);
   training.places[place] = client;
   training.awaited += 1;
-  configureIfPresent(state, training, member, output);
+  if (sessionOf(state.membership, client) === undefined) training.away.add(client);
+  else configure(context, member);
 }
 
-function configureIfPresent(state: CoordinatorState, training: TrainingState, member: Member, output: Output): void {
-  const session = sessionOf(state.membership, member.client);
+/** Asks an awaited client that is there, as soon as nothing of its own is unsettled. */
+function configure({ state, training, output }: RoundContext, member: Member): void {
+  const { client, place } = member;
+  const session = sessionOf(state.membership, client);
   if (session === undefined) return;
-  const attempt = training.nextAttempt[member.place]!;
-  training.nextAttempt[member.place] = attempt + 1;
-  if (member.firstAttempt < 0) member.firstAttempt = attempt;
+  if (state.unsettled.has(client)) return move(training, member, 'unsettled');
+  const attempt = training.nextAttempt[place] ?? 0;
+  training.nextAttempt[place] = attempt + 1;
+  if (member.firstAttempt < 0) {
+    member.firstAttempt = attempt;
+    holdVersion(state, state.round);
+  }
   member.lastAttempt = attempt;
-  member.status = 'working';
-  training.awaited -= 1;
-  training.working += 1;
-  output.configure(session, state.round, attempt, member.client);
+  move(training, member, 'working');
+  output.configure(session, { client, base: state.round, task: state.round, attempt });
+}
+
+/** From one status to another, and with it the counts. */
+export function move(training: TrainingState, member: Member, status: Member['status']): void {
+  if (member.status !== 'dropped') training[member.status] -= 1;
+  if (status !== 'dropped') training[status] += 1;
+  member.status = status;
 }
 
 /** A client has joined: it may be awaited, or may replace others. `fillLostPlaces` follows once all have joined. */
-export function clientArrived(state: CoordinatorState, training: TrainingState, client: number, output: Output): void {
+export function clientArrived(context: RoundContext, client: number): void {
+  const { state, training } = context;
   const member = training.members.get(client);
   if (member === undefined) {
-    if (training.spares !== null) addSpare(training.spares, client);
+    if (training.spares !== null && !state.unsettled.has(client)) addSpare(training.spares, client);
   } else if (member.status === 'awaited') {
-    configureIfPresent(state, training, member, output);
+    configure(context, member);
   }
 }
 
 /** A client has left: its place waits for it, as for one that was absent from the start. */
-export function clientDeparted(training: TrainingState, client: number): void {
+export function clientDeparted({ training }: RoundContext, client: number): void {
   const member = training.members.get(client);
   if (member === undefined) {
     if (training.spares !== null) removeSpare(training.spares, client);
-  } else if (member.status === 'working') {
-    member.status = 'awaited';
-    training.working -= 1;
-    training.awaited += 1;
+  } else if (member.status === 'working' || member.status === 'unsettled') {
+    training.away.add(client);
+    move(training, member, 'awaited');
+  }
+}
+
+/** What these clients did in a round before is settled: members are asked in the order of their places. */
+export function clientsSettled(context: RoundContext, clients: readonly number[]): void {
+  const { state, training } = context;
+  if (training.spares !== null) {
+    for (const client of clients) {
+      const present = sessionOf(state.membership, client) !== undefined;
+      if (present && !training.members.has(client)) addSpare(training.spares, client);
+    }
+  }
+  if (training.unsettled === 0) return;
+  for (const member of membersWith(training, 'unsettled')) {
+    move(training, member, 'awaited');
+    configure(context, member);
   }
 }
 
 /** Takes the place from a client that has not delivered. Its place must be filled or lost next. */
-export function dropMember(
-  state: CoordinatorState,
-  training: TrainingState,
-  member: Member,
-  reason: string,
-  output: Output,
-): void {
-  if (member.status === 'working') training.working -= 1;
-  else training.awaited -= 1;
-  member.status = 'dropped';
+export function dropMember({ state, training, output }: RoundContext, member: Member, reason: Reason): void {
+  move(training, member, 'dropped');
+  member.reason = reason;
   if (member.lastAttempt < 0) return;
-  output.settle(state, member.client, { round: state.round, attempt: member.lastAttempt, counted: false, reason });
+  const settlement = { task: state.round, attempt: member.lastAttempt, counted: false, reason: reason.message };
+  output.settle(state, member.client, settlement);
+  releaseVersion(state, state.round, output);
 }
 
-/** Gives a free place to the next present client, which it returns; without one the place is lost. */
-export function refillPlace(
-  state: CoordinatorState,
-  training: TrainingState,
-  place: number,
-  output: Output,
-): number | undefined {
-  const client = nextSpare(state, training);
+/**
+ * Gives the place of a dropped client to the next present one, which it returns; without one the place is lost. While the
+ * round before is written, it is lost until then: who replaces whom must not depend on how fast the disk is.
+ */
+export function refillPlace(context: RoundContext, dropped: Member): number | undefined {
+  const { state, training } = context;
+  const client = state.folds.length > 0 ? undefined : nextSpare(context);
   if (client === undefined) {
-    training.places[place] = LOST;
-    training.lostPlaces.push(place);
+    training.places[dropped.place] = LOST;
+    training.lost.push(dropped);
     return undefined;
   }
-  removeSpare(sparesOf(state, training), client);
-  occupy(state, training, place, client, output);
+  replace(context, dropped, client);
   return client;
 }
 
-/** Clients that have just joined take over what was lost before them. */
-export function fillLostPlaces(state: CoordinatorState, training: TrainingState, output: Output): void {
-  while (training.lostPlaces.length > 0 && nextSpare(state, training) !== undefined) {
-    refillPlace(state, training, training.lostPlaces.pop()!, output);
+function replace(context: RoundContext, dropped: Member, by: number): void {
+  const { training } = context;
+  training.replaced.push({ client: dropped.client, by, reason: dropped.reason?.message ?? '' });
+  removeSpare(sparesOf(context), by);
+  occupy(context, dropped.place, by);
+}
+
+/** Clients that have just joined, or are free again, take over what was lost before them. */
+export function fillLostPlaces(context: RoundContext): void {
+  const { state, training } = context;
+  while (state.folds.length === 0 && training.lost.length > 0) {
+    const client = nextSpare(context);
+    const dropped = client === undefined ? undefined : training.lost.pop();
+    if (client === undefined || dropped === undefined) return;
+    replace(context, dropped, client);
+  }
+}
+
+/** Replaces clients whose grace is over, these and those before them that found nobody, as far as there are others. */
+export function replaceMissed(context: RoundContext, clients: readonly number[] = []): void {
+  const { state, training, output } = context;
+  for (const client of clients) {
+    const member = training.members.get(client);
+    if (member?.status === 'awaited') training.missedPlaces.push(member.place);
+  }
+  if (training.missedPlaces.length === 0 || state.folds.length > 0) return;
+  const places = training.missedPlaces.splice(0);
+  for (const [at, place] of places.entries()) {
+    const member = training.members.get(training.places[place] ?? LOST);
+    // It has come back meanwhile, or its place went to another.
+    if (member === undefined || member.status !== 'awaited' || !isMissed(state, member.client)) continue;
+    const by = nextSpare(context);
+    if (by === undefined) {
+      training.missedPlaces.push(...places.slice(at));
+      return;
+    }
+    const message = `the client was away for longer than the grace of ${state.options.graceMs} ms`;
+    dropMember(context, member, { code: 'client.away', message });
+    replace(context, member, by);
+    output.warn(
+      'client.replaced',
+      `Round ${state.round + 1}: client ${by} replaces client ${member.client}: ${message}.`,
+    );
   }
 }
 
 /**
  * Replaces clients that have not delivered, as far as there are others: first the absent ones, then, if wished, those
  * that still train. Whoever cannot be replaced keeps the place.
- * @returns how many were replaced
+ * @returns those that were replaced
  */
 export function replaceUnfinished(
-  state: CoordinatorState,
-  training: TrainingState,
+  context: RoundContext,
   statuses: readonly ('awaited' | 'working')[],
-  reason: string,
-  output: Output,
-): number {
-  if (nextSpare(state, training) === undefined) return 0;
-  let replaced = 0;
+  reason: Reason,
+): readonly Member[] {
+  if (nextSpare(context) === undefined) return [];
+  const replaced: Member[] = [];
   // Taken before anyone is replaced: a client that has just come in has its time still before it.
-  const unfinished = statuses.flatMap((status) => membersWith(training, status));
+  const unfinished = statuses.flatMap((status) => membersWith(context.training, status));
   for (const member of unfinished) {
-    if (nextSpare(state, training) === undefined) break;
-    dropMember(state, training, member, reason, output);
-    refillPlace(state, training, member.place, output);
-    replaced += 1;
+    const by = nextSpare(context);
+    if (by === undefined) break;
+    dropMember(context, member, reason);
+    replace(context, member, by);
+    replaced.push(member);
   }
   return replaced;
 }
@@ -159,15 +238,18 @@ export function membersWith(training: TrainingState, status: Member['status']): 
   return members;
 }
 
-function nextSpare(state: CoordinatorState, training: TrainingState): number | undefined {
-  const position = firstSpare(sparesOf(state, training));
-  return position < 0 ? undefined : training.order[position];
+function nextSpare(context: RoundContext): number | undefined {
+  const position = firstSpare(sparesOf(context));
+  return position < 0 ? undefined : context.training.order[position];
 }
 
-function sparesOf(state: CoordinatorState, training: TrainingState): Spares {
+function sparesOf({ state, training }: RoundContext): Spares {
   training.spares ??= createSpares(
     training.order,
-    (client) => !training.members.has(client) && sessionOf(state.membership, client) !== undefined,
+    (client) =>
+      !training.members.has(client) &&
+      sessionOf(state.membership, client) !== undefined &&
+      !state.unsettled.has(client),
   );
   return training.spares;
 }

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { addSpare, createSpares, firstSpare, removeSpare } from './spares.js';
+import { addSpare, createSpares, firstSpare, nextSpare, removeSpare } from './spares.js';
 
 describe('spares', () => {
   it.each([1, 2, 31, 32, 33, 1024, 1025, 40_000])('finds the only spare of %i, wherever it stands', (size) => {
@@ -20,6 +20,18 @@ describe('spares', () => {
     expect(order[firstSpare(spares)]).toBe(0);
     removeSpare(spares, 0);
     expect(order[firstSpare(spares)]).toBe(1);
+  });
+
+  it('finds the next from any position on, as a plain search does', () => {
+    for (const size of [1, 31, 33, 1025, 40_000]) {
+      const order = Int32Array.from({ length: size }, (_, i) => i);
+      const held = (client: number) => client % 7 === 3 || (client > 700 && client % 1000 === 0);
+      const spares = createSpares(order, held);
+      for (let from = 0; from <= size + 70; from += size > 5000 ? 37 : 1) {
+        const expected = order.findIndex((client) => client >= from && held(client));
+        expect(nextSpare(spares, from)).toBe(expected);
+      }
+    }
   });
 
   it('agrees with a plain set under any changes', () => {

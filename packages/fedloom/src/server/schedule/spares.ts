@@ -1,4 +1,10 @@
-import type { Spares } from './types.js';
+/** A set of positions in the preference order whose smallest is found in O(log32 n). */
+export interface Spares {
+  /** Where each client stands in the order. */
+  readonly position: Int32Array;
+  /** Bit sets, each the summary of the one before; the last has one word. */
+  readonly levels: readonly Uint32Array[];
+}
 
 /**
  * The set of those clients that may replace others in a round; the next is always the one that the preference order
@@ -40,12 +46,31 @@ export function removeSpare({ position, levels }: Spares, client: number): void 
 }
 
 /** The first position in the set, or -1. The client there is `order[position]`. */
-export function firstSpare({ levels }: Spares): number {
-  let at = 0;
-  for (let level = levels.length - 1; level >= 0; level--) {
-    const bits = levels[level]![at]!;
-    if (bits === 0) return -1;
-    at = at * 32 + (31 - Math.clz32(bits & -bits));
+export function firstSpare(spares: Spares): number {
+  return nextSpare(spares, 0);
+}
+
+/** The first position in the set that is not below `from`, or -1. */
+export function nextSpare({ levels }: Spares, from: number): number {
+  // Up, until a word holds something at or after where we stand; then down again along the first bits.
+  let at = from;
+  for (const [level, words] of levels.entries()) {
+    const bits = (words[at >>> 5] ?? 0) & (-1 << (at & 31));
+    if (bits !== 0) return descend(levels, level, (at & ~31) + lowestBit(bits));
+    at = (at >>> 5) + 1;
   }
-  return at;
+  return -1;
+}
+
+/** The first position below the bit `at` of this level. */
+function descend(levels: readonly Uint32Array[], level: number, at: number): number {
+  let position = at;
+  for (let below = level - 1; below >= 0; below--) {
+    position = position * 32 + lowestBit(levels[below]?.[position] ?? 0);
+  }
+  return position;
+}
+
+function lowestBit(bits: number): number {
+  return 31 - Math.clz32(bits & -bits);
 }

@@ -1,9 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { Driver, fixedOrder, only } from './testing/driver.js';
-import type { CoordinatorOptions } from './types.js';
+import { Driver, type FlatOptions, fixedOrder, only } from './testing/driver.js';
 
 /** Six clients, each a session of its own; the cohort is 0, 1, 2, then 3, 4, 5 replace them. */
-function start(options: Partial<CoordinatorOptions> = {}, present: readonly number[] = [0, 1, 2, 3, 4, 5]): Driver {
+function start(options: Partial<FlatOptions> = {}, present: readonly number[] = [0, 1, 2, 3, 4, 5]): Driver {
   const driver = new Driver({
     clients: 6,
     clientsPerRound: 3,
@@ -24,10 +23,10 @@ describe('an update is dropped by name', () => {
   });
 
   it.each([
-    ['update.unknown-round', { round: 1 }],
-    ['update.unknown-round', { round: -1 }],
-    ['update.unknown-round', { round: 0.5 }],
-    ['update.unknown-round', { round: Number.NaN }],
+    ['update.unknown-round', { task: 1 }],
+    ['update.unknown-round', { task: -1 }],
+    ['update.unknown-round', { task: 0.5 }],
+    ['update.unknown-round', { task: Number.NaN }],
     ['update.wrong-session', { session: 's1' }],
     ['update.wrong-session', { session: 'unheard-of' }],
     ['update.unknown-attempt', { attempt: 1 }],
@@ -59,8 +58,8 @@ describe('an update is dropped by name', () => {
     driver.deadline();
     expect(driver.update(2)).toMatchObject([{ type: 'discard', code: 'update.late' }]);
     driver.aggregated();
-    expect(driver.update(2, { round: 0 })).toMatchObject([
-      { type: 'discard', code: 'update.late', message: expect.stringContaining('training in round 1') },
+    expect(driver.update(2, { task: 0 })).toMatchObject([
+      { type: 'discard', code: 'update.late', message: expect.stringContaining('training in round 2') },
     ]);
     expect(only(driver.update(2), 'fold')).toHaveLength(1);
   });
@@ -77,7 +76,7 @@ describe('a client that fails, or sends what cannot be used', () => {
     const driver = start();
     expect(driver[how](1)).toEqual([
       expect.objectContaining({ type: 'settle', session: 's1', attempt: 0, clients: [1], counted: false }),
-      { type: 'configure', session: 's3', round: 0, attempt: 1, clients: [3] },
+      { type: 'configure', session: 's3', base: 0, task: 0, attempt: 1, clients: [3] },
       { type: 'warn', code: expect.any(String), message: expect.stringContaining('client 3 takes its place') },
     ]);
     driver.update(0);
@@ -99,7 +98,7 @@ describe('a client that fails, or sends what cannot be used', () => {
     const driver = start();
     driver.update(0);
     expect(driver.failed(0)).toEqual([]);
-    expect(driver.failed(1, { round: 7 })).toEqual([]);
+    expect(driver.failed(1, { task: 7 })).toEqual([]);
     expect(driver.invalid(1, { session: 's2' })).toEqual([]);
     expect(driver.invalid(1, { attempt: 9 })).toEqual([]);
     expect(driver.failed(4)).toEqual([]);
@@ -109,7 +108,7 @@ describe('a client that fails, or sends what cannot be used', () => {
     const driver = start({}, [0, 1, 2]);
     driver.failed(1);
     expect(only(driver.join('late', 5, 4), 'configure')).toEqual([
-      { type: 'configure', session: 'late', round: 0, attempt: 1, clients: [4] },
+      { type: 'configure', session: 'late', base: 0, task: 0, attempt: 1, clients: [4] },
     ]);
     expect(only(driver.join('later', 3), 'configure')).toEqual([]);
   });
@@ -186,8 +185,8 @@ describe('a client that is away', () => {
     const effects = driver.join('back', 1);
     expect(effects).toMatchObject([
       { type: 'acceptJoin' },
-      { type: 'settle', session: 'back', round: 0, attempt: 0, clients: [1], counted: true },
-      { type: 'configure', round: 1, clients: [1] },
+      { type: 'settle', session: 'back', task: 0, attempt: 0, clients: [1], counted: true },
+      { type: 'configure', base: 1, task: 1, clients: [1] },
     ]);
     driver.leave(1);
     expect(only(driver.join('again', 1), 'settle')).toEqual([]);
@@ -199,7 +198,7 @@ describe('a client that is away', () => {
     driver.update(0);
     driver.update(2);
     driver.deadline();
-    expect(only(driver.join('back', 1), 'settle')).toMatchObject([{ round: 0, clients: [1], counted: false }]);
+    expect(only(driver.join('back', 1), 'settle')).toMatchObject([{ task: 0, clients: [1], counted: false }]);
   });
 });
 
@@ -255,7 +254,7 @@ describe('the deadline', () => {
     const effects = driver.deadline();
     expect(effects).toMatchObject([{ type: 'finish', reason: 'failed', code: 'round.quorum' }]);
     expect(only(effects, 'finish')[0]?.message).toMatch(
-      /Round 0 failed: 1 of 3 updates came, 2 are needed, after 3 deadlines of 10 ms; missing: clients 0, 2\./,
+      /Round 1 failed: 1 of 3 updates came, 2 are needed, after 3 deadlines of 10 ms; missing: clients 0, 2\./,
     );
   });
 

@@ -1,172 +1,173 @@
 /** Collects a round's updates until it can be closed, or has failed. */
-import { finish, type Output } from './output.js';
-import { dropMember, membersWith, openPlaces, refillPlace, replaceUnfinished } from './places.js';
+import { isMissed } from './absence.js';
+import { finish } from './finish.js';
+import { closeFold } from './folds.js';
+import type { Output } from './output.js';
+import { dropMember, membersWith, move, refillPlace, replaceUnfinished } from './places.js';
 import { describeClients } from './ranges.js';
-import { refuseUpdate } from './refusals.js';
-import type { CoordinatorState, Reason, TrainingState, UpdateTag } from './types.js';
+import type { Member, RoundContext, RoundsSettings, TrainingState } from './rounds-state.js';
+import type { CoordinatorState } from './schedule.js';
+import type { Reason, RoundDecision, UncountedClient, UpdateTag } from './types.js';
+import { takeUpdate } from './updates.js';
 
-const MISSED_DEADLINE = 'the deadline passed before the update came';
+const MISSED_DEADLINE = { code: 'round.deadline', message: 'the deadline passed before the update came' };
+const AWAY = { code: 'client.away', message: 'the client was away when all others had finished' };
+const CLOSED = { code: 'round.closed', message: 'the round closed without its update' };
 
-export function startTraining(state: CoordinatorState, output: Output): void {
-  const training = openPlaces(state, output);
-  if (training === null) {
-    const { name } = state.options.sampler;
-    const message = `Sampler ${name} gave no permutation of the ${state.options.clients} clients for round ${state.round}; mend the sampler.`;
-    finish(state, 'failed', 'sampler.permutation', message, output);
-    return;
-  }
-  state.phase = 'training';
-  state.training = training;
-  setDeadline(state, training, output);
-  advance(state, training, output);
+export function samplerFailed(state: CoordinatorState, { sampler }: RoundsSettings, output: Output): void {
+  const message = `Sampler ${sampler.name} gave no permutation of the ${state.options.clients} clients for round ${state.round + 1}; mend the sampler.`;
+  finish(state, 'failed', 'sampler.permutation', message, output);
 }
 
-function setDeadline(state: CoordinatorState, training: TrainingState, output: Output): void {
-  const delayMs = state.options.deadlineMs;
-  if (delayMs === null) return;
+/** Unless it runs. It begins when everyone who is there has been asked: waiting for our disk is not the clients' fault. */
+export function setDeadline({ state, settings, training, output }: RoundContext): void {
+  const { deadlineMs } = settings;
+  if (deadlineMs === null || training.timer !== null || training.unsettled > 0) return;
   training.timer = `train:${state.round}:${training.extensions}`;
-  output.push({ type: 'setTimer', timer: training.timer, delayMs });
+  output.setTimer(state, training.timer, deadlineMs);
 }
 
-export function updateReceived(state: CoordinatorState, tag: UpdateTag, output: Output): void {
-  const { session, client, round, attempt } = tag;
-  const refusal = refuseUpdate(state, tag);
-  if (refusal !== null) {
-    output.push({ type: 'discard', session, client, round, attempt, ...refusal });
-    return;
-  }
-  const training = state.training as TrainingState;
-  const member = training.members.get(client)!;
-  member.status = 'folded';
-  member.foldedAttempt = attempt;
-  training.working -= 1;
-  training.folded += 1;
-  output.push({ type: 'fold', session, client, round, attempt });
-  if (training.folded === 1) drawAhead(state);
-  advance(state, training, output);
+export function updateReceived(context: RoundContext, tag: UpdateTag): void {
+  const { state, training, output } = context;
+  const member = training.members.get(tag.client);
+  if (member === undefined) return;
+  move(training, member, 'folded');
+  member.foldedAttempt = tag.attempt;
+  takeUpdate(state, tag, state.round, output);
+  if (training.folded === 1) drawAhead(context);
+  advance(context);
 }
 
 /** Draws the next round's order now, while the other clients train: it takes milliseconds when there are many. */
-function drawAhead(state: CoordinatorState): void {
-  const { rounds, clients, clientsPerRound, sampler } = state.options;
-  if (state.round + 1 < rounds) state.nextOrder = sampler.permutation(state.round + 1, clients, clientsPerRound);
+function drawAhead({ state, settings, own }: RoundContext): void {
+  const { rounds, clients } = state.options;
+  if (state.round + 1 >= rounds) return;
+  own.nextOrder = settings.sampler.permutation(state.round + 1, clients, settings.clientsPerRound);
 }
 
-/** An invalid update or a failure: the next client takes the place over at once. One that is out of date means nothing. */
-export function clientFailed(state: CoordinatorState, event: UpdateTag & Reason, output: Output): void {
-  if (refuseUpdate(state, event) !== null) return;
-  const training = state.training as TrainingState;
-  const member = training.members.get(event.client)!;
-  dropMember(state, training, member, event.message, output);
-  const successor = refillPlace(state, training, member.place, output);
-  const outcome =
-    successor === undefined ? 'no other client is there to take its place' : `client ${successor} takes its place`;
-  output.warn(event.code, `Client ${event.client} is lost to round ${state.round}: ${event.message} (${outcome})`);
-  advance(state, training, output);
+/** An invalid update or a failure: the next client takes the place over at once. */
+export function clientFailed(context: RoundContext, event: UpdateTag & Reason): void {
+  const { state, training, output } = context;
+  const { client, code, message } = event;
+  const member = training.members.get(client);
+  if (member === undefined) return;
+  dropMember(context, member, { code, message });
+  const successor = refillPlace(context, member);
+  const nobody =
+    state.folds.length > 0 ? 'the last round is written first, then another is chosen' : 'no other client is there';
+  const outcome = successor === undefined ? `${nobody} to take its place` : `client ${successor} takes its place`;
+  output.warn(code, `Client ${client} is lost to round ${state.round + 1}: ${message} (${outcome})`);
+  advance(context);
 }
 
-export function trainingDeadline(state: CoordinatorState, training: TrainingState, output: Output): void {
-  const { quorum, attemptsMax, clientsPerRound } = state.options;
+export function trainingDeadline(context: RoundContext): void {
+  const { state, settings, training, output } = context;
+  const { quorum, attemptsMax, clientsPerRound } = settings;
   training.timer = null;
-  if (training.folded >= quorum) {
-    close(state, training, output);
-    return;
-  }
-  if (training.extensions >= attemptsMax) {
-    fail(state, training, output);
-    return;
-  }
+  if (training.folded >= quorum) return close(context);
+  if (training.extensions >= attemptsMax) return fail(context);
   training.extensions += 1;
-  const replaced = replaceUnfinished(state, training, ['awaited', 'working'], MISSED_DEADLINE, output);
-  setDeadline(state, training, output);
+  const replaced = replaceUnfinished(context, ['awaited', 'working'], MISSED_DEADLINE);
+  setDeadline(context);
   output.warn(
     'round.extended',
-    `Round ${state.round}: at the deadline ${training.folded} of ${clientsPerRound} updates are in, ${quorum} are needed; ` +
-      `${replaced} clients replaced, deadline extended (${training.extensions} of ${attemptsMax}).`,
+    `Round ${state.round + 1}: at the deadline ${training.folded} of ${clientsPerRound} updates are in, ${quorum} are needed; ` +
+      `${replaced.length} clients replaced${replaced.length === 0 ? '' : ` (${describeMembers(replaced)})`}, ` +
+      `deadline extended (${training.extensions} of ${attemptsMax}).`,
   );
-  advance(state, training, output);
+  advance(context);
 }
 
 /** Closes the round when all is in; looks after rounds in which nobody works any more. To be called after each change. */
-export function advance(state: CoordinatorState, training: TrainingState, output: Output): void {
-  const { clientsPerRound, quorum, deadlineMs } = state.options;
-  if (training.working > 0) return;
+export function advance(context: RoundContext): void {
+  const { state, settings, training, output } = context;
+  const { clientsPerRound, quorum, deadlineMs } = settings;
+  // While the round before is written, those that were in it may still take places over; and one fold is closed at a time.
+  if (training.working > 0 || state.folds.length > 0) return;
   // All places have delivered or are lost.
-  if (training.awaited === 0) {
-    if (training.folded >= quorum) close(state, training, output);
-    else fail(state, training, output);
-    return;
-  }
-  // Somebody is awaited: until the deadline; without one, as long as nobody else is there.
+  if (training.awaited === 0) return training.folded >= quorum ? close(context) : fail(context);
+  // Somebody is awaited: until the grace or the deadline is over; without either, as long as nobody else is there.
+  if (training.folded >= quorum && allMissed(state, training)) return close(context);
   if (deadlineMs !== null) return;
-  replaceUnfinished(state, training, ['awaited'], 'the client was away when all others had finished', output);
+  if (state.options.graceMs === null) replaceUnfinished(context, ['awaited'], AWAY);
+  else if (!allMissed(state, training)) return;
   if (training.working > 0 || training.warnedIdle) return;
   training.warnedIdle = true;
   output.warn(
     'round.idle',
-    `Round ${state.round} waits: ${training.folded} of ${clientsPerRound} updates are in, and ` +
-      `${describeClients(membersWith(training, 'awaited').map(({ client }) => client))} must join before it can go on. ` +
+    `Round ${state.round + 1} waits: ${training.folded} of ${clientsPerRound} updates are in, and ` +
+      `${describeMembers(membersWith(training, 'awaited'))} must join before it can go on. ` +
       'Start them again, or set a deadline for rounds.',
   );
 }
 
-function close(state: CoordinatorState, training: TrainingState, output: Output): void {
-  clearDeadline(training, output);
-  const counted = countedClients(training);
-  if (counted.length < state.options.clientsPerRound) {
+/** Whoever is awaited has been away for longer than the grace, and nobody is there instead. */
+function allMissed(state: CoordinatorState, training: TrainingState): boolean {
+  if (state.options.graceMs === null || training.missedPlaces.length < training.awaited) return false;
+  return membersWith(training, 'awaited').every(({ client }) => isMissed(state, client));
+}
+
+function close(context: RoundContext): void {
+  const { state, settings, training, output } = context;
+  const { clientsPerRound } = settings;
+  output.clearTimer(state, training.timer);
+  training.timer = null;
+  if (training.folded < clientsPerRound) {
     output.warn(
       'round.partial',
-      `Round ${state.round} closes with ${counted.length} of ${state.options.clientsPerRound} updates; ` +
-        `missing: ${describeClients(missingClients(training))}.`,
+      `Round ${state.round + 1} closes with ${training.folded} of ${clientsPerRound} updates; ` +
+        `missing: ${describeMembers(undelivered(training))}.`,
     );
   }
-  for (const status of ['awaited', 'working'] as const) {
-    for (const member of membersWith(training, status)) {
-      dropMember(state, training, member, 'the round closed without its update', output);
-    }
+  for (const status of ['awaited', 'unsettled', 'working'] as const) {
+    for (const member of membersWith(training, status)) dropMember(context, member, CLOSED);
   }
-  state.phase = 'aggregating';
-  output.push({ type: 'aggregate', round: state.round, counted });
+  training.closed = true;
+  closeFold(state, decide(context), output);
 }
 
-/** The server has the round's model safe: now those that counted may commit. */
-export function settleCounted(state: CoordinatorState, training: TrainingState, output: Output): void {
-  for (const client of countedClients(training)) {
-    const attempt = training.members.get(client)!.foldedAttempt;
-    output.settle(state, client, { round: state.round, attempt, counted: true });
-  }
+/** All lists ascending, so that nothing computed from them depends on who came first. */
+function decide({ state, settings, training }: RoundContext): RoundDecision {
+  const { round } = state;
+  const ascending = [...training.members.values()].sort((a, b) => a.client - b.client);
+  return {
+    round,
+    cohort: Array.from(training.order.subarray(0, settings.clientsPerRound)),
+    counted: ascending
+      .filter(({ status }) => status === 'folded')
+      .map(({ client, foldedAttempt }) => ({ client, base: round, task: round, attempt: foldedAttempt })),
+    uncounted: ascending.filter(({ status }) => status !== 'folded').map((member) => uncounted(member, round)),
+    replaced: training.replaced,
+    awaited: [...training.away].sort((a, b) => a - b),
+    ongoing: [],
+    position: 0,
+    voided: null,
+  };
 }
 
-/** Ascending, so that nothing computed from them depends on who came first. */
-export function countedClients(training: TrainingState): number[] {
-  return membersWith(training, 'folded')
-    .map(({ client }) => client)
-    .sort((a, b) => a - b);
+function uncounted({ client, lastAttempt, reason }: Member, task: number): UncountedClient {
+  return { client, task, attempt: lastAttempt < 0 ? null : lastAttempt, ...(reason ?? CLOSED) };
 }
 
-function fail(state: CoordinatorState, training: TrainingState, output: Output): void {
-  const { quorum, clientsPerRound, deadlineMs } = state.options;
+function fail({ state, settings, training, output }: RoundContext): void {
+  const { quorum, clientsPerRound, deadlineMs } = settings;
   const deadlines = training.extensions + 1;
   const waited =
-    training.working + training.awaited > 0
+    training.working + training.awaited + training.unsettled > 0
       ? `after ${deadlines} ${deadlines === 1 ? 'deadline' : 'deadlines'} of ${deadlineMs} ms`
       : 'and no client is left to replace those that failed';
   const message =
-    `Round ${state.round} failed: ${training.folded} of ${clientsPerRound} updates came, ${quorum} are needed, ${waited}; ` +
-    `missing: ${describeClients(missingClients(training))}. ` +
+    `Round ${state.round + 1} failed: ${training.folded} of ${clientsPerRound} updates came, ${quorum} are needed, ${waited}; ` +
+    `missing: ${describeMembers(undelivered(training))}. ` +
     'See why they failed, allow more time (deadline), fewer updates (quorum), or let more clients join.';
   finish(state, 'failed', 'round.quorum', message, output);
 }
 
-function clearDeadline(training: TrainingState, output: Output): void {
-  if (training.timer === null) return;
-  output.push({ type: 'clearTimer', timer: training.timer });
-  training.timer = null;
+/** Everyone who was to deliver in this round and has not. */
+function undelivered(training: TrainingState): Member[] {
+  return [...training.members.values()].filter(({ status }) => status !== 'folded');
 }
 
-/** Everyone who was to deliver in this round and has not. */
-function missingClients(training: TrainingState): number[] {
-  const missing: number[] = [];
-  for (const { client, status } of training.members.values()) if (status !== 'folded') missing.push(client);
-  return missing;
+function describeMembers(members: readonly Member[]): string {
+  return describeClients(members.map(({ client }) => client));
 }

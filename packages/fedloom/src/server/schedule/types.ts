@@ -1,45 +1,21 @@
 /**
- * What goes into the coordinator and what comes out of it. `coordinator.ts` holds the machine and its rules.
+ * What goes into the coordinator and what comes out of it. `coordinator.ts` holds the machine and its rules,
+ * `schedule.ts` what it remembers and what a schedule decides.
  *
- * `client` is a 0-based index, `session` the name of one connection, `round` counts from 0, `attempt` counts the
- * configurations of one place in the cohort, from 0: whoever takes the place over goes on counting.
+ * `client` is a 0-based index, `session` the name of one connection. A *fold* takes updates until the schedule closes it and
+ * then makes a version of the model; `round` is its number from 0. Version 0 is the model at the start, fold `round` makes
+ * version `round + 1`. `base` is the number of the version that a client starts from. `task` says which training of the client
+ * it is: under `rounds` the round, under `buffered` how often the client was asked before. `attempt` counts how often the
+ * same task was given out, from 0; a client and its task and attempt name one training, whatever session it comes back on.
+ *
+ * Fields count rounds from 0, texts from 1.
  */
 import type { IndexRange } from '../../protocol/messages.js';
-import type { Sampler } from './sampling.js';
-
-export interface CoordinatorOptions {
-  /** Clients in the federation: indices are below this. */
-  readonly clients: number;
-  /** Size of a cohort; at most `clients`. */
-  readonly clientsPerRound: number;
-  /** How many rounds the whole run has. */
-  readonly rounds: number;
-  /** The first round to run, when a run goes on from a checkpoint. Default 0. */
-  readonly firstRound?: number;
-  /** Evaluation after every round with `round % evaluateEvery === 0`, and after the last. 0: only after the last. Default 1. */
-  readonly evaluateEvery?: number;
-  /** Clients that must have joined before the first round starts. Default: all. */
-  readonly minimumClients?: number;
-  /** How long a round waits for its cohort, in milliseconds. Default null: without end. */
-  readonly deadlineMs?: number | null;
-  /** Updates that suffice once the deadline has passed. Default: half of the cohort, rounded up. */
-  readonly quorum?: number;
-  /** How often the deadline of one round is extended before the run fails. Default 3. */
-  readonly attemptsMax?: number;
-  /** Default `fedmlSampling()`. */
-  readonly sampler?: Sampler;
-  /** Default true. */
-  readonly evaluateOnClients?: boolean;
-  /** Default false. */
-  readonly evaluateOnServer?: boolean;
-  /** How long an evaluation waits for the clients, in milliseconds. Default null: without end. */
-  readonly evaluationDeadlineMs?: number | null;
-}
-
-export type ResolvedOptions = Required<CoordinatorOptions>;
 
 /** What happened. Anything that peers cause is legal at any time: a defined outcome, never an exception. */
 export type CoordinatorEvent =
+  /** The server takes clients from now on: the waits of `waitForClientsMs` and `noticeEveryMs` begin. */
+  | { readonly type: 'opened' }
   | { readonly type: 'clientsJoined'; readonly session: string; readonly ranges: readonly IndexRange[] }
   | { readonly type: 'clientsLeft'; readonly session: string; readonly ranges: readonly IndexRange[] }
   | { readonly type: 'sessionClosed'; readonly session: string }
@@ -49,8 +25,15 @@ export type CoordinatorEvent =
   | ({ readonly type: 'updateInvalid' } & UpdateTag & Reason)
   /** The client says that it could not train. */
   | ({ readonly type: 'clientFailed' } & UpdateTag & Reason)
-  /** The shell has finished `aggregate`: the new model and its checkpoint are safe. */
+  /** The shell has finished `aggregate`: the candidate, the next version, is there. */
   | { readonly type: 'aggregated'; readonly round: number }
+  /**
+   * Instead of `aggregated`, or of `serverEvaluated`: the candidate or its held-out loss is not finite. The shell goes back to
+   * the version before.
+   */
+  | ({ readonly type: 'aggregationVoided'; readonly round: number } & Reason)
+  /** The record of `persist`, the version and the state that goes with it are on the disk. */
+  | { readonly type: 'persisted'; readonly round: number }
   /** The shell holds the result until `recordEvaluation` or `discardEvaluation`. */
   | ({ readonly type: 'evaluationReceived' } & EvaluationTag)
   /** The client says that it could not evaluate. */
@@ -67,24 +50,30 @@ export type CoordinatorEffect =
   | { readonly type: 'acceptJoin'; readonly session: string; readonly ranges: readonly IndexRange[] }
   /** `join.range`: no such index; `join.held`: another live session holds it; `run.finished`. */
   | ({ readonly type: 'refuseJoin'; readonly session: string; readonly ranges: readonly IndexRange[] } & Reason)
-  /** Let these clients train, from the model of the round. */
-  | ({ readonly type: 'configure' } & ClientGroup)
-  /** Fold the update that the event brought into the round's aggregate. */
-  | ({ readonly type: 'fold' } & UpdateTag)
+  /** Let these clients train, from version `base`. Never a client with an update that is not settled. */
+  | ({ readonly type: 'configure'; readonly base: number } & ClientGroup)
+  /** Take the update that the event brought into the fold. `staleness`: versions made since its base, 0 under `rounds`. */
+  | ({ readonly type: 'fold'; readonly round: number; readonly base: number; readonly staleness: number } & UpdateTag)
   /**
    * Drop the update that the event brought; nothing needs to be sent. `update.late`, `update.repeated`,
-   * `update.unknown-round`, `update.unknown-attempt`, `update.not-in-cohort`, `update.wrong-session`, `run.finished`.
+   * `update.unknown-round`, `update.unknown-task`, `update.unknown-attempt`, `update.not-in-cohort`, `update.wrong-session`,
+   * `update.stale`, `run.finished`.
    */
   | ({ readonly type: 'discard' } & UpdateTag & Reason)
   /**
    * What became of configured clients: `counted` ones commit their private state, the others drop it (and stop, if they
-   * still train). Each configured client is settled once a round. A client that is absent then is told when it joins
-   * again. `attempt` is the one that was folded, else the last; a client that was configured again in between settles
-   * whatever it holds for the round. `counted: true` comes after `aggregated`, so a state never commits to a round that can still be lost.
+   * still train). Each task is settled once. A client that is absent then is told when it joins again. `attempt` is the one
+   * that was folded, else the last; a client that was configured again in between settles whatever it holds for the task.
+   * What was folded is settled after `persisted`, so that nothing is promised that can still be lost; that something did
+   * not count is no promise, and is said at once.
    */
   | ({ readonly type: 'settle'; readonly counted: boolean; readonly reason?: string } & ClientGroup)
-  /** The round takes no more updates. Finish the aggregate, run the server update, write the checkpoint: `aggregated`. */
+  /** The fold takes no more updates. Finish it and make the candidate by the server update: `aggregated`, `aggregationVoided`. */
   | { readonly type: 'aggregate'; readonly round: number; readonly counted: readonly number[] }
+  /** Write down what the round decided, and the version that it made: `persisted`. One at a time, in order. */
+  | ({ readonly type: 'persist' } & RoundDecision)
+  /** Nobody trains from this version any more, and it is not the newest: it may be forgotten. */
+  | { readonly type: 'dropVersion'; readonly number: number }
   /** Let these clients evaluate the model that the round produced. */
   | {
       readonly type: 'requestEvaluation';
@@ -92,7 +81,7 @@ export type CoordinatorEffect =
       readonly round: number;
       readonly ranges: readonly IndexRange[];
     }
-  /** Evaluate on the server's own data: `serverEvaluated`. */
+  /** Evaluate the candidate on the server's own data: `serverEvaluated`, `aggregationVoided`. */
   | { readonly type: 'evaluateOnServer'; readonly round: number }
   | ({ readonly type: 'recordEvaluation' } & EvaluationTag)
   /** `evaluation.late`, `evaluation.repeated`, `evaluation.unknown-round`, `evaluation.not-asked`, `evaluation.wrong-session`, `run.finished`. */
@@ -106,13 +95,60 @@ export type CoordinatorEffect =
   /** The run is over; after this only refusals and discards come. Clients drop whatever was not settled. */
   | ({ readonly type: 'finish'; readonly reason: 'completed' | 'failed' | 'cancelled' } & Reason);
 
-/** Everything about a round is decided and recorded. */
-export interface RoundFinished {
-  readonly type: 'roundFinished';
+/** What a round decided. */
+export interface RoundDecision {
   readonly round: number;
-  /** The sampled clients, in the sampler's order. */
+  /** The clients that were meant: under `rounds` the sampled ones in the sampler's order, under `buffered` those that counted. */
   readonly cohort: readonly number[];
-  /** The clients whose updates counted (cohort members or replacements), ascending: it does not tell who came first. */
+  /** Ascending by client: it does not tell who came first. Empty in a void round. */
+  readonly counted: readonly CountedUpdate[];
+  /** Everyone who was to deliver, or did, and does not count; ascending by client. */
+  readonly uncounted: readonly UncountedClient[];
+  /** In the order in which it happened. */
+  readonly replaced: readonly Replacement[];
+  /** Clients that were away for a while when they were to train; ascending. */
+  readonly awaited: readonly number[];
+  /** Clients that train on, for a later fold: whoever resumes here asks them again. None under `rounds`. */
+  readonly ongoing: readonly Ongoing[];
+  /** Where the schedule stands in the sampler's orders, if it asks clients one by one; else 0. */
+  readonly position: number;
+  /** Why the round changed nothing; null: it made a new version. After a void one the next version is as the one before. */
+  readonly voided: Reason | null;
+}
+
+export interface CountedUpdate {
+  readonly client: number;
+  readonly base: number;
+  readonly task: number;
+  readonly attempt: number;
+}
+
+/** A training that was asked for and has not come back. */
+export interface Ongoing {
+  readonly client: number;
+  readonly base: number;
+  readonly task: number;
+  /** The last one that was given out. */
+  readonly attempt: number;
+}
+
+/** `attempt` is the last one that was given out; null: the client was never asked. */
+export interface UncountedClient extends Reason {
+  readonly client: number;
+  readonly task: number;
+  readonly attempt: number | null;
+}
+
+export interface Replacement {
+  readonly client: number;
+  readonly by: number;
+  readonly reason: string;
+}
+
+/** Everything about a round is decided, written down and recorded. */
+export interface RoundFinished extends Omit<RoundDecision, 'counted' | 'ongoing' | 'position'> {
+  readonly type: 'roundFinished';
+  /** The clients whose updates counted, ascending. */
   readonly counted: readonly number[];
   /** Null: no evaluation after this round. */
   readonly evaluated: EvaluationOutcome | null;
@@ -134,7 +170,7 @@ export interface Reason {
 export interface UpdateTag {
   readonly session: string;
   readonly client: number;
-  readonly round: number;
+  readonly task: number;
   readonly attempt: number;
 }
 
@@ -144,113 +180,10 @@ export interface EvaluationTag {
   readonly client: number;
 }
 
-/** Clients of one session that share round and attempt. */
+/** Clients of one session that share task and attempt. */
 export interface ClientGroup {
   readonly session: string;
-  readonly round: number;
+  readonly task: number;
   readonly attempt: number;
   readonly clients: readonly number[];
-}
-
-export interface Step {
-  readonly state: CoordinatorState;
-  readonly effects: readonly CoordinatorEffect[];
-}
-
-/**
- * Plain data. Used linearly: `step` may reuse and change what it was given, so a caller must never look at, or step, an
- * old state again. Only `options.sampler` is not cloneable.
- */
-export interface CoordinatorState {
-  readonly options: ResolvedOptions;
-  phase: 'waiting' | 'training' | 'aggregating' | 'evaluating' | 'finished';
-  /** The current round; before the start, the first one. */
-  round: number;
-  readonly membership: Membership;
-  /** Null before the first round. */
-  training: TrainingState | null;
-  /** Null unless the phase is `evaluating`. */
-  evaluation: EvaluationState | null;
-  /** Decisions that absent clients have not been told yet. */
-  readonly owed: Map<number, Settlement>;
-  /** The next round's preference order, drawn ahead while the clients train. */
-  nextOrder: Int32Array | null;
-}
-
-/** Which session holds which index. Sessions are linked lists over the clients, so that leaving costs what it frees. */
-export interface Membership {
-  /** Slot in `sessions` for each client; -1: absent. */
-  readonly holder: Int32Array;
-  readonly next: Int32Array;
-  readonly previous: Int32Array;
-  readonly sessions: (SessionEntry | null)[];
-  readonly slots: Map<string, number>;
-  readonly freeSlots: number[];
-  present: number;
-}
-
-export interface SessionEntry {
-  readonly name: string;
-  /** First client of its list; -1: none. */
-  head: number;
-}
-
-export interface Settlement {
-  readonly round: number;
-  readonly attempt: number;
-  readonly counted: boolean;
-  readonly reason?: string;
-}
-
-/** The collection of one round's updates. */
-export interface TrainingState {
-  readonly order: Int32Array;
-  /** Everyone who has a place in the cohort or had one in this round. */
-  readonly members: Map<number, Member>;
-  /** The client in each place; -1: the place is lost. */
-  readonly places: Int32Array;
-  /** The attempt that the next configuration of each place gets. */
-  readonly nextAttempt: Int32Array;
-  readonly lostPlaces: number[];
-  /** Present clients without a place in this round, made when first needed. */
-  spares: Spares | null;
-  /** Places by state; they and `lostPlaces` add up to the cohort. */
-  awaited: number;
-  working: number;
-  folded: number;
-  /** How often the deadline has been extended. */
-  extensions: number;
-  timer: string | null;
-  warnedIdle: boolean;
-}
-
-export interface Member {
-  readonly client: number;
-  readonly place: number;
-  /** awaited: absent; working: configured and present; folded: its update came; dropped: it failed or was replaced. */
-  status: 'awaited' | 'working' | 'folded' | 'dropped';
-  /** Attempts it was configured with: first to last; -1: never. */
-  firstAttempt: number;
-  lastAttempt: number;
-  /** The attempt whose update was folded. */
-  foldedAttempt: number;
-}
-
-/** A set of positions in the preference order whose smallest is found in O(log32 n). */
-export interface Spares {
-  /** Where each client stands in the order. */
-  readonly position: Int32Array;
-  /** Bit sets, each the summary of the one before; the last has one word. */
-  readonly levels: readonly Uint32Array[];
-}
-
-export interface EvaluationState {
-  /** 0: not asked, 1: pending, 2: recorded, 3: missing. */
-  readonly status: Uint8Array;
-  pending: number;
-  recorded: number;
-  serverPending: boolean;
-  timer: string | null;
-  /** What the first clients that failed said, to be shown at the end. */
-  readonly failures: string[];
 }

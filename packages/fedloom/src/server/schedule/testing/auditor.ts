@@ -1,19 +1,33 @@
 import assert from 'node:assert/strict';
 import type { IndexRange } from '../../../protocol/messages.js';
-import type { CoordinatorEffect, CoordinatorEvent, ResolvedOptions } from '../types.js';
+import type { ResolvedOptions } from '../schedule.js';
+import type { CoordinatorEffect, CoordinatorEvent, CountedUpdate } from '../types.js';
 import type { Effect } from './driver.js';
 
 /** Work that a client was given and has not finished, as far as peers can know. */
 export interface Work {
   readonly session: string;
   readonly client: number;
-  readonly round: number;
+  readonly task: number;
   readonly attempt: number;
 }
 
+/** One training that was asked for, over all its attempts. */
+interface Asked {
+  readonly client: number;
+  readonly task: number;
+  readonly base: number;
+  readonly attempts: number[];
+  folded: { readonly round: number; readonly attempt: number } | null;
+  settled: boolean | null;
+}
+
+type Stage = 'aggregating' | 'evaluating' | 'persisting';
+
 /**
  * Watches a coordinator from outside: knows only the events that went in and the effects that came out, keeps its own
- * books in the plainest way, and asserts every promise that the effects make. It shares no code with the coordinator.
+ * books in the plainest way, and asserts every promise that the effects make, whatever the schedule. It shares no code with
+ * the coordinator.
  */
 export class Auditor {
   readonly holder = new Map<number, string>();
@@ -21,24 +35,74 @@ export class Auditor {
   readonly work = new Map<number, Work>();
   /** Clients whose evaluation is awaited. */
   readonly evaluating = new Set<number>();
+  evaluatingRound = -1;
   readonly timers = new Set<string>();
-  aggregating = false;
-  serverEvaluating = false;
+  /** What the shell is asked for, and for which round. */
+  readonly shell = new Map<Stage, number>();
   finished: Effect<'finish'> | null = null;
-  round = -1;
+  /** All that were asked for, by `client task`. */
+  readonly asked = new Map<string, Asked>();
+  /** Versions that the server keeps. */
+  readonly versions = new Set<number>();
+  /** The newest that clients may start from. */
+  newest: number;
+  /** Somebody was asked to train since the server started. */
+  active = false;
+  readonly decisions: Effect<'persist'>[] = [];
+  /** The round that is recorded next. */
+  nextRound: number;
   readonly #timersEver = new Set<string>();
-  /** By round: client to the attempts it was configured with, to the folded attempt, to its settlement. */
-  readonly #configured = new Map<string, number[]>();
-  readonly #folded = new Map<string, number>();
-  readonly #settled = new Map<string, boolean>();
-  readonly #aggregated = new Set<number>();
-  #counted: readonly number[] | null = null;
-  #evaluations = 0;
-  #asked = 0;
-  #nextRound: number;
+  readonly #persisted = new Set<number>();
+  #requested = 0;
+  #recorded = 0;
 
-  constructor(readonly options: ResolvedOptions) {
-    this.#nextRound = options.firstRound;
+  constructor(public options: ResolvedOptions) {
+    this.nextRound = options.firstRound;
+    this.newest = options.firstRound;
+    this.versions.add(options.firstRound);
+  }
+
+  /**
+   * The server has started anew: it knows what is on the disk, up to this round. Of each client the last decision is told again;
+   * trainings that no decision mentions are forgotten.
+   */
+  restart(options: ResolvedOptions, nextRound: number): void {
+    this.options = options;
+    this.decisions.splice(this.decisions.findIndex(({ round }) => round >= nextRound) >>> 0);
+    const last = new Map<number, Asked>();
+    const kept = new Map<string, Asked>();
+    for (const { round, counted, uncounted, ongoing } of this.decisions) {
+      this.#persisted.add(round);
+      for (const { client, task } of [...uncounted, ...counted]) {
+        const asked = this.asked.get(`${client} ${task}`);
+        if (asked === undefined) continue;
+        kept.set(`${client} ${task}`, asked);
+        last.set(client, asked);
+      }
+      if (round !== nextRound - 1) continue;
+      for (const { client, task, attempt } of ongoing) {
+        const asked = this.asked.get(`${client} ${task}`);
+        assert.ok(asked !== undefined, 'who trains on was asked');
+        asked.folded = null;
+        asked.settled = null;
+        asked.attempts.splice(asked.attempts.indexOf(attempt) + 1);
+        kept.set(`${client} ${task}`, asked);
+      }
+    }
+    for (const asked of last.values()) asked.settled = null;
+    this.asked.clear();
+    for (const [key, asked] of kept) this.asked.set(key, asked);
+    this.newest = nextRound;
+    this.nextRound = nextRound;
+    this.versions.clear();
+    this.versions.add(nextRound);
+    const { ongoing = [] } = this.decisions.at(-1) ?? {};
+    for (const { base } of ongoing) this.versions.add(base);
+    for (const gone of [this.holder, this.work, this.evaluating, this.timers, this.#timersEver, this.shell])
+      gone.clear();
+    this.active = false;
+    this.#requested = 0;
+    this.#recorded = 0;
   }
 
   observe(event: CoordinatorEvent, effects: readonly CoordinatorEffect[]): void {
@@ -47,12 +111,15 @@ export class Auditor {
     for (const effect of effects) {
       if (wasFinished) assert.ok(['refuseJoin', 'discard', 'discardEvaluation'].includes(effect.type), effect.type);
       else assert.equal(this.finished, null, 'nothing follows finish');
-      this.#effect(effect, event);
+      this.effect(effect, event);
     }
-    const trains = this.work.size + (this.work.size > 0 ? this.#foldedIn(this.round).length : 0);
-    assert.ok(trains <= this.options.clientsPerRound, 'no more than the cohort');
     this.#answered(event, effects);
-    this.#notStuck();
+    if (this.finished === null) this.#boundedVersions();
+  }
+
+  /** Nothing is under way: neither peers nor the shell nor a timer owe an event. */
+  get idle(): boolean {
+    return this.work.size + this.evaluating.size + this.timers.size + this.shell.size === 0;
   }
 
   #before(event: CoordinatorEvent): void {
@@ -61,16 +128,23 @@ export class Auditor {
     } else if (event.type === 'sessionClosed') {
       for (const [client, session] of [...this.holder]) if (session === event.session) this.#gone(client);
     } else if (event.type === 'deadline') {
-      // The clients' time to evaluate is over; a training timer never runs while somebody evaluates.
-      if (this.timers.delete(event.timer)) this.evaluating.clear();
-    } else if (event.type === 'evaluationFailed' && event.round === this.round) {
+      // The clients' time to evaluate is over.
+      if (this.timers.delete(event.timer) && event.timer.startsWith('evaluate:')) this.evaluating.clear();
+    } else if (event.type === 'evaluationFailed' && event.round === this.evaluatingRound) {
       if (this.holder.get(event.client) === event.session) this.evaluating.delete(event.client);
-    } else if (event.type === 'aggregated' && event.round === this.round && this.aggregating) {
-      this.aggregating = false;
-      this.#aggregated.add(event.round);
-    } else if (event.type === 'serverEvaluated' && event.round === this.round) {
-      this.serverEvaluating = false;
+    } else if (event.type === 'aggregated') {
+      this.#done('aggregating', event.round);
+    } else if (event.type === 'serverEvaluated') {
+      this.#done('evaluating', event.round);
+    } else if (event.type === 'aggregationVoided') {
+      if (this.#done('aggregating', event.round) || this.#done('evaluating', event.round)) this.evaluating.clear();
+    } else if (event.type === 'persisted') {
+      if (this.#done('persisting', event.round)) this.#persisted.add(event.round);
     }
+  }
+
+  #done(stage: Stage, round: number): boolean {
+    return this.shell.get(stage) === round && this.shell.delete(stage);
   }
 
   #gone(client: number): void {
@@ -79,7 +153,7 @@ export class Auditor {
     this.evaluating.delete(client);
   }
 
-  #effect(effect: CoordinatorEffect, event: CoordinatorEvent): void {
+  protected effect(effect: CoordinatorEffect, event: CoordinatorEvent): void {
     switch (effect.type) {
       case 'acceptJoin':
         for (const client of clientsOf(effect.ranges)) {
@@ -99,25 +173,30 @@ export class Auditor {
       case 'aggregate':
         this.#aggregate(effect);
         break;
+      case 'persist':
+        this.#persist(effect, event);
+        break;
+      case 'dropVersion':
+        assert.ok(effect.number < this.newest && this.versions.delete(effect.number), 'old, and dropped once');
+        break;
       case 'requestEvaluation':
         this.#requestEvaluation(effect);
         break;
       case 'evaluateOnServer':
-        assert.ok(this.options.evaluateOnServer);
-        this.serverEvaluating = true;
+        assert.ok(this.options.evaluateOnServer && this.shell.size === 0);
+        this.shell.set('evaluating', effect.round);
         break;
       case 'recordEvaluation':
         assert.deepEqual({ ...effect, type: 'evaluationReceived' }, event);
         assert.ok(this.evaluating.delete(effect.client), 'recorded once, and only if asked');
         assert.equal(this.holder.get(effect.client), effect.session);
-        this.#evaluations += 1;
+        this.#recorded += 1;
         break;
       case 'roundFinished':
         this.#finishRound(effect);
         break;
       case 'setTimer':
-        assert.ok(!this.#timersEver.has(effect.timer), 'timer names are fresh');
-        assert.equal(this.timers.size, 0, 'one timer at a time');
+        assert.ok(!this.#timersEver.has(effect.timer), `timer names are fresh: ${effect.timer}`);
         this.#timersEver.add(effect.timer);
         this.timers.add(effect.timer);
         break;
@@ -126,100 +205,149 @@ export class Auditor {
         break;
       case 'finish':
         assert.equal(this.timers.size, 0);
-        if (effect.reason === 'completed') assert.equal(this.#nextRound, this.options.rounds);
+        if (effect.reason === 'completed') assert.equal(this.nextRound, this.options.rounds);
         this.finished = effect;
         break;
     }
   }
 
-  #configure({ session, round, attempt, clients }: Effect<'configure'>): void {
-    const { rounds } = this.options;
-    assert.equal(round, this.#nextRound, 'rounds follow one another');
-    assert.ok(round < rounds && !this.aggregating);
-    this.round = round;
+  #configure({ session, base, task, attempt, clients }: Effect<'configure'>): void {
+    this.active = true;
+    assert.ok(this.versions.has(base), 'the server has the version');
     assert.equal(new Set(clients).size, clients.length);
     for (const client of clients) {
       assert.equal(this.holder.get(client), session, 'configured clients are present');
-      const key = `${round} ${client}`;
-      assert.ok(!this.#settled.has(key) && !this.#folded.has(key), 'one place a round');
-      const attempts = this.#configured.get(key) ?? [];
-      assert.ok(attempt > (attempts.at(-1) ?? -1), 'attempts increase');
-      this.#configured.set(key, [...attempts, attempt]);
-      this.work.set(client, { session, client, round, attempt });
+      assert.ok(!this.work.has(client), 'one training at a time');
+      assert.equal(this.unsettled(client), undefined, 'nobody trains while an update of its own is not settled');
+      const known = this.asked.get(`${client} ${task}`);
+      const asked = known ?? { client, task, base, attempts: [], folded: null, settled: null };
+      if (known === undefined) assert.equal(base, this.newest, 'a task begins with the newest version');
+      assert.equal(base, asked.base, 'a task keeps its version');
+      assert.equal(asked.settled, null, 'a task ends with its settlement');
+      assert.ok(attempt > (asked.attempts.at(-1) ?? this.options.firstAttempt - 1), 'attempts increase');
+      asked.attempts.push(attempt);
+      this.asked.set(`${client} ${task}`, asked);
+      this.work.set(client, { session, client, task, attempt });
     }
   }
 
-  #fold({ type: _, ...tag }: Effect<'fold'>, event: CoordinatorEvent): void {
-    assert.deepEqual({ type: 'updateReceived', ...tag }, event);
-    const key = `${tag.round} ${tag.client}`;
-    assert.equal(tag.round, this.round);
-    assert.equal(this.holder.get(tag.client), tag.session);
-    assert.ok(this.#configured.get(key)?.includes(tag.attempt), 'only configured updates fold');
-    assert.ok(!this.#folded.has(key) && !this.#settled.has(key), 'folded once');
-    this.#folded.set(key, tag.attempt);
-    this.work.delete(tag.client);
+  #fold(effect: Effect<'fold'>, event: CoordinatorEvent): void {
+    const { session, client, task, attempt, round, base, staleness } = effect;
+    assert.deepEqual({ type: 'updateReceived', session, client, task, attempt }, event);
+    const asked = this.asked.get(`${client} ${task}`);
+    assert.ok(asked !== undefined, 'only what was asked for folds');
+    const former = attempt < this.options.firstAttempt;
+    assert.ok(asked.attempts.includes(attempt) || former, 'only configured attempts fold');
+    assert.equal(this.holder.get(client), session);
+    assert.ok(asked.folded === null && asked.settled === null, 'folded once');
+    assert.ok(!this.decisions.some((decision) => decision.round >= round), 'into a fold that is open');
+    assert.equal(base, asked.base);
+    assert.ok(this.versions.has(base), 'the base is still there');
+    assert.equal(staleness, round - base);
+    asked.folded = { round, attempt };
+    this.work.delete(client);
   }
 
-  #settle({ session, round, attempt, clients, counted }: Effect<'settle'>): void {
+  #settle({ session, task, attempt, clients, counted }: Effect<'settle'>): void {
     for (const client of clients) {
-      const key = `${round} ${client}`;
+      const asked = this.asked.get(`${client} ${task}`);
+      assert.ok(asked !== undefined && asked.settled === null, 'asked, and settled once');
       assert.equal(this.holder.get(client), session);
-      assert.ok(!this.#settled.has(key), 'settled once');
-      assert.equal(counted, this.#folded.has(key), 'counted if folded');
-      if (counted) assert.ok(this.#aggregated.has(round), 'commits follow the checkpoint');
-      if (counted) assert.equal(this.#folded.get(key), attempt);
-      else assert.equal(this.#configured.get(key)?.at(-1), attempt);
-      this.#settled.set(key, counted);
-      this.work.delete(client);
+      if (asked.folded === null) {
+        assert.equal(counted, false);
+        assert.equal(attempt, asked.attempts.at(-1));
+      } else {
+        const { round } = asked.folded;
+        assert.ok(this.#persisted.has(round), 'what was folded is settled after its record is safe');
+        assert.equal(counted, this.#decision(round).voided === null, 'counted unless void');
+        assert.equal(attempt, asked.folded.attempt);
+      }
+      asked.settled = counted;
+      if (this.work.get(client)?.task === task) this.work.delete(client);
     }
   }
 
   #aggregate({ round, counted }: Effect<'aggregate'>): void {
-    assert.equal(round, this.round);
-    assert.equal(this.#counted, null, 'one aggregate a round');
-    assert.deepEqual(counted, this.#foldedIn(round));
-    assert.ok(counted.length >= this.options.quorum && counted.length <= this.options.clientsPerRound);
-    assert.equal(this.work.size, 0, 'nobody trains on');
-    this.#counted = counted;
-    this.aggregating = true;
+    assert.equal(this.shell.size, 0, 'one fold at a time');
+    assert.equal(round, this.nextRound, 'in order');
+    assert.ok(!this.decisions.some((decision) => decision.round === round), 'once');
+    assert.deepEqual(
+      counted,
+      this.foldedIn(round)
+        .map(({ client }) => client)
+        .sort(ascending),
+    );
+    assert.ok(counted.length > 0);
+    this.shell.set('aggregating', round);
+  }
+
+  #persist(effect: Effect<'persist'>, event: CoordinatorEvent): void {
+    const { round, counted, uncounted, voided } = effect;
+    assert.equal(this.shell.size, 0, 'the candidate is there');
+    assert.equal(round, this.nextRound);
+    const folded = this.foldedIn(round).map(({ client, base, task, folded: at }) => {
+      return { client, base, task, attempt: at?.attempt } as CountedUpdate;
+    });
+    assert.deepEqual(counted, event.type === 'aggregationVoided' ? [] : folded.sort((a, b) => a.client - b.client));
+    assert.equal(voided === null, event.type !== 'aggregationVoided');
+    if (voided !== null) assert.ok(folded.every(({ client }) => uncounted.some((other) => other.client === client)));
+    for (const { client, task, attempt } of uncounted) {
+      const asked = this.asked.get(`${client} ${task}`);
+      if (voided === null)
+        assert.ok(!asked?.folded || asked.folded.round !== round, 'who counts is not among the others');
+      if (attempt === null) assert.equal(asked, undefined);
+      else assert.ok(asked?.attempts.includes(attempt) || attempt < this.options.firstAttempt);
+    }
+    this.shell.set('persisting', round);
+    this.decisions.push(effect);
+    this.newest = round + 1;
+    this.versions.add(this.newest);
   }
 
   #requestEvaluation({ session, round, ranges }: Effect<'requestEvaluation'>): void {
-    assert.equal(round, this.round);
-    assert.ok(this.#aggregated.has(round));
+    assert.equal(round, this.nextRound);
+    assert.ok(this.options.evaluateOnClients && this.shell.get('aggregating') !== round, 'the candidate is there');
+    if (this.options.evaluateAfterSettlement) assert.ok(this.#persisted.has(round));
+    this.evaluatingRound = round;
     for (const client of clientsOf(ranges)) {
       assert.equal(this.holder.get(client), session);
       assert.ok(!this.evaluating.has(client));
+      if (this.options.evaluateAfterSettlement) {
+        assert.notEqual(this.unsettled(client)?.folded?.round, round, 'knows what became of its update');
+      }
       this.evaluating.add(client);
-      this.#asked += 1;
+      this.#requested += 1;
     }
   }
 
-  #finishRound({ round, cohort, counted, evaluated }: Effect<'roundFinished'>): void {
-    const { sampler, clients, clientsPerRound, rounds, evaluateEvery, evaluateOnClients } = this.options;
-    assert.equal(round, this.#nextRound, 'each round finishes once');
-    assert.ok(this.#aggregated.has(round));
-    assert.deepEqual(cohort, [...sampler.permutation(round, clients, clientsPerRound).slice(0, clientsPerRound)]);
-    assert.deepEqual(counted, this.#counted);
-    assert.ok(!this.serverEvaluating);
+  #finishRound(effect: Effect<'roundFinished'>): void {
+    const { type: _, counted, evaluated, ...rest } = effect;
+    const { rounds, evaluateEvery, evaluateOnClients } = this.options;
+    const { round } = rest;
+    assert.equal(round, this.nextRound, 'each round finishes once, in order');
+    assert.ok(this.#persisted.has(round), 'results are told when they are safe');
+    const { type: __, ongoing: ___, position: ____, ...decision } = this.#decision(round);
+    assert.deepEqual(
+      { ...rest, counted },
+      { ...decision, counted: decision.counted.map(({ client }) => client) },
+      'recorded as written down',
+    );
+    assert.equal(this.evaluating.size, 0);
+    assert.notEqual(this.shell.get('evaluating'), round);
     if (evaluated === null) {
-      assert.equal(this.#asked, 0);
+      if (decision.voided === null) assert.equal(this.#requested, 0);
     } else {
       assert.ok(round === rounds - 1 || (evaluateEvery > 0 && round % evaluateEvery === 0));
-      assert.equal(evaluated.clients, this.#evaluations);
-      assert.equal(clientsOf(evaluated.missing).length, this.#asked - this.#evaluations);
-      if (!evaluateOnClients) assert.equal(this.#asked, 0);
+      assert.equal(evaluated.clients, this.#recorded);
+      assert.equal(clientsOf(evaluated.missing).length, this.#requested - this.#recorded);
+      if (!evaluateOnClients) assert.equal(this.#requested, 0);
     }
-    for (const [key] of this.#configured) {
-      const [of, client] = key.split(' ').map(Number) as [number, number];
-      if (of === round && this.holder.has(client)) assert.ok(this.#settled.has(key), `${key} is settled`);
+    for (const { client, settled } of this.foldedIn(round)) {
+      if (this.holder.has(client)) assert.notEqual(settled, null, `client ${client} is settled`);
     }
-    this.evaluating.clear();
-    this.#counted = null;
-    this.#evaluations = 0;
-    this.#asked = 0;
-    this.#nextRound = round + 1;
-    this.round = round + 1;
+    this.#requested = 0;
+    this.#recorded = 0;
+    this.nextRound = round + 1;
   }
 
   /** Whatever holds something for the coordinator is told what to do with it. */
@@ -229,44 +357,45 @@ export class Auditor {
     assert.equal(answers('fold', 'discard'), event.type === 'updateReceived' ? 1 : 0);
     assert.equal(answers('recordEvaluation', 'discardEvaluation'), event.type === 'evaluationReceived' ? 1 : 0);
     if (event.type !== 'clientsJoined' || this.finished !== null) return;
-    for (const [key] of this.#configured) {
-      const [round, client] = key.split(' ').map(Number) as [number, number];
-      if (round < this.#nextRound && this.holder.has(client))
-        assert.ok(this.#settled.has(key), `${key} is told on return`);
+    for (const { client, folded, settled } of this.asked.values()) {
+      if (folded === null || folded.round >= this.nextRound || !this.holder.has(client)) continue;
+      assert.notEqual(settled, null, `client ${client} is told on return`);
     }
   }
 
-  /** If nothing is under way, then only because clients are missing, and none of those present could help. */
-  #notStuck(): void {
-    const { minimumClients, deadlineMs, clients, clientsPerRound, sampler } = this.options;
-    const busy = this.work.size + this.evaluating.size + this.timers.size > 0;
-    if (busy || this.aggregating || this.serverEvaluating || this.finished !== null) return;
-    if (
-      this.#nextRound === this.options.firstRound &&
-      this.#configured.size === 0 &&
-      this.holder.size < minimumClients
-    ) {
-      return;
-    }
-    assert.equal(deadlineMs, null, 'with a deadline there is a timer');
-    assert.ok(this.holder.size < clients, 'somebody is away');
-    const cohort = sampler.permutation(this.#nextRound, clients, clientsPerRound).slice(0, clientsPerRound);
-    for (const client of this.holder.keys()) {
-      const used = cohort.includes(client) || this.#configured.has(`${this.#nextRound} ${client}`);
-      assert.ok(used, `client ${client} could replace somebody`);
+  /** Each version but the newest is one that somebody may still train from. */
+  #boundedVersions(): void {
+    const open = [...this.asked.values()].filter(({ folded, settled }) => folded === null && settled === null);
+    const bases = new Set(open.map(({ base }) => base));
+    assert.ok(this.versions.has(this.newest));
+    for (const version of this.versions)
+      assert.ok(version === this.newest || bases.has(version), 'nobody trains from it');
+    for (const { client, task } of this.work.values()) {
+      assert.ok(this.versions.has(this.asked.get(`${client} ${task}`)?.base ?? -1), 'its version is there');
     }
   }
 
-  #foldedIn(round: number): number[] {
-    const folded: number[] = [];
-    for (const key of this.#folded.keys()) {
-      const [of, client] = key.split(' ').map(Number) as [number, number];
-      if (of === round) folded.push(client);
-    }
-    return folded.sort((a, b) => a - b);
+  #decision(round: number): Effect<'persist'> {
+    const decision = this.decisions.find((other) => other.round === round);
+    assert.ok(decision !== undefined, `round ${round} was written down`);
+    return decision;
+  }
+
+  unsettled(client: number): Asked | undefined {
+    return [...this.asked.values()].find(
+      (asked) => asked.client === client && asked.folded !== null && asked.settled === null,
+    );
+  }
+
+  foldedIn(round: number): Asked[] {
+    return [...this.asked.values()].filter(({ folded }) => folded?.round === round);
   }
 }
 
-function clientsOf(ranges: readonly IndexRange[]): number[] {
+export function clientsOf(ranges: readonly IndexRange[]): number[] {
   return ranges.flatMap(({ from, count }) => Array.from({ length: Math.max(0, count) }, (_, i) => from + i));
+}
+
+function ascending(a: number, b: number): number {
+  return a - b;
 }

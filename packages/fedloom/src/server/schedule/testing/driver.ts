@@ -1,7 +1,28 @@
 import type { IndexRange } from '../../../protocol/messages.js';
 import { initialState, step } from '../coordinator.js';
+import { ownOf, type RoundsOptions, rounds } from '../rounds.js';
+import type { TrainingState } from '../rounds-state.js';
 import type { Sampler } from '../sampling.js';
-import type { CoordinatorEffect, CoordinatorEvent, CoordinatorOptions, CoordinatorState, UpdateTag } from '../types.js';
+import type { CoordinatorOptions, CoordinatorState } from '../schedule.js';
+import type { CoordinatorEffect, CoordinatorEvent, UpdateTag } from '../types.js';
+
+/** Options of a run in rounds, all in one. */
+export type FlatOptions = Omit<CoordinatorOptions, 'schedule'> & RoundsOptions;
+
+export function withRounds(options: FlatOptions): CoordinatorOptions {
+  return { ...options, schedule: rounds(options) };
+}
+
+/** The round that takes updates, or that took the last. */
+export function trainingOf(state: CoordinatorState): TrainingState | null {
+  return ownOf(state).training;
+}
+
+/** What the run is at, in a word. */
+export function phaseOf(state: CoordinatorState): string {
+  if (state.phase !== 'running') return state.phase;
+  return state.evaluation === null ? (state.folds[0]?.stage ?? 'training') : 'evaluating';
+}
 
 export type Effect<T extends CoordinatorEffect['type']> = Extract<CoordinatorEffect, { readonly type: T }>;
 
@@ -35,8 +56,8 @@ export class Driver {
   readonly sessions = new Map<number, string>();
   readonly attempts = new Map<number, number>();
 
-  constructor(options: CoordinatorOptions) {
-    this.state = initialState(options);
+  constructor(options: FlatOptions | CoordinatorOptions) {
+    this.state = initialState('schedule' in options ? options : withRounds(options));
   }
 
   send(event: CoordinatorEvent): readonly CoordinatorEffect[] {
@@ -69,7 +90,7 @@ export class Driver {
 
   tag(client: number, tag: Partial<UpdateTag> = {}): UpdateTag {
     const session = this.sessions.get(client) ?? 'nobody';
-    return { session, client, round: this.state.round, attempt: this.attempts.get(client) ?? 0, ...tag };
+    return { session, client, task: this.state.round, attempt: this.attempts.get(client) ?? 0, ...tag };
   }
 
   update(client: number, tag?: Partial<UpdateTag>): readonly CoordinatorEffect[] {
@@ -84,22 +105,38 @@ export class Driver {
     return this.send({ type: 'updateInvalid', ...this.tag(client, tag), code: 'update.not-finite', message: 'NaN' });
   }
 
+  /** The candidate is there, and written at once if it may be. */
   aggregated(round = this.state.round): readonly CoordinatorEffect[] {
-    return this.send({ type: 'aggregated', round });
+    return this.#written(this.send({ type: 'aggregated', round }));
+  }
+
+  voided(round = this.state.round): readonly CoordinatorEffect[] {
+    return this.send({ type: 'aggregationVoided', round, code: 'model.not-finite', message: 'The loss is NaN.' });
+  }
+
+  persisted(round = this.state.round): readonly CoordinatorEffect[] {
+    return this.send({ type: 'persisted', round });
+  }
+
+  /** Answers `persist`, and leaves it away. */
+  #written(effects: readonly CoordinatorEffect[]): readonly CoordinatorEffect[] {
+    const rest = effects.filter(({ type }) => type !== 'persist' && type !== 'dropVersion');
+    return [...rest, ...only(effects, 'persist').flatMap(({ round }) => this.persisted(round))];
   }
 
   evaluation(client: number, tag: { session?: string; round?: number } = {}): readonly CoordinatorEffect[] {
-    const { session, round } = this.tag(client, tag);
+    const { session = this.sessions.get(client) ?? 'nobody', round = this.state.round } = tag;
     return this.send({ type: 'evaluationReceived', session, round, client });
   }
 
   evaluationFailed(client: number): readonly CoordinatorEffect[] {
-    const { session, round } = this.tag(client);
+    const { session } = this.tag(client);
+    const { round } = this.state;
     return this.send({ type: 'evaluationFailed', session, round, client, code: 'evaluate.failed', message: 'no data' });
   }
 
   serverEvaluated(round = this.state.round): readonly CoordinatorEffect[] {
-    return this.send({ type: 'serverEvaluated', round });
+    return this.#written(this.send({ type: 'serverEvaluated', round }));
   }
 
   /** Fires the timer that was set last. */

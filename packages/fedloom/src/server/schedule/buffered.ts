@@ -1,0 +1,235 @@
+import { addIdle, askAgain, drawOrder, dropAsk, removeIdle, restoreAsks, setAskTimer, vacate } from './asks.js';
+import { advance, bufferDeadline, takeIn } from './buffer.js';
+import {
+  type BufferedAsk,
+  type BufferedContext,
+  type BufferedSettings,
+  type BufferedState,
+  openFold,
+} from './buffered-state.js';
+import { checkDelay, checkWhole } from './options.js';
+import type { Output } from './output.js';
+import { describeProgress, refuseSession, updateRefusal } from './refusals.js';
+import { fedmlSampling, type Sampler } from './sampling.js';
+import type { CoordinatorState, Schedule } from './schedule.js';
+import { createSpares } from './spares.js';
+import type { Reason, UpdateTag } from './types.js';
+
+export interface BufferedOptions {
+  /** Clients that train at the same time; at most the number of clients. */
+  readonly concurrency: number;
+  /** Counted updates that make a version; at most the number of clients. 1 is FedAsync. */
+  readonly bufferSize: number;
+  /** Versions that may have been made since the one that an update started from. Default null: any number. */
+  readonly stalenessMax?: number | null;
+  /** How long a client may take, in milliseconds, before it loses its place. Default null: without end. */
+  readonly deadlineMs?: number | null;
+  /** Updates that suffice for a version when no client is left to be asked. Default: half of the buffer, rounded up. */
+  readonly quorum?: number;
+  /** Default `fedmlSampling()`. */
+  readonly sampler?: Sampler;
+}
+
+/**
+ * Buffered asynchronous aggregation: FedBuff (Nguyen et al. 2021, arXiv 2106.06639), and with a buffer of one update FedAsync
+ * (Xie et al. 2019, arXiv 1903.03934).
+ *
+ * `concurrency` clients have a place each and train, each from the version that was the newest when it was asked, under a task
+ * of its own: how often it was asked before. Every `bufferSize` updates close the fold and make a version. Whose update was
+ * folded gives its place to the next client of the sampler's order among those that may be asked: present, without a place,
+ * with nothing unsettled. The orders are gone through one after the other, so that all are asked about equally often. Places
+ * are filled when the version is on the disk, so that whoever resumes from there asks the same clients.
+ *
+ * An update that is more than `stalenessMax` versions old is refused, and its client settled. Clients that failed lose their
+ * place until the next fold. One that leaves keeps its place until the grace, or its deadline, is over; without either, until
+ * nobody works any more and another is there. When it comes back before, it is asked again from the same version. When
+ * nobody works and nobody is left to be asked, the fold closes with a quorum, or fails; if clients are away, after the deadline.
+ */
+export function buffered(options: BufferedOptions): Schedule {
+  const { concurrency, bufferSize } = options;
+  const settings: BufferedSettings = {
+    concurrency,
+    bufferSize,
+    stalenessMax: options.stalenessMax ?? null,
+    deadlineMs: options.deadlineMs ?? null,
+    quorum: options.quorum ?? Math.ceil(bufferSize / 2),
+    sampler: options.sampler ?? fedmlSampling(),
+  };
+  const context = (state: CoordinatorState, output: Output): BufferedContext => {
+    return { state, settings, own: ownOf(state), output };
+  };
+  return {
+    name: 'buffered',
+    settings: { ...settings, sampler: settings.sampler.name },
+    check: ({ clients }) => check(settings, clients),
+    initial: ({ clients }) => initial(clients),
+    resume(state, { tasks, ongoing, position }) {
+      const own = ownOf(state);
+      for (const [client, count] of tasks) own.tasks[client] = count;
+      restoreAsks(state, own, ongoing);
+      const { clients } = state.options;
+      own.epoch = Math.floor(position / clients);
+      own.cursor = position % clients;
+    },
+    start(state, output) {
+      const at = context(state, output);
+      if (!drawOrder(at)) return;
+      // After a restart: whoever trained then goes on, also from what is too old by now, as if there had been no restart.
+      for (const known of at.own.asks.values()) {
+        setAskTimer(at, known);
+        askAgain(at, known);
+      }
+      advance(at);
+    },
+    arrived(state, clients, output) {
+      const at = context(state, output);
+      for (const client of clients) {
+        const known = at.own.asks.get(client);
+        if (known === undefined) addIdle(at, client);
+        else comeBack(at, known);
+      }
+      advance(at);
+    },
+    departed(state, clients, output) {
+      const at = context(state, output);
+      for (const client of clients) {
+        removeIdle(at, client);
+        const known = at.own.asks.get(client);
+        if (known?.status !== 'working') continue;
+        known.status = 'awaited';
+        at.own.working -= 1;
+        at.own.fold.away.add(client);
+      }
+      advance(at);
+    },
+    missed(state, clients, output) {
+      const at = context(state, output);
+      for (const client of clients) {
+        const known = at.own.asks.get(client);
+        if (known?.status !== 'awaited') continue;
+        const message = `the client was away for longer than the grace of ${state.options.graceMs} ms`;
+        vacate(at, known, { code: 'client.away', message });
+        output.warn('client.replaced', `Client ${client} loses its place in round ${state.round + 1}: ${message}.`);
+      }
+      advance(at);
+    },
+    settled(state, clients, output) {
+      const at = context(state, output);
+      for (const client of clients) addIdle(at, client);
+      advance(at);
+    },
+    refuse,
+    received(state, tag, output) {
+      const at = context(state, output);
+      const known = at.own.asks.get(tag.client);
+      if (known === undefined) return;
+      if (isStale(at, known.base)) {
+        const { session, client, task, attempt } = tag;
+        const reason = stale(known.base, state.round, settings);
+        output.push({
+          type: 'discard',
+          session,
+          client,
+          task,
+          attempt,
+          ...updateRefusal(tag, 'stale', reason.message),
+        });
+        dropAsk(at, known, reason);
+      } else {
+        takeIn(at, known, tag);
+      }
+      advance(at);
+    },
+    failed(state, event, output) {
+      const at = context(state, output);
+      const known = at.own.asks.get(event.client);
+      if (known === undefined) return;
+      const { client, code, message } = event;
+      at.own.fold.failed.add(client);
+      vacate(at, known, { code, message });
+      output.warn(code, `Client ${client} is lost to round ${state.round + 1}: ${message}`);
+      advance(at);
+    },
+    deadline(state, timer, output) {
+      bufferDeadline(context(state, output), timer);
+    },
+    versionMade: () => {},
+    evaluated(state, output) {
+      advance(context(state, output));
+    },
+  };
+}
+
+export function ownOf(state: CoordinatorState): BufferedState {
+  return state.collection as BufferedState;
+}
+
+function initial(clients: number): BufferedState {
+  const order = Int32Array.from({ length: clients }, (_, client) => client);
+  return {
+    asks: new Map(),
+    working: 0,
+    tasks: new Uint32Array(clients),
+    idle: createSpares(order, () => false),
+    order,
+    epoch: 0,
+    cursor: 0,
+    timers: new Map(),
+    vacated: [],
+    fold: openFold(),
+    done: false,
+  };
+}
+
+function check(settings: BufferedSettings, clients: number): void {
+  const { concurrency, bufferSize, stalenessMax, deadlineMs, quorum } = settings;
+  checkWhole('concurrency', concurrency, 1, clients, 'the number of clients');
+  checkWhole('bufferSize', bufferSize, 1, clients, 'the number of clients: each counts once in a buffer');
+  if (stalenessMax !== null) checkWhole('stalenessMax', stalenessMax, 0, Number.MAX_SAFE_INTEGER);
+  checkDelay('deadlineMs', deadlineMs, 1);
+  checkWhole('quorum', quorum, 1, bufferSize, 'the updates of a buffer');
+}
+
+/** A client that has a place is there again. */
+function comeBack(context: BufferedContext, known: BufferedAsk): void {
+  const { state, settings } = context;
+  if (isStale(context, known.base)) dropAsk(context, known, stale(known.base, state.round, settings));
+  else askAgain(context, known);
+}
+
+function isStale({ state, settings }: BufferedContext, base: number): boolean {
+  return settings.stalenessMax !== null && state.round - base > settings.stalenessMax;
+}
+
+function stale(base: number, round: number, { stalenessMax }: BufferedSettings): Reason {
+  const message =
+    `it started from version ${base} and would count for version ${round + 1}: ${round - base} versions too old, ` +
+    `${stalenessMax} are allowed`;
+  return { code: 'update.stale', message };
+}
+
+function refuse(state: CoordinatorState, tag: UpdateTag): Reason | null {
+  const { client, task, attempt } = tag;
+  const own = ownOf(state);
+  const tasks = own.tasks[client] ?? 0;
+  if (!Number.isInteger(task) || task < 0 || task >= tasks || state.phase === 'waiting') {
+    return updateRefusal(
+      tag,
+      'unknown-task',
+      state.phase === 'waiting' ? describeProgress(state) : `the client was asked ${tasks} times`,
+    );
+  }
+  const elsewhere = refuseSession(state, tag);
+  if (elsewhere !== null) return elsewhere;
+  const known = own.asks.get(client);
+  if (known?.task !== task) {
+    const folded = task === tasks - 1 && state.unsettled.has(client);
+    return folded
+      ? updateRefusal(tag, 'repeated', 'it is folded already')
+      : updateRefusal(tag, 'late', 'the client has lost its place, or was asked for another since');
+  }
+  // Attempts below `firstAttempt` were given out before the server started anew: whether they fit, the base of the update says.
+  const given = attempt >= known.firstAttempt || (attempt >= 0 && attempt < state.options.firstAttempt);
+  if (Number.isInteger(attempt) && given && attempt <= known.lastAttempt) return null;
+  return updateRefusal(tag, 'unknown-attempt', `the client was configured with attempt ${known.lastAttempt}`);
+}

@@ -1,0 +1,154 @@
+/** A closed fold's way: candidate, evaluation on the server, disk, settlement, record; and the clients' evaluation beside it. */
+import { abandonEvaluation, concludeEvaluation, isEvaluationRound, startEvaluation } from './evaluation.js';
+import { finish } from './finish.js';
+import type { Output } from './output.js';
+import type { CoordinatorState } from './schedule.js';
+import type { ClosedFold } from './state.js';
+import type { Reason, RoundDecision } from './types.js';
+import { addVersion } from './versions.js';
+
+/** A schedule closes the fold that takes updates. It waits until the ones before are finished. */
+export function closeFold(state: CoordinatorState, decision: RoundDecision, output: Output): void {
+  const fold: ClosedFold = {
+    decision,
+    folded: decision.counted,
+    stage: 'waiting',
+    evaluated: null,
+    concluded: false,
+  };
+  state.folds.push(fold);
+  if (state.folds.length === 1) aggregate(fold, output);
+}
+
+function aggregate(fold: ClosedFold, output: Output): void {
+  const { round, counted } = fold.decision;
+  fold.stage = 'aggregating';
+  output.push({ type: 'aggregate', round, counted: counted.map(({ client }) => client) });
+}
+
+/** The shell has made the candidate. */
+export function aggregated(state: CoordinatorState, round: number, output: Output): void {
+  const fold = foldAt(state, round, 'aggregating');
+  if (fold === undefined) return;
+  const { evaluateOnClients, evaluateOnServer, evaluateAfterSettlement } = state.options;
+  if (isEvaluationRound(state.options, round)) {
+    fold.evaluated = evaluateOnClients ? 'pending' : { clients: 0, missing: [] };
+    if (evaluateOnClients && !evaluateAfterSettlement) startEvaluation(state, round, output);
+    if (evaluateOnServer) {
+      fold.stage = 'evaluating';
+      output.push({ type: 'evaluateOnServer', round });
+      goOnAfterEvaluation(state, output);
+      return;
+    }
+  }
+  accept(state, fold, output);
+}
+
+/** The shell has evaluated the candidate, and it is sound. */
+export function serverEvaluated(state: CoordinatorState, round: number, output: Output): void {
+  const fold = foldAt(state, round, 'evaluating');
+  if (fold !== undefined) accept(state, fold, output);
+}
+
+function accept(state: CoordinatorState, fold: ClosedFold, output: Output): void {
+  state.voidInARow = 0;
+  persist(state, fold, output);
+  goOnAfterEvaluation(state, output);
+}
+
+/** The candidate, or its held-out loss, is not finite: the round changes nothing. */
+export function aggregationVoided(state: CoordinatorState, round: number, reason: Reason, output: Output): void {
+  const fold = foldAt(state, round, 'aggregating') ?? foldAt(state, round, 'evaluating');
+  if (fold === undefined) return;
+  const { code, message } = reason;
+  const none = fold.folded.map(({ client, task, attempt }) => ({ client, task, attempt, code, message }));
+  const uncounted = [...fold.decision.uncounted, ...none].sort((a, b) => a.client - b.client);
+  fold.decision = { ...fold.decision, counted: [], uncounted, voided: { code, message } };
+  fold.evaluated = null;
+  abandonEvaluation(state, output);
+  state.voidInARow += 1;
+  output.warn('round.void', `Round ${round + 1} changes nothing, and none of its updates counts: ${message}`);
+  persist(state, fold, output);
+}
+
+function persist(state: CoordinatorState, fold: ClosedFold, output: Output): void {
+  fold.stage = 'persisting';
+  output.push({ type: 'persist', ...fold.decision });
+  addVersion(state, output);
+  if (!goesOn(state, fold)) return;
+  state.options.schedule.versionMade(state, output);
+  tellEvaluated(state, fold, output);
+}
+
+/** The decision is on the disk: now it may be told. */
+export function persisted(state: CoordinatorState, round: number, output: Output): void {
+  const fold = foldAt(state, round, 'persisting');
+  if (fold === undefined) return;
+  fold.stage = 'persisted';
+  const { voided } = fold.decision;
+  for (const { client, task, attempt } of fold.folded) {
+    state.unsettled.delete(client);
+    const counted = voided === null;
+    output.settle(state, client, { task, attempt, counted, ...(voided !== null && { reason: voided.message }) });
+  }
+  if (fold.evaluated === 'pending' && state.options.evaluateAfterSettlement) startEvaluation(state, round, output);
+  const clients = fold.folded.map(({ client }) => client);
+  goOnAfterEvaluation(state, output);
+  finishFold(state, fold, output);
+  if (state.phase === 'running') state.options.schedule.settled(state, clients, output);
+}
+
+/** Ends the clients' evaluation if nobody is awaited any more, and with it perhaps the fold. To be called after each change. */
+export function goOnAfterEvaluation(state: CoordinatorState, output: Output): void {
+  const { evaluation } = state;
+  const fold = state.folds[0];
+  if (evaluation === null || fold === undefined || evaluation.pending > 0) return;
+  output.clearTimer(state, evaluation.timer);
+  evaluation.timer = null;
+  // The candidate may still be void: then nobody wants to know who did not evaluate it.
+  if (fold.stage === 'evaluating') return;
+  fold.evaluated = concludeEvaluation(state, evaluation, output);
+  finishFold(state, fold, output);
+  if (state.phase === 'running' && goesOn(state, fold)) tellEvaluated(state, fold, output);
+}
+
+function tellEvaluated(state: CoordinatorState, fold: ClosedFold, output: Output): void {
+  if (fold.concluded || fold.evaluated === 'pending') return;
+  fold.concluded = true;
+  state.options.schedule.evaluated(state, output);
+}
+
+function finishFold(state: CoordinatorState, fold: ClosedFold, output: Output): void {
+  if (fold.stage !== 'persisted' || fold.evaluated === 'pending' || state.folds[0] !== fold) return;
+  const { decision, evaluated } = fold;
+  const { ongoing: _, position: __, ...told } = decision;
+  const counted = decision.counted.map(({ client }) => client);
+  state.folds.shift();
+  output.push({ type: 'roundFinished', ...told, counted, evaluated });
+  if (!goesOn(state, fold)) return end(state, decision, output);
+  const next = state.folds[0];
+  if (next !== undefined) aggregate(next, output);
+}
+
+function goesOn({ options, voidInARow }: CoordinatorState, { decision }: ClosedFold): boolean {
+  return decision.round + 1 < options.rounds && voidInARow < options.voidRoundsMax;
+}
+
+function end(state: CoordinatorState, { voided }: RoundDecision, output: Output): void {
+  const { rounds } = state.options;
+  if (state.voidInARow < state.options.voidRoundsMax) {
+    finish(state, 'completed', 'run.completed', `All ${rounds} rounds are done.`, output);
+    return;
+  }
+  const many = state.voidInARow === 1 ? 'The last round' : `The last ${state.voidInARow} rounds`;
+  const message =
+    `${many} changed nothing, the last because: ${voided?.message} ` +
+    'Lower the learning rate, or look for clients whose data or training spoil the model.';
+  finish(state, 'failed', 'round.void', message, output);
+}
+
+/** The fold that is on its way, if it is this one and at this stage. */
+function foldAt(state: CoordinatorState, round: number, stage: ClosedFold['stage']): ClosedFold | undefined {
+  const fold = state.folds[0];
+  return fold !== undefined && fold.decision.round === round && fold.stage === stage ? fold : undefined;
+}

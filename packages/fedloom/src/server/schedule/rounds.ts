@@ -1,0 +1,156 @@
+import { checkDelay, checkWhole } from './options.js';
+import type { Output } from './output.js';
+import { clientArrived, clientDeparted, clientsSettled, fillLostPlaces, openPlaces, replaceMissed } from './places.js';
+import { describeProgress, refuseSession, updateRefusal } from './refusals.js';
+import type { RoundContext, RoundsSettings, RoundsState } from './rounds-state.js';
+import { fedmlSampling, type Sampler } from './sampling.js';
+import type { CoordinatorState, Schedule } from './schedule.js';
+import { advance, clientFailed, samplerFailed, setDeadline, trainingDeadline, updateReceived } from './training.js';
+import type { Reason, UpdateTag } from './types.js';
+
+export interface RoundsOptions {
+  /** Size of a cohort; at most the number of clients. */
+  readonly clientsPerRound: number;
+  /** How long a round waits for its cohort, in milliseconds. Default null: without end. */
+  readonly deadlineMs?: number | null;
+  /** Updates that suffice once the deadline has passed. Default: half of the cohort, rounded up. */
+  readonly quorum?: number;
+  /** How often the deadline of one round is extended before the run fails. Default 3. */
+  readonly attemptsMax?: number;
+  /** Default `fedmlSampling()`. */
+  readonly sampler?: Sampler;
+}
+
+/**
+ * Synchronous rounds (McMahan et al. 2017, arXiv 1602.05629): a cohort trains from one version, and the next version is made
+ * when all its updates are in.
+ *
+ * The first `clientsPerRound` of the sampler's order have a place each. Those present are configured, the absent ones when
+ * they join. One that leaves is absent, and configured again when it comes back, under the place's next attempt. An update
+ * counts if its place waits for that client and the client was configured with its attempt, be it the last one or an earlier
+ * one, on whatever session. Failed clients are replaced at once by the next present client of the order; with none, the place
+ * is lost until somebody joins. Absent clients are replaced when the grace is over; without one, when nobody works any more.
+ * At the deadline a quorum closes the round; otherwise whoever has not delivered is replaced, absent clients first, and the
+ * deadline extended, until `attemptsMax` is spent. When all other places are lost, the round closes with a quorum, or fails.
+ * Absent clients are waited for when nobody can replace them; but when all others are done, a quorum is there, and the grace of
+ * those is over, the round closes.
+ *
+ * The next round begins when the version is there and evaluated. Members whose last update is not settled yet are asked when it
+ * is; the deadline begins then.
+ */
+export function rounds(options: RoundsOptions): Schedule {
+  const { clientsPerRound } = options;
+  const settings: RoundsSettings = {
+    clientsPerRound,
+    deadlineMs: options.deadlineMs ?? null,
+    quorum: options.quorum ?? Math.ceil(clientsPerRound / 2),
+    attemptsMax: options.attemptsMax ?? 3,
+    sampler: options.sampler ?? fedmlSampling(),
+  };
+  /** Null: no round takes updates. */
+  const open = (state: CoordinatorState, output: Output): RoundContext | null => {
+    const own = ownOf(state);
+    const { training } = own;
+    return training === null || training.closed ? null : { state, settings, own, training, output };
+  };
+  const begin = (state: CoordinatorState, output: Output): void => {
+    const training = openPlaces(state, settings, ownOf(state), output);
+    if (training === null) return samplerFailed(state, settings, output);
+    const context: RoundContext = { state, settings, own: ownOf(state), training, output };
+    replaceMissed(context);
+    setDeadline(context);
+    advance(context);
+  };
+  return {
+    name: 'rounds',
+    settings: { ...settings, sampler: settings.sampler.name },
+    check: ({ clients }) => check(settings, clients),
+    initial: (): RoundsState => ({ training: null, nextOrder: null }),
+    resume: () => {},
+    start: begin,
+    arrived(state, clients, output) {
+      const context = open(state, output);
+      if (context === null) return;
+      for (const client of clients) clientArrived(context, client);
+      replaceMissed(context);
+      fillLostPlaces(context);
+      advance(context);
+    },
+    departed(state, clients, output) {
+      const context = open(state, output);
+      if (context === null) return;
+      for (const client of clients) clientDeparted(context, client);
+      advance(context);
+    },
+    missed(state, clients, output) {
+      const context = open(state, output);
+      if (context === null) return;
+      replaceMissed(context, clients);
+      advance(context);
+    },
+    settled(state, clients, output) {
+      const context = open(state, output);
+      if (context === null) return;
+      clientsSettled(context, clients);
+      replaceMissed(context);
+      fillLostPlaces(context);
+      setDeadline(context);
+      advance(context);
+    },
+    refuse: (state, tag) => refuse(state, tag),
+    received(state, tag, output) {
+      const context = open(state, output);
+      if (context !== null) updateReceived(context, tag);
+    },
+    failed(state, event, output) {
+      const context = open(state, output);
+      if (context !== null) clientFailed(context, event);
+    },
+    deadline(state, timer, output) {
+      const context = open(state, output);
+      if (context !== null && context.training.timer === timer) trainingDeadline(context);
+    },
+    versionMade: () => {},
+    evaluated(state, output) {
+      state.round += 1;
+      begin(state, output);
+    },
+  };
+}
+
+/** For tests and tools: the round that takes updates, or that took the last. */
+export function ownOf(state: CoordinatorState): RoundsState {
+  return state.collection as RoundsState;
+}
+
+function check({ clientsPerRound, quorum, attemptsMax, deadlineMs }: RoundsSettings, clients: number): void {
+  checkWhole('clientsPerRound', clientsPerRound, 1, clients, 'the number of clients');
+  checkWhole('quorum', quorum, 1, clientsPerRound, 'the clients of a round');
+  checkWhole('attemptsMax', attemptsMax, 0, Number.MAX_SAFE_INTEGER);
+  checkDelay('deadlineMs', deadlineMs, 1);
+}
+
+function refuse(state: CoordinatorState, tag: UpdateTag): Reason | null {
+  const { client, task, attempt } = tag;
+  const { firstRound, firstAttempt } = state.options;
+  const whole = Number.isInteger(task) && task >= firstRound && task <= state.round;
+  if (!whole || state.phase === 'waiting') return updateRefusal(tag, 'unknown-round', describeProgress(state));
+  if (task < state.round) return updateRefusal(tag, 'late', describeProgress(state));
+  const { training } = ownOf(state);
+  const member = training?.members.get(client);
+  if (member === undefined) return updateRefusal(tag, 'not-in-cohort', 'the client was not chosen for this round');
+  const elsewhere = refuseSession(state, tag);
+  if (elsewhere !== null) return elsewhere;
+  if (member.status === 'folded') return updateRefusal(tag, 'repeated', 'the client already counts in this round');
+  if (member.status === 'dropped') {
+    return updateRefusal(tag, 'late', "the client's place in this round is lost or went to another");
+  }
+  if (training?.closed) return updateRefusal(tag, 'late', describeProgress(state));
+  // A place's attempts go to one client in a row, so every whole number between first and last is one of its own. Those below
+  // `firstAttempt` were given out before the server started anew: whether they fit, the base of the update says.
+  const known = attempt >= member.firstAttempt || (attempt >= 0 && attempt < firstAttempt);
+  if (Number.isInteger(attempt) && member.status === 'working' && known && attempt <= member.lastAttempt) return null;
+  const last =
+    member.lastAttempt < 0 ? 'not been configured yet' : `been configured with attempt ${member.lastAttempt}`;
+  return updateRefusal(tag, 'unknown-attempt', `the client has ${last}`);
+}

@@ -1,0 +1,63 @@
+/** Parts of what the coordinator remembers: plain data. */
+import type { CountedUpdate, EvaluationOutcome, Ongoing, RoundDecision } from './types.js';
+
+/** A fold on its way from `aggregate` to `roundFinished`. */
+export interface ClosedFold {
+  decision: RoundDecision;
+  /** What was folded, and is settled when the decision is on the disk: counted, or void. */
+  readonly folded: readonly CountedUpdate[];
+  stage: 'waiting' | 'aggregating' | 'evaluating' | 'persisting' | 'persisted';
+  /** What the clients' evaluation came to; `pending`: it is under way, or to come. */
+  evaluated: EvaluationOutcome | 'pending' | null;
+  /** The schedule knows that the version is there and evaluated. */
+  concluded: boolean;
+}
+
+export interface EvaluationState {
+  readonly round: number;
+  /** 0: not asked, 1: pending, 2: recorded, 3: missing. */
+  readonly status: Uint8Array;
+  pending: number;
+  recorded: number;
+  timer: string | null;
+  /** What the first clients that failed said, to be shown at the end. */
+  readonly failures: string[];
+}
+
+/** Who is away, and for how long. */
+export interface Absence {
+  /** 1: the client has been away for longer than the grace. */
+  readonly missed: Uint8Array;
+  /** How often each client has left. */
+  readonly departures: Uint32Array;
+  /** Whose grace ends with each timer, and how often they had left when it began. */
+  readonly graces: Map<string, readonly { readonly client: number; readonly departures: number }[]>;
+  /** How many graces have begun: each has a timer with a name of its own. */
+  graceCount: number;
+  /** The wait for the first clients has begun. */
+  opened: boolean;
+  /** How often it was said who is missing before the first round. */
+  notices: number;
+  /** Before the first round: the notice after which a client has left. */
+  readonly leftAfter: Map<number, number>;
+}
+
+/** Where a run goes on: what `persist` wrote, put together. */
+export interface ResumePoint {
+  readonly firstRound: number;
+  /** The last thing that was decided about each client: told again when it joins, for the first time may have been lost. */
+  readonly settled: ReadonlyMap<number, LastSettlement>;
+  /** How often each client was asked, for those that were. */
+  readonly tasks: ReadonlyMap<number, number>;
+  readonly ongoing: readonly Ongoing[];
+  readonly position: number;
+  /** Void rounds at the end. */
+  readonly voidInARow: number;
+}
+
+export interface LastSettlement {
+  readonly task: number;
+  readonly attempt: number;
+  readonly counted: boolean;
+  readonly reason?: string;
+}
