@@ -2,12 +2,12 @@ import { mkdir, rm } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { FedloomError } from '@fedloom/engine';
+import { makeFolders } from '../core/node/make-folders.js';
+import { storageError } from '../core/node/storage-error.js';
 import type { ClientRecord, RoundRecord, RunResult } from '../core/records.js';
 import { JsonLines } from './json-lines.js';
 import { processor, versions } from './machine.js';
-import { makeFolders } from './make-folders.js';
 import type { RunFile } from './run-file.js';
-import { storageError } from './storage-error.js';
 import { writeWhole } from './write-whole.js';
 
 /** The model is saved at most this often while the run goes on, */
