@@ -6,6 +6,7 @@ import { checkRunOptions, newRunId, type RunOptions } from '../server/run/run-op
 import type { RunArguments } from '../store/run-file.js';
 import { RunFolder } from '../store/run-folder.js';
 import { taskSummary } from '../task/task-summary.js';
+import { asFedloomError } from './as-fedloom-error.js';
 import { type Interrupts, watchInterrupts } from './interrupts.js';
 import { readModelFile } from './model-file.js';
 import { errorEvent, savedOf } from './report/json-events.js';
@@ -50,7 +51,8 @@ export async function conductRun(conduct: Conduct): Promise<number> {
   const folder = await RunFolder.create(settings.out, describe(conduct, id));
   const reporter = new Reporter(screen, loaded.task, settings);
   const interrupts = watchInterrupts(() => reporter.stopping());
-  const checkpoint: RunOptions['checkpoint'] = (_round, model) => folder.checkpoint(() => encodeSafetensors(model));
+  const checkpoint: RunOptions['checkpoint'] = (round, model) =>
+    folder.checkpoint(round, () => encodeSafetensors(model));
   const started = await start({ ...options, checkpoint, signal: interrupts.signal }).catch(async (error: unknown) => {
     interrupts.stop();
     await folder.discard();
@@ -70,9 +72,11 @@ export async function conductRun(conduct: Conduct): Promise<number> {
     result = resultIn(error);
   }
   failure = await save(folder, result, failure, interrupts);
-  reporter.finish(result, folder.modelPath, failure !== undefined);
+  // What is not on the disk is not told as if it were.
+  const model = result !== undefined && folder.savedHash === result.modelHash ? folder.modelPath : undefined;
+  reporter.finish(result, model, failure !== undefined);
   interrupts.stop();
-  if (failure !== undefined) throw withResult(failure, result, folder.modelPath);
+  if (failure !== undefined) throw withResult(failure, result, model);
   return conclude(result, folder.modelPath, interrupts, terminal);
 }
 
@@ -93,6 +97,7 @@ function follow(run: Run, to: { terminal: Terminal; folder: RunFolder; reporter:
   const { folder, reporter, terminal } = to;
   run.on('update', (record) => folder.addClient(record));
   run.on('round', (record) => {
+    if (folder.ended) return;
     folder.addRound(record);
     terminal.json?.write({ event: 'round', ...record });
   });
@@ -148,19 +153,15 @@ function isCancellation(error: unknown): boolean {
   return error instanceof FedloomError && /\.cancelled$|^transport\.connect$/.test(error.code);
 }
 
-function asFedloomError(error: unknown): FedloomError {
-  if (error instanceof FedloomError) return error;
-  return new FedloomError('bug', error instanceof Error ? error.message : String(error), {}, { cause: error });
+/** The failure with what is to stand in its JSON event: of the model only if it is saved. */
+function withResult(failure: unknown, result: RunResult | undefined, modelPath: string | undefined): unknown {
+  if (result === undefined) return failure;
+  const { rounds, metrics, clientMetrics } = result;
+  const saved = modelPath === undefined ? { rounds, metrics, clientMetrics } : savedOf(result, modelPath);
+  return new FailedRun(failure, { ...errorEvent(failure), ...saved });
 }
 
-/** The failure with what is to stand in its JSON event. */
-function withResult(failure: unknown, result: RunResult | undefined, modelPath: string): unknown {
-  return result === undefined
-    ? failure
-    : new FailedRun(failure, { ...errorEvent(failure), ...savedOf(result, modelPath) });
-}
-
-/** A run that failed after it had begun: its model so far is saved. */
+/** A run that failed after it had begun; its model so far is saved if the event says where. */
 export class FailedRun extends Error {
   constructor(
     readonly failure: unknown,

@@ -84,8 +84,11 @@ export class Reporter {
     if (!this.screen.live) this.screen.line('Stopping. Ctrl-C again stops at once.');
   }
 
-  /** Ends the live lines; says how the run went if there is a result. */
-  finish(result: RunResult | undefined, modelPath: string, failed: boolean): void {
+  /**
+   * Ends the live lines; says how the run went if there is a result.
+   * @param modelPath where its model lies; undefined: it could not be saved
+   */
+  finish(result: RunResult | undefined, modelPath: string | undefined, failed: boolean): void {
     clearInterval(this.#timer);
     this.screen.clear();
     for (const [code, count] of this.#warnings) {

@@ -8,7 +8,8 @@ import type { Screen } from './screen.js';
 const LABEL_COLUMNS = 12;
 
 interface Surroundings {
-  readonly modelPath: string;
+  /** Undefined: it could not be saved. */
+  readonly modelPath: string | undefined;
   readonly failed: boolean;
   readonly elapsedMs: number;
   readonly screen: Screen;
@@ -31,8 +32,9 @@ export function summaryLines(
     '',
     head,
     ...metricLines(result.metrics, result.clientMetrics).map((line, i) => (i === 0 ? bold(line) : line)),
-    `model       ${fromHere(modelPath)}`,
-    dim(`  ${result.modelHash}`),
+    ...(modelPath === undefined
+      ? [red('model       not saved')]
+      : [`model       ${fromHere(modelPath)}`, dim(`  ${result.modelHash}`)]),
   ];
 }
 
