@@ -91,7 +91,7 @@ export function taskChangedError({ what, name, begun, now }: Changed): FedloomEr
 }
 
 export function optionsChangedError(name: string, begun: unknown, now: unknown): FedloomError {
-  const [was, is] = [JSON.stringify(begun), JSON.stringify(now)];
+  const [was, is] = [JSON.stringify(begun) ?? 'unset', JSON.stringify(now)];
   return new FedloomError(
     'journal.task-changed',
     `The run was begun with ${name} ${was}, and is to be resumed with ${is}. Leave it out: a resumed run takes its settings from its journal.`,

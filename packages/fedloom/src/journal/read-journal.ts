@@ -1,7 +1,7 @@
 import type { HashFunction } from '../core/hash.js';
 import { type Entry, readLog } from './entries.js';
-import { corruptError, type Damage, finishedError, taskChangedError } from './errors.js';
-import type { JournalRecord, VersionMade } from './record.js';
+import { corruptError, type Damage, finishedError, optionsChangedError, taskChangedError } from './errors.js';
+import type { JournalRecord, Json, VersionMade } from './record.js';
 import { decodeRecords } from './record-codec.js';
 import { blobsOf, type Recovered, recover } from './recover.js';
 import { blobName, type JournalStorage } from './storage.js';
@@ -41,15 +41,21 @@ export interface ResumedAs {
   readonly taskHash: string;
   /** Null for trainer objects. */
   readonly planHash: string | null;
+  /** Settings that were given anew, `seed` among them: each must be what the run was begun with. */
+  readonly options?: { readonly [name: string]: Json };
 }
 
 /** @throws FedloomError `journal.finished`, `journal.task-changed` */
-export function checkResumable({ run, finished }: Recovered, { taskHash, planHash }: ResumedAs): void {
+export function checkResumable({ run, finished }: Recovered, { taskHash, planHash, options = {} }: ResumedAs): void {
   if (finished !== undefined) throw finishedError(run.run, finished.rounds, finished.modelHash);
+  const begun: { readonly [name: string]: Json } = { ...run.options, seed: run.seed };
+  for (const [name, now] of Object.entries(options)) {
+    if (JSON.stringify(now) !== JSON.stringify(begun[name])) throw optionsChangedError(name, begun[name], now);
+  }
   const { name, hash } = run.task;
   const plan = run.plan?.hash ?? 'none';
-  if (plan !== (planHash ?? 'none'))
-    throw taskChangedError({ what: 'plan', name, begun: plan, now: planHash ?? 'none' });
+  const planNow = planHash ?? 'none';
+  if (plan !== planNow) throw taskChangedError({ what: 'plan', name, begun: plan, now: planNow });
   if (hash !== taskHash) throw taskChangedError({ what: 'task', name, begun: hash, now: taskHash });
 }
 

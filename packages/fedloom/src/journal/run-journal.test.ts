@@ -5,6 +5,7 @@ import type { RoundRecord } from '../core/records.js';
 import { readLog } from './entries.js';
 import { checkResumable, readJournal } from './read-journal.js';
 import { decodeRecords } from './record-codec.js';
+import { ATTEMPTS_PER_START } from './recover.js';
 import { type JournalParts, RunJournal } from './run-journal.js';
 import { countingRun, DESCRIPTION, stateAfter } from './testing/counting-run.js';
 import { MemoryDisk, MemoryStorage } from './testing/memory-storage.js';
@@ -175,6 +176,19 @@ describe('RunJournal', () => {
     expect(await RunJournal.open(new MemoryStorage(), parts)).toBeUndefined();
   });
 
+  it('resumes only what is there', async () => {
+    const as = { taskHash: DESCRIPTION.task.hash, planHash: DESCRIPTION.plan?.hash ?? null };
+    await expect(RunJournal.resume(new MemoryStorage(), parts, as)).rejects.toMatchObject({ code: 'journal.none' });
+    const disk = new MemoryDisk();
+    const begun = await RunJournal.create(new MemoryStorage(disk), DESCRIPTION, parts);
+    expect(begun.attemptBase).toBe(0);
+    const { journal, recovered } = await RunJournal.resume(new MemoryStorage(disk), parts, as);
+    expect(recovered.run).toEqual({ kind: 'run', ...DESCRIPTION });
+    expect(journal.attemptBase).toBe(ATTEMPTS_PER_START);
+    const again = await RunJournal.resume(new MemoryStorage(disk), parts, as);
+    expect(again.journal.attemptBase).toBe(2 * ATTEMPTS_PER_START);
+  });
+
   it('writes nothing when the run is not to go on', async () => {
     const disk = await ranOn(new MemoryDisk());
     const before = disk.log;
@@ -201,6 +215,16 @@ describe('a run that is not to go on', () => {
     expect(() => checkResumable(recovered, { taskHash, planHash })).toThrow(
       /has finished all of its 3 rounds.*sha256:[0-9a-f]{64}.*--init/,
     );
+  });
+
+  it('is to be resumed with other settings', async () => {
+    const recovered = await unfinished();
+    const resumed = (options: { readonly [name: string]: number }) => () =>
+      checkResumable(recovered, { taskHash, planHash, options });
+    expect(resumed({ clients: 6, seed: 0 })).not.toThrow();
+    expect(resumed({ clients: 7 })).toThrow(/begun with clients 6, and is to be resumed with 7\. Leave it out/);
+    expect(resumed({ seed: 1 })).toThrow(expect.objectContaining({ code: 'journal.task-changed' }));
+    expect(resumed({ other: 1 })).toThrow(/begun with other unset/);
   });
 
   it('has another task or plan now: both hashes are shown', async () => {

@@ -2,9 +2,9 @@ import type { Clock } from '../core/clock.js';
 import type { HashFunction } from '../core/hash.js';
 import { BlobShelf, type StoredBlob } from './blob-shelf.js';
 import { encodeHead } from './entries.js';
-import { corruptError, inUseError } from './errors.js';
+import { corruptError, inUseError, noJournalError } from './errors.js';
 import { LogWriter } from './log-writer.js';
-import { type JournalReading, readJournal, wholeBlob } from './read-journal.js';
+import { checkResumable, type JournalReading, type ResumedAs, readJournal, wholeBlob } from './read-journal.js';
 import type {
   ClientsKnown,
   JournalRecord,
@@ -117,6 +117,20 @@ export class RunJournal {
     if (recovered === undefined) return undefined;
     check(recovered);
     return { journal: await RunJournal.#takeUp(storage, parts, reading, recovered), recovered };
+  }
+
+  /**
+   * Takes up a run that must be there, unfinished, and still the same.
+   * @throws FedloomError `journal.none`, `journal.finished`, `journal.task-changed`, and those of `open`
+   */
+  static async resume(
+    storage: JournalStorage,
+    parts: JournalParts,
+    as: ResumedAs,
+  ): Promise<{ readonly journal: RunJournal; readonly recovered: Recovered }> {
+    const opened = await RunJournal.open(storage, parts, (recovered) => checkResumable(recovered, as));
+    if (opened === undefined) throw noJournalError(storage.place);
+    return opened;
   }
 
   static async #takeUp(
