@@ -1,5 +1,6 @@
 import { sha256 } from '../../core/node/sha256.js';
 import type { RoundRecord } from '../../core/records.js';
+import { JournalStates } from '../journal-states.js';
 import type { RunDescription } from '../record.js';
 import type { Recovered } from '../recover.js';
 import { type JournalParts, RunJournal } from '../run-journal.js';
@@ -75,6 +76,7 @@ export async function countingRun(storage: JournalStorage, rounds: number, told:
   const opened = await RunJournal.open(storage, parts);
   const journal = opened?.journal ?? (await RunJournal.create(storage, DESCRIPTION, parts));
   let state = opened === undefined ? FIRST_STATE : await readState(journal, opened.recovered);
+  const states = new JournalStates(journal);
   const first = opened?.recovered.rounds ?? 0;
   if (opened?.recovered.finished !== undefined) return state;
   if (opened === undefined || opened.recovered.versions.length === 0) {
@@ -83,7 +85,7 @@ export async function countingRun(storage: JournalStorage, rounds: number, told:
   }
   for (let round = first; round < rounds; round += 1) {
     const next = nextState(state, round);
-    await commit(journal, round, next);
+    await commit(journal, states, round, next);
     told.rounds = Math.max(told.rounds, round + 1);
     state = next;
     journal
@@ -115,31 +117,36 @@ export async function readState(journal: RunJournal, { versions, privateStates }
   };
 }
 
-async function commit(journal: RunJournal, round: number, next: CountingState): Promise<void> {
+async function commit(journal: RunJournal, states: JournalStates, round: number, next: CountingState): Promise<void> {
   const isVoid = round === VOID_ROUND;
   const cohort = cohortOf(round);
-  // One update that does not count: its state was stored, and is given up.
-  const lost = journal.store('states', encoder.encode(`lost ${round}`));
   const tags = cohort.map((client) => ({ client, task: round, attempt: journal.attemptBase, base: round }));
-  const states = cohort.map((client) => ({
-    client,
+  for (const client of cohort) states.propose(client, round, encoder.encode(next.clients[client] ?? `void ${client}`));
+  // One update that does not count.
+  const late = {
+    client: (round * 2 + PER_ROUND) % CLIENTS,
     task: round,
-    blob: journal.store('states', encoder.encode(next.clients[client] ?? '')),
-  }));
+    attempt: journal.attemptBase,
+    code: 'update.late',
+  };
+  states.propose(late.client, round, encoder.encode(`late ${round}`));
+  const counted = isVoid ? [] : tags;
+  const voided = isVoid ? tags.map(({ base: _, ...tag }) => ({ ...tag, code: 'round.diverged' })) : [];
+  const refused = [late, ...voided];
   await journal.commitRound({
     decided: {
       round,
       outcome: isVoid ? 'void' : 'counted',
       ...(isVoid && { reason: { code: 'round.diverged', message: 'The candidate is not finite.' } }),
-      counted: isVoid ? [] : tags,
-      refused: isVoid ? tags.map(({ base: _, ...tag }) => ({ ...tag, code: 'round.diverged' })) : [],
+      counted,
+      refused,
       replaced: [],
       serverResults: { loss: isVoid ? Number.NaN : 1 / (round + 1) },
     },
-    ...(!isVoid && { version: versionOf(journal, round + 1, next), privateStates: states }),
+    privateStates: states.take(counted),
+    ...(!isVoid && { version: versionOf(journal, round + 1, next) }),
   });
-  if (isVoid) for (const { blob } of states) journal.release(blob);
-  journal.release(lost);
+  for (const { client } of refused) states.drop(client, round);
 }
 
 function versionOf(journal: RunJournal, number: number, state: CountingState) {
