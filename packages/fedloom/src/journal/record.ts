@@ -19,7 +19,7 @@ export interface RunDescription {
   readonly kind: 'run';
   readonly run: string;
   readonly task: { readonly name: string; readonly hash: string };
-  /** Null for trainer objects. */
+  /** The hash of its bytes, which lie in `plans/` if they were kept; null for trainer objects. */
   readonly plan: { readonly hash: string } | null;
   /** With all of its settings. */
   readonly algorithm: Json;

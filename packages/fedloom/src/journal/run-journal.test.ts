@@ -189,6 +189,14 @@ describe('RunJournal', () => {
     expect(again.journal.attemptBase).toBe(2 * ATTEMPTS_PER_START);
   });
 
+  it('keeps the plan of its run, also over the next process', async () => {
+    const disk = new MemoryDisk();
+    const hash = sha256(bytesOf('plan'));
+    await RunJournal.create(new MemoryStorage(disk), { ...DESCRIPTION, plan: { hash } }, parts, bytesOf('plan'));
+    const opened = await RunJournal.open(new MemoryStorage(disk), parts);
+    expect(await opened?.journal.read('plans', hash)).toEqual(bytesOf('plan'));
+  });
+
   it('writes nothing when the run is not to go on', async () => {
     const disk = await ranOn(new MemoryDisk());
     const before = disk.log;

@@ -81,12 +81,14 @@ export class RunJournal {
 
   /**
    * Begins the journal of a new run; settles when it is on disk.
+   * @param plan the bytes of `run.plan`, to be kept with it
    * @throws FedloomError `journal.in-use` where there is one already, `store.*`
    */
   static async create(
     storage: JournalStorage,
     run: Omit<RunDescription, 'kind'>,
     parts: JournalParts,
+    plan?: Uint8Array,
   ): Promise<RunJournal> {
     const { recovered } = await readJournal(storage, parts.hash);
     if (recovered !== undefined) throw inUseError(storage.place);
@@ -94,7 +96,8 @@ export class RunJournal {
     await storage.append(encodeHead());
     const journal = new RunJournal(storage, parts, 0);
     await journal.#shelf.sweep();
-    await journal.#writer.append([
+    const planBlobs = plan === undefined ? [] : [journal.#shelf.store('plans', plan, run.plan?.hash)];
+    await journal.#inOrder(planBlobs, [
       { kind: 'run', ...run },
       { kind: 'started', attemptBase: 0, at: parts.at },
     ]);
@@ -137,7 +140,7 @@ export class RunJournal {
     storage: JournalStorage,
     parts: JournalParts,
     { wholeBytes, torn }: JournalReading,
-    { versions, privateStates, nextAttemptBase }: Recovered,
+    { run, versions, privateStates, nextAttemptBase }: Recovered,
   ): Promise<RunJournal> {
     if (torn) await storage.cutLog(wholeBytes);
     const journal = new RunJournal(storage, parts, nextAttemptBase);
@@ -147,6 +150,7 @@ export class RunJournal {
       journal.#privateStates.set(client, blob);
       held.push(blobName('states', blob));
     }
+    if (run.plan !== null) held.push(blobName('plans', run.plan.hash));
     for (const name of held) journal.#shelf.hold(name);
     await journal.#shelf.sweep();
     await journal.#writer.append([{ kind: 'started', attemptBase: nextAttemptBase, at: parts.at }]);

@@ -153,6 +153,17 @@ describe('RunFolder', () => {
     expect(await json('a/run.json')).toMatchObject(failed);
   });
 
+  it('is whole also when its end comes in the midst of a checkpoint', async () => {
+    const folder = await create('a');
+    const model = new Uint8Array(4 << 20).fill(7);
+    const saving = folder.checkpoint(0, () => model);
+    await new Promise((resolve) => setImmediate(resolve));
+    await Promise.all([saving, failOpenRuns(new FedloomError('bug', 'It broke.'))]);
+    const file = await json('a/run.json');
+    expect(file).toMatchObject({ status: 'failed', modelRound: 0, modelHash: sha256(model) });
+    expect(sha256(await readFile(folder.modelPath))).toBe(file.modelHash);
+  });
+
   it('refuses a folder that is there, or cannot be made', async () => {
     await create('a');
     await expect(RunFolder.create(root, describeRun('a'))).rejects.toMatchObject({ code: 'store.not-writable' });

@@ -46,6 +46,7 @@ export class RunFolder {
   #pauseMs = 0;
   /** The last checkpoint, whether it was saved or not. */
   #latest: { readonly round: number; readonly encode: () => Uint8Array } | undefined;
+  #writing: Promise<void> = Promise.resolve();
   #ending: { readonly done: Promise<void>; readonly error: FedloomError | undefined } | undefined;
 
   private constructor(
@@ -116,6 +117,8 @@ export class RunFolder {
     if (startedMs - this.#savedMs < this.#pauseMs) return;
     await this.rounds.flush();
     await this.clients.flush();
+    // Whoever ends it meanwhile saves this model too.
+    if (this.ended) return;
     await this.#saveModel(round, encode());
     await this.#writeFile();
     this.#savedMs = performance.now();
@@ -176,7 +179,7 @@ export class RunFolder {
   }
 
   async #saveModel(round: number, bytes: Uint8Array): Promise<void> {
-    await writeWhole(this.modelPath, bytes).catch((error: unknown) => {
+    await this.#inTurn(() => writeWhole(this.modelPath, bytes)).catch((error: unknown) => {
       throw storageError(error, 'save the model to', this.modelPath);
     });
     this.#file = { ...this.#file, modelRound: round, modelHash: sha256(bytes) };
@@ -184,9 +187,16 @@ export class RunFolder {
 
   async #writeFile(): Promise<void> {
     const path = join(this.path, 'run.json');
-    await writeWhole(path, `${JSON.stringify(this.#file, null, 2)}\n`).catch((error: unknown) => {
+    await this.#inTurn(() => writeWhole(path, `${JSON.stringify(this.#file, null, 2)}\n`)).catch((error: unknown) => {
       throw storageError(error, 'write', path);
     });
+  }
+
+  /** One write at a time: the end may come in the midst of a checkpoint, and both write by the same temporary names. */
+  #inTurn(write: () => Promise<void>): Promise<void> {
+    const done = this.#writing.then(write);
+    this.#writing = done.catch(() => {});
+    return done;
   }
 }
 
