@@ -18,9 +18,10 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   transport: ['core', 'update', 'protocol'],
   compute: ['core', 'data', 'update', 'algorithms', 'task', 'protocol'],
   client: ['core', 'data', 'update', 'algorithms', 'task', 'protocol', 'transport', 'compute'],
-  server: ['core', 'data', 'update', 'algorithms', 'task', 'protocol', 'transport', 'compute'],
-  simulation: ['core', 'data', 'algorithms', 'task', 'protocol', 'transport', 'compute', 'client', 'server'],
-  store: ['core'],
+  server: ['core', 'data', 'update', 'algorithms', 'task', 'protocol', 'transport', 'compute', 'journal'],
+  simulation: ['core', 'data', 'algorithms', 'task', 'protocol', 'transport', 'compute', 'client', 'server', 'journal'],
+  journal: ['core'],
+  store: ['core', 'journal'],
   launch: ['core'],
   // The suites of extension points know the interfaces that they are about.
   conformance: ['core', 'data', 'update', 'algorithms', 'protocol', 'server'],
@@ -36,12 +37,13 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
     'client',
     'server',
     'simulation',
+    'journal',
     'store',
     'launch',
   ],
 };
 
-const BROWSER_CLEAN = ['core', 'task', 'data', 'algorithms', 'update', 'protocol', 'compute', 'client'];
+const BROWSER_CLEAN = ['core', 'task', 'data', 'algorithms', 'update', 'protocol', 'compute', 'client', 'journal'];
 /** Folders for Node alone, within folders that are otherwise browser-clean. */
 const NODE_ONLY = /\/(node|websocket)\//;
 

@@ -1,7 +1,9 @@
 import { FedloomError } from '@fedloom/engine';
 import { CommanderError } from 'commander';
 import { closeAllPools } from '../compute/node/batching-pool.js';
+import { failOpenRuns } from '../store/run-folder.js';
 import { normalizeArguments } from './arguments.js';
+import { asFedloomError } from './as-fedloom-error.js';
 import { FailedRun } from './conduct-run.js';
 import { buildProgram } from './program.js';
 import { errorEvent, JsonEvents } from './report/json-events.js';
@@ -38,11 +40,13 @@ let ending: Promise<never> | undefined;
 
 /** Ends the process in the midst of whatever it does; the first reason counts. */
 function endFor(error: unknown, args: readonly string[]): void {
-  ending ??= endWith(tell(error, args));
+  ending ??= endWith(error, tell(error, args));
 }
 
-async function endWith(code: number): Promise<never> {
+async function endWith(error: unknown, code: number): Promise<never> {
   setTimeout(() => process.exit(code), PATIENCE_MS);
+  // Else its folder would say for ever that the run goes on.
+  await failOpenRuns(asFedloomError(error));
   await closeAllPools().catch(() => {});
   process.exit(code);
 }

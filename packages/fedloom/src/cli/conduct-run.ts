@@ -9,10 +9,11 @@ import { RunFolder } from '../store/run-folder.js';
 import type { Task } from '../task/task.js';
 import { taskSummary } from '../task/task-summary.js';
 import { stageNamed } from '../update/stages/registry.js';
+import { asFedloomError } from './as-fedloom-error.js';
 import { guardTask } from './guard-task.js';
 import { type Interrupts, watchInterrupts } from './interrupts.js';
 import { readModelFile } from './model-file.js';
-import { errorEvent, savedOf } from './report/json-events.js';
+import { errorEvent, type SavedRun, savedOf } from './report/json-events.js';
 import { Reporter } from './report/reporter.js';
 import type { RunSettings } from './run-settings.js';
 import type { LoadedTask } from './task-loader.js';
@@ -55,7 +56,8 @@ export async function conductRun(conduct: Conduct): Promise<number> {
   const folder = await RunFolder.create(settings.out, describe(conduct, id));
   const reporter = new Reporter(screen, loaded.task, settings);
   const interrupts = watchInterrupts(() => reporter.stopping());
-  const checkpoint: RunOptions['checkpoint'] = (_round, model) => folder.checkpoint(() => encodeSafetensors(model));
+  const checkpoint: RunOptions['checkpoint'] = (round, model) =>
+    folder.checkpoint(round, () => encodeSafetensors(model));
   const task = guardTask(loaded.task, interrupts);
   const started = await start({ ...options, checkpoint, signal: interrupts.signal }, task).catch(
     async (error: unknown) => {
@@ -78,9 +80,10 @@ export async function conductRun(conduct: Conduct): Promise<number> {
     result = resultIn(error);
   }
   failure = await save(folder, result, failure, interrupts);
-  reporter.finish(result, folder, failure !== undefined);
+  const saved = savedIn(folder, result);
+  reporter.finish(result, saved, failure !== undefined);
   interrupts.stop();
-  if (failure !== undefined) throw withResult(failure, result, folder);
+  if (failure !== undefined) throw withResult(failure, result, saved);
   return conclude(result, folder, interrupts, terminal);
 }
 
@@ -107,6 +110,7 @@ function follow(run: Run, to: { terminal: Terminal; folder: RunFolder; reporter:
   const { folder, reporter, terminal } = to;
   run.on('update', (record) => folder.addClient(record));
   run.on('round', (record) => {
+    if (folder.ended) return;
     folder.addRound(record);
     terminal.json?.write({ event: 'round', ...record });
   });
@@ -162,19 +166,21 @@ function isCancellation(error: unknown): boolean {
   return error instanceof FedloomError && /\.cancelled$|^transport\.connect$/.test(error.code);
 }
 
-function asFedloomError(error: unknown): FedloomError {
-  if (error instanceof FedloomError) return error;
-  return new FedloomError('bug', error instanceof Error ? error.message : String(error), {}, { cause: error });
+/** What is not on the disk is not told as if it were. */
+function savedIn({ savedHash, modelPath, losses }: RunFolder, result: RunResult | undefined): SavedRun {
+  return { losses, modelPath: result !== undefined && savedHash === result.modelHash ? modelPath : undefined };
 }
 
-/** The failure with what is to stand in its JSON event. */
-function withResult(failure: unknown, result: RunResult | undefined, folder: RunFolder): unknown {
-  return result === undefined
-    ? failure
-    : new FailedRun(failure, { ...errorEvent(failure), ...savedOf(result, folder) });
+/** The failure with what is to stand in its JSON event: of the model only if it is saved. */
+function withResult(failure: unknown, result: RunResult | undefined, { modelPath, losses }: SavedRun): unknown {
+  if (result === undefined) return failure;
+  const { rounds, metrics, clientMetrics } = result;
+  const event =
+    modelPath === undefined ? { rounds, metrics, clientMetrics, losses } : savedOf(result, { modelPath, losses });
+  return new FailedRun(failure, { ...errorEvent(failure), ...event });
 }
 
-/** A run that failed after it had begun: its model so far is saved. */
+/** A run that failed after it had begun; its model so far is saved if the event says where. */
 export class FailedRun extends Error {
   constructor(
     readonly failure: unknown,

@@ -32,6 +32,12 @@ export class JsonEvents {
   }
 }
 
+/** Where a run's model lies, if it could be saved, and what the run lost. */
+export interface SavedRun {
+  readonly modelPath: string | undefined;
+  readonly losses: Losses;
+}
+
 /** @param saved where the model lies, and what the run lost */
 export function savedOf(
   { rounds, metrics, clientMetrics, modelHash }: RunResult,

@@ -1,9 +1,9 @@
-import type { Losses } from '../../core/losses.js';
 import type { RunResult } from '../../core/records.js';
 import type { Run } from '../../server/run/run.js';
 import type { Task } from '../../task/task.js';
 import type { RunSettings } from '../run-settings.js';
 import { counted, cut, fitting, formatCount } from './format.js';
+import type { SavedRun } from './json-events.js';
 import { Progress } from './progress.js';
 import type { Screen } from './screen.js';
 import { summaryLines } from './summary.js';
@@ -86,11 +86,7 @@ export class Reporter {
   }
 
   /** Ends the live lines; says how the run went if there is a result. */
-  finish(
-    result: RunResult | undefined,
-    { modelPath, losses }: { readonly modelPath: string; readonly losses: Losses },
-    failed: boolean,
-  ): void {
+  finish(result: RunResult | undefined, { modelPath, losses }: SavedRun, failed: boolean): void {
     clearInterval(this.#timer);
     this.screen.clear();
     for (const [code, count] of this.#warnings) {

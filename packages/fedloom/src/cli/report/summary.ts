@@ -9,7 +9,8 @@ import type { Screen } from './screen.js';
 const LABEL_COLUMNS = 12;
 
 interface Surroundings {
-  readonly modelPath: string;
+  /** Undefined: it could not be saved. */
+  readonly modelPath: string | undefined;
   readonly losses: Losses;
   readonly failed: boolean;
   readonly elapsedMs: number;
@@ -34,8 +35,9 @@ export function summaryLines(
     head,
     ...lossLines(losses).map(yellow),
     ...metricLines(result.metrics, result.clientMetrics).map((line, i) => (i === 0 ? bold(line) : line)),
-    `model       ${fromHere(modelPath)}`,
-    dim(`  ${result.modelHash}`),
+    ...(modelPath === undefined
+      ? [red('model       not saved')]
+      : [`model       ${fromHere(modelPath)}`, dim(`  ${result.modelHash}`)]),
   ];
 }
 
