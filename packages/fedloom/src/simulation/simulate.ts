@@ -61,7 +61,8 @@ async function runSimulation(
     const { federation, prepared, close } = await openFederation(task, options, {
       events,
       evaluator,
-      deadlineMs: null,
+      waits: { deadlineMs: null },
+      simulated: true,
     });
     events.emit('prepared', prepared);
     try {

@@ -11,6 +11,9 @@ import type { OwnMessages } from '../../protocol/own-messages.js';
 import type { ResultAggregator } from '../../task/result-aggregator.js';
 import type { StageChain } from '../../update/stages/payload-specs.js';
 import type { CoordinatorOptions } from '../schedule/schedule.js';
+import type { ResumePoint } from '../schedule/state.js';
+import type { VirtualTime } from '../schedule/virtual-clock.js';
+import type { Persistence } from './persistence.js';
 import type { ServerWorkload } from './workload.js';
 
 export interface FederationOptions {
@@ -32,6 +35,22 @@ export interface FederationOptions {
   /** Called when a round's model is made; the round goes on when it settles. Rejecting ends the run as failed. */
   readonly checkpoint?: (round: number, model: NamedTensors) => void | Promise<void>;
   readonly events: EventEmitter<FederationEvents>;
+  /** What is written down before anybody is told. Default: nothing. */
+  readonly persistence?: Persistence;
+  /** Where a run goes on. */
+  readonly resumed?: {
+    readonly version: { readonly number: number; readonly model: NamedTensors; readonly state: NamedTensors };
+    readonly point: ResumePoint;
+    /** The record of the last round that was evaluated. */
+    readonly lastEvaluated?: RoundRecord;
+  };
+  /** Simulated buffered runs take results by a virtual clock, and so do not depend on who computes them. */
+  readonly virtual?: {
+    /** Units of work a client does in a unit of time. */
+    readonly speed: (client: number) => number;
+    /** Where the clock stands, when a run goes on. */
+    readonly time?: VirtualTime;
+  };
   /** The run's stages with what travels between them. */
   readonly chain: StageChain;
 }

@@ -16,7 +16,7 @@ import { Federation } from './federation.js';
 import type { FederationEvents } from './federation-options.js';
 import { type PlanEvaluator, planWorkload } from './plan-workload.js';
 import type { Run } from './run.js';
-import { coordinatorOptions, federationStages, newRunId, type RunOptions } from './run-options.js';
+import { coordinatorOptions, federationStages, newRunId, type RunOptions, type Waits } from './run-options.js';
 import { trainerWorkload } from './trainer-workload.js';
 
 /** Bytes of updates on their way in, over all connections together. */
@@ -33,7 +33,6 @@ export interface OpenFederation {
 
 /**
  * Compiles the task and opens its federation, ready for connections from any transport.
- * @param deadlineMs what a round waits when the options do not say
  */
 export async function openFederation(
   task: Task,
@@ -42,11 +41,13 @@ export async function openFederation(
     readonly events: Run;
     /** Needed for plan tasks only: a trainer evaluates itself. */
     readonly evaluator: PlanEvaluator | undefined;
-    readonly deadlineMs: number | null;
+    readonly waits: Waits;
+    /** Clients are simulated in this process: a buffered run then takes results by a virtual clock. */
+    readonly simulated?: boolean;
     readonly dataDir?: string;
   },
 ): Promise<OpenFederation> {
-  const { events, evaluator, deadlineMs, dataDir } = parts;
+  const { events, evaluator, waits, simulated = false, dataDir } = parts;
   const { clients, seed = 0, initialModel, checkpoint } = options;
   const common = { seed, ...(initialModel && { initialModel }) };
   const { workload, close } =
@@ -57,6 +58,7 @@ export async function openFederation(
   checkFold(task.algorithm.fold ?? meanFold(), workload.specs, options);
   const updateBytes = payloadBytesMax(chain.wire) + UPDATE_HEADER_BYTES;
   const run = options.run ?? newRunId(task.name);
+  const isVirtual = simulated && task.algorithm.schedule !== undefined;
   const federation = new Federation({
     run,
     software: SOFTWARE,
@@ -64,10 +66,16 @@ export async function openFederation(
     workload,
     algorithm: task.algorithm,
     resultAggregator: task.resultAggregator,
-    coordinator: coordinatorOptions(options, deadlineMs),
+    coordinator: {
+      ...coordinatorOptions(options, waits, task.algorithm.schedule),
+      // What they keep is used in their evaluation.
+      evaluateAfterSettlement: workload.keepsParameters ?? false,
+    },
+    ...(isVirtual && { virtual: { speed: task.speed } }),
     clock: systemClock,
     hash: sha256,
-    budget: new ByteBudget(Math.max(UPDATE_BUDGET_BYTES, 2 * updateBytes)),
+    // Results that wait for their turn are held: each of those at work may have one.
+    budget: new ByteBudget(Math.max(UPDATE_BUDGET_BYTES, updateBytes * (isVirtual ? options.clientsPerRound + 1 : 2))),
     limits: { ...defaultLimits, bodyBytesMax: updateBytes },
     messages: new OwnMessages('server', options),
     nonce: () => randomBytes(16).toString('hex'),
