@@ -89,7 +89,8 @@ export async function runAlgorithm(
       const facts = { sampleCount, stepCount, meanLoss, initialLoss: (sums.loss ?? 0) / sampleCount };
       const body = encodeSafetensors(new Map([...changesOf(result.parameters, model), ...result.upload]));
       const message = { type: 'update', task: round, attempt: 0, client, base, facts, trainMs: 0 } as const;
-      aggregation.add(round, await aggregation.check(message, body, started, () => versions.newest));
+      const sound = await aggregation.check(message, body);
+      aggregation.add(round, aggregation.weigh(sound, started, versions.newest));
       clientStates.set(client, freeze(result.state));
     }
     const closed = aggregation.close(round);

@@ -37,37 +37,38 @@ export class Aggregation {
   }
 
   /**
-   * The update in `body`, through the stages, checked and weighted. Its tensors may be views of `body`.
-   * @param from the version it started from @param newest that of the server, asked once the stages are through
+   * The update in `body`, through the stages and checked. Its tensors may be views of `body`.
    * @returns a promise only where a stage's server half is async
-   * @throws FedloomError `safetensors.*`, `stage.*`, `update.*`, `algorithm.weight`: not for this model, or not sound
+   * @throws FedloomError `safetensors.*`, `stage.*`, `update.*`: not for this model, or not sound
    */
-  check(
-    message: UpdateMessage,
-    body: Uint8Array,
-    from: StartedFrom,
-    newest: () => StartedFrom,
-  ): MaybePromise<CheckedUpdate> {
+  check(message: UpdateMessage, body: Uint8Array): MaybePromise<SoundUpdate> {
     const { client, base, task, attempt, facts } = message;
-    const checked = (tensors: NamedTensors) =>
-      this.#checked({ client, base, task, attempt, facts, tensors }, from, newest());
+    const checked = (tensors: NamedTensors) => this.#checked({ client, base, task, attempt, facts, tensors });
     const decoded = runServerStages(this.#options.chain, this.#decode(body), { client, task });
     return decoded instanceof Promise ? decoded.then(checked) : checked(decoded);
   }
 
-  #checked(sent: Update, from: StartedFrom, newest: StartedFrom): CheckedUpdate {
+  #checked(update: Update): SoundUpdate {
     const { chain, algorithm } = this.#options;
-    const { client } = sent;
-    const { scalars } = from;
-    const staleness = newest.version.number - from.version.number;
-    const sound = checkUpdate(sent, chain.specs);
-    const rebased = algorithm.reference === 'newest' && staleness > 0;
-    const update = rebased ? rebasedUpdate(sent, chain.specs, from.model, newest.model) : sent;
-    // What was added to it is not known any more by its largest terms.
-    const magnitudes = rebased ? checkUpdate(update, chain.specs) : sound;
+    const { client, facts } = update;
+    const magnitudes = checkUpdate(update, chain.specs);
     for (const fact of algorithm.client?.needs ?? []) {
-      if (fact !== 'deltaNorm' && update.facts[fact] === undefined) throw missingFact(client, fact, algorithm.name);
+      if (fact !== 'deltaNorm' && facts[fact] === undefined) throw missingFact(client, fact, algorithm.name);
     }
+    return { update, magnitudes };
+  }
+
+  /**
+   * How much a sound update counts, and as a difference to what.
+   * @param from the version it started from @param newest that of the server now
+   * @throws FedloomError `update.weight`, `update.fact`, and of the algorithm's weight
+   */
+  weigh(sound: SoundUpdate, from: StartedFrom, newest: StartedFrom): CheckedUpdate {
+    const { chain, algorithm } = this.#options;
+    const { scalars } = from;
+    const { client } = sound.update;
+    const staleness = newest.version.number - from.version.number;
+    const { update, magnitudes } = this.#referred(sound, from, newest, staleness);
     const norm = this.#needsNorm ? { deltaNorm: deltaNorm(update.tensors, chain.specs) } : {};
     const facts: Facts = { ...update.facts, staleness, ...norm };
     const weight = roundedWeight(
@@ -75,6 +76,12 @@ export class Aggregation {
       `client ${client}`,
     );
     return { contribution: { update, weight, magnitudes }, counted: { client, facts, weight, scalars } };
+  }
+
+  #referred(sound: SoundUpdate, from: StartedFrom, newest: StartedFrom, staleness: number): SoundUpdate {
+    const { chain, algorithm } = this.#options;
+    if (algorithm.reference !== 'newest' || staleness === 0) return sound;
+    return this.#checked(rebasedUpdate(sound.update, chain.specs, from.model, newest.model));
   }
 
   /**
@@ -112,7 +119,13 @@ interface OpenFold {
   readonly counted: Map<number, CountedClient>;
 }
 
-/** An update that passed its checks, and what the server update will be told of it. */
+/** An update that passed its checks, with the largest magnitude of each tensor. */
+export interface SoundUpdate {
+  readonly update: Update;
+  readonly magnitudes: Float64Array;
+}
+
+/** One that is ready to be folded, and what the server update will be told of it. */
 export interface CheckedUpdate {
   readonly contribution: Contribution;
   readonly counted: CountedClient;

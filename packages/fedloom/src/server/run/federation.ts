@@ -79,7 +79,7 @@ export class Federation {
       aggregation: this.#aggregation,
       dispatch,
       trained: (input, tag) => {
-        if (this.#turns === undefined) return dispatch(input);
+        if (this.#turns === undefined) return dispatch(input());
         const taken = this.#turns.arrived(input, tag);
         this.#turns.goOn();
         return taken;

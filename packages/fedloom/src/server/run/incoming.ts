@@ -3,9 +3,9 @@ import type { Evaluation } from '../../core/evaluation.js';
 import type { Evaluations, Failed, UpdateMessage } from '../../protocol/messages.js';
 import type { Session, SessionMessage } from '../lobby/session.js';
 import type { CoordinatorEvent, Reason, UpdateTag } from '../schedule/types.js';
-import type { Aggregation, CheckedUpdate } from './aggregation.js';
+import type { Aggregation, CheckedUpdate, SoundUpdate } from './aggregation.js';
 import type { FederationOptions } from './federation-options.js';
-import type { Versions } from './versions.js';
+import type { ModelVersion, Versions } from './versions.js';
 
 /** An update that came whole and passed its checks, held while the coordinator decides. */
 export interface HeldUpdate {
@@ -25,10 +25,21 @@ export interface Input {
 export interface IncomingOptions extends Pick<FederationOptions, 'workload' | 'clock' | 'events'> {
   readonly versions: Versions;
   readonly aggregation: Aggregation;
-  /** What came of a client's training; a promise where it has to wait for its turn. */
-  readonly trained: (input: Input, tag: UpdateTag) => void | Promise<void>;
+  /**
+   * What came of a client's training, to be made when it has its turn: how much an update counts follows from what has counted
+   * before. A promise where that is not now.
+   */
+  readonly trained: (input: () => Input, tag: UpdateTag) => void | Promise<void>;
   /** Everything else, at once. */
   readonly dispatch: (input: Input) => void;
+}
+
+interface Received {
+  readonly message: UpdateMessage;
+  readonly sound: SoundUpdate;
+  readonly from: ModelVersion;
+  readonly tag: UpdateTag;
+  readonly checkMs: number;
 }
 
 /** What sessions say, as events for the coordinator. Updates are checked whole before it hears of them. */
@@ -67,7 +78,7 @@ export class Incoming {
   }
 
   #update(session: Session, message: UpdateMessage, body: Uint8Array): void | Promise<void> {
-    const { clock, trained } = this.options;
+    const { clock, trained, aggregation } = this.options;
     session.work((work) => work.trained([message.client]));
     const tag: UpdateTag = {
       session: session.id,
@@ -76,31 +87,41 @@ export class Incoming {
       attempt: message.attempt,
     };
     const startedMs = clock.now();
-    const received = (update: CheckedUpdate) => {
-      const held = { message, update, checkMs: clock.now() - startedMs };
-      return trained({ event: { type: 'updateReceived', ...tag }, update: held }, tag);
-    };
-    const refused = (error: unknown) => {
+    const refusal = (error: unknown): Input => {
       if (!(error instanceof FedloomError)) throw error;
       const { code, message } = error;
       this.#tellRefused(tag, { code, message });
-      return trained({ event: { type: 'updateInvalid', ...tag, code, message } }, tag);
+      return { event: { type: 'updateInvalid', ...tag, code, message } };
     };
-    let checked: CheckedUpdate | Promise<CheckedUpdate>;
+    const refused = (error: unknown) => trained(() => refusal(error), tag);
     try {
-      checked = this.#check(message, body);
+      const from = this.#baseOf(message);
+      const received = (sound: SoundUpdate) => {
+        const checkMs = clock.now() - startedMs;
+        return trained(() => this.#weighed({ message, sound, from, tag, checkMs }, refusal), tag);
+      };
+      const checked = aggregation.check(message, body);
+      return checked instanceof Promise ? checked.then(received, refused) : received(checked);
     } catch (error) {
       return refused(error);
     }
-    return checked instanceof Promise ? checked.then(received, refused) : received(checked);
   }
 
-  /** @throws FedloomError `update.base`: it starts from a model that this run does not have, or has no more; and of the checks */
-  #check(message: UpdateMessage, body: Uint8Array): CheckedUpdate | Promise<CheckedUpdate> {
-    const { versions, aggregation } = this.options;
-    const { client, base } = message;
+  #weighed({ message, sound, from, tag, checkMs }: Received, refusal: (error: unknown) => Input): Input {
+    const { aggregation, versions } = this.options;
+    try {
+      const update = aggregation.weigh(sound, from, versions.newest);
+      return { event: { type: 'updateReceived', ...tag }, update: { message, checkMs, update } };
+    } catch (error) {
+      return refusal(error);
+    }
+  }
+
+  /** @throws FedloomError `update.base`: it starts from a model that this run does not have, or has no more */
+  #baseOf({ client, base }: UpdateMessage): ModelVersion {
+    const { versions } = this.options;
     const from = versions.find(base);
-    if (from !== undefined) return aggregation.check(message, body, from, () => versions.newest);
+    if (from !== undefined) return from;
     const { number, hash } = versions.newest.version;
     const text =
       `The update of client ${client} starts from version ${base.number} of "${base.model}" (${base.hash}), which the server ` +
@@ -118,7 +139,7 @@ export class Incoming {
     }
     session.work((work) => work.trained([client]));
     const tag = { ...at, task, attempt };
-    return this.options.trained({ event: { type: 'clientFailed', ...tag, ...reason } }, tag);
+    return this.options.trained(() => ({ event: { type: 'clientFailed', ...tag, ...reason } }), tag);
   }
 
   #evaluations(session: Session, { round, entries }: Evaluations): void {

@@ -14,7 +14,7 @@ export interface VirtualTurnsOptions {
 }
 
 interface Waiting {
-  readonly input: Input;
+  readonly input: () => Input;
   readonly taken: () => void;
 }
 
@@ -45,11 +45,11 @@ export class VirtualTurns {
   }
 
   /** A result has come. @returns settles when it had its turn, so that its body may go */
-  arrived(input: Input, { client, task }: UpdateTag): Promise<void> {
+  arrived(input: () => Input, { client, task }: UpdateTag): Promise<void> {
     return new Promise((taken) => {
       // Of somebody who is not waited for: the coordinator says why it is dropped.
       if (this.#clock.arrive(client, task, { input, taken })) return;
-      this.options.dispatch(input);
+      this.options.dispatch(input());
       taken();
     });
   }
@@ -60,7 +60,7 @@ export class VirtualTurns {
       const delivery = this.#clock.next();
       if (delivery === undefined) return;
       const { input, taken } = delivery.result;
-      this.options.dispatch(input);
+      this.options.dispatch(input());
       taken();
     }
   }
