@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os';
 import { FedloomError } from '@fedloom/engine';
 import { diskStateStore } from '../client/node/disk-state-store.js';
 import { nodeClientHost } from '../client/node/node-client-host.js';
+import type { StateStore } from '../client/state-store.js';
 import type { ClientExecutor } from '../compute/executor.js';
 import { BatchingPool } from '../compute/node/batching-pool.js';
 import { PlanExecutor } from '../compute/node/plan-executor.js';
@@ -16,6 +17,7 @@ import { Run } from '../server/run/run.js';
 import { checkRunOptions, federationStages, type RunOptions } from '../server/run/run-options.js';
 import type { Task } from '../task/task.js';
 import { memoryTransport } from '../transport/memory/memory-transport.js';
+import { journalStateStore } from './journal-state-store.js';
 
 export interface SimulateOptions extends RunOptions {
   /** Threads that train; results do not depend on it. Default: one a core. */
@@ -58,7 +60,7 @@ async function runSimulation(
       : new TrainerExecutor({ task, concurrency: workers });
   try {
     const evaluator = executor instanceof PlanExecutor ? executor : undefined;
-    const { federation, prepared, close } = await openFederation(task, options, {
+    const { federation, prepared, journal, close } = await openFederation(task, options, {
       events,
       evaluator,
       waits: { deadlineMs: null },
@@ -66,7 +68,9 @@ async function runSimulation(
     });
     events.emit('prepared', prepared);
     try {
-      return await serveInMemory(federation, executor, task, options, signal);
+      const states = journal === undefined ? diskStateStore() : journalStateStore(journal.states);
+      federation.open();
+      return await serveInMemory(federation, executor, states, task, options, signal);
     } finally {
       await close();
     }
@@ -78,11 +82,11 @@ async function runSimulation(
 async function serveInMemory(
   federation: Federation,
   executor: ClientExecutor,
+  states: StateStore,
   task: Task,
   options: SimulateOptions,
   signal: AbortSignal,
 ): Promise<RunResult> {
-  const states = diskStateStore();
   try {
     const transport = memoryTransport();
     const listener = transport.listen((connection) => federation.accept(connection));

@@ -1,6 +1,7 @@
 import { FedloomError } from '@fedloom/engine';
 import type { Evaluation } from '../../core/evaluation.js';
 import type { CoordinatorEvent } from '../schedule/types.js';
+import type { VirtualTime } from '../schedule/virtual-clock.js';
 import type { Aggregation } from './aggregation.js';
 import type { FederationOptions } from './federation-options.js';
 import type { Effect } from './outgoing.js';
@@ -17,7 +18,7 @@ export interface CandidatesOptions extends Pick<FederationOptions, 'workload' | 
   readonly dispatch: (event: CoordinatorEvent) => void;
   readonly fail: (error: unknown) => void;
   /** Where the virtual clock stands, where there is one. */
-  readonly virtualTime: () => object | null;
+  readonly virtualTime: () => VirtualTime | null;
 }
 
 /** A closed fold's way: the candidate, its evaluation on the server's data, the disk. */
@@ -63,7 +64,12 @@ export class Candidates {
     const done = () => dispatch({ type: 'persisted', round });
     try {
       const serverResults = books.serverResults(round);
-      const decided = persistence.decided({ decision, version, needs, serverResults, virtualTime: virtualTime() });
+      const counted = decision.counted.map(({ client }) => client);
+      const training = books.training(round, counted);
+      const decided = persistence.decided({
+        ...{ decision, version, needs, serverResults, training },
+        virtualTime: virtualTime(),
+      });
       const saved = checkpoint?.(round, version.model);
       if (decided === undefined && saved === undefined) return done();
       Promise.all([decided, saved]).then(done).catch(fail);

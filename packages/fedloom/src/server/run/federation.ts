@@ -59,11 +59,12 @@ export class Federation {
       algorithm,
       totalClients,
       hash,
-      ...(resumed && { resumed: resumed.version }),
+      ...(resumed && { resumed: resumed.version, older: resumed.older }),
     });
     this.#aggregation = new Aggregation({ chain, algorithm });
     this.#finishedModel = this.#versions.newest.model;
-    this.#rounds = resumed?.point.firstRound ?? 0;
+    const { point } = resumed ?? {};
+    this.#rounds = (point?.firstRound ?? 0) - (point?.unrecorded === undefined ? 0 : 1);
     this.#last = resumed?.lastEvaluated;
     this.#state = resumed === undefined ? initialState(coordinator) : resumeState(coordinator, resumed.point);
     this.result = new Promise((resolve, reject) => {
@@ -110,7 +111,8 @@ export class Federation {
       fail: (error) => this.fail(error),
       virtualTime: () => this.#turns?.time ?? null,
     });
-    this.#persistence.made(this.#versions.newest);
+    if (resumed === undefined) this.#persistence.made(this.#versions.newest);
+    else if (point?.unrecorded && resumed.unrecorded) this.#books.restore(point.unrecorded.round, resumed.unrecorded);
   }
 
   /** Clients that have joined and not left. */

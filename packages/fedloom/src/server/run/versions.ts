@@ -29,7 +29,16 @@ export interface VersionsOptions {
   readonly totalClients: number;
   readonly hash: HashFunction;
   /** Where a run goes on: its last version, as it was written down. */
-  readonly resumed?: { readonly number: number; readonly model: NamedTensors; readonly state: ServerState };
+  readonly resumed?: SavedVersion;
+  /** Where a run goes on: those that somebody trained from. */
+  readonly older?: readonly SavedVersion[];
+}
+
+/** A version as it was written down. */
+export interface SavedVersion {
+  readonly number: number;
+  readonly model: NamedTensors;
+  readonly state: ServerState;
 }
 
 /** The versions of the federation's model: the newest, the one before it, and those that somebody still trains from. */
@@ -42,6 +51,7 @@ export class Versions {
   constructor(options: VersionsOptions) {
     this.#options = options;
     const { initialModel, trained } = options.workload;
+    for (const { number, model, state } of options.older ?? []) this.#make(number, model, state);
     const start = options.resumed ?? {
       number: 0,
       model: initialModel,
