@@ -75,9 +75,7 @@ function persist(state: CoordinatorState, fold: ClosedFold, output: Output): voi
   fold.stage = 'persisting';
   output.push({ type: 'persist', ...fold.decision });
   addVersion(state, output);
-  if (!goesOn(state, fold)) return;
-  state.options.schedule.versionMade(state, output);
-  tellEvaluated(state, fold, output);
+  if (goesOn(state, fold)) tellEvaluated(state, fold, output);
 }
 
 /** The decision is on the disk: now it may be told. */
@@ -121,7 +119,7 @@ function tellEvaluated(state: CoordinatorState, fold: ClosedFold, output: Output
 function finishFold(state: CoordinatorState, fold: ClosedFold, output: Output): void {
   if (fold.stage !== 'persisted' || fold.evaluated === 'pending' || state.folds[0] !== fold) return;
   const { decision, evaluated } = fold;
-  const { ongoing: _, position: __, ...told } = decision;
+  const { started: _, position: __, ...told } = decision;
   const counted = decision.counted.map(({ client }) => client);
   state.folds.shift();
   output.push({ type: 'roundFinished', ...told, counted, evaluated });

@@ -47,75 +47,71 @@ export function rounds(options: RoundsOptions): Schedule {
     attemptsMax: options.attemptsMax ?? 3,
     sampler: options.sampler ?? fedmlSampling(),
   };
-  /** Null: no round takes updates. */
-  const open = (state: CoordinatorState, output: Output): RoundContext | null => {
-    const own = ownOf(state);
-    const { training } = own;
-    return training === null || training.closed ? null : { state, settings, own, training, output };
-  };
-  const begin = (state: CoordinatorState, output: Output): void => {
-    const training = openPlaces(state, settings, ownOf(state), output);
-    if (training === null) return samplerFailed(state, settings, output);
-    const context: RoundContext = { state, settings, own: ownOf(state), training, output };
-    replaceMissed(context);
-    setDeadline(context);
-    advance(context);
-  };
+  /** A reaction of the open round; nothing happens when none takes updates. */
+  const when =
+    <Given>(react: (context: RoundContext, given: Given) => void) =>
+    (state: CoordinatorState, given: Given, output: Output): void => {
+      const own = ownOf(state);
+      const { training } = own;
+      if (training !== null && !training.closed) react({ state, settings, own, training, output }, given);
+    };
   return {
     name: 'rounds',
     settings: { ...settings, sampler: settings.sampler.name },
     check: ({ clients }) => check(settings, clients),
     initial: (): RoundsState => ({ training: null, nextOrder: null }),
     resume: () => {},
-    start: begin,
-    arrived(state, clients, output) {
-      const context = open(state, output);
-      if (context === null) return;
-      for (const client of clients) clientArrived(context, client);
-      replaceMissed(context);
-      fillLostPlaces(context);
-      advance(context);
-    },
-    departed(state, clients, output) {
-      const context = open(state, output);
-      if (context === null) return;
-      for (const client of clients) clientDeparted(context, client);
-      advance(context);
-    },
-    missed(state, clients, output) {
-      const context = open(state, output);
-      if (context === null) return;
-      replaceMissed(context, clients);
-      advance(context);
-    },
-    settled(state, clients, output) {
-      const context = open(state, output);
-      if (context === null) return;
-      clientsSettled(context, clients);
-      replaceMissed(context);
-      fillLostPlaces(context);
-      setDeadline(context);
-      advance(context);
-    },
-    refuse: (state, tag) => refuse(state, tag),
-    received(state, tag, output) {
-      const context = open(state, output);
-      if (context !== null) updateReceived(context, tag);
-    },
-    failed(state, event, output) {
-      const context = open(state, output);
-      if (context !== null) clientFailed(context, event);
-    },
-    deadline(state, timer, output) {
-      const context = open(state, output);
-      if (context !== null && context.training.timer === timer) trainingDeadline(context);
-    },
-    versionMade: () => {},
+    start: (state, output) => begin(state, settings, output),
+    arrived: when(arrived),
+    departed: when(departed),
+    missed: when(missed),
+    settled: when(settled),
+    refuse,
+    received: when(updateReceived),
+    failed: when(clientFailed),
+    deadline: when((context, timer) => {
+      if (context.training.timer === timer) trainingDeadline(context);
+    }),
     evaluated(state, output) {
       state.round += 1;
-      begin(state, output);
+      begin(state, settings, output);
     },
   };
+}
+
+function begin(state: CoordinatorState, settings: RoundsSettings, output: Output): void {
+  const own = ownOf(state);
+  const training = openPlaces(state, settings, own, output);
+  if (training === null) return samplerFailed(state, settings, output);
+  const context: RoundContext = { state, settings, own, training, output };
+  replaceMissed(context);
+  setDeadline(context);
+  advance(context);
+}
+
+function arrived(context: RoundContext, clients: readonly number[]): void {
+  for (const client of clients) clientArrived(context, client);
+  replaceMissed(context);
+  fillLostPlaces(context);
+  advance(context);
+}
+
+function departed(context: RoundContext, clients: readonly number[]): void {
+  for (const client of clients) clientDeparted(context, client);
+  advance(context);
+}
+
+function missed(context: RoundContext, clients: readonly number[]): void {
+  replaceMissed(context, clients);
+  advance(context);
+}
+
+function settled(context: RoundContext, clients: readonly number[]): void {
+  clientsSettled(context, clients);
+  replaceMissed(context);
+  fillLostPlaces(context);
+  setDeadline(context);
+  advance(context);
 }
 
 /** For tests and tools: the round that takes updates, or that took the last. */

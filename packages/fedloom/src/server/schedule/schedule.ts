@@ -40,9 +40,10 @@ export interface Schedule {
   failed(state: CoordinatorState, event: UpdateTag & Reason, output: Output): void;
   /** A timer of the schedule has fired. */
   deadline(state: CoordinatorState, timer: string, output: Output): void;
-  /** `state.version` is one further: its candidate passed, or was void. There are further rounds to come. */
-  versionMade(state: CoordinatorState, output: Output): void;
-  /** Moreover, the version is evaluated, if that was due. Comes after `versionMade`, be the version on the disk or not. */
+  /**
+   * `state.version` is one further and evaluated, if that was due; its candidate passed, or was void. There are further rounds
+   * to come. It need not be on the disk yet.
+   */
   evaluated(state: CoordinatorState, output: Output): void;
 }
 

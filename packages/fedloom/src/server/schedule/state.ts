@@ -49,6 +49,7 @@ export interface ResumePoint {
   readonly settled: ReadonlyMap<number, LastSettlement>;
   /** How often each client was asked, for those that were. */
   readonly tasks: ReadonlyMap<number, number>;
+  /** Who trained then, ascending by client. */
   readonly ongoing: readonly Ongoing[];
   readonly position: number;
   /** Void rounds at the end. */

@@ -139,7 +139,7 @@ function decide({ state, settings, training }: RoundContext): RoundDecision {
     uncounted: ascending.filter(({ status }) => status !== 'folded').map((member) => uncounted(member, round)),
     replaced: training.replaced,
     awaited: [...training.away].sort((a, b) => a - b),
-    ongoing: [],
+    started: [],
     position: 0,
     voided: null,
   };

@@ -108,8 +108,11 @@ export interface RoundDecision {
   readonly replaced: readonly Replacement[];
   /** Clients that were away for a while when they were to train; ascending. */
   readonly awaited: readonly number[];
-  /** Clients that train on, for a later fold: whoever resumes here asks them again. None under `rounds`. */
-  readonly ongoing: readonly Ongoing[];
+  /**
+   * Trainings for later folds that were asked for since the decision before, and go on; ascending by client. They end where they
+   * are counted or uncounted. None under `rounds`. Whoever resumes asks for those again that have not ended.
+   */
+  readonly started: readonly Ongoing[];
   /** Where the schedule stands in the sampler's orders, if it asks clients one by one; else 0. */
   readonly position: number;
   /** Why the round changed nothing; null: it made a new version. After a void one the next version is as the one before. */
@@ -128,7 +131,7 @@ export interface Ongoing {
   readonly client: number;
   readonly base: number;
   readonly task: number;
-  /** The last one that was given out. */
+  /** The last one that was given out by then. */
   readonly attempt: number;
 }
 
@@ -146,7 +149,7 @@ export interface Replacement {
 }
 
 /** Everything about a round is decided, written down and recorded. */
-export interface RoundFinished extends Omit<RoundDecision, 'counted' | 'ongoing' | 'position'> {
+export interface RoundFinished extends Omit<RoundDecision, 'counted' | 'started' | 'position'> {
   readonly type: 'roundFinished';
   /** The clients whose updates counted, ascending. */
   readonly counted: readonly number[];
