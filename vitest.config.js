@@ -9,7 +9,7 @@ export default defineConfig({
     testTimeout: 60_000,
     hookTimeout: 60_000,
     maxWorkers: 2,
-    // What runs leave for the next one is not the user's who tests.
+    // Compiled task files are kept for the next run: not among those of the user who tests.
     env: { XDG_CACHE_HOME: fileURLToPath(new URL('./node_modules/.cache/fedloom-tests', import.meta.url)) },
   },
 });

@@ -11,6 +11,7 @@ import type { BenchContext, Workload } from './workload.js';
 import { cnn } from './workloads/cnn.js';
 import { empty } from './workloads/empty.js';
 import { fold } from './workloads/fold.js';
+import { krum } from './workloads/krum.js';
 import { lr } from './workloads/lr.js';
 import { noop } from './workloads/noop.js';
 import { rounds97 } from './workloads/rounds97.js';
@@ -18,7 +19,7 @@ import { scale } from './workloads/scale.js';
 import { startup } from './workloads/startup.js';
 import { twoNn } from './workloads/two-nn.js';
 
-const WORKLOADS: readonly Workload[] = [lr, twoNn, cnn, noop, empty, scale, rounds97, fold, startup];
+const WORKLOADS: readonly Workload[] = [lr, twoNn, cnn, noop, empty, scale, rounds97, fold, krum, startup];
 
 interface Failure {
   readonly workload: string;

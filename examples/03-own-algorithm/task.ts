@@ -14,12 +14,11 @@ import {
   type Tensor,
 } from 'fedloom';
 
-/** Hsu, Qi, Brown 2019, arXiv 1909.06335: v <- beta v + (w - mean_k w_k), w <- w - v. */
+/** Hsu, Qi, Brown 2019, arXiv 1909.06335: v <- beta v + mean_k (w_k - w), w <- w + v. */
 function fedAvgM({ beta = 0.9 } = {}): FederatedAlgorithm {
   return defineAlgorithm({
     name: 'fedAvgM',
     citation: 'Hsu et al. 2019, arXiv 1909.06335',
-    weighting: 'samples',
     hyperparameters: { beta },
     // Makes it settable: --set algorithm.beta=0.5
     with: (changes) => fedAvgM({ beta, ...changes }),
@@ -36,11 +35,12 @@ function fedAvgM({ beta = 0.9 } = {}): FederatedAlgorithm {
         const nextState = new Map<string, Tensor>();
         for (const [name, tensor] of model) {
           const w = tensor.data as Float32Array;
-          const mean = aggregate.get(name)!.data as Float32Array;
+          // The mean of the clients' changes, in float64.
+          const delta = aggregate.get(name)!.data as Float64Array;
           const v = state.get(`velocity/${name}`)!.data as Float32Array;
-          const velocity = v.map((value, i) => beta * value + (w[i]! - mean[i]!));
+          const velocity = v.map((value, i) => beta * value + delta[i]!);
           nextState.set(`velocity/${name}`, { ...tensor, data: velocity });
-          nextModel.set(name, { ...tensor, data: w.map((value, i) => value - velocity[i]!) });
+          nextModel.set(name, { ...tensor, data: w.map((value, i) => value + velocity[i]!) });
         }
         return { model: nextModel, state: nextState };
       },

@@ -1,7 +1,7 @@
 /** The server's fold alone. It is not public, so that it is loaded by its place in the package. */
-import type { NamedTensors } from 'fedloom';
-import type * as CheckUpdate from '../../../packages/fedloom/src/update/check-update.js';
-import type * as ExactMean from '../../../packages/fedloom/src/update/exact-mean.js';
+import type * as MeanFold from '../../../packages/fedloom/src/update/mean-fold.js';
+import type { Update, UpdateSpec } from '../../../packages/fedloom/src/update/update.js';
+import type * as UpdateCheck from '../../../packages/fedloom/src/update/update-check.js';
 import { done, input, tell } from './parent.js';
 
 export interface FoldInput {
@@ -13,34 +13,41 @@ export interface FoldInput {
 }
 
 export interface FoldOutput {
-  /** 10^9 bytes of update a second, a number a pass: adding to the exact mean, and its finish, shared among the updates. */
+  /**
+   * 10^9 bytes of update a second, a number a pass: adding to the exact mean, which finds the largest magnitudes itself, and
+   * its finish, shared among the updates.
+   */
   readonly foldGBs: readonly number[];
-  /** The same with the checks that an update goes through before. */
+  /** The same with the checks that an update goes through before, which find the magnitudes. */
   readonly checkedGBs: readonly number[];
 }
 
 const update = new URL('./dist/update/', import.meta.resolve('fedloom/package.json'));
-const { ExactMean: Mean } = (await import(new URL('exact-mean.js', update).href)) as typeof ExactMean;
-const { checkUpdate } = (await import(new URL('check-update.js', update).href)) as typeof CheckUpdate;
+const { meanFold } = (await import(new URL('mean-fold.js', update).href)) as typeof MeanFold;
+const { checkUpdate } = (await import(new URL('update-check.js', update).href)) as typeof UpdateCheck;
 
 const { elements, updates, passes } = await input<FoldInput>();
-const specs = [{ name: 'weight', shape: [elements], dtype: 'float32', fold: 'mean' } as const];
+const specs: UpdateSpec[] = [{ name: 'weight', shape: [elements], dtype: 'float32', fold: 'mean', kind: 'trained' }];
 /** Different updates, more than a cache holds of small ones: real updates come from the network, too. */
-const pool: NamedTensors[] = Array.from(
-  { length: Math.max(2, Math.min(64, Math.round(6.4e7 / (4 * elements)))) },
-  (_, k) => {
-    const data = Float32Array.from({ length: elements }, (_, i) => Math.sin(i * 0.37 + k) * 0.1);
-    return new Map([['weight', { dtype: 'float32', shape: [elements], data }]]);
-  },
-);
+const pool: Update[] = Array.from({ length: Math.max(2, Math.min(64, Math.round(6.4e7 / (4 * elements)))) }, (_, k) => {
+  const data = Float32Array.from({ length: elements }, (_, i) => Math.sin(i * 0.37 + k) * 0.1);
+  return {
+    client: k,
+    base: { model: 'global', number: 0, hash: '' },
+    task: 0,
+    attempt: 0,
+    facts: { sampleCount: 60 },
+    tensors: new Map([['weight', { dtype: 'float32', shape: [elements], data }]]),
+  };
+});
 
 function pass(checked: boolean): number {
-  const mean = new Mean(specs);
+  const mean = meanFold().start(specs);
   const startedMs = performance.now();
   for (let k = 0; k < updates; k += 1) {
-    const update = pool[k % pool.length] as NamedTensors;
-    if (checked) checkUpdate(update, 60, specs, `client ${k}`);
-    mean.add(update, 60);
+    const update = pool[k % pool.length] as Update;
+    if (checked) mean.add({ update, weight: 60, magnitudes: checkUpdate(update, specs) });
+    else mean.add({ update, weight: 60 });
   }
   mean.finish();
   return (updates * elements * 4) / 1e6 / (performance.now() - startedMs);

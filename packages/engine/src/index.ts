@@ -1,8 +1,9 @@
 export type { GraphBackend, GraphSession } from './backend.js';
 export * from './base.js';
 export { gradients } from './graph/gradients.js';
-export { Graph, type LoopResult, type Operand } from './graph/graph.js';
-export type { Dim, Value, ValueType } from './graph/value.js';
+export { Graph, type LoopResult } from './graph/graph.js';
+export type { GraphBuilder, Operand, Value } from './graph/value.js';
+export type { Dim, ValueType } from './graph/value-type.js';
 export { type Conv2dOptions, conv2d } from './layers/conv2d.js';
 export { type DenseOptions, dense } from './layers/dense.js';
 export { filled, uniformFanIn } from './layers/initializers.js';

@@ -1,11 +1,15 @@
 #!/usr/bin/env node
 // Committed as plain JavaScript, because npm does not link a command whose file is not there before the build.
 const { existsSync } = require('node:fs');
+const { enableCompileCache } = require('node:module');
 const { join } = require('node:path');
 
-const start = join(__dirname, '../dist/command/start.js');
-if (!existsSync(start)) {
+// Node 22 and later keep what they compiled; Node 20 has no such thing.
+enableCompileCache?.();
+
+const main = join(__dirname, '../dist/command/main.js');
+if (!existsSync(main)) {
   process.stderr.write('fedloom: not built yet. Run `npm run build` in the repository, then try again.\n');
   process.exit(1);
 }
-require(start);
+require(main);

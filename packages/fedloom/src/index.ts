@@ -30,8 +30,11 @@ export {
   type Value,
 } from '@fedloom/engine';
 export type {
+  AlgorithmClient,
+  CountedClient,
   FederatedAlgorithm,
   Hyperparameters,
+  NeededFact,
   ServerState,
   ServerUpdate,
   ServerUpdateInput,
@@ -40,7 +43,12 @@ export type {
 export { defineAlgorithm } from './algorithms/define-algorithm.js';
 export { type FedAdamOptions, fedAdam } from './algorithms/fed-adam.js';
 export { fedAvg } from './algorithms/fed-avg.js';
+export { type FedNovaOptions, fedNova } from './algorithms/fed-nova.js';
+export { type FedPerOptions, fedPer } from './algorithms/fed-per.js';
 export { type FedProxOptions, fedProx } from './algorithms/fed-prox.js';
+export { type QFedAvgOptions, qFedAvg } from './algorithms/q-fed-avg.js';
+export { algorithmNamed, algorithmNames, withFold } from './algorithms/registry.js';
+export { krum, median, multiKrum, trimmedMean } from './algorithms/robust.js';
 export { type ScaffoldOptions, scaffold } from './algorithms/scaffold.js';
 export { type JoinEvent, type JoinOptions, joinFederation } from './client/node/join-federation.js';
 export { RandomStream } from './core/random.js';
@@ -53,6 +61,21 @@ export { iid } from './data/iid.js';
 export { mnist } from './data/node/mnist.js';
 export { definePartition, type Partition, type Partitioner } from './data/partition.js';
 export { shards } from './data/shards.js';
+export { defineMessage, type MessageDefinition, type MessageSchema } from './protocol/define-message.js';
+export {
+  type HandledMessage,
+  handleMessage,
+  type MessageOptions,
+  type MessagePeer,
+  type OwnMessageHandler,
+} from './protocol/own-messages.js';
+export type {
+  Connection,
+  ConnectionHandlers,
+  Dial,
+  Listen,
+  Listener,
+} from './protocol/transport.js';
 export { createServer, type FederationServer, type ServerOptions } from './server/create-server.js';
 export type { FederationEvents } from './server/run/federation-options.js';
 export { Run } from './server/run/run.js';
@@ -75,4 +98,26 @@ export type {
 } from './task/task.js';
 export { type TaskSummary, taskSummary } from './task/task-summary.js';
 export type { TestContext, TrainContext, Trainer, TrainerClient, TrainResult } from './task/trainer.js';
-export type { ClientUpdate, StageContext, UpdateStage } from './update/stage.js';
+export { webSocketDial, webSocketListen } from './transport/websocket/on-demand.js';
+export type {
+  Aggregate,
+  Contribution,
+  Fold,
+  IndividualFold,
+  PartialSum,
+  RunningSum,
+  SumFold,
+} from './update/fold-contract.js';
+export { defineFold } from './update/folds/define-fold.js';
+export { foldNamed, foldNames } from './update/folds/registry.js';
+export type {
+  ClientStageContext,
+  ClientStageResult,
+  PayloadSpec,
+  ServerStageContext,
+  Stage,
+} from './update/stage-contract.js';
+export { type ClipOptions, clip } from './update/stages/clip.js';
+export { defineStage } from './update/stages/define-stage.js';
+export { type TopKOptions, topK } from './update/stages/top-k.js';
+export type { Facts, Update, UpdateSpec, Version } from './update/update.js';

@@ -31,6 +31,7 @@ describe('arguments', () => {
     ['server task.ts --listen 8080', '--listen must be HOST:PORT'],
     ['server task.ts --listen 0.0.0.0:0', '--insecure'],
     ['server task.ts 4 2 1 --quorum 3 --listen 127.0.0.1:0', 'quorum is 3, but can be at most 2'],
+    ['server task.ts --ping-every 0', '--ping-every must be a number of seconds above 0, but is "0".'],
     ['client --server example --index 1', '--server must be an address such as ws://'],
     ['client --server ws://127.0.0.1:9 --index 4-2', '"4-2" in "4-2" is not a client index'],
     ['client --index 1', "required option '--server <url>' not specified"],

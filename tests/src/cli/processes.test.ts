@@ -1,8 +1,28 @@
-import { execFileSync } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { clientsOf, gone } from './client-processes.js';
 import { CLOUDS, type Fedloom, Workplace } from './fedloom.js';
 
 const SIZE = '9 4 3';
+
+/** Training blocks, longer for the last clients. */
+const SLOW = `
+import { defineTask } from 'fedloom';
+const block = (ms) => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
+export default defineTask({
+  name: 'slow',
+  trainer: ({ index }) => ({
+    getModelParams: () => ({ w: Float32Array.of(index) }),
+    setModelParams() {},
+    train() {
+      block(index < 2 ? 10 : 1500);
+      return { sampleCount: 1 };
+    },
+    test: () => ({ results: { error: 1 }, sampleCount: 1 }),
+  }),
+});
+`;
 
 const hashOf = (run: Fedloom) => run.events.at(-1)?.modelHash;
 
@@ -11,23 +31,6 @@ async function inProcessHash(place: Workplace, args = ''): Promise<unknown> {
   expect((await run.ended).code).toBe(0);
   return hashOf(run);
 }
-
-function childrenOf(pid: number): number[] {
-  const table = execFileSync('ps', ['-A', '-o', 'pid=,ppid=,args=']).toString().trim().split('\n');
-  return table
-    .map((line) => line.trim().split(/\s+/))
-    .filter(([, parent, ...args]) => Number(parent) === pid && args.includes('client'))
-    .map(([own]) => Number(own));
-}
-
-const alive = (pid: number) => {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
-};
 
 describe('fedloom run --processes', () => {
   it('gives the model of the simulation, to the bit, for any number of processes', async () => {
@@ -45,7 +48,7 @@ describe('fedloom run --processes', () => {
     const place = await Workplace.create({ 'task.ts': CLOUDS });
     const run = place.start('run task.ts 8 4 1000000 --json --processes=2 --deadline 0.5');
     await run.event('round', ({ round }) => round === 1);
-    const [first, second] = childrenOf(run.child.pid as number) as [number, number];
+    const [first, second] = clientsOf(run.child.pid as number) as [number, number];
     process.kill(first, 'SIGKILL');
     const warning = await run.event('warning', ({ code }) => code === 'launch.client-lost');
     expect(warning.message).toMatch(/clients \d-\d ended with signal SIGKILL/);
@@ -63,6 +66,45 @@ describe('fedloom run --processes', () => {
     expect((await place.run('runs list')).stdout).toContain(' failed ');
   });
 
+  it('waits for its own children as long as they take, and goes on without them only at a deadline that was asked for', async () => {
+    const place = await Workplace.create({ 'task.ts': SLOW });
+    const patient = place.start('run task.ts 4 4 1 --json --processes=2 --deadline none');
+    expect((await patient.ended).code).toBe(0);
+    expect(patient.events.filter(({ event }) => event === 'warning')).toEqual([]);
+    const none = { rounds: 0, partialRounds: 0, updates: 0, clients: 0 };
+    expect(patient.events.at(-1)).toMatchObject({ event: 'finished', losses: none });
+    const said = place.start('run task.ts 4 4 1 --json --processes=2');
+    const started = await said.event('started');
+    expect((await said.ended).code).toBe(0);
+    expect(hashOf(said)).toBe(hashOf(patient));
+    expect(said.events.at(-1)).toMatchObject({ losses: none });
+    expect((started.arguments as Record<string, unknown>).deadlineMs).toBe(null);
+
+    const hurried = place.start('run task.ts 4 4 1 --json --processes=2 --deadline 1.2');
+    const { code, stderr } = await hurried.ended;
+    expect(code).toBe(0);
+    const lost = { rounds: 1, partialRounds: 1, updates: 2, clients: 2 };
+    expect(hurried.events.at(-1)).toMatchObject({ event: 'finished', losses: lost });
+    expect(stderr).toContain('Lost: 2 updates of 2 clients did not count, in 1 round; 1 round closed with too few.');
+    expect(hashOf(hurried)).not.toBe(hashOf(patient));
+    const { folder } = (await hurried.event('started')) as unknown as { folder: string };
+    const file = JSON.parse(await readFile(join(folder, 'run.json'), 'utf8'));
+    expect(file).toMatchObject({ status: 'completed', result: { losses: lost } });
+    expect((await place.run('runs show latest')).stdout).toContain('Lost: 2 updates of 2 clients');
+  });
+
+  it('without a deadline fails when the children that are left are too few for a round', async () => {
+    const place = await Workplace.create({ 'task.ts': CLOUDS });
+    const run = place.start('run task.ts 4 4 1000000 --json --processes=2');
+    await run.event('round', ({ round }) => round === 1);
+    process.kill(clientsOf(run.child.pid as number)[0] as number, 'SIGKILL');
+    expect((await run.ended).code).toBe(1);
+    expect(run.events.at(-1)).toMatchObject({ event: 'error', code: 'launch.clients-failed' });
+    expect(run.events.at(-1)?.message).toMatch(
+      /clients \d-\d ended with signal SIGKILL\..* left are too few for a round/s,
+    );
+  });
+
   it('fails with what a client process said when it cannot even start', async () => {
     const text = `if (process.argv.includes('client')) throw new Error('not in a child');\n${CLOUDS}`;
     const place = await Workplace.create({ 'task.ts': text });
@@ -76,14 +118,11 @@ describe('fedloom run --processes', () => {
     const place = await Workplace.create({ 'task.ts': CLOUDS });
     const run = place.start('run task.ts 8 4 1000000 --json --processes=2');
     await run.event('round');
-    const children = childrenOf(run.child.pid as number);
+    const children = clientsOf(run.child.pid as number);
     expect(children).toHaveLength(2);
     run.child.kill('SIGKILL');
     await run.ended;
-    for (let waited = 0; children.some(alive) && waited < 5000; waited += 50) {
-      await new Promise((resolve) => setTimeout(resolve, 50));
-    }
-    expect(children.filter(alive)).toEqual([]);
+    expect(await gone(children, 5000)).toEqual([]);
   });
 });
 

@@ -23,8 +23,17 @@ describe('fedloom run --json', () => {
     const told = events(ended);
     expect(told.map(({ event }) => event)).toEqual(['started', 'round', 'round', 'round', 'round', 'finished']);
     const finished = told.at(-1) as JsonLine & { metrics: Record<string, number>; model: string };
-    expect(Object.keys(finished)).toEqual(['event', 'rounds', 'metrics', 'clientMetrics', 'model', 'modelHash']);
+    expect(Object.keys(finished)).toEqual([
+      'event',
+      'rounds',
+      'metrics',
+      'clientMetrics',
+      'losses',
+      'model',
+      'modelHash',
+    ]);
     expect(finished.rounds).toBe(4);
+    expect(finished.losses).toEqual({ rounds: 0, partialRounds: 0, updates: 0, clients: 0 });
     expect(finished.metrics.accuracy).toBeGreaterThan(0.6);
     const bytes = await readFile(finished.model);
     expect(finished.modelHash).toBe(`sha256:${createHash('sha256').update(bytes).digest('hex')}`);

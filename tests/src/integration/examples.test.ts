@@ -22,6 +22,16 @@ async function run(args: string): Promise<Finished> {
   return command.events.at(-1) as Finished;
 }
 
+/** What a program says that ends well. */
+async function program(path: string): Promise<string> {
+  const child = spawn(process.execPath, [join(root, 'node_modules/jiti/lib/jiti-cli.mjs'), join(EXAMPLES, path)]);
+  let said = '';
+  for (const stream of [child.stdout, child.stderr])
+    stream.setEncoding('utf8').on('data', (text: string) => (said += text));
+  expect(await new Promise((resolve) => child.once('close', resolve)), said).toBe(0);
+  return said;
+}
+
 describe('examples', () => {
   it('01: the 2NN on all of MNIST reaches 95 % within 30 rounds, and is the same model as separate processes', async () => {
     const finished = await run(`${task('01-mnist')} 100 10 30 --evaluate-every 10`);
@@ -54,20 +64,35 @@ describe('examples', () => {
   });
 
   it('04: the library does without the command', async () => {
-    const child = spawn(process.execPath, [
-      join(root, 'node_modules/jiti/lib/jiti-cli.mjs'),
-      join(EXAMPLES, '04-library/main.ts'),
+    expect(await program('04-library/main.ts')).toMatch(/the same model, to the bit\n$/);
+  });
+
+  it("05: a transport of one's own does what every transport must, and carries a federation", async () => {
+    expect(await program('05-own-transport/conformance.ts')).toMatch(/# pass 13\n# fail 0\n/);
+    expect(await program('05-own-transport/main.ts')).toMatch(
+      /^server at unix:.*\.sock\n.*the same model, to the bit\n$/s,
+    );
+  });
+
+  it("06: messages of one's own are sent and answered beside the run's", async () => {
+    const said = await program('06-own-messages/main.ts');
+    expect(said.split('\n').sort()).toEqual([
+      '',
+      'client 0 at 80 % is told: carry on',
+      'client 1 at 12 % is told: plug in',
+      'completed after 5 rounds',
     ]);
-    let said = '';
-    for (const stream of [child.stdout, child.stderr])
-      stream.setEncoding('utf8').on('data', (text: string) => (said += text));
-    const code = await new Promise((resolve) => child.once('close', resolve));
-    expect(said).toMatch(/the same model, to the bit\n$/);
-    expect(code).toBe(0);
   });
 
   it('there are no others', () => {
     const folders = readdirSync(EXAMPLES, { withFileTypes: true }).filter((entry) => entry.isDirectory());
-    expect(folders.map(({ name }) => name)).toEqual(['01-mnist', '02-own-trainer', '03-own-algorithm', '04-library']);
+    expect(folders.map(({ name }) => name)).toEqual([
+      '01-mnist',
+      '02-own-trainer',
+      '03-own-algorithm',
+      '04-library',
+      '05-own-transport',
+      '06-own-messages',
+    ]);
   });
 });

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import {
   createServer,
   defineTask,
@@ -10,6 +11,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { RawClient } from './raw-client.js';
 
 const WIDTH = 4;
+const hashOf = (bytes: Uint8Array) => `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
 const vector = (value: number): Tensor => ({
   dtype: 'float32',
   shape: [WIDTH],
@@ -41,14 +43,15 @@ afterEach(async () => {
   for (const server of opened.splice(0)) await server.close();
 });
 
+/** The model of the first round, which is zero: what a client sends as its change is its value. */
+const base = { model: 'model', number: 0, hash: hashOf(encodeSafetensors(new Map([['w', vector(0)]]))) };
 const update = (client: number, over: Record<string, unknown> = {}) => ({
   type: 'update',
-  round: 0,
+  task: 0,
   attempt: 0,
   client,
-  sampleCount: 1,
-  stepCount: 1,
-  meanLoss: null,
+  base,
+  facts: { sampleCount: 1, stepCount: 1 },
   trainMs: 1,
   ...over,
 });
@@ -59,8 +62,8 @@ async function honest(url: string, client: number, value: number, sampleCount = 
   const peer = await RawClient.join(url, client);
   void (async () => {
     for (;;) {
-      const { round, attempt } = await peer.next('train');
-      peer.sendWithBody(update(client, { round, attempt, sampleCount }), body({ w: vector(value) }));
+      const { task, attempt } = await peer.next('train');
+      peer.sendWithBody(update(client, { task, attempt, facts: { sampleCount } }), body({ w: vector(value) }));
     }
   })().catch(() => {});
 }
@@ -78,7 +81,9 @@ describe('an update that must not reach the model', () => {
     'another dtype': [{}, { w: { dtype: 'int32', shape: [WIDTH], data: new Int32Array(WIDTH) } }, /update\.dtype/],
     'a missing tensor': [{}, { v: vector(1) }, /update\.names/],
     'one tensor too many': [{}, { v: vector(1), w: vector(1) }, /update\.names/],
-    'an absurd sample count': [{ sampleCount: 1e12 }, { w: vector(1) }, /update\.sample-count/],
+    'an absurd sample count': [{ facts: { sampleCount: 1e12 } }, { w: vector(1) }, /update\.sample-count/],
+    'no sample count': [{ facts: {} }, { w: vector(1) }, /update\.sample-count/],
+    'another base': [{ base: { ...base, hash: `sha256:${'0'.repeat(64)}` } }, { w: vector(1) }, /update\.base/],
   };
   for (const [name, [fields, tensors, code]] of Object.entries(bad)) {
     it(`${name}: refused by name, and the others' mean stands`, async () => {
@@ -99,7 +104,7 @@ describe('an update that must not reach the model', () => {
       const evil = await RawClient.join(server.url, 2);
       await Promise.all([honest(server.url, 0, 1), honest(server.url, 1, 3)]);
       await evil.next('train');
-      evil.sendWithBody(update(2, { sampleCount }), body({ w: vector(100) }));
+      evil.sendWithBody(update(2, { facts: { sampleCount } }), body({ w: vector(100) }));
       expect(await finalValue(server)).toEqual(new Array(WIDTH).fill(2));
     }
   });
@@ -124,7 +129,7 @@ describe('an update that must not reach the model', () => {
     const evil = await RawClient.join(server.url, 2);
     await Promise.all([honest(server.url, 0, 1), honest(server.url, 1, 1)]);
     await evil.next('train');
-    evil.sendWithBody(update(2, { round: 7 }), body({ w: vector(1000) }));
+    evil.sendWithBody(update(2, { task: 7 }), body({ w: vector(1000) }));
     evil.sendWithBody(update(0), body({ w: vector(1000) }));
     evil.sendWithBody(update(2), body({ w: vector(1) }));
     expect(await finalValue(server)).toEqual(new Array(WIDTH).fill(1));
@@ -141,7 +146,7 @@ describe('a peer that breaks the protocol', () => {
     'a message out of order': (peer) => peer.send({ type: 'join', clients: [{ from: 0, count: 1 }] }),
     'a version nobody speaks': (peer) => peer.send({ type: 'hello', versions: [99], software: 'x', capabilities: [] }),
     'a capability it requires': (peer) =>
-      peer.send({ type: 'hello', versions: [1], software: 'x', capabilities: ['!telepathy'] }),
+      peer.send({ type: 'hello', versions: [2], software: 'x', capabilities: ['!telepathy'] }),
   };
   for (const [name, break_] of Object.entries(frames)) {
     it(`${name}: a coded error, the connection closed, the run unharmed`, async () => {

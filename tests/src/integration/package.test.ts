@@ -63,12 +63,46 @@ describe('the packed packages', () => {
     const script = `
       import { simulate } from 'fedloom';
       import { createJiti } from 'jiti';
-      const task = await createJiti(import.meta.url).import('./task.ts', { default: true });
+      const task = await createJiti(import.meta.url, { fsCache: false }).import('./task.ts', { default: true });
       for await (const { round } of simulate(task, { clients: 4, clientsPerRound: 2, rounds: 2 })) console.log(round);
     `;
     await writeFile(join(folder, 'script.mjs'), script);
-    const { stdout } = await exec(process.execPath, ['script.mjs'], { cwd: folder });
+    const home = join(folder, 'home');
+    await mkdir(home);
+    const before = await readdir(folder);
+    const env = { ...process.env, HOME: home, XDG_CACHE_HOME: home, TMPDIR: home };
+    const { stdout } = await exec(process.execPath, ['script.mjs'], { cwd: folder, env });
     expect(stdout.trim()).toBe('0\n1');
+    // The library writes nowhere but where it is told.
+    expect(await readdir(home)).toEqual([]);
+    expect(await readdir(folder)).toEqual(before);
+  });
+
+  it('tell an error that nobody catches with a stack for people', async () => {
+    await writeFile(join(folder, 'wrong.mjs'), "import { simulate } from 'fedloom';\nsimulate({}, { clients: 0 });\n");
+    const stderrOf = async (...args: string[]) => {
+      const failed = await exec(process.execPath, args, { cwd: folder }).catch((error: { stderr: string }) => error);
+      expect(failed.stderr.length).toBeLessThan(3000);
+      return failed.stderr;
+    };
+    expect(await stderrOf('wrong.mjs')).toMatch(/^FedloomError: .*clients.*\n\s+at /m);
+    expect(await stderrOf('--enable-source-maps', 'wrong.mjs')).toMatch(/at .*src[\\/]simulation[\\/]simulate\.ts:\d+/);
+    const command = [join('node_modules', 'fedloom', 'bin', 'fedloom.cjs'), 'run', 'missing.ts', '--verbose'];
+    expect(await stderrOf(...command)).toMatch(/at findTaskFile \(.*main\.js:\d+/);
+    const mapped = await stderrOf('--enable-source-maps', ...command);
+    expect(mapped).toMatch(/at .*src[\\/]cli[\\/]find-task-file\.ts:\d+/);
+  });
+
+  it('bring the suites of the extension points, for any test framework', async () => {
+    const script = `
+      import { test } from 'node:test';
+      import { fedmlSampling, iid } from 'fedloom';
+      import { partitionerSuite, samplerSuite } from 'fedloom/testing';
+      for (const { name, run } of [...samplerSuite(fedmlSampling), ...partitionerSuite(iid)]) test(name, run);
+    `;
+    await writeFile(join(folder, 'suites.mjs'), script);
+    const { stdout } = await exec(process.execPath, ['--test-reporter=tap', 'suites.mjs'], { cwd: folder });
+    expect(stdout).toMatch(/# pass 10\n# fail 0\n/);
   });
 
   it('carry no tests and no sources of tests', async () => {

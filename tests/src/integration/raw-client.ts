@@ -33,7 +33,7 @@ export class RawClient {
   /** Connects, shakes hands, and joins as these clients. */
   static async join(url: string, from: number, count = 1): Promise<RawClient> {
     const client = await RawClient.connect(url);
-    client.send({ type: 'hello', versions: [1], software: 'raw', capabilities: [] });
+    client.send({ type: 'hello', versions: [2], software: 'raw', capabilities: [] });
     await client.next('challenge');
     client.send({ type: 'auth', method: 'none' });
     await client.next('welcome');
@@ -69,7 +69,7 @@ export class RawClient {
     );
     for (;;) {
       const { round } = await this.next('evaluate');
-      const entries = Array.from({ length: count }, (_, i) => ({ client: from + i, sampleCount: 0, results: {} }));
+      const entries = Array.from({ length: count }, (_, i) => ({ client: from + i, sampleCount: 0, statistics: {} }));
       this.send({ type: 'evaluations', round, entries });
     }
   }

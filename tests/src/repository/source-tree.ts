@@ -25,18 +25,17 @@ export interface Import {
   readonly specifier: string;
   /** The file it names, from the root; undefined for packages. */
   readonly file: string | undefined;
-  readonly typeOnly: boolean;
 }
 
-const importPattern = /^(?:import|export)\s+(type\s+)?(?:[^'";]*?\sfrom\s+)?'([^']+)'|import\(\s*'([^']+)'\s*\)/gms;
+const importPattern = /^(?:import|export)\s+(?:type\s+)?(?:[^'";]*?\sfrom\s+)?'([^']+)'|import\(\s*'([^']+)'\s*\)/gms;
 
 export function importsOf(file: string): Import[] {
   const text = readFileSync(join(root, file), 'utf8');
-  return [...text.matchAll(importPattern)].map(([, type, stated, dynamic]) => {
+  return [...text.matchAll(importPattern)].map(([, stated, dynamic]) => {
     const specifier = (stated ?? dynamic) as string;
     const local = specifier.startsWith('.');
     const target = relative(root, resolve(root, dirname(file), specifier)).replace(/\.js$/, '.ts');
-    return { specifier, file: local ? target : undefined, typeOnly: type !== undefined };
+    return { specifier, file: local ? target : undefined };
   });
 }
 

@@ -1,7 +1,7 @@
 import { FedloomError } from '../errors.js';
-import type { Graph } from './graph.js';
 import { formatShape } from './shapes.js';
-import { type GraphNode, isFloat, type Value } from './value.js';
+import type { GraphBuilder, GraphNode, Value } from './value.js';
+import { isFloat } from './value-type.js';
 
 /**
  * Reverse-mode differentiation: the gradient of `sum(seed * output)` by each of `wrt`, as new nodes in the output's graph.
@@ -42,7 +42,7 @@ function gradientScope(scope: string): string {
   return scope === '' ? 'gradient' : `${scope}/gradient`;
 }
 
-function startOf(graph: Graph, output: Value, seed: Value | undefined): Value {
+function startOf(graph: GraphBuilder, output: Value, seed: Value | undefined): Value {
   const start = seed ?? graph.constant(1, output.dtype);
   if (start.dtype !== output.dtype) {
     throw new FedloomError('graph.dtype', `the seed is ${start.dtype}, but the output ${output.dtype}: cast() it`);

@@ -1,32 +1,26 @@
 import { FedloomError } from '../errors.js';
 import type { DType, TensorData } from '../tensor.js';
 import { makeTensor } from './constant-data.js';
+import type { Conv2dOptions, Pool2dOptions } from './image-options.js';
 import { cast, equal, greater, greaterOrEqual, select } from './primitives/compare.js';
 import { constant, dim, input, loop, stepsOf } from './primitives/control.js';
-import { type Conv2dOptions, conv2d, conv2dInputGradient, conv2dWeightGradient } from './primitives/conv.js';
+import { conv2d, conv2dInputGradient, conv2dWeightGradient } from './primitives/conv.js';
 import { add, div, maximum, minimum, mul, sub } from './primitives/elementwise.js';
 import { gather, oneHot, scatterAdd } from './primitives/indexing.js';
 import { matmul } from './primitives/matmul.js';
-import { maxPool2d, maxPool2dGradient, type Pool2dOptions } from './primitives/pool.js';
+import { maxPool2d, maxPool2dGradient } from './primitives/pool.js';
 import { argMax, max, mean, sum } from './primitives/reduce.js';
 import { concat, expand, pad, reshape, slice, transpose } from './primitives/shape.js';
 import { logSoftmax, softmax, softmaxCrossEntropy } from './primitives/softmax.js';
 import { abs, exp, log, neg, relu, reluGradient, sign, sqrt } from './primitives/unary.js';
 import { formatShape, sameShape } from './shapes.js';
-import type { Dim, GraphNode, Primitive, ProblemFactory, Value, ValueType } from './value.js';
-
-/** A number stands for a scalar constant of the other operand's dtype. */
-export type Operand = Value | number;
+import type { GraphBuilder, GraphNode, Operand, Primitive, SymbolSource, Value } from './value.js';
+import type { Dim, ProblemFactory, ValueType } from './value-type.js';
 
 /** What `Graph.loopCollecting` returns, and its body. */
 export interface LoopResult {
   readonly carried: readonly Value[];
   readonly collected: readonly Value[];
-}
-
-interface SymbolSource {
-  readonly value: Value;
-  readonly axis: number;
 }
 
 interface Shared {
@@ -38,7 +32,7 @@ interface Shared {
  * `graph.shape` or `graph.dtype` that names the scope and the shapes. A loop body is a child graph: it may use values
  * of the graphs around it, never the other way round.
  */
-export class Graph {
+export class Graph implements GraphBuilder {
   readonly #nodes: GraphNode[] = [];
   readonly #inputs = new Map<string, Value>();
   readonly #outputs = new Map<string, Value>();
@@ -344,7 +338,7 @@ export class Graph {
   }
 
   /** True where this graph's nodes may use values of `other`. */
-  sees(other: Graph): boolean {
+  sees(other: GraphBuilder): boolean {
     return other === this || (this.parent?.sees(other) ?? false);
   }
 

@@ -1,4 +1,4 @@
-import type { Dim, ProblemFactory, ValueType } from './value.js';
+import type { Dim, ProblemFactory, ValueType } from './value-type.js';
 
 export function formatShape(shape: readonly Dim[]): string {
   return `[${shape.join(', ')}]`;

@@ -1,29 +1,27 @@
-import type { FedloomError } from '../errors.js';
+/**
+ * Values, the nodes that make them, what is known about an operation, and the builder that its gradient is written with:
+ * each names the next, so that they stand together.
+ */
 import type { Attributes, OnnxValue } from '../onnx/ir.js';
 import type { Dense } from '../reference/dense.js';
-import type { DType, Tensor } from '../tensor.js';
-import type { Graph } from './graph.js';
-import type { LoopAttributes } from './primitives/control.js';
-
-/** An extent: a number, or a symbol ('batch', 'steps') for one that is known only when the graph runs. Equal symbols are equal extents. */
-export type Dim = number | string;
-
-export interface ValueType {
-  readonly dtype: DType;
-  readonly shape: readonly Dim[];
-}
+import type { DType, Tensor, TensorData } from '../tensor.js';
+import type { Conv2dOptions, Pool2dOptions } from './image-options.js';
+import type { Dim, ProblemFactory, ValueType } from './value-type.js';
 
 /** One edge of a graph: a tensor that does not exist yet. Made by the methods of `Graph` only. */
 export interface Value extends ValueType {
-  readonly graph: Graph;
+  readonly graph: GraphBuilder;
   /** Unique over a graph and all the loop bodies in it; a value's inputs have smaller ids. */
   readonly id: number;
   /** The producer. */
   readonly node: GraphNode;
 }
 
+/** A number stands for a scalar constant of the other operand's dtype. */
+export type Operand = Value | number;
+
 export interface GraphNode {
-  readonly graph: Graph;
+  readonly graph: GraphBuilder;
   readonly primitive: Primitive;
   readonly attributes: unknown;
   readonly inputs: readonly Value[];
@@ -47,11 +45,9 @@ export interface Primitive<A = unknown> {
   lower(inputs: readonly OnnxValue[], attributes: A, context: LowerContext): readonly OnnxValue[];
 }
 
-export type ProblemFactory = (what: string, code?: 'graph.shape' | 'graph.dtype') => FedloomError;
-
 export interface GradientStep<A> {
   /** Where the gradient is built: the graph of the differentiated value. */
-  readonly graph: Graph;
+  readonly graph: GraphBuilder;
   readonly attributes: A;
   readonly inputs: readonly Value[];
   readonly outputs: readonly Value[];
@@ -66,7 +62,7 @@ export interface EvaluateContext {
   /** The number behind a symbol in this run. */
   extent(dim: Dim): number;
   /** Evaluates a loop body once with these values for its inputs; captured outer values are known. */
-  runBody(body: Graph, inputs: ReadonlyMap<Value, Dense>, results: readonly Value[]): readonly Dense[];
+  runBody(body: GraphBuilder, inputs: ReadonlyMap<Value, Dense>, results: readonly Value[]): readonly Dense[];
 }
 
 export interface LowerContext {
@@ -89,6 +85,84 @@ export interface LowerContext {
   lowerLoop(loop: LoopAttributes, inputs: readonly OnnxValue[]): readonly OnnxValue[];
 }
 
-export function isFloat(dtype: DType): boolean {
-  return dtype === 'float32' || dtype === 'float64' || dtype === 'float16';
+/** What a loop is made of; see `Graph.loopCollecting`. */
+export interface LoopAttributes {
+  readonly body: GraphBuilder;
+  /** The body's inputs. */
+  readonly step: Value;
+  readonly inputs: readonly Value[];
+  /** The body's results: the next carried values, and those collected along a new first axis. */
+  readonly carried: readonly Value[];
+  readonly collected: readonly Value[];
+  /** How often it runs, as the extent of what it collects. */
+  readonly steps: Dim;
+}
+
+/** A value that has a symbol among its extents, and where. */
+export interface SymbolSource {
+  readonly value: Value;
+  readonly axis: number;
+}
+
+/** What primitives and passes use of a `Graph`, where the operations are described. */
+export interface GraphBuilder {
+  readonly nodes: readonly GraphNode[];
+  sees(other: GraphBuilder): boolean;
+  symbolSource(symbol: string, willDo?: (value: Value) => boolean): SymbolSource | undefined;
+  scope<T>(name: string, build: () => T): T;
+  apply<A>(primitive: Primitive<A>, inputs: readonly Value[], attributes: A): readonly Value[];
+  applyOne<A>(primitive: Primitive<A>, inputs: readonly Value[], attributes: A): Value;
+  constant(data: number | readonly number[] | TensorData, dtype: DType, shape?: readonly number[]): Value;
+
+  add(a: Operand, b: Operand): Value;
+  sub(a: Operand, b: Operand): Value;
+  mul(a: Operand, b: Operand): Value;
+  div(a: Operand, b: Operand): Value;
+  maximum(a: Operand, b: Operand): Value;
+  minimum(a: Operand, b: Operand): Value;
+  equal(a: Operand, b: Operand): Value;
+  greater(a: Operand, b: Operand): Value;
+  greaterOrEqual(a: Operand, b: Operand): Value;
+  neg(x: Value): Value;
+  exp(x: Value): Value;
+  log(x: Value): Value;
+  sqrt(x: Value): Value;
+  abs(x: Value): Value;
+  relu(x: Value): Value;
+  sign(x: Value): Value;
+  square(x: Value): Value;
+  select(condition: Value, a: Operand, b: Operand): Value;
+  cast(x: Value, dtype: DType): Value;
+
+  matmul(a: Value, b: Value, options?: { readonly transposeA?: boolean; readonly transposeB?: boolean }): Value;
+  sum(x: Value, axes: readonly number[], keepDims?: boolean): Value;
+  mean(x: Value, axes: readonly number[], keepDims?: boolean): Value;
+  max(x: Value, axes: readonly number[], keepDims?: boolean): Value;
+  argMax(x: Value, axis: number): Value;
+  softmax(x: Value): Value;
+  logSoftmax(x: Value): Value;
+  softmaxCrossEntropy(logits: Value, target: Value): Value;
+  oneHot(indices: Value, depth: number): Value;
+
+  reshape(x: Value, shape: readonly Dim[]): Value;
+  transpose(x: Value, perm: readonly number[]): Value;
+  expand(x: Value, shape: readonly Dim[]): Value;
+  gather(x: Value, indices: Value): Value;
+  scatterAdd(updates: Value, indices: Value, rows: Dim): Value;
+  slice(x: Value, axis: number, start: number, end: number): Value;
+  pad(x: Value, axis: number, before: number, after: number): Value;
+  concat(values: readonly Value[], axis: number): Value;
+  dim(x: Value, axis: number): Value;
+
+  conv2d(x: Value, w: Value, options: Conv2dOptions): Value;
+  conv2dInputGradient(gradient: Value, w: Value, options: Conv2dOptions, inputSize: readonly [number, number]): Value;
+  conv2dWeightGradient(x: Value, gradient: Value, options: Conv2dOptions, kernel: readonly [number, number]): Value;
+  maxPool2d(x: Value, options: Pool2dOptions): Value;
+  maxPool2dGradient(
+    gradient: Value,
+    indices: Value,
+    options: Pool2dOptions,
+    inputSize: readonly [number, number],
+  ): Value;
+  reluGradient(gradient: Value, y: Value): Value;
 }

@@ -5,7 +5,11 @@ import { floats } from '../testing/evaluate.js';
 import { type SgdOptions, sgd } from './sgd.js';
 
 /** Steps of one parameter with these gradients, through the optimiser's own graph. */
-function run(options: SgdOptions, start: number, gradients: readonly number[]): number {
+function run(
+  options: SgdOptions & { readonly learningRate: number },
+  start: number,
+  gradients: readonly number[],
+): number {
   const optimizer = sgd(options);
   let parameter = start;
   let slots = new Map(optimizer.slots.map((slot) => [slot, 0]));
@@ -39,7 +43,7 @@ function run(options: SgdOptions, start: number, gradients: readonly number[]): 
 
 /** torch.optim.SGD, from its documentation. */
 function torchSgd(
-  { learningRate, momentum = 0, weightDecay = 0, nesterov = false }: SgdOptions,
+  { learningRate, momentum = 0, weightDecay = 0, nesterov = false }: SgdOptions & { readonly learningRate: number },
   start: number,
   gradients: readonly number[],
 ): number {

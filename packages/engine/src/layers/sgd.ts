@@ -3,7 +3,8 @@ import type { Graph } from '../graph/graph.js';
 import { defineOptimizer, type Optimizer, type OptimizerInput } from './types.js';
 
 export interface SgdOptions {
-  readonly learningRate: number;
+  /** In every round, or by round, from 0: then a pure function, such as `(round) => 0.1 * 0.99 ** round`. */
+  readonly learningRate: number | ((round: number) => number);
   /** Default 0. */
   readonly momentum?: number;
   /** L2 penalty added to the gradient, of biases too, as torch.optim.SGD does. Default 0. */
@@ -14,7 +15,9 @@ export interface SgdOptions {
 
 /** Stochastic gradient descent as torch.optim.SGD computes it (dampening 0): the velocity holds gradients, not steps. */
 export function sgd(options: SgdOptions): Optimizer {
-  const { learningRate, momentum = 0, weightDecay = 0, nesterov = false } = options;
+  const { momentum = 0, weightDecay = 0, nesterov = false } = options;
+  const { learningRate: given } = options;
+  const learningRate = typeof given === 'function' ? given(0) : given;
   checkRange('learningRate', learningRate, Number.POSITIVE_INFINITY);
   checkRange('momentum', momentum, 1);
   checkRange('weightDecay', weightDecay, Number.POSITIVE_INFINITY);
@@ -25,6 +28,7 @@ export function sgd(options: SgdOptions): Optimizer {
   return defineOptimizer({
     name: 'sgd',
     learningRate,
+    ...(typeof given === 'function' && { learningRateOf: (round) => checkedRate(given(round), round) }),
     slots: momentum === 0 ? [] : ['momentum'],
     gradientScale: plain ? 'minus-learning-rate' : 'one',
     update: (g, input) =>
@@ -67,6 +71,11 @@ function heavyBall(g: Graph, input: OptimizerInput, momentum: number, weightDeca
   const velocity = g.add(scaled(momentum, input.slots.get('momentum')!), gradient);
   const step = nesterov ? g.add(gradient, scaled(momentum, velocity)) : velocity;
   return { parameter: g.sub(parameter, g.mul(step, learningRate)), slots: new Map([['momentum', velocity]]) };
+}
+
+function checkedRate(rate: number, round: number): number {
+  checkRange(`learningRate of round ${round + 1}`, rate, Number.POSITIVE_INFINITY);
+  return rate;
 }
 
 function checkRange(option: string, value: number, below: number): void {

@@ -106,8 +106,10 @@ export interface OptimizerOutput {
 
 export interface Optimizer {
   readonly name: string;
-  /** The default of the plan's scalar `learningRate`. */
+  /** The default of the plan's scalar `learningRate`: that of the first round, where it changes. */
   readonly learningRate: number;
+  /** Where the learning rate changes from round to round: that of a round, from 0. Pure. */
+  learningRateOf?(round: number): number;
   /** State kept from step to step: one tensor a trained parameter and slot. */
   readonly slots: readonly string[];
   /**

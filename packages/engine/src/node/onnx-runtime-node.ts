@@ -10,10 +10,12 @@ export interface OnnxRuntimeNodeOptions {
 
 /**
  * ONNX Runtime on the processor, in this process. `run` blocks the thread it is called on, so that sessions belong in
- * worker threads wherever anything else must go on.
+ * worker threads wherever anything else must go on. In a worker thread with an environment of its own (not `SHARE_ENV`), the
+ * process must have `ORT_DISABLE_TELEMETRY=1`, or ONNX Runtime reports its use to its maker.
  */
 export function onnxRuntimeNode(options: OnnxRuntimeNodeOptions = {}): GraphBackend {
   const { threads = 1 } = options;
+  keepToItself();
   return {
     name: 'onnxruntime-node',
     async warmUp() {
@@ -34,6 +36,14 @@ export function onnxRuntimeNode(options: OnnxRuntimeNodeOptions = {}): GraphBack
       }
     },
   };
+}
+
+/**
+ * ONNX Runtime 1.30 reports its use to its maker and writes files into the home, cache and temporary folders for it, unless
+ * the environment says otherwise when its first session is made. Whoever has set the variable decides.
+ */
+function keepToItself(): void {
+  process.env.ORT_DISABLE_TELEMETRY ??= '1';
 }
 
 function sessionOptions(threads: number): InferenceSession.SessionOptions {

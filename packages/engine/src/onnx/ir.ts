@@ -1,4 +1,4 @@
-import type { ValueType } from '../graph/value.js';
+import type { ValueType } from '../graph/value-type.js';
 import type { Tensor } from '../tensor.js';
 
 /** What fits an ONNX attribute here: an integer, a float (wrapped, since ONNX tells 1 from 1.0), a string, integers. */

@@ -1,8 +1,8 @@
 import type { Graph } from '../graph/graph.js';
-import type { LoopAttributes } from '../graph/primitives/control.js';
 import { input } from '../graph/primitives/control.js';
 import { gather } from '../graph/primitives/indexing.js';
-import type { Dim, GraphNode, LowerContext, Value, ValueType } from '../graph/value.js';
+import type { GraphBuilder, GraphNode, LoopAttributes, LowerContext, Value } from '../graph/value.js';
+import type { Dim, ValueType } from '../graph/value-type.js';
 import type { Tensor } from '../tensor.js';
 import { Constants } from './constants.js';
 import type { Attributes, OnnxGraph, OnnxNode, OnnxValue } from './ir.js';
@@ -24,7 +24,7 @@ class Lowering {
     return { inputs, nodes, outputs: [...graph.outputs.values()].map((value) => this.#known(value)) };
   }
 
-  #nodesOf(graph: Graph): OnnxNode[] {
+  #nodesOf(graph: GraphBuilder): OnnxNode[] {
     const nodes: OnnxNode[] = [];
     for (const node of graph.nodes) {
       if (node.primitive === input || this.#values.has(node.outputs[0]!)) continue;
@@ -36,7 +36,7 @@ class Lowering {
     return nodes;
   }
 
-  #context(graph: Graph, { outputs, scope }: GraphNode, nodes: OnnxNode[]): LowerContext {
+  #context(graph: GraphBuilder, { outputs, scope }: GraphNode, nodes: OnnxNode[]): LowerContext {
     const emitMany: LowerContext['emitMany'] = (op, inputs, attributes, types) =>
       append(nodes, { op, inputs, attributes, scope }, types);
     const integers = (values: readonly number[]) => this.#constants.integers(values);
@@ -52,7 +52,7 @@ class Lowering {
   }
 
   /** An int64 vector of the extents: runs of numbers as constants, each symbol read from a value that has it. */
-  #shape(graph: Graph, dims: readonly Dim[], emitMany: LowerContext['emitMany']): OnnxValue {
+  #shape(graph: GraphBuilder, dims: readonly Dim[], emitMany: LowerContext['emitMany']): OnnxValue {
     if (dims.every((dim) => typeof dim === 'number')) return this.#constants.integers(dims as number[]);
     const parts = dims.map((dim) => {
       if (typeof dim === 'number') return this.#constants.integers([dim]);
@@ -68,7 +68,7 @@ class Lowering {
 
   /** A Scan where the step serves only to take rows of values with one row a step: it starts faster than a Loop. */
   #loop(
-    graph: Graph,
+    graph: GraphBuilder,
     scope: string,
     nodes: OnnxNode[],
     { body, step, inputs, carried, collected, steps }: LoopAttributes,
@@ -128,8 +128,8 @@ export function append(
 
 /** The gathers of one row a step from outer values, if the step is used for nothing else. */
 function rowsTaken(
-  graph: Graph,
-  body: Graph,
+  graph: GraphBuilder,
+  body: GraphBuilder,
   step: Value,
   steps: Dim,
   results: readonly Value[],
@@ -142,7 +142,7 @@ function rowsTaken(
   return users.length > 0 && onlyRows && !results.includes(step) ? users : undefined;
 }
 
-function usersOf(graph: Graph, value: Value): GraphNode[] {
+function usersOf(graph: GraphBuilder, value: Value): GraphNode[] {
   return graph.nodes.flatMap((node) => {
     const inner = (node.attributes as Partial<LoopAttributes> | undefined)?.body;
     return [...(node.inputs.includes(value) ? [node] : []), ...(inner === undefined ? [] : usersOf(inner, value))];

@@ -1,5 +1,5 @@
 import { formatShape, sameShape } from '../graph/shapes.js';
-import type { ValueType } from '../graph/value.js';
+import type { ValueType } from '../graph/value-type.js';
 import { Constants } from './constants.js';
 import type { Attributes, OnnxGraph, OnnxNode, OnnxValue } from './ir.js';
 import { append } from './lower.js';

@@ -22,13 +22,15 @@ export function checkManifest(manifest: PlanManifest): void {
 }
 
 function checkNames({ parameters, metrics, scalars, algorithm }: PlanManifest): void {
-  for (const [index, { name, role, dtype }] of parameters.entries()) {
+  for (const [index, { name, role, dtype, scope }] of parameters.entries()) {
     const path = `manifest.parameters[${index}]`;
     const before = parameters[index - 1]?.name;
     if (before !== undefined && before >= name)
       throw malformed(path, `named after '${before}', in ascending order`, name);
     if (role === 'trained' && dtype !== 'float32')
       throw malformed(`${path}.dtype`, 'float32 for a trained parameter', dtype);
+    if (scope === 'private' && dtype !== 'float32')
+      throw malformed(`${path}.dtype`, 'float32 for a private parameter', dtype);
   }
   if (metrics[0]?.name !== 'loss') throw malformed('manifest.metrics[0].name', "'loss'", metrics[0]?.name);
   checkUnique(

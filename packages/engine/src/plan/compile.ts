@@ -31,11 +31,13 @@ const defaultEvaluationBatchSize = 256;
  */
 export function compilePlan(source: PlanSource): TrainingPlan {
   const { manifest, ...graphs } = buildPlanGraphs(source);
+  const { privateStart = new Map() } = source;
   const parts = {
     manifest,
     train: toOnnx(graphs.train, { name: 'train' }),
     evaluate: toOnnx(graphs.evaluate, { name: 'evaluate' }),
     ...(graphs.finish === undefined ? {} : { finish: toOnnx(graphs.finish, { name: 'finish' }) }),
+    ...(privateStart.size > 0 && { privateStart }),
   };
   return { ...parts, bytes: encodePlan(parts) };
 }
@@ -68,7 +70,7 @@ export function buildPlanGraphs(source: PlanSource): PlanGraphs {
 }
 
 function describe(source: PlanSource, model: BuiltModel): Omit<PlanManifest, 'graphs' | 'sampleFlops'> {
-  const { training, terms } = source;
+  const { training, terms, privateStart = new Map() } = source;
   return {
     format: 1,
     name: source.name,
@@ -79,8 +81,8 @@ function describe(source: PlanSource, model: BuiltModel): Omit<PlanManifest, 'gr
           shape,
           dtype: 'float32',
           role,
-          scope: 'shared',
-          fold: role === 'frozen' ? 'keep' : 'mean',
+          scope: privateStart.has(name) ? 'private' : 'shared',
+          fold: role === 'frozen' || privateStart.has(name) ? 'keep' : 'mean',
         }),
       )
       .sort((a, b) => compareNames(a.name, b.name)),
@@ -106,7 +108,14 @@ function sortedScalars(scalars: Readonly<Record<string, number>>): Record<string
   return Object.fromEntries(Object.entries(scalars).sort(([a], [b]) => compareNames(a, b)));
 }
 
-function checkSource({ training, evaluationBatchSize, metrics, terms }: PlanSource): void {
+function checkSource({ training, evaluationBatchSize, metrics, terms, privateStart }: PlanSource): void {
+  if (privateStart !== undefined && privateStart.size > 0 && terms !== undefined) {
+    throw new FedloomError(
+      'plan.terms',
+      `The algorithm ${terms.algorithm} has terms for every trained parameter: it cannot keep some of them private.`,
+      { algorithm: terms.algorithm },
+    );
+  }
   for (const [index, { name }] of metrics.entries()) {
     if (name === 'loss' || metrics.findIndex((metric) => metric.name === name) !== index) {
       throw new FedloomError(

@@ -59,10 +59,10 @@ function fileWith(path: readonly (string | number)[], value: unknown): Uint8Arra
 
 function fileOf(json: string): Uint8Array {
   const text = new TextEncoder().encode(json);
-  const bytes = new Uint8Array(24 + text.length + 6);
-  bytes.set(file.subarray(0, 24));
+  const bytes = new Uint8Array(28 + text.length + 6);
+  bytes.set(file.subarray(0, 28));
   new DataView(bytes.buffer).setUint32(8, text.length, true);
-  bytes.set(text, 24);
+  bytes.set(text, 28);
   return bytes;
 }
 
@@ -120,7 +120,7 @@ test('refuses files over the limit, of another version, of another kind, with a 
   const changed = (offset: number, byte: number) => file.map((old, index) => (index === offset ? byte : old));
   const small = { ...defaultPlanLimits, planBytesMax: 100 };
   expect(() => decodePlan(file, small)).toThrow(expect.objectContaining({ code: 'plan.limit' }));
-  expect(() => decodePlan(changed(7, 2))).toThrow(expect.objectContaining({ code: 'plan.version' }));
+  expect(() => decodePlan(changed(7, 1))).toThrow(expect.objectContaining({ code: 'plan.version' }));
   expect(() => decodePlan(changed(0, 0))).toThrow(expect.objectContaining({ code: 'plan.format' }));
   expect(() => decodePlan(Uint8Array.of(...file, 0))).toThrow(/follow its last section/);
 });
@@ -146,7 +146,7 @@ test('random bytes and truncations are refused by name', () => {
   fc.assert(fc.property(fc.uint8Array({ maxLength: 200 }), expectRefusal), { numRuns: 300 });
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 300 }), (tail) =>
-      expectRefusal(Uint8Array.from([...file.subarray(0, 24), ...tail])),
+      expectRefusal(Uint8Array.from([...file.subarray(0, 28), ...tail])),
     ),
     { numRuns: 300 },
   );

@@ -1,6 +1,7 @@
 import type { Graph } from '../graph/graph.js';
 import type { MatmulAttributes } from '../graph/primitives/matmul.js';
-import type { Dim, GraphNode } from '../graph/value.js';
+import type { GraphNode } from '../graph/value.js';
+import type { Dim } from '../graph/value-type.js';
 
 /** The backward pass of a product is two products of the same size. */
 const trainingPassesPerForward = 3;

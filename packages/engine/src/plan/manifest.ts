@@ -1,4 +1,4 @@
-import type { DType } from '../tensor.js';
+import type { DType, NamedTensors } from '../tensor.js';
 
 /** One tensor of the model. `trained` takes gradients; `buffer` travels without (batch-norm statistics); `frozen` never changes. */
 export interface ParameterSpec {
@@ -106,5 +106,7 @@ export interface TrainingPlan {
   readonly evaluate: Uint8Array;
   /** Runs once after local training: the algorithm's uploads and new client state. */
   readonly finish?: Uint8Array;
+  /** What each client starts its private parameters from, ascending by name; absent where there are none. */
+  readonly privateStart?: NamedTensors;
   readonly bytes: Uint8Array;
 }

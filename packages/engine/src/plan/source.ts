@@ -1,4 +1,5 @@
 import type { Loss, Metric, Model, Optimizer } from '../layers/types.js';
+import type { NamedTensors } from '../tensor.js';
 import type { ClientTerms } from './client-terms.js';
 import type { DataSpec } from './manifest.js';
 
@@ -21,4 +22,6 @@ export interface PlanSource {
   readonly evaluationBatchSize?: number;
   /** Default: local training as it is. */
   readonly terms?: ClientTerms;
+  /** Parameters that stay with each client, and what every client starts them from. Default none. */
+  readonly privateStart?: NamedTensors;
 }

@@ -1,7 +1,8 @@
 import { FedloomError } from '../errors.js';
 import type { Graph } from '../graph/graph.js';
 import { formatShape } from '../graph/shapes.js';
-import { type Dim, type GraphNode, isFloat, type Value } from '../graph/value.js';
+import type { GraphBuilder, GraphNode, Value } from '../graph/value.js';
+import { type Dim, isFloat } from '../graph/value-type.js';
 import { allocate, type Tensor } from '../tensor.js';
 import { type Dense, dense } from './dense.js';
 import { halfToNumber } from './half.js';
@@ -27,7 +28,7 @@ class Run {
   readonly #symbols = new Map<string, number>();
 
   constructor(
-    readonly graph: Graph,
+    readonly graph: GraphBuilder,
     readonly outer: Run | undefined,
   ) {}
 

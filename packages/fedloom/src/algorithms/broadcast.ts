@@ -4,6 +4,6 @@ import type { FederatedAlgorithm, ServerState } from './algorithm.js';
 
 /** The tensors of the server's state that travel to the clients with the model, `slot/parameter`, names ascending. */
 export function broadcastTensors(algorithm: FederatedAlgorithm, state: ServerState): Map<string, Tensor> {
-  const slots = algorithm.terms?.broadcast ?? [];
+  const slots = algorithm.client?.terms?.broadcast ?? [];
   return sortedTensors([...state].filter(([name]) => slots.includes(name.slice(0, name.indexOf('/')))));
 }

@@ -20,7 +20,7 @@ const halves = (...bits: number[]): Tensor => ({
 });
 
 function input(model: Map<string, Tensor>, state = new Map<string, Tensor>()): ServerUpdateInput {
-  return { round: 4, model, state, aggregate: model, trained, countedClients: 1, totalClients: 2 };
+  return { round: 4, model, state, aggregate: model, trained, clients: [], totalClients: 2 };
 }
 
 function returning(result: ServerUpdateResult): FederatedAlgorithm {
@@ -38,14 +38,15 @@ describe('defineAlgorithm', () => {
   it.each<[Partial<FederatedAlgorithm>, RegExp]>([
     [{ name: 'My Algorithm' }, /name must be camel case/],
     [{ citation: ' ' }, /citation is empty/],
-    [{ weighting: 'sample' as 'samples' }, /weighting must be/],
-    [{ terms: { ...terms, algorithm: 'other' } }, /terms.algorithm is "other"/],
-    [{ terms: { ...terms, broadcast: ['a/b'] } }, /terms.broadcast must hold camel-case names/],
-    [{ terms: { ...terms, upload: ['a', 'a'], finish } }, /names a slot twice/],
-    [{ terms: { ...terms, scalars: { mu: Number.NaN } } }, /terms.scalars.mu is NaN/],
-    [{ terms: { ...terms, scalars: { learningRate: 1 } } }, /must not hold learningRate/],
-    [{ terms: { ...terms, state: ['a'] } }, /terms.finish must be there exactly where/],
-    [{ terms: { ...terms, finish } }, /terms.finish must be there exactly where/],
+    [{ weight: 'samples' as unknown as () => number }, /weight must be a function/],
+    [{ client: { needs: ['phase' as 'deltaNorm'] } }, /client.needs holds "phase"/],
+    [{ client: { terms: { ...terms, algorithm: 'other' } } }, /terms.algorithm is "other"/],
+    [{ client: { terms: { ...terms, broadcast: ['a/b'] } } }, /terms.broadcast must hold camel-case names/],
+    [{ client: { terms: { ...terms, upload: ['a', 'a'], finish } } }, /names a slot twice/],
+    [{ client: { terms: { ...terms, scalars: { mu: Number.NaN } } } }, /terms.scalars.mu is NaN/],
+    [{ client: { terms: { ...terms, scalars: { learningRate: 1 } } } }, /must not hold learningRate/],
+    [{ client: { terms: { ...terms, state: ['a'] } } }, /terms.finish must be there exactly where/],
+    [{ client: { terms: { ...terms, finish } } }, /terms.finish must be there exactly where/],
   ])('refuses %o', (changes, message) => {
     expect(() => defineAlgorithm({ ...fedAvg(), name: 'mine', ...changes })).toThrow(message);
   });
@@ -110,8 +111,8 @@ describe('defineAlgorithm', () => {
   });
 
   it('refuses an initial state that lacks a tensor to broadcast', () => {
-    const { terms: _, ...plain } = scaffold();
-    const broken = { ...plain, terms: scaffold().terms!, server: { ...plain.server, initialize: () => new Map() } };
+    const plain = scaffold();
+    const broken = { ...plain, server: { ...plain.server, initialize: () => new Map() } };
     expect(() => defineAlgorithm(broken).server.initialize(new Map([['w', float(1)]]), trained)).toThrow(
       /initial state lacks tensor "control\/w"/,
     );
@@ -145,13 +146,15 @@ describe('trainedFloats', () => {
 
 describe('float16 parameters', () => {
   it('are trained by server optimisers in numbers, not in bit patterns', () => {
-    // 1.0 and 2.0; control variates 0.
+    // 1.0; control variates 0.
     const model = new Map([['w', halves(0x3c00)]]);
     const algorithm = scaffold({ serverLearningRate: 0.5 });
     const state = algorithm.server.initialize(model, trained);
+    // The clients moved by 1 on average.
+    const wide = (value: number): Tensor => ({ dtype: 'float64', shape: [1], data: Float64Array.of(value) });
     const aggregate = new Map([
-      ['w', halves(0x4000)],
-      ['controlDelta/w', float(0)],
+      ['w', wide(1)],
+      ['controlDelta/w', wide(0)],
     ]);
     const next = algorithm.server.update({ ...input(model, state), aggregate });
     expect(next.model.get('w')).toEqual(halves(0x3e00)); // 1.5

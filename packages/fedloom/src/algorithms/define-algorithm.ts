@@ -1,7 +1,8 @@
 import { type ClientTerms, FedloomError } from '@fedloom/engine';
-import type { FederatedAlgorithm } from './algorithm.js';
+import type { FederatedAlgorithm, NeededFact } from './algorithm.js';
 import { checkedServer } from './checked-server.js';
 
+const FACTS: readonly NeededFact[] = ['initialLoss', 'deltaNorm'];
 const NAME = /^[a-z][A-Za-z0-9]*$/;
 
 /**
@@ -10,14 +11,25 @@ const NAME = /^[a-z][A-Za-z0-9]*$/;
  * @throws FedloomError `algorithm.definition`.
  */
 export function defineAlgorithm(algorithm: FederatedAlgorithm): FederatedAlgorithm {
-  const { name, citation, weighting, server, terms } = algorithm;
+  const { name, citation, server, client = {} } = algorithm;
+  const { terms, needs = [] } = client;
   requireThat(NAME.test(name), name, `its name must be camel case, such as fedAvg, but is ${JSON.stringify(name)}`);
   requireThat(
     citation.trim() !== '',
     name,
     'its citation is empty: say where it comes from, "own work" if it is yours',
   );
-  requireThat(weighting === 'samples' || weighting === 'uniform', name, "weighting must be 'samples' or 'uniform'");
+  for (const kind of ['weight', 'with'] as const) {
+    const given: unknown = algorithm[kind];
+    requireThat(given === undefined || typeof given === 'function', name, `${kind} must be a function`);
+  }
+  for (const fact of needs) {
+    requireThat(
+      FACTS.includes(fact),
+      name,
+      `client.needs holds ${JSON.stringify(fact)}; known are ${FACTS.join(', ')}`,
+    );
+  }
   if (terms !== undefined) checkTerms(name, terms);
   return Object.freeze({ ...algorithm, server: Object.freeze(checkedServer(name, server, terms?.broadcast ?? [])) });
 }
@@ -26,26 +38,34 @@ function checkTerms(name: string, terms: ClientTerms): void {
   requireThat(
     terms.algorithm === name,
     name,
-    `terms.algorithm is "${terms.algorithm}"; it must be the algorithm's name`,
+    `client.terms.algorithm is "${terms.algorithm}"; it must be the algorithm's name`,
   );
   for (const kind of ['broadcast', 'state', 'upload'] as const) {
     const slots = terms[kind];
     requireThat(
       slots.every((slot) => NAME.test(slot)),
       name,
-      `terms.${kind} must hold camel-case names: ${slots.join(', ')}`,
+      `client.terms.${kind} must hold camel-case names: ${slots.join(', ')}`,
     );
-    requireThat(new Set(slots).size === slots.length, name, `terms.${kind} names a slot twice: ${slots.join(', ')}`);
+    requireThat(
+      new Set(slots).size === slots.length,
+      name,
+      `client.terms.${kind} names a slot twice: ${slots.join(', ')}`,
+    );
   }
   for (const [scalar, value] of Object.entries(terms.scalars)) {
-    requireThat(Number.isFinite(value), name, `terms.scalars.${scalar} is ${value}; it must be a finite number`);
-    requireThat(scalar !== 'learningRate', name, "terms.scalars must not hold learningRate, which is the optimiser's");
+    requireThat(Number.isFinite(value), name, `client.terms.scalars.${scalar} is ${value}; it must be a finite number`);
+    requireThat(
+      scalar !== 'learningRate',
+      name,
+      "client.terms.scalars must not hold learningRate, which is the optimiser's",
+    );
   }
   const keeps = terms.state.length > 0 || terms.upload.length > 0;
   requireThat(
     keeps === (terms.finish !== undefined),
     name,
-    'terms.finish must be there exactly where terms.state or terms.upload names a slot',
+    'client.terms.finish must be there exactly where terms.state or terms.upload names a slot',
   );
 }
 

@@ -2,7 +2,7 @@ import type { Tensor } from '@fedloom/engine';
 import type { FederatedAlgorithm, ServerUpdateInput, ServerUpdateResult } from './algorithm.js';
 import { defineAlgorithm } from './define-algorithm.js';
 import { readOptions } from './options.js';
-import { averaged, fromNumbers, toNumbers } from './server-math.js';
+import { float64Of, fromNumbers, moved, toNumbers } from './server-math.js';
 
 export interface FedAdamOptions {
   /** Eta; above 0. The authors search 10^-3 ... 10^1. */
@@ -36,7 +36,7 @@ export function fedAdam(options: FedAdamOptions): FederatedAlgorithm {
   return defineAlgorithm({
     name: 'fedAdam',
     citation: 'Reddi et al. 2021, arXiv 2003.00295',
-    weighting: 'samples',
+    foldReplaceable: true,
     hyperparameters: settings,
     with: (changes) => fedAdam({ ...settings, ...changes }),
     server: {
@@ -61,22 +61,22 @@ export function fedAdam(options: FedAdamOptions): FederatedAlgorithm {
 /** Algorithm 2, FedAdam. */
 function adamStep(input: ServerUpdateInput, settings: Required<FedAdamOptions>): ServerUpdateResult {
   const { serverLearningRate: eta, beta1, beta2, tau } = settings;
-  const model = averaged(input);
+  const model = moved(input);
   const state = new Map<string, Tensor>();
-  for (const name of input.trained) {
-    const x = toNumbers(input.model.get(name)!);
-    const mean = toNumbers(input.aggregate.get(name)!);
-    const m = Float64Array.from(input.state.get(`m/${name}`)!.data as Float64Array);
-    const v = Float64Array.from(input.state.get(`v/${name}`)!.data as Float64Array);
-    const next = new Float64Array(x.length);
+  for (const [name, before] of input.model) {
+    if (!input.trained.has(name)) continue;
+    const x = toNumbers(before);
+    const deltas = float64Of(input.aggregate, name); // Delta_t = sum_i p_i (x_i - x_t)
+    const m = float64Of(input.state, `m/${name}`).slice();
+    const v = float64Of(input.state, `v/${name}`).slice();
     for (let i = 0; i < x.length; i++) {
-      const delta = mean[i]! - x[i]!; // Delta_t = sum_i p_i (x_i - x_t)
+      const delta = deltas[i]!;
       m[i] = beta1 * m[i]! + (1 - beta1) * delta; // m_t = beta1 m_{t-1} + (1 - beta1) Delta_t
       v[i] = beta2 * v[i]! + (1 - beta2) * delta * delta; // v_t = beta2 v_{t-1} + (1 - beta2) Delta_t^2
-      next[i] = x[i]! + (eta * m[i]!) / (Math.sqrt(v[i]!) + tau); // x_{t+1} = x_t + eta m_t / (sqrt(v_t) + tau)
+      x[i]! += (eta * m[i]!) / (Math.sqrt(v[i]!) + tau); // x_{t+1} = x_t + eta m_t / (sqrt(v_t) + tau)
     }
-    const { shape } = input.model.get(name)!;
-    model.set(name, fromNumbers(next, input.model.get(name)!));
+    const { shape } = before;
+    model.set(name, fromNumbers(x, before));
     state.set(`m/${name}`, { dtype: 'float64', shape, data: m });
     state.set(`v/${name}`, { dtype: 'float64', shape, data: v });
   }

@@ -89,5 +89,5 @@ function minimum(federation: SmallFederation): readonly number[] {
 
 /** FedAvg with the weights of SCAFFOLD. */
 function fedAvgEven() {
-  return { ...fedAvg(), weighting: 'uniform' as const };
+  return { ...fedAvg(), weight: () => 1 };
 }

@@ -2,7 +2,7 @@ import { type ClientTerms, type Tensor, zeros } from '@fedloom/engine';
 import type { FederatedAlgorithm, ServerUpdateInput, ServerUpdateResult } from './algorithm.js';
 import { defineAlgorithm } from './define-algorithm.js';
 import { readOptions } from './options.js';
-import { averaged, fromNumbers, toNumbers } from './server-math.js';
+import { float64Of, moved, movedBy } from './server-math.js';
 
 export interface ScaffoldOptions {
   /** Eta_g, above 0. Default 1. */
@@ -28,11 +28,11 @@ export function scaffold(options: ScaffoldOptions = {}): FederatedAlgorithm {
   return defineAlgorithm({
     name: 'scaffold',
     citation: 'Karimireddy et al. 2020, arXiv 1910.06378',
-    weighting,
+    ...(weighting === 'uniform' && { weight: () => 1 }),
     hyperparameters: settings,
     with: (changes) => scaffold({ weighting, ...settings, ...changes }),
     needsStatelessOptimizer: true,
-    terms,
+    client: { terms },
     server: {
       initialize(model, trained) {
         const control = (name: string): [string, Tensor] => [
@@ -64,33 +64,14 @@ const terms: ClientTerms = {
 
 /** Eq. (5), with the means over the round's clients taken already. */
 function serverUpdate(input: ServerUpdateInput, eta: number): ServerUpdateResult {
-  const { aggregate, countedClients, totalClients } = input;
-  const model = averaged(input);
+  const { aggregate, clients, totalClients } = input;
+  const share = clients.length / totalClients; // |S| / N
   const state = new Map<string, Tensor>();
-  const share = countedClients / totalClients; // |S| / N
-  for (const name of input.trained) {
-    const before = input.model.get(name)!;
-    const x = toNumbers(before);
-    const mean = toNumbers(aggregate.get(name)!);
-    const control = input.state.get(`control/${name}`)!;
-    const c = toNumbers(control);
-    const delta = toNumbers(aggregate.get(`controlDelta/${name}`)!);
-    // x <- x + eta_g mean(y_i - x), written so that eta_g = 1 gives the mean to the bit.
-    model.set(
-      name,
-      fromNumbers(
-        x.map((value, i) => (1 - eta) * value + eta * mean[i]!),
-        before,
-      ),
-    );
-    // c <- c + |S|/N mean(c_i+ - c_i)
-    state.set(
-      `control/${name}`,
-      fromNumbers(
-        c.map((value, i) => value + share * delta[i]!),
-        control,
-      ),
-    );
+  // c <- c + |S|/N mean(c_i+ - c_i)
+  for (const [name, control] of input.state) {
+    const delta = float64Of(aggregate, name.replace('control/', 'controlDelta/'));
+    state.set(name, movedBy(control, delta, share));
   }
-  return { model, state };
+  // x <- x + eta_g mean(y_i - x)
+  return { model: moved(input, eta), state };
 }

@@ -2,29 +2,67 @@ import { FedloomError, type Tensor } from '@fedloom/engine';
 import { decodeHalves, encodeHalves } from '../core/float16.js';
 import type { ServerUpdateInput } from './algorithm.js';
 
-/** The clients' mean of every parameter of the model, without the uploads. */
-export function averaged({ model, aggregate }: ServerUpdateInput): Map<string, Tensor> {
-  const mean = new Map<string, Tensor>();
-  for (const name of model.keys()) {
-    const tensor = aggregate.get(name);
-    if (tensor === undefined)
-      throw new FedloomError('algorithm.aggregate', `The aggregate lacks parameter "${name}".`, { name });
-    mean.set(name, tensor);
+/**
+ * The model moved by the aggregate: floats by the mean delta, times `rate` where they are trained; integers and maxima as
+ * the aggregate has them; what is not in the aggregate stays.
+ * @param rate the server's learning rate; 1 is FedAvg
+ */
+export function moved({ model, aggregate, trained }: ServerUpdateInput, rate = 1): Map<string, Tensor> {
+  const next = new Map<string, Tensor>();
+  for (const [name, base] of model) {
+    const change = aggregate.get(name);
+    if (change === undefined) next.set(name, base);
+    else if (change.dtype !== 'float64') next.set(name, change);
+    else next.set(name, movedBy(base, change.data as Float64Array, trained.has(name) ? rate : 1));
   }
-  return mean;
+  return next;
+}
+
+/**
+ * base + rate * delta in float64, rounded once to the dtype of `base`. A delta of zero keeps the bits of `base`, the sign of
+ * -0 too.
+ */
+export function movedBy(base: Tensor, delta: Float64Array, rate = 1): Tensor {
+  const { dtype, shape } = base;
+  if (dtype === 'float16') {
+    const values = toNumbers(base);
+    return fromNumbers(
+      values.map((value, i) => sum(value, rate * delta[i]!)),
+      base,
+    );
+  }
+  const values = floatsOf(base);
+  const data = dtype === 'float32' ? new Float32Array(values.length) : new Float64Array(values.length);
+  for (let i = 0; i < data.length; i++) data[i] = sum(values[i]!, rate * delta[i]!);
+  return { dtype, shape, data };
+}
+
+function sum(value: number, change: number): number {
+  return change === 0 ? value : value + change;
 }
 
 /** A copy of a float tensor's elements. */
-export function toNumbers({ dtype, data }: Tensor): Float64Array {
-  if (dtype === 'float16') return decodeHalves(data as Uint16Array);
-  if (data instanceof Float32Array || data instanceof Float64Array) return Float64Array.from(data);
+export function toNumbers(tensor: Tensor): Float64Array {
+  if (tensor.dtype === 'float16') return decodeHalves(tensor.data as Uint16Array);
+  return new Float64Array(floatsOf(tensor));
+}
+
+function floatsOf({ dtype, data }: Tensor): Float32Array | Float64Array {
+  if (data instanceof Float32Array || data instanceof Float64Array) return data;
   throw new FedloomError('algorithm.aggregate', `A ${dtype} tensor cannot be trained; algorithms work on floats.`, {
     dtype,
   });
 }
 
+/** The elements of a tensor of an aggregate, or of a server state in float64; not to be changed. */
+export function float64Of(tensors: ReadonlyMap<string, Tensor>, name: string): Float64Array {
+  const data = tensors.get(name)?.data;
+  if (data instanceof Float64Array) return data;
+  throw new FedloomError('algorithm.aggregate', `The aggregate lacks "${name}" in float64.`, { name });
+}
+
 /** A new tensor of `like`'s dtype and shape, each element rounded once. */
 export function fromNumbers(values: Float64Array, { dtype, shape }: Tensor): Tensor {
-  const data = dtype === 'float16' ? encodeHalves(values) : dtype === 'float32' ? Float32Array.from(values) : values;
+  const data = dtype === 'float16' ? encodeHalves(values) : dtype === 'float32' ? new Float32Array(values) : values;
   return { dtype, shape, data };
 }

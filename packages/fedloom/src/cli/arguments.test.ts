@@ -41,7 +41,7 @@ describe('values', () => {
 
   it('seconds, or none', () => {
     expect(secondsOrNone('--deadline')('1.5')).toBe(1500);
-    expect(secondsOrNone('--deadline')('none')).toBe(null);
+    expect(secondsOrNone('--deadline')('none')).toBe('none');
     for (const wrong of ['0', '-1', 'x', '', 'Infinity'])
       expect(() => secondsOrNone('--deadline')(wrong)).toThrow('--deadline');
   });

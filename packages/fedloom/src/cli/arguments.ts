@@ -31,7 +31,7 @@ export function wholeNumber(name: string, min: number, max = Number.MAX_SAFE_INT
   };
 }
 
-/** Seconds as milliseconds; `none` where `none` has a meaning. */
+/** Seconds as milliseconds. */
 export function seconds(name: string): (text: string) => number {
   return (text) => {
     const value = Number(text);
@@ -40,8 +40,11 @@ export function seconds(name: string): (text: string) => number {
   };
 }
 
-export function secondsOrNone(name: string): (text: string) => number | null {
-  return (text) => (text === 'none' ? null : seconds(name)(text));
+/** Milliseconds, or none: not null, which the parser of the command line takes for an option without its value. */
+export type Deadline = number | 'none';
+
+export function secondsOrNone(name: string): (text: string) => Deadline {
+  return (text) => (text === 'none' ? text : seconds(name)(text));
 }
 
 /** `HOST:PORT`, `[IPv6]:PORT` or `:PORT` for loopback. */

@@ -1,7 +1,9 @@
 import { FedloomError } from '@fedloom/engine';
 import { CommanderError } from 'commander';
-import { type BatchingPool, closeAllPools } from '../compute/node/batching-pool.js';
+import { closeAllPools } from '../compute/node/batching-pool.js';
+import { failOpenRuns } from '../store/run-folder.js';
 import { normalizeArguments } from './arguments.js';
+import { asFedloomError } from './as-fedloom-error.js';
 import { FailedRun } from './conduct-run.js';
 import { buildProgram } from './program.js';
 import { errorEvent, JsonEvents } from './report/json-events.js';
@@ -16,8 +18,8 @@ const PATIENCE_MS = 5000;
 // Whoever read our output may have gone (`fedloom runs show x | head`): what is left to do does not depend on it.
 for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
 
-/** Does what the arguments say and ends the process. @param threads started ahead; ended before the process is */
-export async function commandLine(args: readonly string[], threads: BatchingPool | undefined): Promise<never> {
+/** Does what the arguments say and ends the process. */
+export async function commandLine(args: readonly string[]): Promise<never> {
   // What nobody awaited, mostly in a task's own code: the state of the run is unknown, so it ends here.
   process.on('uncaughtException', (error) => endFor(error, args));
   process.on('beforeExit', () => {
@@ -25,10 +27,9 @@ export async function commandLine(args: readonly string[], threads: BatchingPool
       "Nothing is left to do, but the command is not done: a promise of the task's own code never settles.";
     endFor(new FedloomError('task.stuck', message), args);
   });
-  const code = await runCommand(args, threads);
+  const code = await runCommand(args);
   // What the run came to in the meantime changes nothing.
   if (ending !== undefined) return ending;
-  await threads?.close();
   await Promise.all([process.stdout, process.stderr].map(drained));
   // Said, because a task's own training code may leave timers or sockets behind that would keep the process alive.
   process.exit(code);
@@ -39,21 +40,23 @@ let ending: Promise<never> | undefined;
 
 /** Ends the process in the midst of whatever it does; the first reason counts. */
 function endFor(error: unknown, args: readonly string[]): void {
-  ending ??= endWith(tell(error, args));
+  ending ??= endWith(error, tell(error, args));
 }
 
-async function endWith(code: number): Promise<never> {
+async function endWith(error: unknown, code: number): Promise<never> {
   setTimeout(() => process.exit(code), PATIENCE_MS);
+  // Else its folder would say for ever that the run goes on.
+  await failOpenRuns(asFedloomError(error));
   await closeAllPools().catch(() => {});
   process.exit(code);
 }
 
-async function runCommand(args: readonly string[], threads: BatchingPool | undefined): Promise<number> {
+async function runCommand(args: readonly string[]): Promise<number> {
   let exitCode = 0;
   const exit = (code: number) => {
     exitCode = code;
   };
-  const program = buildProgram(exit, threads);
+  const program = buildProgram(exit);
   try {
     await program.parseAsync(normalizeArguments(args), { from: 'user' });
     return exitCode;

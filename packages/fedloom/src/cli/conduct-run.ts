@@ -1,14 +1,19 @@
 import { FedloomError } from '@fedloom/engine';
+import { parseCall } from '../core/call-text.js';
 import type { RunResult } from '../core/records.js';
 import { encodeSafetensors } from '../core/safetensors.js';
 import type { Run } from '../server/run/run.js';
 import { checkRunOptions, newRunId, type RunOptions } from '../server/run/run-options.js';
 import type { RunArguments } from '../store/run-file.js';
 import { RunFolder } from '../store/run-folder.js';
+import type { Task } from '../task/task.js';
 import { taskSummary } from '../task/task-summary.js';
+import { stageNamed } from '../update/stages/registry.js';
+import { asFedloomError } from './as-fedloom-error.js';
+import { guardTask } from './guard-task.js';
 import { type Interrupts, watchInterrupts } from './interrupts.js';
 import { readModelFile } from './model-file.js';
-import { errorEvent, savedOf } from './report/json-events.js';
+import { errorEvent, type SavedRun, savedOf } from './report/json-events.js';
 import { Reporter } from './report/reporter.js';
 import type { RunSettings } from './run-settings.js';
 import type { LoadedTask } from './task-loader.js';
@@ -33,7 +38,8 @@ export interface Conduct {
   readonly otherArguments: Readonly<Record<string, unknown>>;
   /** What this command adds to the options. */
   readonly runOptions?: Partial<RunOptions>;
-  readonly start: (options: RunOptions) => Promise<StartedRun>;
+  /** @param task the loaded one, with its own functions guarded against Ctrl-C */
+  readonly start: (options: RunOptions, task: Task) => Promise<StartedRun>;
 }
 
 /**
@@ -50,12 +56,16 @@ export async function conductRun(conduct: Conduct): Promise<number> {
   const folder = await RunFolder.create(settings.out, describe(conduct, id));
   const reporter = new Reporter(screen, loaded.task, settings);
   const interrupts = watchInterrupts(() => reporter.stopping());
-  const checkpoint: RunOptions['checkpoint'] = (_round, model) => folder.checkpoint(() => encodeSafetensors(model));
-  const started = await start({ ...options, checkpoint, signal: interrupts.signal }).catch(async (error: unknown) => {
-    interrupts.stop();
-    await folder.discard();
-    throw error;
-  });
+  const checkpoint: RunOptions['checkpoint'] = (round, model) =>
+    folder.checkpoint(round, () => encodeSafetensors(model));
+  const task = guardTask(loaded.task, interrupts);
+  const started = await start({ ...options, checkpoint, signal: interrupts.signal }, task).catch(
+    async (error: unknown) => {
+      interrupts.stop();
+      await folder.discard();
+      throw error;
+    },
+  );
   // In the same turn, so that no event is missed.
   follow(started.run, { terminal, folder, reporter });
   json?.write({ event: 'started', folder: folder.path, ...describe(conduct, id) });
@@ -70,21 +80,28 @@ export async function conductRun(conduct: Conduct): Promise<number> {
     result = resultIn(error);
   }
   failure = await save(folder, result, failure, interrupts);
-  reporter.finish(result, folder.modelPath, failure !== undefined);
+  const saved = savedIn(folder, result);
+  reporter.finish(result, saved, failure !== undefined);
   interrupts.stop();
-  if (failure !== undefined) throw withResult(failure, result, folder.modelPath);
-  return conclude(result, folder.modelPath, interrupts, terminal);
+  if (failure !== undefined) throw withResult(failure, result, saved);
+  return conclude(result, folder, interrupts, terminal);
 }
 
 async function optionsOf(settings: RunSettings): Promise<RunOptions> {
   const { clients, clientsPerRound, rounds, seed, evaluateEvery, init } = settings;
   const initialModel = init === undefined ? undefined : await readModelFile(init);
-  return { clients, clientsPerRound, rounds, seed, evaluateEvery, ...(initialModel && { initialModel }) };
+  const stages = settings.stages.map((text) => {
+    const { name, options } = parseCall(text, 'topK(fraction=0.01)');
+    return stageNamed(name, options);
+  });
+  return { clients, clientsPerRound, rounds, seed, evaluateEvery, stages, ...(initialModel && { initialModel }) };
 }
 
 function describe({ loaded, settings, command, otherArguments }: Conduct, run: string) {
   const { clients, clientsPerRound, rounds, evaluateEvery, set, init, workers, seed } = settings;
-  const given = { ...(init && { init }), ...(workers && { workers }), ...otherArguments };
+  const { algorithm, fold, stages } = settings;
+  const changes = { ...(algorithm && { algorithm }), ...(fold && { fold }), ...(stages.length > 0 && { stages }) };
+  const given = { ...changes, ...(init && { init }), ...(workers && { workers }), ...otherArguments };
   const args: RunArguments = { command, clients, clientsPerRound, rounds, evaluateEvery, set, ...given };
   return { run, task: taskSummary(loaded.task), taskFile: loaded.file, arguments: args, seed };
 }
@@ -93,6 +110,7 @@ function follow(run: Run, to: { terminal: Terminal; folder: RunFolder; reporter:
   const { folder, reporter, terminal } = to;
   run.on('update', (record) => folder.addClient(record));
   run.on('round', (record) => {
+    if (folder.ended) return;
     folder.addRound(record);
     terminal.json?.write({ event: 'round', ...record });
   });
@@ -126,16 +144,16 @@ async function save(
 
 function conclude(
   result: RunResult | undefined,
-  modelPath: string,
+  folder: RunFolder,
   interrupts: Interrupts,
   { json, screen }: Terminal,
 ): number {
   if (result?.status === 'completed') {
-    json?.write({ event: 'finished', ...savedOf(result, modelPath) });
+    json?.write({ event: 'finished', ...savedOf(result, folder) });
     return 0;
   }
   const message = 'The run was cancelled before its last round.';
-  json?.write({ event: 'error', code: 'run.cancelled', message, ...(result && savedOf(result, modelPath)) });
+  json?.write({ event: 'error', code: 'run.cancelled', message, ...(result && savedOf(result, folder)) });
   if (result === undefined) screen.line('Stopped before the first round.');
   return interrupts.exitCode ?? 1;
 }
@@ -148,19 +166,21 @@ function isCancellation(error: unknown): boolean {
   return error instanceof FedloomError && /\.cancelled$|^transport\.connect$/.test(error.code);
 }
 
-function asFedloomError(error: unknown): FedloomError {
-  if (error instanceof FedloomError) return error;
-  return new FedloomError('bug', error instanceof Error ? error.message : String(error), {}, { cause: error });
+/** What is not on the disk is not told as if it were. */
+function savedIn({ savedHash, modelPath, losses }: RunFolder, result: RunResult | undefined): SavedRun {
+  return { losses, modelPath: result !== undefined && savedHash === result.modelHash ? modelPath : undefined };
 }
 
-/** The failure with what is to stand in its JSON event. */
-function withResult(failure: unknown, result: RunResult | undefined, modelPath: string): unknown {
-  return result === undefined
-    ? failure
-    : new FailedRun(failure, { ...errorEvent(failure), ...savedOf(result, modelPath) });
+/** The failure with what is to stand in its JSON event: of the model only if it is saved. */
+function withResult(failure: unknown, result: RunResult | undefined, { modelPath, losses }: SavedRun): unknown {
+  if (result === undefined) return failure;
+  const { rounds, metrics, clientMetrics } = result;
+  const event =
+    modelPath === undefined ? { rounds, metrics, clientMetrics, losses } : savedOf(result, { modelPath, losses });
+  return new FailedRun(failure, { ...errorEvent(failure), ...event });
 }
 
-/** A run that failed after it had begun: its model so far is saved. */
+/** A run that failed after it had begun; its model so far is saved if the event says where. */
 export class FailedRun extends Error {
   constructor(
     readonly failure: unknown,

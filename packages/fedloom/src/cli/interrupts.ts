@@ -1,6 +1,7 @@
 import { constants } from 'node:os';
+import { type Signal, SignalGate } from './signal-gate.js';
 
-const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+const SIGNALS: readonly Signal[] = ['SIGINT', 'SIGTERM', 'SIGHUP'];
 
 /** Ctrl-C and its like, while a command runs. */
 export interface Interrupts {
@@ -8,36 +9,37 @@ export interface Interrupts {
   readonly signal: AbortSignal;
   /** 130 after Ctrl-C, as shells have it; undefined while nobody interrupted. */
   readonly exitCode: number | undefined;
+  /** Calls a user's code: a signal that comes while it runs on this thread ends the process at once. */
+  userCode<T>(code: () => T): T;
   stop(): void;
 }
 
-/** The first signal asks the command to end, by `onFirst` and the signal; the second ends the process at once. */
+/**
+ * The first signal asks the command to end, by `onFirst` and the signal; the second ends the process at once. To be called
+ * when the task is loaded: until then, signals do what they always do.
+ */
 export function watchInterrupts(onFirst: () => void): Interrupts {
   const abort = new AbortController();
   let exitCode: number | undefined;
-  // A child of `--processes` gets its parent's Ctrl-C too: the parent ends it, in order.
-  const signals = process.channel ? SIGNALS.filter((signal) => signal !== 'SIGINT') : SIGNALS;
-  const handlers = signals.map((signal) => {
-    const handle = () => {
-      if (exitCode !== undefined) endAtOnce(signal);
-      exitCode = 128 + constants.signals[signal];
-      onFirst();
-      abort.abort();
-    };
-    process.on(signal, handle);
-    return { signal, handle };
-  });
-  const ignore = () => {};
-  if (process.channel) process.on('SIGINT', ignore);
+  const handle = (signal: Signal) => {
+    // A child of `--processes` gets its parent's Ctrl-C too: the parent ends it, in order.
+    if (process.channel && signal === 'SIGINT') return;
+    if (exitCode !== undefined) {
+      gate.close();
+      return endAtOnce(signal);
+    }
+    exitCode = 128 + constants.signals[signal];
+    onFirst();
+    abort.abort();
+  };
+  const gate = new SignalGate(new Map(SIGNALS.map((signal) => [signal, () => handle(signal)])));
   return {
     signal: abort.signal,
     get exitCode() {
       return exitCode;
     },
-    stop() {
-      for (const { signal, handle } of handlers) process.off(signal, handle);
-      process.off('SIGINT', ignore);
-    },
+    userCode: (code) => gate.run(code),
+    stop: () => gate.close(),
   };
 }
 
@@ -45,7 +47,7 @@ export function watchInterrupts(onFirst: () => void): Interrupts {
  * By the signal itself, which shells report as 130 for Ctrl-C: `process.exit` would end the worker threads, and one that is
  * inside ONNX Runtime then aborts the process with a message of its own.
  */
-function endAtOnce(signal: (typeof SIGNALS)[number]): void {
+function endAtOnce(signal: Signal): void {
   process.removeAllListeners(signal);
   process.kill(process.pid, signal);
 }

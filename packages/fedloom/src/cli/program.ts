@@ -1,5 +1,4 @@
 import { Command } from 'commander';
-import type { BatchingPool } from '../compute/node/batching-pool.js';
 import { VERSION } from '../core/version.js';
 import { addClientCommand } from './commands/client.js';
 import { addEvaluateCommand } from './commands/evaluate.js';
@@ -11,9 +10,8 @@ import { addServerCommand } from './commands/server.js';
 /**
  * The command line's grammar.
  * @param exit is told the exit code of a command that ended otherwise than well
- * @param threads that were started ahead, for a run
  */
-export function buildProgram(exit: (code: number) => void, threads?: BatchingPool): Command {
+export function buildProgram(exit: (code: number) => void): Command {
   const program = new Command('fedloom')
     .description('Federated learning: many parties train one model together, their data stay where they are.')
     .version(VERSION, '--version')
@@ -22,7 +20,7 @@ export function buildProgram(exit: (code: number) => void, threads?: BatchingPoo
     // Settings are inherited by the commands added below: errors come back as exceptions, and are told by `main`.
     .exitOverride()
     .configureOutput({ outputError: () => {} });
-  addRunCommand(program, exit, threads);
+  addRunCommand(program, exit);
   addServerCommand(program, exit);
   addClientCommand(program, exit);
   addPartitionCommand(program, exit);

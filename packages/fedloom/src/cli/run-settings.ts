@@ -1,5 +1,8 @@
 import { Argument, type Command, Option } from 'commander';
-import { oneOf, setting, wholeNumber } from './arguments.js';
+import { algorithmNames } from '../algorithms/registry.js';
+import { foldNames } from '../update/folds/registry.js';
+import { builtInStages } from '../update/stages/registry.js';
+import { oneOf, seconds, setting, wholeNumber } from './arguments.js';
 
 /** What `run` and `server` have in common. */
 export interface RunSettings {
@@ -10,6 +13,9 @@ export interface RunSettings {
   readonly evaluateEvery: number;
   readonly workers: number | undefined;
   readonly set: readonly string[];
+  readonly algorithm: string | undefined;
+  readonly fold: string | undefined;
+  readonly stages: readonly string[];
   readonly init: string | undefined;
   readonly out: string;
   readonly json: boolean;
@@ -26,6 +32,9 @@ interface Parsed {
   readonly evaluateEvery: number;
   readonly workers?: number;
   readonly set?: string[];
+  readonly algorithm?: string;
+  readonly fold?: string;
+  readonly stage?: string[];
   readonly init?: string;
   readonly out: string;
   readonly json?: true;
@@ -62,6 +71,9 @@ export function addRunSettings(command: Command): Command {
     .addOption(seedOption())
     .addOption(workersOption())
     .addOption(setOption())
+    .addOption(algorithmOption())
+    .addOption(foldOption())
+    .addOption(stageOption())
     .option('--init <file>', 'start from this model.safetensors')
     .addOption(outOption())
     .addOption(jsonOption())
@@ -83,6 +95,9 @@ export function runSettings(positional: readonly (number | undefined)[], parsed:
     evaluateEvery: parsed.evaluateEvery,
     workers: parsed.workers,
     set: parsed.set ?? [],
+    algorithm: parsed.algorithm,
+    fold: parsed.fold,
+    stages: parsed.stage ?? [],
     init: parsed.init,
     out: parsed.out,
     json: parsed.json ?? false,
@@ -113,12 +128,35 @@ export function setOption(): Option {
   );
 }
 
+export function algorithmOption(): Option {
+  return new Option(
+    '--algorithm <call>',
+    `another algorithm in place of the task's, such as 'fedProx(mu=0.1)': ${algorithmNames.join(', ')}`,
+  );
+}
+
+export function foldOption(): Option {
+  return new Option('--fold <call>', `another fold in place of the mean, such as 'krum(f=1)': ${foldNames.join(', ')}`);
+}
+
+function stageOption(): Option {
+  return new Option(
+    '--stage <call>',
+    `what every update passes, such as 'topK(fraction=0.01)'; may be given more than once: ${builtInStages.join(', ')}`,
+  ).argParser((text: string, before: readonly string[] = []) => [...before, text]);
+}
+
 export function outOption(): Option {
   return new Option('--out <dir>', 'folder of the run folders').default(RUNS_FOLDER);
 }
 
 export function jsonOption(): Option {
   return new Option('--json', 'one JSON object a line on stdout; everything for people goes to stderr');
+}
+
+export function pingEveryOption(): Option {
+  const what = 'how often to ask the other end for a sign of life; below the idle timeout of proxies between (15)';
+  return new Option('--ping-every <seconds>', what).argParser(seconds('--ping-every'));
 }
 
 export function verboseOption(): Option {

@@ -4,11 +4,11 @@ import { relative } from 'node:path';
 import * as engine from '@fedloom/engine';
 import { FedloomError } from '@fedloom/engine';
 import type { createJiti } from 'jiti';
-import { cacheFolder } from '../core/node/cache-folder.js';
+import { didYouMean } from '../core/closest.js';
 import * as fedloom from '../index.js';
-import { didYouMean } from '../task/closest.js';
 import { isTask } from '../task/define-task.js';
 import type { Task } from '../task/task.js';
+import { cacheFolder } from './cache-folder.js';
 import { findTaskFile } from './find-task-file.js';
 import { codeFrame, originalColumn, type SourcePosition, sourceLine, userFrame } from './source-position.js';
 

@@ -10,7 +10,23 @@ export function usageError(
 }
 
 /** Also the library's own checks of what was typed. */
-const USAGE_CODES = new Set(['run.options', 'task.override', 'ranges.syntax', 'server.insecure']);
+const USAGE_CODES = new Set([
+  'run.options',
+  'task.override',
+  'ranges.syntax',
+  'server.insecure',
+  'call.syntax',
+  'algorithm.unknown',
+  'algorithm.option',
+  'algorithm.fold',
+  'fold.unknown',
+  'fold.option',
+  'fold.too-few',
+  'fold.memory',
+  'stage.unknown',
+  'stage.option',
+  'stage.order',
+]);
 
 export function isUsageError(error: unknown): boolean {
   return error instanceof FedloomError && (error.code.startsWith('usage.') || USAGE_CODES.has(error.code));

@@ -21,8 +21,8 @@ function slowExecutor() {
     train: () => new Promise(() => {}),
     evaluate: (job) =>
       new Promise((resolve) => {
-        const outcome = { results: { round: job.round }, sampleCount: 1 };
-        asked.push({ job, end: () => resolve(job.clients.map((client) => ({ client, outcome }))) });
+        const evaluation = { statistics: { round: { sum: job.round, weight: 1 } }, sampleCount: 1 };
+        asked.push({ job, end: () => resolve(job.clients.map((client) => ({ client, evaluation }))) });
       }),
     close: async () => {},
   };
@@ -44,9 +44,9 @@ it('never reports an evaluation of one round under another', async () => {
       role: 'server',
       budget: new ByteBudget(1 << 20),
       onMessage: (message, _body, release) => {
-        if (message.type === 'hello') say({ type: 'challenge', version: 1, methods: ['none'], nonce: '00'.repeat(16) });
+        if (message.type === 'hello') say({ type: 'challenge', version: 2, methods: ['none'], nonce: '00'.repeat(16) });
         const workload = { kind: 'trainer' as const, task: 't' };
-        const run = { run: 'r', software: 's', clients: 3, seed: 0, algorithm: 'fedAvg' };
+        const run = { run: 'r', software: 's', clients: 3, seed: 0, algorithm: 'fedAvg', needs: [], stages: [] };
         if (message.type === 'auth') say({ type: 'welcome', session: 's0', workload, ...run });
         if (message.type === 'join') joined();
         if (message.type === 'evaluations') evaluations.push(message);
@@ -72,18 +72,18 @@ it('never reports an evaluation of one round under another', async () => {
   const serving = host.serve(await transport.dial(listener.url));
   await hasJoined;
   const body = encodeSafetensors(new Map([['w', { dtype: 'float32', shape: [1], data: Float32Array.of(1) }]]));
-  const model = sha256(body);
+  const model = { model: 'model', number: 0, hash: sha256(body) };
   const until = async (holds: () => boolean) => {
     while (!holds()) await new Promise((resolve) => setTimeout(resolve, 1));
   };
 
-  server?.send({ type: 'model', hash: model }, body);
+  server?.send({ type: 'model', version: model }, body);
   server?.send({ type: 'evaluate', round: 0, clients: [{ from: 0, count: 3 }], model });
   await until(() => asked.length === 1);
   asked[0]?.end();
   await until(() => asked.length === 2);
   // The evaluation's deadline has passed: the server goes on while client 1 still works and client 0's result waits.
-  server?.send({ type: 'train', round: 1, attempt: 0, clients: [], model, scalars: {} });
+  server?.send({ type: 'evaluate', round: 0, clients: [], model });
   server?.send({ type: 'evaluate', round: 1, clients: [{ from: 0, count: 3 }], model });
   const reported = () => evaluations.reduce((sum, { entries }) => sum + entries.length, 0);
   let ended = 1;
@@ -91,7 +91,9 @@ it('never reports an evaluation of one round under another', async () => {
     while (ended < asked.length) asked[ended++]?.end();
     return reported() >= 3;
   });
-  for (const { round, entries } of evaluations) for (const { results } of entries) expect(results.round).toBe(round);
+  for (const { round, entries } of evaluations) {
+    for (const { statistics } of entries) expect(statistics.round?.sum).toBe(round);
+  }
   expect(reported()).toBe(3);
   server?.close();
   await serving;

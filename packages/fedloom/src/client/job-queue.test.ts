@@ -5,9 +5,9 @@ import { type Job, JobQueue } from './job-queue.js';
 const job = (client: number, over: Partial<Job> = {}): Job => ({
   clients: [client],
   kind: 'train',
-  round: 0,
+  task: 0,
   attempt: 0,
-  model: 'm',
+  base: { model: 'model', number: 0, hash: 'm' },
   scalars: {},
   ...over,
 });
@@ -76,11 +76,11 @@ describe('JobQueue', () => {
     expect(started.flatMap(({ clients }) => clients)).toEqual([7, 9]);
     await finish(0);
     expect(started.flatMap(({ clients }) => clients)).toEqual([7, 9, 6, 7, 8]);
-    queue.add([group({ clients: [8], round: 1 })]);
+    queue.add([group({ clients: [8], task: 1 })]);
     expect(aborted).toEqual([6, 7, 8]);
     expect(started).toHaveLength(3);
     await finish(2);
-    expect(started.at(-1)).toMatchObject({ clients: [8], round: 1 });
+    expect(started.at(-1)).toMatchObject({ clients: [8], task: 1 });
   });
 
   it('aborts a job that a newer one of its client supersedes', async () => {
@@ -95,8 +95,8 @@ describe('JobQueue', () => {
 
   it('drops waiting and aborts running jobs that are cancelled', async () => {
     const { queue, started, aborted, finish } = controlled(1);
-    queue.add([job(0), job(1), job(2, { round: 1 })]);
-    queue.cancel(({ round }) => round === 0);
+    queue.add([job(0), job(1), job(2, { task: 1 })]);
+    queue.cancel(({ task }) => task === 0);
     expect(aborted).toEqual([0]);
     await finish(0);
     expect(started.flatMap(({ clients }) => clients)).toEqual([0, 2]);
@@ -106,7 +106,7 @@ describe('JobQueue', () => {
     const { queue, started, finish, passGrace } = controlled(1);
     queue.add([job(0)]);
     queue.cancel(() => true);
-    queue.add([job(0, { round: 1 }), job(1)]);
+    queue.add([job(0, { task: 1 }), job(1)]);
     expect(started).toHaveLength(1);
     const settled = queue.settled();
     passGrace();
@@ -115,10 +115,10 @@ describe('JobQueue', () => {
     await finish(1);
     expect(started).toHaveLength(2);
     await finish(0);
-    expect(started.map(({ clients, round }) => `${clients} in round ${round}`)).toEqual([
-      '0 in round 0',
-      '1 in round 0',
-      '0 in round 1',
+    expect(started.map(({ clients, task }) => `${clients} in task ${task}`)).toEqual([
+      '0 in task 0',
+      '1 in task 0',
+      '0 in task 1',
     ]);
   });
 

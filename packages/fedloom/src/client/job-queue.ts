@@ -1,14 +1,16 @@
 import { type CancelSignal, JobSignal } from '../compute/cancel-signal.js';
 import type { Clock } from '../core/clock.js';
+import type { Version } from '../update/update.js';
 
 /** A piece of work for one client, or for several that are evaluated together. */
 export interface Job {
   readonly clients: readonly number[];
   readonly kind: 'train' | 'evaluate';
-  readonly round: number;
+  /** Of the training, as in `train`; of an evaluation its round. */
+  readonly task: number;
   readonly attempt: number;
-  /** Hash of the model to work on. */
-  readonly model: string;
+  /** The model to work on. */
+  readonly base: Version;
   readonly scalars: Readonly<Record<string, number>>;
 }
 

@@ -1,5 +1,6 @@
 import type { NamedTensors, TrainingPlan } from '@fedloom/engine';
-import type { Results } from '../core/records.js';
+import type { Evaluation } from '../core/evaluation.js';
+import type { Facts, UpdateSpec } from '../update/update.js';
 import type { CancelSignal } from './cancel-signal.js';
 
 /** What the server has clients work on, as the client core hands it to its executor. */
@@ -28,10 +29,13 @@ export interface ModelSnapshot {
 
 export interface TrainJob {
   readonly client: number;
-  readonly round: number;
+  /** As `Update.task`. */
+  readonly task: number;
   readonly seed: number;
   readonly model: ModelSnapshot;
   readonly scalars: Readonly<Record<string, number>>;
+  /** Facts that the algorithm asks of the client beside the usual ones. */
+  readonly needs: readonly string[];
   /** The client's private state as it last committed, as safetensors bytes; absent before its first counted update. */
   readonly state?: Uint8Array;
   readonly signal: CancelSignal;
@@ -39,15 +43,15 @@ export interface TrainJob {
 
 export interface TrainOutcome {
   /**
-   * Safetensors of the trained shared parameters and the algorithm's uploads, in a buffer of their own that the caller gives
-   * away; with room for a chunk's header before them, they are sent without a copy.
+   * Safetensors of an `Update`'s tensors: what training changed in the shared parameters, and the algorithm's uploads. In a
+   * buffer of their own that the caller gives away; with room for a chunk's header before them, they are sent without a copy.
    */
   readonly update: Uint8Array;
   /** The private state to commit if the update counts; absent when the algorithm keeps none. */
   readonly state?: Uint8Array;
-  readonly sampleCount: number;
-  readonly stepCount: number;
-  readonly meanLoss: number | null;
+  readonly facts: Facts;
+  /** What the update's tensors are. */
+  readonly specs: readonly UpdateSpec[];
 }
 
 export interface EvaluateJob {
@@ -55,15 +59,14 @@ export interface EvaluateJob {
   readonly clients: readonly number[];
   readonly round: number;
   readonly model: ModelSnapshot;
+  /** A client's private state as it last committed, for executors that keep parameters private. */
+  readonly stateOf: (client: number) => Promise<Uint8Array | undefined>;
   readonly signal: CancelSignal;
 }
 
-/** `results` are means over `sampleCount` samples; null when the client holds no test data. */
-export type EvaluateOutcome = { readonly results: Results; readonly sampleCount: number } | null;
-
-/** What came of one client of an `EvaluateJob`. */
+/** What came of one client of an `EvaluateJob`; null when it holds no test data. */
 export type ClientEvaluation =
-  | { readonly client: number; readonly outcome: EvaluateOutcome }
+  | { readonly client: number; readonly evaluation: Evaluation | null }
   | { readonly client: number; readonly error: unknown };
 
 /**

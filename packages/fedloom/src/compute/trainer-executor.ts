@@ -1,43 +1,54 @@
 import { FedloomError, type NamedTensors } from '@fedloom/engine';
+import type { Evaluation } from '../core/evaluation.js';
+import { checkTensors, type TensorSpec } from '../core/params.js';
 import { RandomStream } from '../core/random.js';
 import { decodeSafetensors, encodeSafetensors, safetensorsEncoder } from '../core/safetensors.js';
 import { wireLimits } from '../protocol/limits.js';
 import { refuseUnappliedTerms } from '../task/applied-terms.js';
 import { toNamedTensors } from '../task/params-like.js';
+import { ownEvaluation } from '../task/result-aggregator.js';
 import type { TrainerTask } from '../task/task.js';
-import type { Trainer } from '../task/trainer.js';
+import type { TrainContext, Trainer, TrainResult } from '../task/trainer.js';
+import { changesOf } from '../update/delta.js';
+import { ownSpecs } from '../update/plan-specs.js';
 import { toAbortSignal } from './cancel-signal.js';
 import type {
   ClientEvaluation,
   ClientExecutor,
   ClientWorkload,
   EvaluateJob,
-  EvaluateOutcome,
   FederationInfo,
   ModelSnapshot,
   TrainJob,
   TrainOutcome,
 } from './executor.js';
+import { copyResults, copyTensors, giveTensors } from './own-copies.js';
+import { type TakeTurn, turnsOf } from './trainer-turns.js';
 
-/** Runs the user's own trainer objects: one a client, made when the client first works and kept until the end. */
+/**
+ * Runs the user's own trainer objects: one a client, made when the client first works and kept until the end. Trainers may
+ * work in place: what they are given is theirs, what they return is copied at once, and one job runs at a time.
+ */
 export class TrainerExecutor implements ClientExecutor {
   readonly concurrency: number;
   readonly evaluationGroup = 1;
   readonly #trainers = new Map<number, Promise<Trainer>>();
   /** For messages made around the update. */
   readonly #encodeUpdate = safetensorsEncoder(wireLimits.chunkHeaderBytes);
+  readonly #takeTurn: TakeTurn;
   #federation: FederationInfo | undefined;
 
   constructor(
     private readonly options: {
       readonly task: TrainerTask;
-      /** Trainers at work at a time; more than one helps only those that wait for something outside. */
+      /** Jobs at a time where the task says `concurrent`; one where it does not. */
       readonly concurrency: number;
       readonly dataDir?: string;
       readonly clientId?: (client: number) => string;
     },
   ) {
-    this.concurrency = options.concurrency;
+    this.concurrency = options.task.concurrent ? options.concurrency : 1;
+    this.#takeTurn = turnsOf(options.task);
   }
 
   async prepare(workload: ClientWorkload, federation: FederationInfo): Promise<void> {
@@ -60,34 +71,33 @@ export class TrainerExecutor implements ClientExecutor {
     this.#federation = federation;
   }
 
-  async train(job: TrainJob): Promise<TrainOutcome> {
+  train(job: TrainJob): Promise<TrainOutcome> {
+    return this.#takeTurn(() => this.#train(job), job.signal);
+  }
+
+  async #train(job: TrainJob): Promise<TrainOutcome> {
     const trainer = await this.#trainer(job.client);
     const { globalModel, broadcast } = split(job.model, this.#slots);
-    await trainer.setModelParams(globalModel);
-    const result = await trainer.train({
-      round: job.round,
-      signal: toAbortSignal(job.signal),
-      random: RandomStream.of(job.seed, 'trainer', job.round, job.client),
-      globalModel,
-      broadcast,
-      scalars: job.scalars,
-      state: job.state === undefined ? new Map() : decodeSafetensors(job.state),
-    });
+    const given = giveTensors(globalModel);
+    await trainer.setModelParams(given.tensors);
+    const result = await trainer.train(contextOf(job, globalModel, broadcast));
     const owner = `The trainer of client ${job.client}`;
-    if (!Number.isSafeInteger(result?.sampleCount) || result.sampleCount < 1) {
-      throw new FedloomError(
-        'trainer.sample-count',
-        `${owner} returned sampleCount ${result?.sampleCount} from train: it must be a whole number of at least 1.`,
-        { client: job.client },
-      );
-    }
-    const params = toNamedTensors(await trainer.getModelParams(), owner);
+    checkSampleCount(result, owner, job.client);
+    // At once: the trainer may go on with these arrays when it is asked for its parameters.
+    const uploads = copyTensors(result.uploads ?? new Map());
+    const state = result.state && encodeSafetensors(result.state);
+    const params = toNamedTensors(given.unread(await trainer.getModelParams()), owner);
+    checkTensors(params, specsOf(globalModel), owner);
     return {
-      update: this.#encodeUpdate(new Map([...params, ...(result.uploads ?? [])])),
-      ...(result.state && { state: encodeSafetensors(result.state) }),
-      sampleCount: result.sampleCount,
-      stepCount: result.stepCount ?? 0,
-      meanLoss: result.meanLoss ?? null,
+      update: this.#encodeUpdate(new Map([...changesOf(params, globalModel), ...uploads])),
+      ...(state && { state }),
+      facts: {
+        ...result.facts,
+        sampleCount: result.sampleCount,
+        stepCount: result.stepCount ?? 0,
+        ...(result.meanLoss !== undefined && { meanLoss: result.meanLoss }),
+      },
+      specs: ownSpecs(globalModel, trainer.buffers, this.options.task.algorithm.client?.terms?.upload),
     };
   }
 
@@ -95,8 +105,8 @@ export class TrainerExecutor implements ClientExecutor {
     const evaluations: ClientEvaluation[] = [];
     for (const client of job.clients) {
       evaluations.push(
-        await this.#test(client, job).then(
-          (outcome) => ({ client, outcome }),
+        await this.#takeTurn(() => this.#test(client, job), job.signal).then(
+          (evaluation) => ({ client, evaluation }),
           (error: unknown) => ({ client, error }),
         ),
       );
@@ -104,11 +114,12 @@ export class TrainerExecutor implements ClientExecutor {
     return evaluations;
   }
 
-  async #test(client: number, { model, round, signal }: EvaluateJob): Promise<EvaluateOutcome> {
+  async #test(client: number, { model, round, signal }: EvaluateJob): Promise<Evaluation | null> {
     const trainer = await this.#trainer(client);
-    await trainer.setModelParams(split(model, this.#slots).globalModel);
+    await trainer.setModelParams(giveTensors(split(model, this.#slots).globalModel).tensors);
     const random = RandomStream.of(this.#federation?.seed ?? 0, 'trainer-test', round, client);
-    return trainer.test({ round, signal: toAbortSignal(signal), random });
+    const tested = await trainer.test({ round, signal: toAbortSignal(signal), random });
+    return tested && ownEvaluation({ ...tested, results: copyResults(tested.results) });
   }
 
   async close(): Promise<void> {
@@ -119,7 +130,7 @@ export class TrainerExecutor implements ClientExecutor {
   }
 
   get #slots(): readonly string[] {
-    return this.options.task.algorithm.terms?.broadcast ?? [];
+    return this.options.task.algorithm.client?.terms?.broadcast ?? [];
   }
 
   #trainer(client: number): Promise<Trainer> {
@@ -144,6 +155,29 @@ export class TrainerExecutor implements ClientExecutor {
   }
 }
 
+/** What `train` is given: all of it its own. */
+function contextOf(job: TrainJob, globalModel: NamedTensors, broadcast: NamedTensors): TrainContext {
+  const { task: round, client, seed, signal, scalars, state } = job;
+  return {
+    round,
+    signal: toAbortSignal(signal),
+    random: RandomStream.of(seed, 'trainer', round, client),
+    globalModel: giveTensors(globalModel).tensors,
+    broadcast: giveTensors(broadcast).tensors,
+    scalars: { ...scalars },
+    state: state === undefined ? new Map() : giveTensors(decodeSafetensors(state)).tensors,
+  };
+}
+
+function checkSampleCount(result: TrainResult, owner: string, client: number): void {
+  if (Number.isSafeInteger(result?.sampleCount) && result.sampleCount >= 1) return;
+  throw new FedloomError(
+    'trainer.sample-count',
+    `${owner} returned sampleCount ${result?.sampleCount} from train: it must be a whole number of at least 1.`,
+    { client },
+  );
+}
+
 /** Parameters and the algorithm's tensors, which travel together and are told apart by the algorithm's slots. */
 function split(model: ModelSnapshot, slots: readonly string[]): { globalModel: NamedTensors; broadcast: NamedTensors } {
   const isBroadcast = ([name]: readonly [string, unknown]) => slots.some((slot) => name.startsWith(`${slot}/`));
@@ -152,4 +186,8 @@ function split(model: ModelSnapshot, slots: readonly string[]): { globalModel: N
     globalModel: new Map(entries.filter((entry) => !isBroadcast(entry))),
     broadcast: new Map(entries.filter(isBroadcast)),
   };
+}
+
+function specsOf(tensors: NamedTensors): TensorSpec[] {
+  return [...tensors].map(([name, { dtype, shape }]) => ({ name, dtype, shape }));
 }

@@ -39,10 +39,16 @@ export interface RoundRecord {
 export interface ClientRecord {
   readonly round: number;
   readonly client: number;
+  /** Equal to the round, but where no rounds are common to all clients. */
+  readonly task: number;
   readonly attempt: number;
+  /** The model it started from. */
+  readonly base: { readonly model: string; readonly number: number; readonly hash: string };
   readonly sampleCount: number;
   readonly stepCount: number;
   readonly meanLoss: number | null;
+  /** What else the update told of itself. */
+  readonly facts: Readonly<Record<string, number>>;
   readonly trainMs: number;
 }
 

@@ -47,6 +47,8 @@ export const store32 = (address: number, value: Code, offset = 0): Code => [get(
 export const load128 = (address: number, offset = 0): Code => [get(address), simd(0x00), memory(offset)];
 /** Loads 8 bytes into the lower half. */
 export const load64 = (address: number, offset = 0): Code => [get(address), simd(0x5d), memory(offset)];
+/** Loads 8 bytes into both halves. */
+export const load64Splat = (address: number, offset = 0): Code => [get(address), simd(0x0a), memory(offset)];
 export const store128 = (address: number, value: Code, offset = 0): Code => [
   get(address),
   value,

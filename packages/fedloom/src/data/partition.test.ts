@@ -1,6 +1,8 @@
 import { FedloomError, type Tensor } from '@fedloom/engine';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { partitionerSuite } from '../conformance/partitioner-suite.js';
+import { describeSuite } from '../conformance/testing/describe-suite.js';
 import type { Examples } from './dataset.js';
 import { iid } from './iid.js';
 import {
@@ -11,6 +13,8 @@ import {
   type Partition,
   type Partitioner,
 } from './partition.js';
+
+describeSuite('partitioner iid', partitionerSuite(iid));
 
 function examples(count: number, label: (row: number) => number = () => 0): Examples {
   const x: Tensor = { dtype: 'uint8', shape: [count, 1], data: new Uint8Array(count) };

@@ -1,9 +1,13 @@
 import { FedloomError, type Tensor } from '@fedloom/engine';
 import { describe, expect, it } from 'vitest';
+import { partitionerSuite } from '../conformance/partitioner-suite.js';
+import { describeSuite } from '../conformance/testing/describe-suite.js';
 import { RandomStream } from '../core/random.js';
 import type { Examples } from './dataset.js';
 import { type Dealt, dealExamples, examplesOf } from './partition.js';
 import { shards } from './shards.js';
+
+describeSuite('partitioner shards', partitionerSuite(shards));
 
 function examplesWith(labels: ArrayLike<number>): Examples {
   const y: Tensor = { dtype: 'int32', shape: [labels.length], data: Int32Array.from(labels) };

@@ -1,11 +1,14 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process';
 import { constants } from 'node:os';
 import { formatRanges, type IndexRange } from '../core/index-ranges.js';
 import { LastLines } from './last-lines.js';
+import { LIFELINE_FD } from './lifeline.js';
 import { settlesWithin } from './settles-within.js';
 
 /** How long children may take to end by themselves once the run is over, and after they were told to. */
 const LEAVE_MS = 5_000;
+/** The same when somebody pressed Ctrl-C: what they compute is wanted no more. */
+const INTERRUPTED_LEAVE_MS = 500;
 const TERMINATE_MS = 2_000;
 const LINES_KEPT = 12;
 
@@ -24,7 +27,7 @@ export interface ClientProcessOptions {
   readonly command: string;
   /** Arguments before those that differ from child to child. */
   readonly args: readonly string[];
-  /** The clients of each child, which gets `--index FROM-TO`. */
+  /** The clients of each child, which gets `--index FROM-TO`, and the lifeline at `LIFELINE_FD`. */
   readonly parts: readonly IndexRange[];
   readonly onLost: (lost: LostProcess) => void;
 }
@@ -32,7 +35,7 @@ export interface ClientProcessOptions {
 /** Child processes on this machine that each host a part of the clients. They end with this process, however it ends. */
 export interface ClientProcesses {
   /** Waits for the children to leave, tells those that linger, kills those that do not listen. */
-  stop(): Promise<void>;
+  stop(how?: { readonly interrupted?: boolean }): Promise<void>;
 }
 
 /** Divides clients 0 to `clients - 1` into at most `processes` parts whose sizes differ by at most one. */
@@ -48,10 +51,13 @@ export function startClientProcesses({ command, args, parts, onLost }: ClientPro
   let stopping = false;
   const running = new Set<ChildProcess>();
   const ended = parts.map((clients) => {
-    // The channel to the parent carries nothing: that it breaks tells the child that its parent is gone.
-    const child = spawn(command, [...args, '--index', formatRanges([clients])], {
-      stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
-    });
+    // The channel to the parent carries nothing: that it breaks tells the child that its parent is gone. The pipe tells it
+    // to a thread of the child's own, whatever its main thread does.
+    const stdio: StdioOptions = ['ignore', 'ignore', 'pipe', 'ipc'];
+    stdio[LIFELINE_FD] = 'pipe';
+    const child = spawn(command, [...args, '--index', formatRanges([clients])], { stdio });
+    // A child that ends breaks it.
+    child.stdio[LIFELINE_FD]?.on('error', () => {});
     running.add(child);
     const lines = new LastLines(LINES_KEPT);
     child.stderr?.setEncoding('utf8').on('data', (text: string) => lines.add(text));
@@ -68,10 +74,10 @@ export function startClientProcesses({ command, args, parts, onLost }: ClientPro
   });
   const all = Promise.all(ended);
   return {
-    async stop() {
+    async stop({ interrupted = false } = {}) {
       stopping = true;
       for (const [signal, waitMs] of [
-        [constants.signals.SIGTERM, LEAVE_MS],
+        [constants.signals.SIGTERM, interrupted ? INTERRUPTED_LEAVE_MS : LEAVE_MS],
         [constants.signals.SIGKILL, TERMINATE_MS],
       ] as const) {
         if (await settlesWithin(all, waitMs)) return;

@@ -10,6 +10,7 @@ const codedReason = /^protocol\.[a-z-]+: ./;
 
 /** A connection whose other end is the test. */
 class HandConnection implements Connection {
+  patient = false;
   readonly peer = 'test';
   readonly bufferedBytes = 0;
   readonly sent: Uint8Array[] = [];

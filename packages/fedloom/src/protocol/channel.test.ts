@@ -25,12 +25,12 @@ describe('bodies', () => {
   test('of many messages arrive in the order of sending, small, large and none mixed', async () => {
     const { server, client } = await channelPair({ bufferedBytesMax: 100_000 });
     const sizes = Array.from({ length: 200 }, (_, i) => [undefined, 10, 70_000, 1_200_000, 0][(i * i) % 5]);
-    for (const [round, size] of sizes.entries()) {
-      if (size === undefined) client.channel.send({ ...examples.failed, round });
-      else client.channel.send({ ...update, round }, pattern(size, round));
+    for (const [task, size] of sizes.entries()) {
+      if (size === undefined) client.channel.send({ ...examples.failed, task });
+      else client.channel.send({ ...update, task }, pattern(size, task));
     }
     const received = await server.messages(sizes.length);
-    expect(received.map(({ message }) => (message as typeof update).round)).toEqual(sizes.map((_, i) => i));
+    expect(received.map(({ message }) => (message as typeof update).task)).toEqual(sizes.map((_, i) => i));
     expect(received.map(({ body }) => body?.length)).toEqual(sizes);
     expect(received[3]!.body === undefined || Buffer.compare(received[3]!.body, pattern(sizes[3]!, 3)) === 0).toBe(
       true,
@@ -228,10 +228,8 @@ describe('a body that is given away', () => {
 describe('sending', () => {
   test('a message that the other end would refuse throws at its sender', async () => {
     const { client } = await channelPair();
-    expect(() => client.channel.send({ ...update, meanLoss: Number.NaN }, pattern(1))).toThrow("field 'meanLoss'");
-    expect(() => client.channel.send({ ...update, meanLoss: Number.NaN }, pattern(100_000))).toThrow(
-      "field 'meanLoss'",
-    );
+    expect(() => client.channel.send({ ...update, trainMs: Number.NaN }, pattern(1))).toThrow("field 'trainMs'");
+    expect(() => client.channel.send({ ...update, trainMs: Number.NaN }, pattern(100_000))).toThrow("field 'trainMs'");
     expect(() => client.channel.send(update)).toThrow('needs a body');
     expect(() => client.channel.send(examples.leave, pattern(1))).toThrow('has no body');
     expect(client.channel.open).toBe(true);

@@ -99,6 +99,11 @@ export class Channel {
     return this.#bytesOut;
   }
 
+  /** Whether the other end may be silent for as long as it likes, since it works on what it was asked; see `Connection`. */
+  set patient(patient: boolean) {
+    this.#connection.patient = patient;
+  }
+
   /** Messages wait to be handed to the transport. */
   get pending(): boolean {
     return !this.#outbox.empty;
@@ -161,7 +166,7 @@ export class Channel {
     try {
       this.#handle(decodeFrame(bytes, this.#registry));
     } catch (error) {
-      this.fail(error instanceof FedloomError ? error : internal(error));
+      this.fail(error instanceof FedloomError ? error : internalError(error));
     }
   }
 
@@ -249,7 +254,8 @@ function stalled(stallMs: number): FedloomError {
   );
 }
 
-function internal(cause: unknown): FedloomError {
+/** A handler threw what is no FedloomError. */
+export function internalError(cause: unknown): FedloomError {
   return new FedloomError(
     'protocol.internal',
     `A message could not be handled: a bug here. ${String(cause)}`.slice(0, 512),

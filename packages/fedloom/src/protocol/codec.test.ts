@@ -47,9 +47,9 @@ describe('every message', () => {
   });
 
   test.each(messages)('$type is refused without any one of its required fields', (message) => {
-    const optional = new Set(['proof', 'reason']);
+    const optional = new Set(['auth.proof', 'settled.reason', 'settled.code', 'welcome.capabilities']);
     for (const field of Object.keys(message)) {
-      if (optional.has(field) && message.type !== 'finish') continue;
+      if (optional.has(`${message.type}.${field}`)) continue;
       const { [field as 'type']: _, ...rest } = message;
       const body = { stream: 1, bytes: 1 };
       expect(codeOf(() => decodeFrame(control(JSON.stringify({ ...rest, body }))))).toMatch(
@@ -135,7 +135,9 @@ describe('frames that are refused', () => {
 
 describe('fields that are refused', () => {
   const evaluations = (results: unknown): string =>
-    JSON.stringify({ ...examples.evaluations, entries: [{ client: 1, sampleCount: 1, results }] });
+    JSON.stringify({ ...examples.evaluations, entries: [{ client: 1, sampleCount: 1, statistics: {}, results }] });
+  const statistics = (loss: unknown): string =>
+    JSON.stringify({ ...examples.evaluations, entries: [{ client: 1, sampleCount: 1, statistics: { loss } }] });
   test.each([
     ['an index below 0', JSON.stringify({ ...examples.failed, client: -1 })],
     ['a fraction for an index', JSON.stringify({ ...examples.failed, client: 1.5 })],
@@ -145,6 +147,15 @@ describe('fields that are refused', () => {
     ['null for a result', evaluations({ loss: null })],
     ['a nested result', evaluations({ loss: [[1]] })],
     ['a list for results', evaluations([1])],
+    ['a statistic without its weight', statistics({ sum: 1 })],
+    ['a statistic of weight 0', statistics({ sum: 1, weight: 0 })],
+    ['a statistic whose sum is text', statistics({ sum: '1', weight: 1 })],
+    ['a fact that is no number', JSON.stringify({ ...update, facts: { sampleCount: 'many' } })],
+    [
+      'too many facts',
+      JSON.stringify({ ...update, facts: Object.fromEntries(Array.from({ length: 65 }, (_, i) => [`f${i}`, i])) }),
+    ],
+    ['a version without its number', JSON.stringify({ ...examples.evaluate, model: { ...update.base, number: -1 } })],
     ['a name of the prototype', evaluations({ loss: 0 }).replace('loss', '__proto__')],
     ['too many results', evaluations(Object.fromEntries(Array.from({ length: 65 }, (_, i) => [`m${i}`, i])))],
     ['a result list too long', evaluations({ loss: new Array(4_097).fill(0) })],
@@ -163,7 +174,10 @@ describe('fields that are refused', () => {
         ],
       }),
     ],
-    ['a hash of the wrong form', JSON.stringify({ ...examples.evaluate, model: 'sha256:00' })],
+    [
+      'a hash of the wrong form',
+      JSON.stringify({ ...examples.evaluate, model: { ...update.base, hash: 'sha256:00' } }),
+    ],
     ['a code with spaces', JSON.stringify({ ...examples.error, code: 'a b' })],
     ['a text too long', JSON.stringify({ ...examples.error, message: 'x'.repeat(4_097) })],
   ])('%s', (_name, text) => {
@@ -182,7 +196,7 @@ describe('fields that are refused', () => {
       codeOf(() =>
         encodeControl({
           ...examples.evaluations,
-          entries: [{ client: 1, sampleCount: 1, results: { loss: Number.NaN } }],
+          entries: [{ client: 1, sampleCount: 1, statistics: { loss: { sum: Number.NaN, weight: 1 } } }],
         }),
       ),
     ).toBe('protocol.message');
@@ -195,7 +209,7 @@ describe('fields that are refused', () => {
   });
 
   test('sample counts are left to the aggregation, which refuses one update instead of a connection', () => {
-    const message = { ...update, sampleCount: -1e12 };
+    const message = { ...update, facts: { sampleCount: -1e12 } };
     expect(decodeFrame(encodeInline(message, new Uint8Array(1)))).toMatchObject({ message });
   });
 });

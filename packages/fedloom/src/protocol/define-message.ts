@@ -64,7 +64,7 @@ export function defineMessage<M extends { readonly type: string }>(
  */
 export function messageRegistry(
   builtIn: Iterable<MessageDefinition>,
-  extensions: readonly MessageDefinition<ExtensionMessage>[] = [],
+  extensions: readonly MessageDefinition[] = [],
 ): MessageRegistry {
   const registry = new Map<string, MessageDefinition>();
   for (const definition of builtIn) registry.set(definition.type, definition);

@@ -1,17 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import {
-  FieldProblem,
-  fields,
-  finite,
-  integer,
-  list,
-  nullable,
-  oneOf,
-  optional,
-  text,
-  variants,
-  where,
-} from './fields.js';
+import { FieldProblem, fields, finite, integer, list, oneOf, optional, text, variants, where } from './fields.js';
 
 const point = fields({ x: integer(0, 9), label: optional(text(1, 3)) });
 const message = fields({
@@ -20,13 +8,13 @@ const message = fields({
     1,
     3,
   ),
-  loss: nullable(finite()),
+  loss: optional(finite()),
   work: variants('kind', {
     rest: fields({ kind: oneOf('rest') }),
     run: fields({ kind: oneOf('run'), speed: finite(0) }),
   }),
 });
-const good = { points: [{ x: 1 }, { x: 2, label: 'two' }], loss: null, work: { kind: 'run', speed: 0.5 } };
+const good = { points: [{ x: 1 }, { x: 2, label: 'two' }], loss: 0.25, work: { kind: 'run', speed: 0.5 } };
 
 function problem(value: unknown): string {
   try {

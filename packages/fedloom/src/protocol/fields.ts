@@ -71,10 +71,6 @@ export function oneOf<const T extends string>(...words: readonly T[]): Field<T> 
   return valid((value) => words.includes(value as T), words.map((word) => `'${word}'`).join(' or '));
 }
 
-export function nullable<T>(field: Field<T>): Field<T | null> {
-  return (value) => (value === null ? null : field(value));
-}
-
 export function optional<T>(field: Field<T>): OptionalField<T> {
   return Object.assign((value: unknown) => field(value), { optional: true } as const);
 }

@@ -25,11 +25,11 @@ test('hello, challenge, auth lead to accepted', () => {
   const client = { software: 'fedloom/0.1.0', capabilities: ['resume', 'gossip'] };
   const hello = clientHello(client);
   const first = stepServerHandshake(start, hello, { nonce, capabilities: ['resume', 'compress'] });
-  expect(first.reply).toEqual({ type: 'challenge', version: 1, methods: ['none'], nonce });
+  expect(first.reply).toEqual({ type: 'challenge', version: 2, methods: ['none'], nonce });
   const { version, reply } = answerChallenge(first.reply!, client);
-  expect([version, reply]).toEqual([1, { type: 'auth', method: 'none' }]);
+  expect([version, reply]).toEqual([2, { type: 'auth', method: 'none' }]);
   expect(stepServerHandshake(first.state, reply, { nonce })).toEqual({
-    state: { step: 'accepted', version: 1, software: 'fedloom/0.1.0', capabilities: ['resume'], identity: 'anonymous' },
+    state: { step: 'accepted', version: 2, software: 'fedloom/0.1.0', capabilities: ['resume'], identity: 'anonymous' },
   });
 });
 
@@ -39,8 +39,8 @@ test('the highest common version is taken; without one both sides are named', ()
   expect(() => stepServerHandshake(start, { ...hello, versions: [7, 8] }, { nonce })).toThrow(
     expect.objectContaining({
       code: 'protocol.version',
-      fields: { theirs: [7, 8], ours: [1] },
-      message: expect.stringMatching(/7, 8.*1/),
+      fields: { theirs: [7, 8], ours: [2] },
+      message: expect.stringMatching(/7, 8.*2/),
     }),
   );
   expect(() => answerChallenge({ ...examples.challenge, version: 4 }, { software: '' })).toThrow(

@@ -3,7 +3,7 @@ import type { AnyMessage } from './codec.js';
 import type { Auth, Challenge, Hello } from './messages.js';
 
 /** Versions of this protocol that this software speaks. */
-export const protocolVersions: readonly number[] = [1];
+export const protocolVersions: readonly number[] = [2];
 
 /** A way for a client to prove who it is. */
 export interface AuthMethod {

@@ -1,5 +1,5 @@
 /**
- * Limits that protocol version 1 fixes for both ends: a receiver refuses what exceeds them before it takes memory for it,
+ * Limits that protocol version 2 fixes for both ends: a receiver refuses what exceeds them before it takes memory for it,
  * and a sender never exceeds them. Lengths of strings count UTF-16 code units. PROTOCOL.md lists them.
  */
 export const wireLimits = {
@@ -16,7 +16,7 @@ export const wireLimits = {
   /** Bodies one end may have announced and not yet sent to the end. */
   streamsMax: 64,
   streamIdMax: 2 ** 32 - 1,
-  /** Client indices, rounds, attempts and steps. */
+  /** Client indices, tasks, rounds, attempts and steps. */
   indexMax: 2 ** 31 - 1,
   clientsPerSessionMax: 1_000_000,
   /** Ranges in one message; also single indices in one. */
@@ -25,6 +25,10 @@ export const wireLimits = {
   resultsMax: 64,
   resultListMax: 4_096,
   scalarsMax: 256,
+  factsMax: 64,
+  stagesMax: 16,
+  stageOptionsMax: 32,
+  versionsForgottenMax: 1_024,
   versionsMax: 16,
   capabilitiesMax: 64,
   authMethodsMax: 16,

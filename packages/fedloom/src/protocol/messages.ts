@@ -1,11 +1,15 @@
+import type { Evaluation } from '../core/evaluation.js';
+import type { Facts, Version } from '../update/update.js';
+
 /**
  * Every message of the protocol, as typed values. PROTOCOL.md specifies their bytes; `schemas.ts` checks them.
  *
  * A message travels as one control frame: a byte 1, then UTF-8 JSON. A message marked "body" carries bytes beside its
  * fields: a small body travels in the message's own frame, a larger one in chunk frames once the receiver has granted
  * them. The channel hands the message over when its body is whole, in the order in which the other end sent.
- * `index` is a client's 0-based place in the federation, `client` always holds one. Rounds count from 0; `attempt`
- * counts the configurations of one round, from 0. A `hash` reads `sha256:` and 64 hexadecimal digits.
+ * `index` is a client's 0-based place in the federation, `client` always holds one. `task` keys a client's random streams:
+ * the round, from 0, or where no rounds are common to all how often this client was asked before. `attempt` counts the
+ * times that a task was given out, from 0. A `hash` reads `sha256:` and 64 hexadecimal digits.
  */
 export type Message = ClientMessage | ServerMessage | StreamMessage;
 
@@ -15,8 +19,8 @@ export interface IndexRange {
   readonly count: number;
 }
 
-export type ClientMessage = Hello | Auth | Join | Leave | GetPlan | Update | Evaluations | Failed;
-export type ServerMessage = Challenge | Welcome | Joined | Plan | Model | Train | Evaluate | Settled | Finish;
+export type ClientMessage = Hello | Auth | Join | Leave | GetPlan | UpdateMessage | Evaluations | Failed;
+export type ServerMessage = Challenge | Welcome | Joined | Plan | Model | Train | Evaluate | Settled | Forget | Finish;
 export type StreamMessage = Grant | ErrorMessage;
 
 export interface Hello {
@@ -53,6 +57,16 @@ export interface Welcome {
     | { readonly kind: 'trainer'; readonly task: string };
   /** Algorithm, so that a trainer can apply its terms. */
   readonly algorithm: string;
+  /** Facts of every update that the algorithm asks for, beside `sampleCount`, `stepCount` and `meanLoss`. */
+  readonly needs: readonly string[];
+  /** What every update passes, in this order, before it is sent. Who does not know one must not join. */
+  readonly stages: readonly StageDescriptor[];
+  /** Those of the client's capabilities that the server has too. Default none. */
+  readonly capabilities?: readonly string[];
+}
+export interface StageDescriptor {
+  readonly name: string;
+  readonly options: Readonly<Record<string, number | string | boolean>>;
 }
 export interface Join {
   readonly type: 'join';
@@ -81,30 +95,32 @@ export interface Plan {
 /** Body: safetensors of the shared parameters and the algorithm's broadcast tensors. Sent once a connection for each model. */
 export interface Model {
   readonly type: 'model';
-  readonly hash: string;
+  readonly version: Version;
 }
 export interface Train {
   readonly type: 'train';
-  readonly round: number;
+  readonly task: number;
   readonly attempt: number;
   readonly clients: readonly number[];
-  readonly model: string;
+  /** The model they start from. */
+  readonly base: Version;
   readonly scalars: Readonly<Record<string, number>>;
 }
-/** Body: safetensors of the trained shared parameters and the algorithm's uploads. */
-export interface Update {
+/** Body: safetensors of an `Update`'s tensors, as the last stage's client half made them. */
+export interface UpdateMessage {
   readonly type: 'update';
-  readonly round: number;
+  readonly task: number;
   readonly attempt: number;
   readonly client: number;
-  readonly sampleCount: number;
-  readonly stepCount: number;
-  readonly meanLoss: number | null;
+  readonly base: Version;
+  /** `sampleCount` and `stepCount`, `meanLoss` where there is one, and what `welcome.needs` asks of the client. */
+  readonly facts: Facts;
   readonly trainMs: number;
 }
 export interface Failed {
   readonly type: 'failed';
-  readonly round: number;
+  /** Of the training; of an evaluation its round. */
+  readonly task: number;
   readonly attempt: number;
   readonly client: number;
   readonly phase: 'train' | 'evaluate';
@@ -114,25 +130,31 @@ export interface Failed {
 /** Clients whose update was decided. `counted`: they commit their private state; otherwise they drop it. */
 export interface Settled {
   readonly type: 'settled';
-  readonly round: number;
+  readonly task: number;
   readonly attempt: number;
   readonly clients: readonly number[];
   readonly counted: boolean;
+  /** Why it did not count: an error code, and the same for people. */
+  readonly code?: string;
   readonly reason?: string;
 }
+/** Takes the place of what was asked before; without clients it only ends that. */
 export interface Evaluate {
   readonly type: 'evaluate';
   readonly round: number;
   readonly clients: readonly IndexRange[];
-  readonly model: string;
+  readonly model: Version;
 }
-/** Named results: numbers or lists of numbers. */
-export type Results = Readonly<Record<string, number | readonly number[]>>;
 export interface Evaluations {
   readonly type: 'evaluations';
   readonly round: number;
   /** At most 256 entries. */
-  readonly entries: readonly { readonly client: number; readonly sampleCount: number; readonly results: Results }[];
+  readonly entries: readonly ({ readonly client: number } & Evaluation)[];
+}
+/** The client needs these models no more. */
+export interface Forget {
+  readonly type: 'forget';
+  readonly versions: readonly Version[];
 }
 export interface Finish {
   readonly type: 'finish';

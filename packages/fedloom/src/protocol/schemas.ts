@@ -1,3 +1,5 @@
+import type { Statistics } from '../core/evaluation.js';
+import type { Results } from '../core/records.js';
 import {
   type BodyRule,
   defineMessage,
@@ -17,7 +19,6 @@ import {
   isObject,
   list,
   matching,
-  nullable,
   oneOf,
   optional,
   text,
@@ -26,12 +27,13 @@ import {
   where,
 } from './fields.js';
 import { errorCodePattern, wireLimits as limits } from './limits.js';
-import type { Message, Results } from './messages.js';
+import type { Message } from './messages.js';
 
 const index = integer(0, limits.indexMax);
 const name = text(1, limits.nameLengthMax);
 const prose = text(0, limits.textLengthMax);
 const hash = matching(/^sha256:[0-9a-f]{64}$/);
+const version = fields({ model: name, number: index, hash });
 const identifier = matching(/^[A-Za-z0-9._:-]{1,128}$/);
 const code = matching(errorCodePattern);
 
@@ -42,8 +44,14 @@ const inReach = 'a range that ends at or below the largest index';
 const range = where(fields(rangeFields), endsInReach, inReach);
 
 const indexList = valid<readonly number[]>(isIndexList, `a list of at most ${limits.rangesMax} indices`);
+const statistics = valid<Statistics>(isStatistics, 'an object of { sum, weight } within the limits');
 const results = valid<Results>(isResults, 'an object of finite numbers, or lists of them, within the limits');
 const scalars = valid<Readonly<Record<string, number>>>(isScalars, 'an object of finite numbers within the limits');
+const facts = valid<Readonly<Record<string, number>>>(isFacts, 'an object of finite numbers within the limits');
+const stageOptions = valid<Readonly<Record<string, number | string | boolean>>>(
+  isStageOptions,
+  'an object of finite numbers, texts, true and false within the limits',
+);
 
 /** Every built-in message; the type checker sees to it that none is missing and that each schema yields its type. */
 const definitions: { readonly [T in Message['type']]: MessageDefinition<Extract<Message, { readonly type: T }>> } = {
@@ -76,6 +84,9 @@ const definitions: { readonly [T in Message['type']]: MessageDefinition<Extract<
       trainer: fields({ kind: oneOf('trainer'), task: name }),
     }),
     algorithm: name,
+    needs: list(name, 0, limits.factsMax),
+    stages: list(fields({ name, options: stageOptions }), 0, limits.stagesMax),
+    capabilities: optional(list(name, 0, limits.capabilitiesMax)),
   }),
   join: define('join', 'client', 'none', {
     clients: where(
@@ -88,20 +99,19 @@ const definitions: { readonly [T in Message['type']]: MessageDefinition<Extract<
   leave: define('leave', 'client', 'none', { clients: list(range, 1, limits.rangesMax) }),
   getPlan: define('getPlan', 'client', 'none', { hash }),
   plan: define('plan', 'server', 'required', { hash }),
-  model: define('model', 'server', 'required', { hash }),
-  train: define('train', 'server', 'none', { round: index, attempt: index, clients: indexList, model: hash, scalars }),
-  // Sample counts are any finite number here: an absurd one must cost one update, not the whole connection.
+  model: define('model', 'server', 'required', { version }),
+  train: define('train', 'server', 'none', { task: index, attempt: index, clients: indexList, base: version, scalars }),
+  // Facts are any finite numbers here: an absurd one must cost one update, not the whole connection.
   update: define('update', 'client', 'required', {
-    round: index,
+    task: index,
     attempt: index,
     client: index,
-    sampleCount: finite(),
-    stepCount: index,
-    meanLoss: nullable(finite()),
+    base: version,
+    facts,
     trainMs: finite(0),
   }),
   failed: define('failed', 'client', 'none', {
-    round: index,
+    task: index,
     attempt: index,
     client: index,
     phase: oneOf('train', 'evaluate'),
@@ -109,21 +119,27 @@ const definitions: { readonly [T in Message['type']]: MessageDefinition<Extract<
     message: prose,
   }),
   settled: define('settled', 'server', 'none', {
-    round: index,
+    task: index,
     attempt: index,
     clients: indexList,
     counted: boolean(),
+    code: optional(code),
     reason: optional(prose),
   }),
   evaluate: define('evaluate', 'server', 'none', {
     round: index,
     clients: list(range, 0, limits.rangesMax),
-    model: hash,
+    model: version,
   }),
   evaluations: define('evaluations', 'client', 'none', {
     round: index,
-    entries: list(fields({ client: index, sampleCount: finite(), results }), 0, limits.evaluationsMax),
+    entries: list(
+      fields({ client: index, sampleCount: finite(), statistics, results: optional(results) }),
+      0,
+      limits.evaluationsMax,
+    ),
   }),
+  forget: define('forget', 'server', 'none', { versions: list(version, 1, limits.versionsForgottenMax) }),
   finish: define('finish', 'server', 'none', { reason: oneOf('completed', 'cancelled', 'failed'), message: prose }),
   grant: define('grant', 'both', 'none', {
     stream: integer(1, limits.streamIdMax),
@@ -132,7 +148,7 @@ const definitions: { readonly [T in Message['type']]: MessageDefinition<Extract<
   error: define('error', 'both', 'none', { code, message: prose }),
 };
 
-/** The message types of protocol version 1. */
+/** The message types of protocol version 2. */
 export const builtInMessages: readonly MessageDefinition[] = Object.values(definitions);
 export const builtInRegistry = messageRegistry(builtInMessages);
 
@@ -185,6 +201,27 @@ function namedEntries(value: unknown, entriesMax: number): [string, unknown][] |
 
 function isScalars(value: unknown): boolean {
   return namedEntries(value, limits.scalarsMax)?.every(([, scalar]) => Number.isFinite(scalar)) ?? false;
+}
+
+function isFacts(value: unknown): boolean {
+  return namedEntries(value, limits.factsMax)?.every(([, fact]) => Number.isFinite(fact)) ?? false;
+}
+
+function isStageOptions(value: unknown): boolean {
+  return namedEntries(value, limits.stageOptionsMax)?.every(([, option]) => isOption(option)) ?? false;
+}
+
+function isOption(value: unknown): boolean {
+  if (typeof value === 'string') return value.length <= limits.textLengthMax;
+  return typeof value === 'boolean' || Number.isFinite(value);
+}
+
+function isStatistics(value: unknown): boolean {
+  return namedEntries(value, limits.resultsMax)?.every(([, statistic]) => isStatistic(statistic)) ?? false;
+}
+
+function isStatistic(value: unknown): boolean {
+  return isObject(value) && isResult(value.sum) && Number.isFinite(value.weight) && (value.weight as number) > 0;
 }
 
 function isResults(value: unknown): boolean {

@@ -1,4 +1,7 @@
-/** What a transport does: carry whole frames in order between two ends, and say when the other end is gone. */
+/**
+ * What a transport does: carry whole frames in order between two ends, and say when the other end is gone. Any will do that
+ * passes `transportSuite` of `fedloom/testing`; a server takes it as `listeners`, a client as `dial`.
+ */
 
 /** One end of an open connection. Frames arrive in order, whole, exactly once, or the connection closes. */
 export interface Connection {
@@ -16,6 +19,11 @@ export interface Connection {
   send(frame: Uint8Array): boolean;
   /** Bytes handed over that have not left. */
   readonly bufferedBytes: number;
+  /**
+   * While true, silence alone does not end the connection: the other end works on what it was asked, and a thread that works
+   * cannot speak. A machine that is gone must still be noticed, as by TCP keep-alive. At first false.
+   */
+  patient: boolean;
   /** Lets what was sent leave, then closes; safe to call twice. `reason` is at most 120 characters. */
   close(reason?: string): void;
 }
@@ -34,6 +42,12 @@ export interface Listener {
   /** Stops accepting; open connections stay. */
   close(): Promise<void>;
 }
+
+/**
+ * Accepts connections from now on: a transport's server side, its address already chosen.
+ * @throws FedloomError `transport.listen` or another of `transport.*`, with the reason
+ */
+export type Listen = (onConnection: (connection: Connection) => void) => Listener | Promise<Listener>;
 
 /** Dials `url`. @throws FedloomError `transport.connect` with the reason, also when the signal aborts. */
 export type Dial = (url: string, options?: { readonly signal?: AbortSignal }) => Promise<Connection>;

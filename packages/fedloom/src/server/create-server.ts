@@ -5,18 +5,23 @@ import type { ClientDataSource } from '../compute/data-source.js';
 import { BatchingPool } from '../compute/node/batching-pool.js';
 import { PlanExecutor } from '../compute/node/plan-executor.js';
 import type { RoundRecord, RunResult } from '../core/records.js';
+import type { Listen, Listener } from '../protocol/transport.js';
 import type { Task } from '../task/task.js';
-import { isLoopback } from '../transport/websocket/upgrade-check.js';
+import { webSocketListen } from '../transport/websocket/on-demand.js';
 import type { Federation } from './run/federation.js';
 import { openFederation } from './run/open-federation.js';
 import { Run } from './run/run.js';
 import { checkRunOptions, type RunOptions } from './run/run-options.js';
 
-const LOOPBACK = '127.0.0.1';
 /** What a round waits for its cohort when nobody said: a vanished client must not hold up the others for ever. */
 const DEADLINE_MS = 120_000;
 
 export interface ServerOptions extends RunOptions {
+  /**
+   * Transports to listen on, in place of the one WebSocket that the options below describe; `webSocketListen` may be among
+   * them. Who may reach them is up to whoever made them.
+   */
+  readonly listeners?: readonly Listen[];
   /** Address to listen on. Default 127.0.0.1 and a free port. */
   readonly listen?: { readonly host?: string; readonly port?: number };
   /** Attach to this HTTP server instead of opening a port. */
@@ -29,6 +34,8 @@ export interface ServerOptions extends RunOptions {
   readonly allowedOrigins?: readonly string[];
   /** Names under which clients may reach the server, beside the address itself and loopback names. */
   readonly allowedHosts?: readonly string[];
+  /** How often a WebSocket asks its client for a sign of life; below the idle timeout of proxies between. Default 15 s. */
+  readonly pingEveryMs?: number;
   /** Threads that evaluate on the server's held-out data. Default: one a core. */
   readonly workers?: number;
   /** Handed to a task's own trainer. */
@@ -37,21 +44,24 @@ export interface ServerOptions extends RunOptions {
 
 /** A server that listens; its run starts when the clients have joined. */
 export interface FederationServer extends AsyncIterable<RoundRecord> {
-  /** What clients connect to: `ws://127.0.0.1:8080/`. */
+  /** What clients connect to: `ws://127.0.0.1:8080/`. The first of `urls`. */
   readonly url: string;
+  /** One for each of `listeners`, in their order. */
+  readonly urls: readonly string[];
   readonly run: Run;
   readonly result: Promise<RunResult>;
-  /** Cancels the run if it is not over, and closes the port. */
+  /** Cancels the run if it is not over, and stops listening. */
   close(): Promise<void>;
 }
 
 /**
- * Opens the federation of a task for clients over WebSocket.
- * @throws FedloomError `transport.port-in-use`, `server.insecure`, `run.options`, or what is wrong with the task
+ * Opens the federation of a task for clients over WebSocket, or over transports of your own.
+ * @throws FedloomError `transport.port-in-use`, `server.insecure`, `server.listeners`, `run.options`, or what is wrong with
+ *   the task
  */
 export async function createServer(task: Task, options: ServerOptions): Promise<FederationServer> {
   checkRunOptions(options);
-  refuseOpenAddress(options);
+  const listens = listensOf(options);
   const executor =
     task.kind === 'plan'
       ? new PlanExecutor({
@@ -69,17 +79,20 @@ export async function createServer(task: Task, options: ServerOptions): Promise<
       run.emit('prepared', prepared);
       return await resultOf(federation, signal);
     } finally {
-      await closeAll();
+      await Promise.allSettled([closeAll(), executor?.close()]);
     }
   }, options.signal);
-  const opening = open(task, options, run, executor);
-  const { listener } = await opening.catch(async (error: unknown) => {
+  const opening = open(task, options, listens, run, executor);
+  const { listeners } = await opening.catch(async (error: unknown) => {
     await executor?.close();
     throw error;
   });
   return {
     get url() {
-      return listener.url;
+      return (listeners[0] as Listener).url;
+    },
+    get urls() {
+      return listeners.map(({ url }) => url);
     },
     run,
     result: run.result,
@@ -91,34 +104,57 @@ export async function createServer(task: Task, options: ServerOptions): Promise<
   };
 }
 
-async function open(task: Task, options: ServerOptions, events: Run, executor: PlanExecutor | undefined) {
-  const { dataDir, server, path, allowedOrigins, allowedHosts } = options;
+async function open(
+  task: Task,
+  options: ServerOptions,
+  listens: readonly Listen[],
+  events: Run,
+  executor: PlanExecutor | undefined,
+) {
+  const { dataDir } = options;
   const opened = await openFederation(task, options, {
     events,
     evaluator: executor,
     deadlineMs: DEADLINE_MS,
     ...(dataDir && { dataDir }),
   });
-  // Loaded here: a simulation, which imports this module too, needs no sockets and starts 50 ms sooner.
-  const { listenWebSocket } = await import('../transport/websocket/listen.js');
-  const listener = await listenWebSocket(
-    {
-      host: options.listen?.host ?? LOOPBACK,
-      port: options.listen?.port ?? 0,
-      ...(server && { server }),
-      ...(path && { path }),
-      ...(allowedOrigins && { allowedOrigins }),
-      ...(allowedHosts && { allowedHosts }),
-    },
-    (connection) => opened.federation.accept(connection),
-  ).catch(async (error: unknown) => {
-    await opened.close();
-    throw error;
-  });
+  const listeners: Listener[] = [];
   const closeAll = async () => {
-    await Promise.allSettled([listener.close(), opened.close(), executor?.close()]);
+    await Promise.allSettled([...listeners.map((listener) => listener.close()), opened.close()]);
   };
-  return { ...opened, listener, closeAll };
+  try {
+    for (const listen of listens) {
+      listeners.push(await listen((connection) => opened.federation.accept(connection)));
+    }
+  } catch (error) {
+    await closeAll();
+    throw error;
+  }
+  return { ...opened, listeners, closeAll };
+}
+
+/** @throws FedloomError `server.listeners` when there are none, or options of a WebSocket beside them */
+function listensOf(options: ServerOptions): readonly Listen[] {
+  const { listeners, listen, server, path, allowedOrigins, allowedHosts, insecure, pingEveryMs } = options;
+  const webSocket = {
+    ...listen,
+    ...(server && { server }),
+    ...(path && { path }),
+    ...(allowedOrigins && { allowedOrigins }),
+    ...(allowedHosts && { allowedHosts }),
+    ...(insecure && { insecure }),
+    ...(pingEveryMs !== undefined && { pingEveryMs }),
+  };
+  if (listeners === undefined) return [webSocketListen(webSocket)];
+  const idle = Object.keys(webSocket);
+  if (listeners.length > 0 && idle.length === 0) return listeners;
+  throw new FedloomError(
+    'server.listeners',
+    listeners.length === 0
+      ? 'A server needs at least one of listeners; leave the option away for a WebSocket on a free port.'
+      : `The options ${idle.join(', ')} are of the server's own WebSocket, which listeners replace: give them to webSocketListen in the list.`,
+    { options: idle },
+  );
 }
 
 /** The federation's result; when the signal aborts, that of the rounds so far. */
@@ -131,17 +167,6 @@ export async function resultOf(federation: Federation, signal: AbortSignal): Pro
   } finally {
     signal.removeEventListener('abort', cancel);
   }
-}
-
-function refuseOpenAddress({ listen, insecure, server }: ServerOptions): void {
-  const host = listen?.host ?? LOOPBACK;
-  if (server !== undefined || insecure || isLoopback(host)) return;
-  throw new FedloomError(
-    'server.insecure',
-    `The server would listen on ${host}, which other machines can reach, without encryption and without asking who a client is. ` +
-      'Listen on 127.0.0.1, or say insecure: true (--insecure) on a network you trust.',
-    { host },
-  );
 }
 
 /** The server's executor only evaluates: it hosts no clients. */

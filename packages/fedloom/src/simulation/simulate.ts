@@ -8,17 +8,20 @@ import { PlanExecutor } from '../compute/node/plan-executor.js';
 import { partitionedSource } from '../compute/partitioned-source.js';
 import { TrainerExecutor } from '../compute/trainer-executor.js';
 import type { RunResult } from '../core/records.js';
+import { type MessageOptions, OwnMessages } from '../protocol/own-messages.js';
 import { resultOf } from '../server/create-server.js';
 import type { Federation } from '../server/run/federation.js';
 import { openFederation } from '../server/run/open-federation.js';
 import { Run } from '../server/run/run.js';
-import { checkRunOptions, type RunOptions } from '../server/run/run-options.js';
+import { checkRunOptions, federationStages, type RunOptions } from '../server/run/run-options.js';
 import type { Task } from '../task/task.js';
 import { memoryTransport } from '../transport/memory/memory-transport.js';
 
 export interface SimulateOptions extends RunOptions {
   /** Threads that train; results do not depend on it. Default: one a core. */
   readonly workers?: number;
+  /** Own messages at the clients' side; `messages` and `onPeer` beside it are the server's. */
+  readonly clientSide?: MessageOptions;
 }
 
 /**
@@ -62,7 +65,7 @@ async function runSimulation(
     });
     events.emit('prepared', prepared);
     try {
-      return await serveInMemory(federation, executor, options.clients, signal);
+      return await serveInMemory(federation, executor, task, options, signal);
     } finally {
       await close();
     }
@@ -74,14 +77,21 @@ async function runSimulation(
 async function serveInMemory(
   federation: Federation,
   executor: ClientExecutor,
-  clients: number,
+  task: Task,
+  options: SimulateOptions,
   signal: AbortSignal,
 ): Promise<RunResult> {
   const states = diskStateStore();
   try {
     const transport = memoryTransport();
     const listener = transport.listen((connection) => federation.accept(connection));
-    const host = nodeClientHost({ clients: [{ from: 0, count: clients }], executor, states });
+    const host = nodeClientHost({
+      clients: [{ from: 0, count: options.clients }],
+      executor,
+      states,
+      extraStages: federationStages(task, options),
+      messages: new OwnMessages('client', options.clientSide),
+    });
     const serving = host.serve(await transport.dial(listener.url)).then(
       (ended) => {
         if (ended.kind === 'finished') return;

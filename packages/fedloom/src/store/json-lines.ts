@@ -1,5 +1,5 @@
 import { type FileHandle, open } from 'node:fs/promises';
-import { storageError } from './storage-error.js';
+import { storageError } from '../core/node/storage-error.js';
 
 /** Lines wait so long for company: a write costs more than a line. */
 const GATHER_MS = 100;

@@ -1,9 +1,9 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { FedloomError } from '@fedloom/engine';
+import { storageError } from '../core/node/storage-error.js';
 import type { RoundRecord } from '../core/records.js';
 import { currentStatus, type RunFile, type RunStatus } from './run-file.js';
-import { storageError } from './storage-error.js';
 
 /** A run as its folder tells it. */
 export interface StoredRun {

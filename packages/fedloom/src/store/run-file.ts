@@ -1,4 +1,5 @@
-import { hostname, uptime } from 'node:os';
+import type { Losses } from '../core/losses.js';
+import { isGone, type ProcessIdentity } from '../core/node/process-identity.js';
 import type { Results } from '../core/records.js';
 
 export type RunStatus = 'running' | 'completed' | 'cancelled' | 'failed';
@@ -18,10 +19,14 @@ export interface RunFile {
   readonly versions: { readonly fedloom: string; readonly node: string; readonly onnxruntime: string };
   readonly processor: Processor;
   /** Who runs it: a run whose process is gone was interrupted. */
-  readonly process: { readonly pid: number; readonly host: string };
+  readonly process: ProcessIdentity;
   readonly startedAt: string;
   readonly finishedAt: string | null;
   readonly result: RunOutcome | null;
+  /** The round that made `model.safetensors`, from 0; -1: what the run began with; null: there is none yet. */
+  readonly modelRound: number | null;
+  /** SHA-256 of that file. A kill between the file and this one leaves a file with another. */
+  readonly modelHash: string | null;
 }
 
 export interface RunArguments {
@@ -48,23 +53,12 @@ export interface RunOutcome {
   readonly metrics: Results;
   readonly clientMetrics: Results;
   readonly modelHash: string;
+  /** Training that was asked for and did not count; absent in runs of earlier versions. */
+  readonly losses?: Losses;
 }
 
 /** A run's status as it stands now: one whose process ended without a word was interrupted. */
 export function currentStatus(file: RunFile): RunStatus | 'interrupted' {
   if (file.status !== 'running') return file.status;
-  return isGone(file) ? 'interrupted' : 'running';
-}
-
-function isGone({ process: { pid, host }, startedAt }: RunFile): boolean {
-  // Another machine's processes cannot be seen from here.
-  if (host !== hostname()) return false;
-  const bootedMs = Date.now() - uptime() * 1000;
-  if (Date.parse(startedAt) < bootedMs) return true;
-  try {
-    process.kill(pid, 0);
-    return false;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'ESRCH';
-  }
+  return isGone(file.process, Date.parse(file.startedAt)) ? 'interrupted' : 'running';
 }

@@ -4,9 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { FedloomError } from '@fedloom/engine';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { sha256 } from '../core/node/sha256.js';
 import type { ClientRecord, RoundRecord, RunResult } from '../core/records.js';
 import { findRun, listRuns, readRounds } from './read-runs.js';
-import { type RunDescription, RunFolder } from './run-folder.js';
+import { failOpenRuns, type RunDescription, RunFolder } from './run-folder.js';
 
 let root: string;
 beforeEach(async () => {
@@ -32,7 +33,7 @@ const describeRun = (run: string): RunDescription => ({
   arguments: { command: 'run', clients: 4, clientsPerRound: 2, rounds: 3, evaluateEvery: 1, set: [] },
   seed: 7,
 });
-const round = (number: number) => ({ round: number, cohort: [1, 2] }) as unknown as RoundRecord;
+const round = (number: number) => ({ round: number, cohort: [1, 2], counted: [2] }) as unknown as RoundRecord;
 const update = (client: number) => ({ round: 0, client }) as unknown as ClientRecord;
 const resultOf = (bytes: number[], status: RunResult['status'] = 'completed'): RunResult => ({
   status,
@@ -80,11 +81,11 @@ describe('RunFolder', () => {
       encoded += 1;
       return Uint8Array.of(encoded);
     };
-    for (let i = 0; i < 20; i += 1) await folder.checkpoint(encode);
+    for (let i = 0; i < 20; i += 1) await folder.checkpoint(encoded, encode);
     expect(encoded).toBe(1);
     expect([...(await readFile(folder.modelPath))]).toEqual([1]);
     await new Promise((resolve) => setTimeout(resolve, 1050));
-    await folder.checkpoint(encode);
+    await folder.checkpoint(encoded, encode);
     expect([...(await readFile(folder.modelPath))]).toEqual([2]);
     await folder.finish({ status: 'cancelled' });
   });
@@ -94,7 +95,7 @@ describe('RunFolder', () => {
     await writeFile(folder.modelPath, 'whole');
     const full = () => symlink('/dev/full', `${folder.modelPath}.tmp`);
     await full();
-    await expect(folder.checkpoint(() => Uint8Array.of(1))).rejects.toMatchObject({
+    await expect(folder.checkpoint(3, () => Uint8Array.of(1))).rejects.toMatchObject({
       code: 'store.full',
       message: `Cannot save the model to ${folder.modelPath}: the disk is full. Free some space, or choose another folder with --out.`,
     });
@@ -116,6 +117,51 @@ describe('RunFolder', () => {
       error: { code: 'some.code', message: 'It broke.' },
     });
     expect([...(await readFile(folder.modelPath))]).toEqual([9]);
+  });
+
+  it('says which round the model is of, also when it is older than the last line', async () => {
+    const folder = await create('a');
+    const bytes = (round: number) => () => Uint8Array.of(round);
+    for (let number = 0; number < 4; number += 1) {
+      await folder.checkpoint(number, bytes(number));
+      folder.addRound(round(number));
+    }
+    expect([...(await readFile(folder.modelPath))]).toEqual([0]);
+    expect(await json('a/run.json')).toMatchObject({ modelRound: 0, modelHash: sha256(Uint8Array.of(0)) });
+    await folder.finish({ status: 'completed', result: resultOf([1, 2]) });
+    expect(await json('a/run.json')).toMatchObject({ modelRound: 1, modelHash: sha256(Uint8Array.of(1, 2)) });
+    expect(folder.savedHash).toBe(sha256(Uint8Array.of(1, 2)));
+  });
+
+  it('fails with the process: all lines so far, the last model, and how it ended; nothing changes that later', async () => {
+    const folder = await create('a');
+    for (let number = 0; number < 3; number += 1) {
+      await folder.checkpoint(number, () => Uint8Array.of(number));
+      folder.addRound(round(number));
+    }
+    await failOpenRuns(new FedloomError('bug', 'It broke.'));
+    expect((await readRounds(folder.path)).map((record) => record.round)).toEqual([0, 1, 2]);
+    expect([...(await readFile(folder.modelPath))]).toEqual([2]);
+    const failed = { status: 'failed', error: { code: 'bug', message: 'It broke.' }, result: null, modelRound: 2 };
+    expect(await json('a/run.json')).toMatchObject(failed);
+    folder.addRound(round(3));
+    await folder.checkpoint(3, () => Uint8Array.of(3));
+    await expect(folder.finish({ status: 'completed', result: resultOf([9]) })).rejects.toMatchObject({ code: 'bug' });
+    expect(await json('a/run.json')).toMatchObject(failed);
+    // Those that ended before are left alone.
+    await failOpenRuns(new FedloomError('other', 'Another.'));
+    expect(await json('a/run.json')).toMatchObject(failed);
+  });
+
+  it('is whole also when its end comes in the midst of a checkpoint', async () => {
+    const folder = await create('a');
+    const model = new Uint8Array(4 << 20).fill(7);
+    const saving = folder.checkpoint(0, () => model);
+    await new Promise((resolve) => setImmediate(resolve));
+    await Promise.all([saving, failOpenRuns(new FedloomError('bug', 'It broke.'))]);
+    const file = await json('a/run.json');
+    expect(file).toMatchObject({ status: 'failed', modelRound: 0, modelHash: sha256(model) });
+    expect(sha256(await readFile(folder.modelPath))).toBe(file.modelHash);
   });
 
   it('refuses a folder that is there, or cannot be made', async () => {
@@ -157,7 +203,7 @@ describe('reading runs', () => {
     await rewrite({ process: { pid: 2 ** 30, host: 'elsewhere' } });
     expect((await statuses())[1]).toEqual(['b-second', 'running']);
     // The number may have been given again since the machine was started.
-    await rewrite({ startedAt: '2001-01-01T00:00:00.000Z' });
+    await rewrite({ process: { ...running.process, boot: 'another' }, startedAt: '2001-01-01T00:00:00.000Z' });
     expect((await statuses())[0]).toEqual(['b-second', 'interrupted']);
   });
 

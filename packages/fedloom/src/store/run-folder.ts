@@ -1,13 +1,15 @@
 import { mkdir, rm } from 'node:fs/promises';
-import { hostname } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { FedloomError } from '@fedloom/engine';
+import { type Losses, LossTally } from '../core/losses.js';
+import { makeFolders } from '../core/node/make-folders.js';
+import { thisProcess } from '../core/node/process-identity.js';
+import { sha256 } from '../core/node/sha256.js';
+import { storageError } from '../core/node/storage-error.js';
 import type { ClientRecord, RoundRecord, RunResult } from '../core/records.js';
 import { JsonLines } from './json-lines.js';
 import { processor, versions } from './machine.js';
-import { makeFolders } from './make-folders.js';
-import type { RunFile } from './run-file.js';
-import { storageError } from './storage-error.js';
+import type { RunFile, RunOutcome } from './run-file.js';
 import { writeWhole } from './write-whole.js';
 
 /** The model is saved at most this often while the run goes on, */
@@ -16,6 +18,14 @@ const SAVE_PAUSE_MS = 1000;
 const SAVE_SHARE = 20;
 
 export type RunDescription = Pick<RunFile, 'run' | 'task' | 'taskFile' | 'arguments' | 'seed'>;
+
+/** Folders of runs that go on in this process. */
+const open = new Set<RunFolder>();
+
+/** Records that the runs of this process failed, as far as it can, before the process ends for a reason outside of them. */
+export async function failOpenRuns(error: FedloomError): Promise<void> {
+  await Promise.allSettled([...open].map((folder) => folder.finish({ status: 'failed', error })));
+}
 
 /** How a run ended; `result` is there also for a run that failed after it had begun. */
 export interface RunEnd {
@@ -33,8 +43,13 @@ export class RunFolder {
   readonly path: string;
   readonly modelPath: string;
   #file: RunFile;
+  readonly #tally: LossTally;
   #savedMs = 0;
   #pauseMs = 0;
+  /** The last checkpoint, whether it was saved or not. */
+  #latest: { readonly round: number; readonly encode: () => Uint8Array } | undefined;
+  #writing: Promise<void> = Promise.resolve();
+  #ending: { readonly done: Promise<void>; readonly error: FedloomError | undefined } | undefined;
 
   private constructor(
     path: string,
@@ -45,6 +60,7 @@ export class RunFolder {
     this.path = path;
     this.modelPath = join(path, 'model.safetensors');
     this.#file = file;
+    this.#tally = new LossTally(file.arguments.clientsPerRound);
   }
 
   /**
@@ -59,10 +75,12 @@ export class RunFolder {
       ...description,
       versions: versions(),
       processor: processor(),
-      process: { pid: process.pid, host: hostname() },
+      process: thisProcess(),
       startedAt: new Date().toISOString(),
       finishedAt: null,
       result: null,
+      modelRound: null,
+      modelHash: null,
     };
     try {
       await makeFolders(resolve(root));
@@ -71,6 +89,7 @@ export class RunFolder {
       const clients = await JsonLines.create(join(path, 'clients.jsonl'));
       const folder = new RunFolder(path, file, rounds, clients);
       await folder.#writeFile();
+      open.add(folder);
       return folder;
     } catch (error) {
       throw storageError(error, 'make the run folder', path);
@@ -78,19 +97,29 @@ export class RunFolder {
   }
 
   addRound(record: RoundRecord): void {
+    if (this.ended) return;
     this.rounds.append(record);
+    this.#tally.add(record);
+  }
+
+  /** Over the rounds that were added. */
+  get losses(): Losses {
+    return this.#tally.losses;
   }
 
   addClient(record: ClientRecord): void {
-    this.clients.append(record);
+    if (!this.ended) this.clients.append(record);
   }
 
   /**
    * Saves the model if the last time is long enough ago, and says whether all went well so far.
-   * @param encode gives the bytes; called only if they are needed
+   * @param round that made the model
+   * @param encode gives the bytes; called only if they are needed, and perhaps later
    * @throws FedloomError `store.*`
    */
-  async checkpoint(encode: () => Uint8Array): Promise<void> {
+  async checkpoint(round: number, encode: () => Uint8Array): Promise<void> {
+    if (this.ended) return;
+    this.#latest = { round, encode };
     // Rounds do not wait for the disk; between two saves it is enough that nothing has failed.
     this.rounds.check();
     this.clients.check();
@@ -98,50 +127,89 @@ export class RunFolder {
     if (startedMs - this.#savedMs < this.#pauseMs) return;
     await this.rounds.flush();
     await this.clients.flush();
-    await this.#saveModel(encode());
+    // Whoever ends it meanwhile saves this model too.
+    if (this.ended) return;
+    await this.#saveModel(round, encode());
+    await this.#writeFile();
     this.#savedMs = performance.now();
     this.#pauseMs = Math.max(SAVE_PAUSE_MS, SAVE_SHARE * (this.#savedMs - startedMs));
   }
 
-  /** Writes the last model and how the run ended. Tries all of it, then throws the first failure. */
-  async finish({ status, error, result }: RunEnd): Promise<void> {
+  /** Its end is written or being written: what the run comes to now is not recorded, nor to be told. */
+  get ended(): boolean {
+    return this.#ending !== undefined;
+  }
+
+  /** SHA-256 of the model that is saved; null: none is. */
+  get savedHash(): string | null {
+    return this.#file.modelHash;
+  }
+
+  /**
+   * Writes the last model and how the run ended. Tries all of it, then throws the first failure. The first call counts:
+   * whoever comes later hears how it ended then.
+   */
+  async finish(end: RunEnd): Promise<void> {
+    if (this.#ending !== undefined) {
+      await this.#ending.done;
+      if (this.#ending.error !== undefined) throw this.#ending.error;
+      return;
+    }
+    const done = this.#finish(end);
+    this.#ending = { done, error: end.error };
+    await done;
+  }
+
+  async #finish({ status, error, result }: RunEnd): Promise<void> {
     const failures: unknown[] = [];
     const attempt = (work: Promise<void>) => work.catch((failure: unknown) => failures.push(failure));
     await attempt(this.rounds.close());
     await attempt(this.clients.close());
-    if (result !== undefined) await attempt(this.#saveModel(result.modelBytes));
+    const latest = this.#latest;
+    if (result !== undefined) await attempt(this.#saveModel(result.rounds - 1, result.modelBytes));
+    else if (latest !== undefined) await attempt(this.#saveModel(latest.round, latest.encode()));
     const failure = error ?? (failures[0] as FedloomError | undefined);
     this.#file = {
       ...this.#file,
       status: failure === undefined ? status : 'failed',
       ...(failure && { error: { code: failure.code, message: failure.message } }),
       finishedAt: new Date().toISOString(),
-      result: result === undefined ? null : outcomeOf(result),
+      result: result === undefined ? null : { ...outcomeOf(result), losses: this.losses },
     };
     await attempt(this.#writeFile());
+    open.delete(this);
     if (failures.length > 0) throw failures[0];
   }
 
   /** Takes the folder away again: for a run that could not be started. */
   async discard(): Promise<void> {
+    open.delete(this);
     await Promise.allSettled([this.rounds.close(), this.clients.close()]);
     await rm(this.path, { recursive: true, force: true }).catch(() => {});
   }
 
-  async #saveModel(bytes: Uint8Array): Promise<void> {
-    await writeWhole(this.modelPath, bytes).catch((error: unknown) => {
+  async #saveModel(round: number, bytes: Uint8Array): Promise<void> {
+    await this.#inTurn(() => writeWhole(this.modelPath, bytes)).catch((error: unknown) => {
       throw storageError(error, 'save the model to', this.modelPath);
     });
+    this.#file = { ...this.#file, modelRound: round, modelHash: sha256(bytes) };
   }
 
   async #writeFile(): Promise<void> {
     const path = join(this.path, 'run.json');
-    await writeWhole(path, `${JSON.stringify(this.#file, null, 2)}\n`).catch((error: unknown) => {
+    await this.#inTurn(() => writeWhole(path, `${JSON.stringify(this.#file, null, 2)}\n`)).catch((error: unknown) => {
       throw storageError(error, 'write', path);
     });
   }
+
+  /** One write at a time: the end may come in the midst of a checkpoint, and both write by the same temporary names. */
+  #inTurn(write: () => Promise<void>): Promise<void> {
+    const done = this.#writing.then(write);
+    this.#writing = done.catch(() => {});
+    return done;
+  }
 }
 
-function outcomeOf({ rounds, metrics, clientMetrics, modelHash }: RunResult): RunFile['result'] {
+function outcomeOf({ rounds, metrics, clientMetrics, modelHash }: RunResult): RunOutcome {
   return { rounds, metrics, clientMetrics, modelHash };
 }

@@ -13,7 +13,7 @@ export function refuseUnappliedTerms(
   trainer: Pick<Trainer, 'appliesTerms'>,
   who: string,
 ): void {
-  const { name, terms } = algorithm;
+  const { name, client: { terms } = {} } = algorithm;
   const works = terms?.gradientTerm !== undefined || terms?.finish !== undefined;
   if (!works || trainer.appliesTerms?.includes(name)) return;
   throw new FedloomError(

@@ -1,13 +1,22 @@
-import { compilePlan, type DataSpec, FedloomError, type TrainingPlan } from '@fedloom/engine';
+import {
+  compilePlan,
+  type DataSpec,
+  FedloomError,
+  initializeParameters,
+  type NamedTensors,
+  type TrainingPlan,
+} from '@fedloom/engine';
+import { RandomStream } from '../core/random.js';
 import type { PlanTask } from './task.js';
 
 const FITTING_CODES = ['layer.', 'loss.', 'graph.'];
 
 /**
  * The task's training plan for data of this form. Equal tasks give equal bytes.
+ * @param seed of the run: private parameters start from values drawn with it
  * @throws FedloomError `task.model-data` when model, loss and data do not fit together: it names the layer and the shapes.
  */
-export function compileTask(task: PlanTask, data: DataSpec): TrainingPlan {
+export function compileTask(task: PlanTask, data: DataSpec, seed = 0): TrainingPlan {
   const { name, model, loss, metrics, training, algorithm } = task;
   try {
     return compilePlan({
@@ -17,7 +26,8 @@ export function compileTask(task: PlanTask, data: DataSpec): TrainingPlan {
       loss,
       metrics,
       training,
-      ...(algorithm.terms === undefined ? {} : { terms: algorithm.terms }),
+      ...(algorithm.client?.terms === undefined ? {} : { terms: algorithm.client.terms }),
+      privateStart: privateStart(task, data, seed),
     });
   } catch (error) {
     if (!(error instanceof FedloomError) || !FITTING_CODES.some((area) => error.code.startsWith(area))) throw error;
@@ -28,6 +38,15 @@ export function compileTask(task: PlanTask, data: DataSpec): TrainingPlan {
       { cause: error },
     );
   }
+}
+
+/** The private parameters as every client starts them: as they would be if they were shared. */
+function privateStart({ model, algorithm }: PlanTask, data: DataSpec, seed: number): NamedTensors {
+  const choose = algorithm.client?.privateParameters;
+  if (choose === undefined) return new Map();
+  const chosen = new Set(choose(model.build(data.x.shape).parameters.map(({ name }) => name)));
+  const all = initializeParameters(model, data, RandomStream.of(seed, 'model'));
+  return new Map([...all].filter(([name]) => chosen.has(name)));
 }
 
 function describeData({ x, y }: DataSpec): string {

@@ -20,7 +20,14 @@ export function defineTask(task: TaskDefinition): Task {
   const algorithm = task.algorithm ?? fedAvg();
   const resultAggregator = task.resultAggregator ?? meanResultAggregator;
   if ('trainer' in task)
-    return finish({ kind: 'trainer', name: task.name, trainer: task.trainer, algorithm, resultAggregator });
+    return finish({
+      kind: 'trainer',
+      name: task.name,
+      trainer: task.trainer,
+      concurrent: task.concurrent ?? false,
+      algorithm,
+      resultAggregator,
+    });
   refuseOptimizer(task.name, algorithm, task.training.optimizer);
   return finish({
     kind: 'plan',

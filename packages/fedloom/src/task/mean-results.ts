@@ -4,8 +4,8 @@ import type { ClientResults, ResultAggregator } from './result-aggregator.js';
 type Result = number | readonly number[];
 
 /**
- * The mean of each named result, weighted by the clients' test sample counts: r = sum_i n_i r_i / sum_i n_i. Lists are
- * taken element by element. A client that lacks a name counts in the others only. Sums run in ascending order of indices,
+ * The mean of each named result, weighted by the clients' test sample counts: r = sum_i n_i r_i / sum_i n_i; of statistics,
+ * which carry their own weights, the sum of the sums by that of the weights. Lists are taken element by element. A client that lacks a name counts in the others only. Sums run in ascending order of indices,
  * so the mean does not depend on the order of arrival.
  * @throws FedloomError `results.not-finite`, `results.sample-count` or `results.shape`, naming the client and the result.
  */
@@ -30,6 +30,7 @@ function addClient(means: Map<string, WeightedMean>, client: ClientResults, who:
   }
   for (const [name, result] of Object.entries<Result>(client.results)) {
     checkFinite(result, name, who, index);
+    const statistic = client.statistics?.[name];
     const mean = means.get(name) ?? new WeightedMean(result);
     if (!mean.fits(result)) {
       throw new FedloomError(
@@ -39,7 +40,8 @@ function addClient(means: Map<string, WeightedMean>, client: ClientResults, who:
         { client: index, result: name },
       );
     }
-    mean.add(result, sampleCount);
+    if (statistic === undefined) mean.add(result, sampleCount);
+    else mean.addSum(statistic.sum, statistic.weight);
     means.set(name, mean);
   }
 }
@@ -61,6 +63,11 @@ class WeightedMean {
   add(result: Result, weight: number): void {
     this.#weight += weight;
     for (const [i, value] of elements(result).entries()) this.#sums[i]! += weight * value;
+  }
+
+  addSum(sum: Result, weight: number): void {
+    this.#weight += weight;
+    for (const [i, value] of elements(sum).entries()) this.#sums[i]! += value;
   }
 
   value(): Result {

@@ -40,7 +40,7 @@ describe('overrideTask', () => {
 
   it('remakes the algorithm, its terms included', () => {
     const prox = set(planTask({ algorithm: fedProx({ mu: 1 }) }), 'algorithm.mu', '0.25').algorithm;
-    expect(prox.terms?.scalars).toEqual({ mu: 0.25 });
+    expect(prox.client?.terms?.scalars).toEqual({ mu: 0.25 });
     const adam = set(
       planTask({ algorithm: fedAdam({ serverLearningRate: 1, beta1: 0.5 }) }),
       'algorithm.tau',
@@ -48,7 +48,7 @@ describe('overrideTask', () => {
     ).algorithm;
     expect(adam.hyperparameters).toEqual({ serverLearningRate: 1, beta1: 0.5, beta2: 0.99, tau: 0.1 });
     const weighted = planTask({ algorithm: scaffold({ weighting: 'samples' }) });
-    expect(set(weighted, 'algorithm.serverLearningRate', '0.5').algorithm.weighting).toBe('samples');
+    expect(set(weighted, 'algorithm.serverLearningRate', '0.5').algorithm.weight).toBeUndefined();
   });
 
   it('sets the algorithm of a task with a trainer', () => {

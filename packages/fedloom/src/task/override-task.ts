@@ -1,5 +1,5 @@
 import { FedloomError } from '@fedloom/engine';
-import { didYouMean } from './closest.js';
+import { didYouMean } from '../core/closest.js';
 import { defineTask } from './define-task.js';
 import type { PlanTask, PlanTaskDefinition, Task, TrainerTaskDefinition } from './task.js';
 

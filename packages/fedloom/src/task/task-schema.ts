@@ -1,6 +1,6 @@
 import { FedloomError } from '@fedloom/engine';
 import * as z from 'zod';
-import { didYouMean } from './closest.js';
+import { didYouMean } from '../core/closest.js';
 
 type Check = (value: unknown) => boolean;
 
@@ -62,6 +62,7 @@ const planTask = z.strictObject({
 const trainerTask = z.strictObject({
   name,
   trainer: field((value) => typeof value === 'function', 'a function (client) => Trainer'),
+  concurrent: field((value) => typeof value === 'boolean', 'true or false').optional(),
   algorithm,
   resultAggregator,
 });

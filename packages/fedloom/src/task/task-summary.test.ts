@@ -15,7 +15,7 @@ describe('taskSummary', () => {
         name: 'fedProx',
         hyperparameters: { mu: 0.5 },
         citation: 'Li et al. 2020, arXiv 1812.06127',
-        weighting: 'samples',
+        fold: 'mean',
       },
       data: smallDefinition().data.name,
       partition: 'iid',

@@ -4,7 +4,7 @@ import type { Task } from './task.js';
 export interface TaskSummary {
   readonly name: string;
   readonly kind: Task['kind'];
-  readonly algorithm: Part & { readonly citation: string; readonly weighting: 'samples' | 'uniform' };
+  readonly algorithm: Part & { readonly citation: string; readonly fold: string };
   readonly data?: string;
   readonly partition?: string;
   readonly loss?: string;
@@ -24,8 +24,8 @@ interface Part {
 
 export function taskSummary(task: Task): TaskSummary {
   const { name, kind } = task;
-  const { citation, weighting, hyperparameters = {} } = task.algorithm;
-  const algorithm = { name: task.algorithm.name, hyperparameters, citation, weighting };
+  const { citation, fold, hyperparameters = {} } = task.algorithm;
+  const algorithm = { name: task.algorithm.name, hyperparameters, citation, fold: fold?.name ?? 'mean' };
   if (task.kind === 'trainer') return { name, kind, algorithm };
   const { localEpochs, batchSize, shuffle, optimizer } = task.training;
   return {

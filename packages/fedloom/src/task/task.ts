@@ -43,6 +43,12 @@ export interface TrainerTaskDefinition<R extends Results = Results> {
   readonly name: string;
   /** Makes the trainer of one client, when its process first needs it; it is kept to the end, and so is its memory. */
   readonly trainer: (client: TrainerClient) => Trainer<R> | Promise<Trainer<R>>;
+  /**
+   * Lets a process run jobs of several clients at a time, as many as it has workers: helps trainers that wait for something
+   * outside. They must share nothing that they write to. Default false: one job at a time, from `setModelParams` to
+   * `getModelParams`, so that trainers may share a model object.
+   */
+  readonly concurrent?: boolean;
   /** Default `fedAvg()`. */
   readonly algorithm?: FederatedAlgorithm;
   /** Default `meanResultAggregator`. */

@@ -6,7 +6,8 @@ import type { ClientResults } from './result-aggregator.js';
 
 /**
  * Training code of one's own: the model and the data live inside it, fedloom moves the parameters. One object a client;
- * its methods are never called at the same time. Every method may be async, and may throw: that fails the client's part in
+ * its methods are never called at the same time, nor are those of other clients in the process between `setModelParams` and
+ * the `getModelParams` or `test` that belongs to it, unless the task says `concurrent`. Every method may be async, and may throw: that fails the client's part in
  * the round, not the run.
  */
 export interface Trainer<R extends Results = Results> {
@@ -15,7 +16,7 @@ export interface Trainer<R extends Results = Results> {
    * copies what it is given.
    */
   getModelParams(): ParamsLike | Promise<ParamsLike>;
-  /** The parameters may lie in memory that others read: copy before you change them. */
+  /** The arrays are the trainer's own from now on: it may keep them and train in place. */
   setModelParams(params: NamedTensors): void | Promise<void>;
   /** Trains on the client's own data, from the parameters that were last set. */
   train(context: TrainContext): TrainResult | Promise<TrainResult>;
@@ -30,13 +31,16 @@ export interface Trainer<R extends Results = Results> {
 }
 
 export interface TrainContext {
-  /** From 0. */
+  /** From 0. Where no rounds are common to all, as with `buffered`: how often this client was asked to train before. */
   readonly round: number;
   /** Aborts when the result is no longer wanted. */
   readonly signal: AbortSignal;
   /** The client's own stream for this round: draw from it alone, and the run can be repeated. */
   readonly random: RandomStream;
-  /** The model as the server sent it; equal to what `setModelParams` got. */
+  /**
+   * The model as the server sent it: equal to what `setModelParams` got, in arrays of its own. All tensors here are the
+   * trainer's, copied when they are first read.
+   */
   readonly globalModel: NamedTensors;
   /** The algorithm's tensors from the server, `slot/parameter`. */
   readonly broadcast: NamedTensors;
@@ -52,6 +56,8 @@ export interface TrainResult {
   /** Optimiser steps taken. */
   readonly stepCount?: number;
   readonly meanLoss?: number;
+  /** Facts that the algorithm asks for, such as `initialLoss`: the mean loss before training. */
+  readonly facts?: Readonly<Record<string, number>>;
   /** The algorithm's uploads, `slot/parameter`; only for trainers that apply its terms. */
   readonly uploads?: NamedTensors;
   /** The client's next `state`; only for trainers that apply its terms. */

@@ -1,7 +1,8 @@
 import { at, broadcast, dense, tabulate } from '../../reference/dense.js';
 import type { DType } from '../../tensor.js';
 import { broadcastShapes } from '../shapes.js';
-import { isFloat, type Primitive, type Value } from '../value.js';
+import type { Primitive, Value } from '../value.js';
+import { isFloat } from '../value-type.js';
 import { inferBinary, sumTo } from './elementwise.js';
 
 function comparison(name: string, op: string, holds: (a: number, b: number) => boolean): Primitive<undefined> {

@@ -1,9 +1,9 @@
 import { FedloomError } from '../../errors.js';
 import { dense } from '../../reference/dense.js';
 import type { DType, Tensor } from '../../tensor.js';
-import type { Graph } from '../graph.js';
 import { formatShape, normalizeAxis, sameShape } from '../shapes.js';
-import type { Dim, Primitive, Value } from '../value.js';
+import type { LoopAttributes, Primitive, Value } from '../value.js';
+import type { Dim } from '../value-type.js';
 
 /** A named end of a graph or of a loop body: whoever runs the graph gives its value. */
 export const input: Primitive<{ readonly name: string; readonly dtype: DType; readonly shape: readonly Dim[] }> = {
@@ -41,18 +41,6 @@ export const dim: Primitive<{ readonly axis: number }> = {
     return [emit('Squeeze', [extent, integers([0])], {}, outputs[0]!)];
   },
 };
-
-export interface LoopAttributes {
-  readonly body: Graph;
-  /** The body's inputs. */
-  readonly step: Value;
-  readonly inputs: readonly Value[];
-  /** The body's results: the next carried values, and those collected along a new first axis. */
-  readonly carried: readonly Value[];
-  readonly collected: readonly Value[];
-  /** How often it runs, as the extent of what it collects. */
-  readonly steps: Dim;
-}
 
 export const loop: Primitive<LoopAttributes> = {
   name: 'loop',

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { Graph } from '../graph.js';
+import type { Conv2dOptions } from '../image-options.js';
 import { type Case, checkCases, seededRandom } from '../testing/check-case.js';
-import type { Conv2dOptions } from './conv.js';
 
 /** Random sizes, strides and paddings: also padding wider than the kernel, and rows at the end that no window reaches. */
 function randomCases(count: number): Case[] {

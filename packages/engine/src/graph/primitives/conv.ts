@@ -1,20 +1,9 @@
 import type { OnnxValue } from '../../onnx/ir.js';
 import { type Dense, dense } from '../../reference/dense.js';
+import type { Conv2dOptions } from '../image-options.js';
 import { fixedExtent, sameShape } from '../shapes.js';
-import {
-  isFloat,
-  type LowerContext,
-  type Primitive,
-  type ProblemFactory,
-  type Value,
-  type ValueType,
-} from '../value.js';
-
-export interface Conv2dOptions {
-  readonly strides: readonly [number, number];
-  /** Zeros at the top, left, bottom and right. */
-  readonly padding: readonly [number, number, number, number];
-}
+import type { LowerContext, Primitive, Value } from '../value.js';
+import { isFloat, type ProblemFactory, type ValueType } from '../value-type.js';
 
 interface InputGradientAttributes extends Conv2dOptions {
   readonly inputSize: readonly [number, number];

@@ -4,7 +4,7 @@ import type { Tensor } from '../../tensor.js';
 import { gradients } from '../gradients.js';
 import { Graph } from '../graph.js';
 import { type Case, checkCases } from '../testing/check-case.js';
-import type { Dim } from '../value.js';
+import type { Dim } from '../value-type.js';
 
 const awayFromZero = (x: number) => (x < 0.5 ? x - 1.5 : x + 0.5);
 const pairs: readonly (readonly [readonly Dim[], readonly Dim[]])[] = [

@@ -1,18 +1,11 @@
 import { at, broadcast, tabulate } from '../../reference/dense.js';
 import type { DType } from '../../tensor.js';
-import type { Graph } from '../graph.js';
 import { broadcastShapes } from '../shapes.js';
-import {
-  type GradientStep,
-  isFloat,
-  type Primitive,
-  type ProblemFactory,
-  type Value,
-  type ValueType,
-} from '../value.js';
+import type { GradientStep, GraphBuilder, Primitive, Value } from '../value.js';
+import { isFloat, type ProblemFactory, type ValueType } from '../value-type.js';
 
 /** Adds up a gradient over the axes along which its value was broadcast. */
-export function sumTo(graph: Graph, gradient: Value, like: ValueType): Value {
+export function sumTo(graph: GraphBuilder, gradient: Value, like: ValueType): Value {
   const added = gradient.shape.length - like.shape.length;
   const axes = gradient.shape.flatMap((extent, axis) => {
     const original = like.shape[axis - added];
@@ -35,7 +28,13 @@ export function inferBinary(
   return [{ dtype: result ?? a.dtype, shape }];
 }
 
-type Rule = (step: { graph: Graph; a: Value; b: Value; y: Value; d: Value }) => readonly [() => Value, () => Value];
+type Rule = (step: {
+  graph: GraphBuilder;
+  a: Value;
+  b: Value;
+  y: Value;
+  d: Value;
+}) => readonly [() => Value, () => Value];
 
 interface BinaryDefinition {
   readonly name: string;
@@ -97,7 +96,7 @@ export const div = binary({
 });
 
 /** 1 where `a > b`, 1/2 where they are equal, else 0. */
-function share(graph: Graph, a: Value, b: Value): Value {
+function share(graph: GraphBuilder, a: Value, b: Value): Value {
   return graph.mul(graph.add(graph.sign(graph.sub(a, b)), 1), 0.5);
 }
 

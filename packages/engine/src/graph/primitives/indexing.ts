@@ -1,7 +1,8 @@
 import { at, dense, eachIndex, offsetOf, tabulate } from '../../reference/dense.js';
 import { zeros } from '../../tensor.js';
 import { sameShape } from '../shapes.js';
-import { type Dim, isFloat, type Primitive, type ValueType } from '../value.js';
+import type { Primitive } from '../value.js';
+import { type Dim, isFloat, type ValueType } from '../value-type.js';
 
 function isIndex({ dtype }: ValueType): boolean {
   return dtype === 'int32' || dtype === 'int64';

@@ -1,5 +1,6 @@
 import { tabulate } from '../../reference/dense.js';
-import { isFloat, type Primitive, type Value } from '../value.js';
+import type { Primitive, Value } from '../value.js';
+import { isFloat } from '../value-type.js';
 
 export interface MatmulAttributes {
   readonly transposeA: boolean;

@@ -4,9 +4,9 @@ import { interpret } from '../../reference/interpret.js';
 import type { Tensor } from '../../tensor.js';
 import { gradients } from '../gradients.js';
 import { Graph } from '../graph.js';
+import type { Pool2dOptions } from '../image-options.js';
 import { type Case, checkCases, expectClose, randomTensor, seededRandom } from '../testing/check-case.js';
 import { add } from './elementwise.js';
-import type { Pool2dOptions } from './pool.js';
 import { relu } from './unary.js';
 
 const pools: readonly (readonly [readonly [number, number], Pool2dOptions])[] = [

@@ -1,12 +1,9 @@
 import { dense, tabulate } from '../../reference/dense.js';
 import { zeros } from '../../tensor.js';
+import type { Pool2dOptions } from '../image-options.js';
 import { extentOf, fixedExtent, sameShape } from '../shapes.js';
-import type { Dim, Primitive, ProblemFactory, ValueType } from '../value.js';
-
-export interface Pool2dOptions {
-  readonly kernel: readonly [number, number];
-  readonly strides: readonly [number, number];
-}
+import type { Primitive } from '../value.js';
+import type { Dim, ProblemFactory, ValueType } from '../value-type.js';
 
 interface PoolGradientAttributes extends Pool2dOptions {
   readonly inputSize: readonly [number, number];

@@ -1,7 +1,7 @@
 import { at, dense, eachIndex, offsetOf, tabulate } from '../../reference/dense.js';
-import type { Graph } from '../graph.js';
 import { extentOf, normalizeAxis } from '../shapes.js';
-import { type Dim, isFloat, type Primitive, type Value } from '../value.js';
+import type { GraphBuilder, Primitive, Value } from '../value.js';
+import { type Dim, isFloat } from '../value-type.js';
 
 export interface ReduceAttributes {
   readonly axes: readonly number[];
@@ -15,7 +15,7 @@ interface ReduceDefinition {
   readonly fold: (total: number, x: number) => number;
   readonly finish?: (total: number, count: number) => number;
   /** `d` and `y` come with the reduced axes kept as 1. */
-  readonly rule: (step: { graph: Graph; x: Value; y: Value; d: Value; axes: readonly number[] }) => Value;
+  readonly rule: (step: { graph: GraphBuilder; x: Value; y: Value; d: Value; axes: readonly number[] }) => Value;
 }
 
 function reduced(shape: readonly Dim[], axes: readonly number[]): Dim[] {
@@ -79,7 +79,7 @@ export const mean = reduction({
 });
 
 /** How many elements the axes hold: a number, or read from the run. */
-function elementsOver(graph: Graph, x: Value, axes: readonly number[]): Value | number {
+function elementsOver(graph: GraphBuilder, x: Value, axes: readonly number[]): Value | number {
   const { count, symbols } = extentOf(axes.map((axis) => x.shape.at(axis)!));
   let product: Value | number = count;
   for (const axis of axes) {

@@ -1,7 +1,8 @@
 import { at, dense, tabulate } from '../../reference/dense.js';
 import { elementCount } from '../../tensor.js';
 import { broadcastShapes, extentOf, fixedExtent, formatShape, normalizeAxis, sameShape } from '../shapes.js';
-import type { Dim, Primitive, Value } from '../value.js';
+import type { Primitive, Value } from '../value.js';
+import type { Dim } from '../value-type.js';
 import { sumTo } from './elementwise.js';
 
 export const reshape: Primitive<{ readonly shape: readonly Dim[] }> = {

@@ -1,6 +1,7 @@
 import { type Dense, dense } from '../../reference/dense.js';
 import { normalizeAxis, sameShape } from '../shapes.js';
-import { isFloat, type Primitive, type ProblemFactory, type Value, type ValueType } from '../value.js';
+import type { Primitive, Value } from '../value.js';
+import { isFloat, type ProblemFactory, type ValueType } from '../value-type.js';
 
 function inferRows([x]: readonly ValueType[], _: undefined, problem: ProblemFactory): readonly ValueType[] {
   normalizeAxis(-1, x!.shape.length, problem);

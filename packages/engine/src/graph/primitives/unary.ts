@@ -1,7 +1,7 @@
 import type { Attributes } from '../../onnx/ir.js';
 import { at, dense, tabulate } from '../../reference/dense.js';
-import type { Graph } from '../graph.js';
-import { isFloat, type Primitive, type Value } from '../value.js';
+import type { GraphBuilder, Primitive, Value } from '../value.js';
+import { isFloat } from '../value-type.js';
 import { inferBinary } from './elementwise.js';
 
 interface UnaryDefinition {
@@ -9,7 +9,7 @@ interface UnaryDefinition {
   readonly op: string;
   readonly attributes?: Attributes;
   readonly compute: (x: number) => number;
-  readonly rule: (step: { graph: Graph; x: Value; y: Value; d: Value }) => Value | undefined;
+  readonly rule: (step: { graph: GraphBuilder; x: Value; y: Value; d: Value }) => Value | undefined;
   /** Default true. */
   readonly floatsOnly?: boolean;
 }

@@ -4,7 +4,8 @@ import { interpret } from '../../reference/interpret.js';
 import { allocate, type DType, elementCount, type Tensor } from '../../tensor.js';
 import { gradients } from '../gradients.js';
 import { Graph } from '../graph.js';
-import { type Dim, isFloat, type Value } from '../value.js';
+import type { Value } from '../value.js';
+import { type Dim, isFloat } from '../value-type.js';
 
 export interface CaseInput {
   readonly shape: readonly Dim[];

@@ -1,5 +1,5 @@
 import { broadcastShapes, sameShape } from '../../graph/shapes.js';
-import type { Dim } from '../../graph/value.js';
+import type { Dim } from '../../graph/value-type.js';
 import type { OnnxNode, OnnxValue } from '../ir.js';
 import type { Rule } from '../optimize.js';
 import { floatAttribute, producedBy, scalarOf, usedOnce } from './match.js';

@@ -1,5 +1,5 @@
 import { sameShape } from '../../graph/shapes.js';
-import type { Dim } from '../../graph/value.js';
+import type { Dim } from '../../graph/value-type.js';
 import type { OnnxGraph, OnnxNode, OnnxValue } from '../ir.js';
 import { append } from '../lower.js';
 import type { Rule, RuleContext, Use } from '../optimize.js';

@@ -1,4 +1,4 @@
-import type { Dim } from '../../graph/value.js';
+import type { Dim } from '../../graph/value-type.js';
 import type { OnnxNode, OnnxValue } from '../ir.js';
 import type { RuleContext } from '../optimize.js';
 

@@ -1,6 +1,7 @@
 import type { NamedTensors, Tensor } from '@fedloom/engine';
 import { describe, expect, it } from 'vitest';
 import type { FederatedAlgorithm, ServerUpdateInput } from '../algorithm.js';
+import { movedBy } from '../server-math.js';
 
 /**
  * What every federated algorithm keeps to, whatever it computes. Run it on an algorithm of your own as the built-in ones do.
@@ -46,15 +47,16 @@ export function algorithmConformance(make: () => FederatedAlgorithm): void {
       const input = inputOf(algorithm, 0, model, algorithm.server.initialize(model, TRAINED));
       const next = algorithm.server.update(input).model;
       for (const name of TRAINED) expect(next.get(name)).not.toEqual(model.get(name));
-      for (const name of ['1.mean', '1.steps']) expect(next.get(name)).toEqual(input.aggregate.get(name));
+      expect(next.get('1.steps')).toEqual(input.aggregate.get('1.steps'));
+      const [mean, delta] = [model.get('1.mean')!, input.aggregate.get('1.mean')!];
+      expect(next.get('1.mean')).toEqual(movedBy(mean, delta.data as Float64Array));
     });
 
     it('stands still when no client moves', () => {
       const algorithm = make();
       const model = initialModel();
       const state = algorithm.server.initialize(model, TRAINED);
-      const uploads = zeroUploads(algorithm);
-      const still = { ...inputOf(algorithm, 0, model, state), aggregate: new Map([...model, ...uploads]) };
+      const still = { ...inputOf(algorithm, 0, model, state), aggregate: stillAggregate(algorithm) };
       expect(algorithm.server.update(still).model).toEqual(model);
     });
 
@@ -65,7 +67,7 @@ export function algorithmConformance(make: () => FederatedAlgorithm): void {
         const [slot, parameter] = name.split('/') as [string, string];
         expect(TRAINED).toContain(parameter);
         expect(shape).toEqual(initialModel().get(parameter)!.shape);
-        if (algorithm.terms?.broadcast.includes(slot)) expect(dtype).toBe('float32');
+        if (algorithm.client?.terms?.broadcast.includes(slot)) expect(dtype).toBe('float32');
       }
     });
 
@@ -107,16 +109,23 @@ function inputOf(
   const moved = (name: string, tensor: Tensor): Tensor =>
     tensor.dtype === 'int64'
       ? { ...tensor, data: BigInt64Array.of(BigInt(round + 1)) }
-      : { ...tensor, data: (tensor.data as Float32Array).map((value, i) => value + wobble(name, round, i)) };
-  const parameters = [...model].map(([name, tensor]): [string, Tensor] => [name, moved(name, tensor)]);
-  const uploads = [...zeroUploads(algorithm)].map(([name, tensor]): [string, Tensor] => [name, moved(name, tensor)]);
+      : { ...tensor, data: (tensor.data as Float64Array).map((_, i) => wobble(name, round, i)) };
+  const aggregate = [...stillAggregate(algorithm)].map(([name, tensor]): [string, Tensor] => [
+    name,
+    moved(name, tensor),
+  ]);
   return {
     round,
     model,
     state,
-    aggregate: new Map([...parameters, ...uploads]),
+    aggregate: new Map(aggregate),
     trained: TRAINED,
-    countedClients: 3,
+    clients: [0, 2, 3].map((client) => ({
+      client,
+      facts: { sampleCount: 10 + client, stepCount: 4, staleness: 0, initialLoss: 0.5 + client, deltaNorm: 0.1 },
+      weight: 1,
+      scalars: { learningRate: 0.1 },
+    })),
     totalClients: 5,
   };
 }
@@ -126,14 +135,21 @@ function wobble(name: string, round: number, i: number): number {
   return 0.01 * Math.cos(name.length + 3 * round + 5 * i) || 0.01;
 }
 
-function zeroUploads(algorithm: FederatedAlgorithm): Map<string, Tensor> {
-  const uploads = (algorithm.terms?.upload ?? []).flatMap((slot) =>
-    [...TRAINED].map((name): [string, Tensor] => {
-      const { shape, data } = initialModel().get(name)!;
-      return [`${slot}/${name}`, { dtype: 'float32', shape, data: new Float32Array(data.length) }];
-    }),
+/** What the fold makes of clients that did not move: zero deltas, the integers as they are, zero uploads. */
+function stillAggregate(algorithm: FederatedAlgorithm): Map<string, Tensor> {
+  const zero = ({ shape, data }: Tensor): Tensor => ({
+    dtype: 'float64',
+    shape,
+    data: new Float64Array(data.length),
+  });
+  const parameters = [...initialModel()].map(([name, tensor]): [string, Tensor] => [
+    name,
+    tensor.dtype === 'int64' ? tensor : zero(tensor),
+  ]);
+  const uploads = (algorithm.client?.terms?.upload ?? []).flatMap((slot) =>
+    [...TRAINED].map((name): [string, Tensor] => [`${slot}/${name}`, zero(initialModel().get(name)!)]),
   );
-  return new Map(uploads);
+  return new Map([...parameters, ...uploads]);
 }
 
 function initialModel(): Map<string, Tensor> {

@@ -9,18 +9,16 @@ export function fedAvgM({ serverLearningRate = 1, momentum = 0.9 }): FederatedAl
   return defineAlgorithm({
     name: 'fedAvgM',
     citation: 'Hsu et al. 2019, arXiv 1909.06335',
-    weighting: 'samples',
     server: {
       initialize: (model, trained) => slot('velocity', model, trained),
       update({ model, state, aggregate, trained }) {
-        const next = new Map([...model.keys()].map((name): [string, Tensor] => [name, aggregate.get(name)!]));
+        const next = averaged(model, aggregate, trained);
         const velocities = new Map<string, Tensor>();
         for (const name of trained) {
-          const [w, mean, old] = [floats(model, name), floats(aggregate, name), floats(state, `velocity/${name}`)];
-          // v <- beta v + (w - mean);  w <- w - eta v
-          const velocity = map(old, (v, i) => momentum * v + (w[i]! - mean[i]!));
-          const rate = serverLearningRate;
-          const moved = (i: number) => (1 - rate) * w[i]! + rate * mean[i]! - rate * momentum * old[i]!;
+          const [w, delta, old] = [floats(model, name), floats(aggregate, name), floats(state, `velocity/${name}`)];
+          // v <- beta v - delta;  w <- w - eta v
+          const velocity = map(old, (v, i) => momentum * v - delta[i]!);
+          const moved = (i: number) => w[i]! - serverLearningRate * velocity[i]!;
           next.set(
             name,
             like(
@@ -44,37 +42,39 @@ export function fedDyn({ alpha }: { alpha: number }): FederatedAlgorithm {
   return defineAlgorithm({
     name: 'fedDyn',
     citation: 'Acar et al. 2021, arXiv 2111.04263',
-    weighting: 'uniform',
-    terms: {
-      algorithm: 'fedDyn',
-      scalars: { alpha },
-      broadcast: [],
-      state: ['gradient'],
-      upload: [],
-      // Loss L_k(v) - <h_k, v> + alpha/2 ||v - w||^2
-      gradientTerm: (g, { parameter, global, state, scalar }) =>
-        g.sub(g.mul(scalar('alpha'), g.sub(parameter, global)), state('gradient')),
-      // h_k <- h_k - alpha (y - w)
-      finish: (g, { parameter, global, state, scalar }) => ({
-        upload: {},
-        state: { gradient: g.sub(state('gradient'), g.mul(scalar('alpha'), g.sub(parameter, global))) },
-      }),
+    weight: () => 1,
+    client: {
+      terms: {
+        algorithm: 'fedDyn',
+        scalars: { alpha },
+        broadcast: [],
+        state: ['gradient'],
+        upload: [],
+        // Loss L_k(v) - <h_k, v> + alpha/2 ||v - w||^2
+        gradientTerm: (g, { parameter, global, state, scalar }) =>
+          g.sub(g.mul(scalar('alpha'), g.sub(parameter, global)), state('gradient')),
+        // h_k <- h_k - alpha (y - w)
+        finish: (g, { parameter, global, state, scalar }) => ({
+          upload: {},
+          state: { gradient: g.sub(state('gradient'), g.mul(scalar('alpha'), g.sub(parameter, global))) },
+        }),
+      },
     },
     server: {
       initialize: (model, trained) => slot('h', model, trained),
-      update({ model, state, aggregate, trained, countedClients, totalClients }) {
-        const next = new Map([...model.keys()].map((name): [string, Tensor] => [name, aggregate.get(name)!]));
+      update({ model, state, aggregate, trained, clients, totalClients }) {
+        const next = averaged(model, aggregate, trained);
         const sums = new Map<string, Tensor>();
         for (const name of trained) {
-          const [w, mean] = [floats(model, name), floats(aggregate, name)];
+          const [w, delta] = [floats(model, name), floats(aggregate, name)];
           // h <- h - alpha/m sum_k (y_k - w);  w <- mean(y_k) - h / alpha
-          const share = (alpha * countedClients) / totalClients;
-          const h = map(floats(state, `h/${name}`), (value, i) => value - share * (mean[i]! - w[i]!));
+          const share = (alpha * clients.length) / totalClients;
+          const h = map(floats(state, `h/${name}`), (value, i) => value - share * delta[i]!);
           next.set(
             name,
             like(
               model.get(name)!,
-              map(mean, (value, i) => value - h[i]! / alpha),
+              map(w, (value, i) => value + delta[i]! - h[i]! / alpha),
             ),
           );
           sums.set(`h/${name}`, like(state.get(`h/${name}`)!, h));
@@ -83,6 +83,26 @@ export function fedDyn({ alpha }: { alpha: number }): FederatedAlgorithm {
       },
     },
   });
+}
+
+/** The buffers as they come of the clients; the trained parameters are put in by the caller. */
+function averaged(model: NamedTensors, aggregate: NamedTensors, trained: ReadonlySet<string>): Map<string, Tensor> {
+  const next = new Map(model);
+  for (const [name, tensor] of model) {
+    const found = aggregate.get(name);
+    if (trained.has(name) || found === undefined) continue;
+    const isDelta = tensor.dtype.startsWith('float');
+    next.set(
+      name,
+      isDelta
+        ? like(
+            tensor,
+            map(floats(model, name), (v, i) => v + floats(aggregate, name)[i]!),
+          )
+        : found,
+    );
+  }
+  return next;
 }
 
 function slot(name: string, model: NamedTensors, trained: ReadonlySet<string>): Map<string, Tensor> {

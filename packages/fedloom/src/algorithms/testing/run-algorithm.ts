@@ -9,11 +9,18 @@ import {
   softmaxCrossEntropy,
   type Tensor,
 } from '@fedloom/engine';
+import { sha256 } from '../../core/node/sha256.js';
+import { encodeSafetensors } from '../../core/safetensors.js';
 import { arrays } from '../../data/arrays.js';
+import { Aggregation } from '../../server/run/aggregation.js';
+import { GlobalModel } from '../../server/run/global-model.js';
+import type { ServerWorkload } from '../../server/run/workload.js';
 import { compileTask } from '../../task/compile-task.js';
 import { defineTask } from '../../task/define-task.js';
+import { changesOf } from '../../update/delta.js';
+import { updateSpecs } from '../../update/plan-specs.js';
+import { chainStages } from '../../update/stages/payload-specs.js';
 import type { FederatedAlgorithm } from '../algorithm.js';
-import { broadcastTensors } from '../broadcast.js';
 import { trainedParameters } from '../trained.js';
 import { CLASSES, FEATURES, type SmallFederation } from './small-federation.js';
 
@@ -35,8 +42,8 @@ export interface RunOptions {
 }
 
 /**
- * Rounds of an algorithm with real local training: the task's plan on a graph back end, the server update on the plain
- * float64 mean. What the coordinator does, without the network.
+ * Rounds of an algorithm with real local training: the task's plan on a graph back end, the updates as a client encodes
+ * them, and the server's own way from their bytes to the next model. What a run does, without the coordinator and a network.
  */
 export async function runAlgorithm(
   backend: GraphBackend,
@@ -45,47 +52,65 @@ export async function runAlgorithm(
   rounds: number,
   options: RunOptions = {},
 ): Promise<AlgorithmRun> {
-  const { freeze = (state) => state, scalars = (round) => ({ learningRate: federation.learningRate(round) }) } =
-    options;
+  const { freeze = (state) => state } = options;
+  const frozen = { ...algorithm, server: frozenServer(algorithm.server, freeze) };
   const plan = compileTask(taskOf(algorithm, federation), spec);
-  const trained = trainedParameters(plan.manifest);
+  const { manifest } = plan;
+  const specs = updateSpecs(manifest);
   const runner = await PlanRunner.create(backend, plan);
-  let model: NamedTensors = initialModel(federation);
-  let state: NamedTensors = algorithm.server.initialize(model, trained);
+  const workload: ServerWorkload = {
+    descriptor: { kind: 'plan', hash: '' },
+    initialModel: initialModel(federation),
+    trained: trainedParameters(manifest),
+    specs,
+    scalars: manifest.scalars,
+    scalarsOf: (round) => ({ learningRate: federation.learningRate(round), ...options.scalars?.(round) }),
+    evaluate: async () => undefined,
+  };
+  const server = new GlobalModel(workload, frozen, federation.clients.length, sha256);
+  const aggregation = new Aggregation({ chain: chainStages([], specs), algorithm });
   const clientStates = new Map<number, NamedTensors>();
   let aggregate: NamedTensors = new Map();
   for (let round = 0; round < rounds; round++) {
-    const cohort = federation.cohort(round);
-    const updates: NamedTensors[] = [];
-    for (const client of cohort) {
+    const scalars = server.scalars(round);
+    const { version: base, tensors } = server.current;
+    for (const client of federation.cohort(round)) {
+      const job = { scalars, ...examples(federation, client) };
+      const initial = await runner.evaluate({ parameters: server.tensors, ...job });
       const result = await runner.train({
-        parameters: model,
-        broadcast: broadcastTensors(algorithm, state),
+        parameters: server.tensors,
+        broadcast: tensors,
         state: clientStates.get(client) ?? new Map(),
-        scalars: scalars(round),
-        ...examples(federation, client),
         order: federation.order(round, client),
+        ...job,
       });
-      updates.push(new Map([...result.parameters, ...result.upload]));
+      const { sampleCount, sums } = initial;
+      const { stepCount, meanLoss } = result;
+      const facts = { sampleCount, stepCount, meanLoss, initialLoss: (sums.loss ?? 0) / sampleCount };
+      const body = encodeSafetensors(new Map([...changesOf(result.parameters, server.tensors), ...result.upload]));
+      const message = { type: 'update', task: round, attempt: 0, client, base, facts, trainMs: 0 } as const;
+      aggregation.add(await aggregation.check(message, body, () => ({ scalars, staleness: 0 })));
       clientStates.set(client, freeze(result.state));
     }
-    const uniform = algorithm.weighting === 'uniform';
-    const weights = cohort.map((client) => (uniform ? 1 : federation.clients[client]!.y.length));
-    aggregate = plainMean(updates, weights);
-    const next = algorithm.server.update({
-      round,
-      model,
-      state,
-      aggregate,
-      trained,
-      countedClients: cohort.length,
-      totalClients: federation.clients.length,
-    });
-    model = next.model;
-    state = freeze(next.state);
+    const closed = aggregation.close();
+    aggregate = closed.aggregate;
+    server.update(round, aggregate, closed.clients);
   }
   await runner.release();
-  return { w: flatten(model), model, state, clientStates, aggregate };
+  return { w: flatten(server.tensors), model: server.tensors, state: server.state, clientStates, aggregate };
+}
+
+function frozenServer(
+  server: FederatedAlgorithm['server'],
+  freeze: (state: NamedTensors) => NamedTensors,
+): FederatedAlgorithm['server'] {
+  return {
+    initialize: (model, trained) => server.initialize(model, trained),
+    update: (input) => {
+      const { model, state } = server.update(input);
+      return { model, state: new Map(freeze(state)) };
+    },
+  };
 }
 
 const spec: DataSpec = {
@@ -137,15 +162,4 @@ function examples(federation: SmallFederation, client: number): { x: Tensor; y: 
     x: { dtype: 'float32', shape: [x.length, FEATURES], data: Float32Array.from(x.flat()) },
     y: { dtype: 'int32', shape: [y.length], data: Int32Array.from(y) },
   };
-}
-
-function plainMean(updates: readonly NamedTensors[], weights: readonly number[]): Map<string, Tensor> {
-  const total = weights.reduce((sum, weight) => sum + weight, 0);
-  const mean = ([name, { dtype, shape, data }]: [string, Tensor]): [string, Tensor] => {
-    const sums = Array.from({ length: data.length }, (_, i) =>
-      updates.reduce((sum, update, k) => sum + weights[k]! * (update.get(name)!.data as Float32Array)[i]!, 0),
-    );
-    return [name, { dtype, shape, data: Float32Array.from(sums, (sum) => sum / total) }];
-  };
-  return new Map([...updates[0]!].map(mean));
 }

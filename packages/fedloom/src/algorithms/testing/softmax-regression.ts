@@ -32,3 +32,18 @@ export function softmaxGradient(
   }
   return gradient;
 }
+
+/** The mean softmax cross-entropy of all of a client's samples, in float64; `w` as for the gradient. */
+export function softmaxLoss(problem: ReferenceProblem, w: readonly number[], client: number): number {
+  const { classes, clients } = problem;
+  const { x, y } = clients[client]!;
+  const features = x[0]!.length;
+  const losses = x.map((sample, row) => {
+    const logits = Array.from({ length: classes }, (_, k) =>
+      sample.reduce((sum, value, j) => sum + w[k * features + j]! * value, w[classes * features + k]!),
+    );
+    const largest = Math.max(...logits);
+    return largest + Math.log(logits.reduce((sum, one) => sum + Math.exp(one - largest), 0)) - logits[y[row]!]!;
+  });
+  return losses.reduce((sum, loss) => sum + loss, 0) / losses.length;
+}

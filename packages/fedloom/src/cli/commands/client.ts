@@ -2,12 +2,21 @@ import { FedloomError } from '@fedloom/engine';
 import { type Command, Option } from 'commander';
 import { type JoinEvent, joinFederation } from '../../client/node/join-federation.js';
 import { formatRanges, type IndexRange, parseRanges } from '../../core/index-ranges.js';
-import { seconds, serverUrl } from '../arguments.js';
+import { endWithParent } from '../../launch/lifeline.js';
+import { seconds, serverUrl, wholeNumber } from '../arguments.js';
+import { guardTask } from '../guard-task.js';
 import { watchInterrupts } from '../interrupts.js';
 import { loadTaskWith } from '../load-settings.js';
 import { formatDuration } from '../report/format.js';
 import type { Screen } from '../report/screen.js';
-import { setOption, verboseOption, workersOption } from '../run-settings.js';
+import {
+  algorithmOption,
+  foldOption,
+  pingEveryOption,
+  setOption,
+  verboseOption,
+  workersOption,
+} from '../run-settings.js';
 import { openTerminal } from '../terminal.js';
 
 interface ClientFlags {
@@ -16,8 +25,12 @@ interface ClientFlags {
   readonly data?: string;
   readonly workers?: number;
   readonly set?: string[];
+  readonly algorithm?: string;
+  readonly fold?: string;
   readonly retryFor: number;
+  readonly pingEvery?: number;
   readonly verbose?: true;
+  readonly lifeline?: number;
 }
 
 const RETRY_SECONDS = 60;
@@ -40,29 +53,37 @@ export function addClientCommand(program: Command, exit: (code: number) => void)
     .option('--data <dir>', "folder of the clients' data: one part folder, or client-<index> for each")
     .addOption(workersOption())
     .addOption(setOption())
+    .addOption(algorithmOption())
+    .addOption(foldOption())
     .addOption(
       new Option('--retry-for <seconds>', `how long to go on trying to reach the server (${RETRY_SECONDS})`)
         .argParser(seconds('--retry-for'))
         .default(RETRY_SECONDS * 1000, `${RETRY_SECONDS}`),
     )
+    .addOption(pingEveryOption())
     .addOption(verboseOption())
+    .addOption(
+      new Option('--lifeline <fd>', 'end when this pipe closes').argParser(wholeNumber('--lifeline', 3)).hideHelp(),
+    )
     .action(async (path: string | undefined, flags: ClientFlags) => exit(await join(path, flags)));
 }
 
 async function join(path: string | undefined, flags: ClientFlags): Promise<number> {
+  if (flags.lifeline !== undefined) endWithParent(flags.lifeline);
   const { screen } = await openTerminal(false);
-  const interrupts = watchInterrupts(() => screen.line('Leaving the federation.'));
   const gone = new AbortController();
   // The launcher holds this channel open as long as it lives.
   process.once('disconnect', () => gone.abort());
-  const loaded = path === undefined ? undefined : await loadTaskWith(path, flags.set ?? []);
+  const loaded = path === undefined ? undefined : await loadTaskWith(path, { ...flags, set: flags.set ?? [] });
+  const interrupts = watchInterrupts(() => screen.line('Leaving the federation.'));
   const finish = await joinFederation(flags.server, {
     clients: flags.index,
     retryForMs: flags.retryFor,
     signal: AbortSignal.any([interrupts.signal, gone.signal]),
     onEvent: eventTeller(screen, flags),
     ...(flags.data !== undefined && { dataDir: flags.data }),
-    ...(loaded && { task: loaded.task }),
+    ...(loaded && { task: guardTask(loaded.task, interrupts) }),
+    ...(flags.pingEvery !== undefined && { pingEveryMs: flags.pingEvery }),
     ...(flags.workers && { workers: flags.workers }),
   });
   interrupts.stop();
@@ -89,11 +110,14 @@ function eventTeller(screen: Screen, { server, index, verbose }: ClientFlags): (
         );
       case 'trained':
         if (verbose)
-          screen.line(`round ${event.round + 1}: client ${event.client} trained in ${formatDuration(event.ms)}`);
+          screen.line(`round ${event.task + 1}: client ${event.client} trained in ${formatDuration(event.ms)}`);
         return;
       case 'jobFailed':
+        return screen.line(`warning: round ${event.task + 1}: client ${event.client} failed: ${reasonOf(event.error)}`);
+      case 'notCounted':
+        if (!verbose) return;
         return screen.line(
-          `warning: round ${event.round + 1}: client ${event.client} failed: ${reasonOf(event.error)}`,
+          `round ${event.task + 1}: clients ${event.clients.join(', ')} did not count: ${event.reason}`,
         );
       case 'finished':
         return screen.line(event.finish.reason === 'completed' ? 'The run is complete.' : 'The run is over.');

@@ -3,6 +3,7 @@ import { FedloomError, type NamedTensors } from '@fedloom/engine';
 import type { Command } from 'commander';
 import { BatchingPool } from '../../compute/node/batching-pool.js';
 import { PlanExecutor } from '../../compute/node/plan-executor.js';
+import { resultsOf } from '../../core/evaluation.js';
 import { sha256 } from '../../core/node/sha256.js';
 import type { Results } from '../../core/records.js';
 import { encodeSafetensors } from '../../core/safetensors.js';
@@ -11,6 +12,7 @@ import { planWorkload } from '../../server/run/plan-workload.js';
 import { trainerWorkload } from '../../server/run/trainer-workload.js';
 import type { ServerWorkload } from '../../server/run/workload.js';
 import type { Task } from '../../task/task.js';
+import { guardTask } from '../guard-task.js';
 import { watchInterrupts } from '../interrupts.js';
 import { loadTaskWith } from '../load-settings.js';
 import { readModelFile } from '../model-file.js';
@@ -41,8 +43,9 @@ export function addEvaluateCommand(program: Command, exit: (code: number) => voi
 
 async function evaluate(path: string, flags: EvaluateFlags): Promise<number> {
   const { screen, json } = await openTerminal(flags.json ?? false);
+  const loaded = await loadTaskWith(path, { set: flags.set ?? [] });
   const interrupts = watchInterrupts(() => {});
-  const { task } = await loadTaskWith(path, flags.set ?? []);
+  const task = guardTask(loaded.task, interrupts);
   const model = await readModelFile(flags.model);
   const results = await evaluateModel(task, model, flags.workers ?? availableParallelism(), interrupts.signal).catch(
     (error: unknown) => {
@@ -83,7 +86,8 @@ async function evaluateWith(
   signal: AbortSignal,
 ): Promise<Results | undefined> {
   const bytes = encodeSafetensors(tensors);
-  return workload.evaluate({ hash: sha256(bytes), bytes: sharedBytes(bytes), tensors }, 0, signal);
+  const evaluation = await workload.evaluate({ hash: sha256(bytes), bytes: sharedBytes(bytes), tensors }, 0, signal);
+  return evaluation && resultsOf(evaluation);
 }
 
 const noClients = {

@@ -3,12 +3,13 @@ import { resolve } from 'node:path';
 import { FedloomError } from '@fedloom/engine';
 import { type Command, Option } from 'commander';
 import { partFolder } from '../../compute/node/part-source.js';
+import { makeFolders } from '../../core/node/make-folders.js';
+import { storageError } from '../../core/node/storage-error.js';
 import { writePart } from '../../data/node/part-folder.js';
 import { dealExamples, examplesOf } from '../../data/partition.js';
-import { makeFolders } from '../../store/make-folders.js';
-import { storageError } from '../../store/storage-error.js';
 import type { PlanTask, Task } from '../../task/task.js';
 import { wholeNumber } from '../arguments.js';
+import { guardTask } from '../guard-task.js';
 import { watchInterrupts } from '../interrupts.js';
 import { loadTaskWith } from '../load-settings.js';
 import { counted, formatCount } from '../report/format.js';
@@ -50,8 +51,9 @@ export function addPartitionCommand(program: Command, exit: (code: number) => vo
 
 async function partition(path: string, flags: PartitionFlags): Promise<number> {
   const terminal = await openTerminal(flags.json ?? false);
+  const loaded = planTask((await loadTaskWith(path, { set: flags.set ?? [] })).task);
   const interrupts = watchInterrupts(() => {});
-  const task = planTask((await loadTaskWith(path, flags.set ?? [])).task);
+  const task = guardTask(loaded, interrupts);
   await makeEmpty(flags.out);
   const done = await writeParts(task, flags, terminal, interrupts.signal);
   interrupts.stop();

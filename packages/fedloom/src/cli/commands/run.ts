@@ -5,13 +5,14 @@ import { type Command, Option } from 'commander';
 import { BatchingPool } from '../../compute/node/batching-pool.js';
 import { formatRanges } from '../../core/index-ranges.js';
 import { type LostProcess, splitClients, startClientProcesses } from '../../launch/client-processes.js';
+import { LIFELINE_FD } from '../../launch/lifeline.js';
 import { settlesWithin } from '../../launch/settles-within.js';
 import { createServer } from '../../server/create-server.js';
 import type { RunOptions } from '../../server/run/run-options.js';
 import { simulateOn } from '../../simulation/simulate.js';
-import { secondsOrNone, wholeNumber } from '../arguments.js';
+import { type Deadline, secondsOrNone, wholeNumber } from '../arguments.js';
 import { conductRun, type StartedRun } from '../conduct-run.js';
-import { loadTaskWith } from '../load-settings.js';
+import { changesAsArguments, loadTaskWith } from '../load-settings.js';
 import { packageFolder } from '../own-files.js';
 import { counted } from '../report/format.js';
 import { addRunSettings, type RunSettings, runSettings } from '../run-settings.js';
@@ -21,7 +22,7 @@ import { usageError } from '../usage-error.js';
 
 interface RunFlags {
   readonly processes?: number;
-  readonly deadline?: number | null;
+  readonly deadline?: Deadline;
 }
 
 const PROCESSES_MAX = 1024;
@@ -29,7 +30,7 @@ const PROCESSES_MAX = 1024;
 const END_MS = 500;
 const COMMAND = join(packageFolder, 'bin', 'fedloom.cjs');
 
-export function addRunCommand(program: Command, exit: (code: number) => void, ahead?: BatchingPool): void {
+export function addRunCommand(program: Command, exit: (code: number) => void): void {
   addRunSettings(program.command('run'))
     .summary('train a task over simulated clients on this machine')
     .description(
@@ -42,46 +43,49 @@ export function addRunCommand(program: Command, exit: (code: number) => void, ah
         (text) => (text === 'auto' ? availableParallelism() : wholeNumber('--processes', 1, PROCESSES_MAX)(text)),
       ),
     )
-    .addOption(deadlineOption().hideHelp())
+    .addOption(deadlineOption('none').hideHelp())
     .action(async (path, clients, perRound, rounds, flags) => {
-      exit(await run(path, runSettings([clients, perRound, rounds], flags), flags, ahead));
+      exit(await run(path, runSettings([clients, perRound, rounds], flags), flags));
     });
 }
 
-export function deadlineOption(): Option {
+/** @param unsaid what a round waits when nobody says: `120` */
+export function deadlineOption(unsaid: string): Option {
   return new Option(
     '--deadline <seconds>',
-    'how long a round waits for its clients before it goes on with a quorum or replaces who is missing; or none (120)',
+    'how long a round waits for its clients before it goes on with a quorum or replaces who is missing; or none ' +
+      `(${unsaid})`,
   ).argParser(secondsOrNone('--deadline'));
 }
 
-async function run(
-  path: string,
-  settings: RunSettings,
-  { processes, deadline }: RunFlags,
-  ahead: BatchingPool | undefined,
-): Promise<number> {
+/** The option's value as runs take it; undefined where it was not given. */
+export function deadlineMs(deadline: Deadline | undefined): number | null | undefined {
+  return deadline === 'none' ? null : deadline;
+}
+
+async function run(path: string, settings: RunSettings, { processes, deadline }: RunFlags): Promise<number> {
   if (deadline !== undefined && processes === undefined) {
     throw usageError('deadline', '--deadline has a meaning only with --processes: simulated clients do not vanish.');
   }
   const terminal = await openTerminal(settings.json);
-  const loaded = await loadTaskWith(path, settings.set);
   const { workers = availableParallelism() } = settings;
-  const needed = processes === undefined && loaded.task.kind === 'plan';
-  if (!needed) void ahead?.close();
-  // Threads load their code while this one prepares the run.
-  const threads = needed ? (ahead ?? new BatchingPool(workers)) : undefined;
+  // Our own children do not vanish without a word: they have the time that they need.
+  const waits = deadlineMs(deadline) ?? null;
+  // Threads load their code while this one loads the task, which may turn out to need none.
+  const threads = processes === undefined ? new BatchingPool(workers) : undefined;
   try {
+    const loaded = await loadTaskWith(path, settings);
+    if (loaded.task.kind !== 'plan') void threads?.close();
     return await conductRun({
       terminal,
       loaded,
       settings,
       command: 'run',
-      otherArguments: processes === undefined ? {} : { processes },
-      ...(deadline !== undefined && { runOptions: { deadlineMs: deadline } }),
-      start: async (options) => {
-        if (processes !== undefined) return startWithProcesses(loaded, settings, options, processes);
-        const started = simulateOn(loaded.task, { ...options, workers }, threads);
+      otherArguments: processes === undefined ? {} : { processes, deadlineMs: waits },
+      ...(processes !== undefined && { runOptions: { deadlineMs: waits } }),
+      start: async (options, task) => {
+        if (processes !== undefined) return startWithProcesses({ ...loaded, task }, settings, options, processes);
+        const started = simulateOn(task, { ...options, workers }, threads);
         return { run: started, result: started.result };
       },
     });
@@ -92,31 +96,49 @@ async function run(
 
 async function startWithProcesses(
   { task, file }: LoadedTask,
-  { workers, clients, set }: RunSettings,
+  settings: RunSettings,
   options: RunOptions,
   processes: number,
 ): Promise<StartedRun> {
+  const { workers, clients } = settings;
   const server = await createServer(task, { ...options, ...(workers && { workers }) });
   let begun = false;
   let fatal: FedloomError | undefined;
   server.run.once('roundStarted', () => {
     begun = true;
   });
-  const judge = async (lost: LostProcess) => {
-    // Children that were told that the run is over may end before this process has heard of it.
-    if (await settlesWithin(server.result, END_MS)) return;
-    const message = describeLost(lost);
-    if (begun && lost.left > 0) {
-      server.run.emit('warning', { code: 'launch.client-lost', message });
-      return;
-    }
+  const fail = (lost: LostProcess, message: string) => {
     fatal ??= new FedloomError('launch.clients-failed', message, { ...lost });
     server.run.cancel();
   };
+  let lastLost: LostProcess | undefined;
+  let idle = false;
+  const failIfIdle = () => {
+    if (!idle || lastLost === undefined) return;
+    fail(lastLost, `${describeLost(lastLost)} Those that are left are too few for a round.`);
+  };
+  const judge = async (lost: LostProcess) => {
+    // Children that were told that the run is over may end before this process has heard of it.
+    if ((await settlesWithin(server.result, END_MS)) || options.signal?.aborted) return;
+    const message = describeLost(lost);
+    if (!begun || lost.left === 0) return fail(lost, message);
+    server.run.emit('warning', { code: 'launch.client-lost', message });
+    lastLost = lost;
+    failIfIdle();
+  };
+  // Without a deadline a round waits for clients that are away, and a child that ended does not come back.
+  server.run.on('warning', ({ code }) => {
+    if (code !== 'round.idle') return;
+    idle = true;
+    failIfIdle();
+  });
   const parts = splitClients(clients, processes);
   const children = startClientProcesses({
     command: process.execPath,
-    args: [COMMAND, 'client', file, '--server', server.url, '--workers', '1', ...set.flatMap((one) => ['--set', one])],
+    args: [
+      ...[COMMAND, 'client', file, '--server', server.url, '--workers', '1', '--lifeline', `${LIFELINE_FD}`],
+      ...changesAsArguments(settings),
+    ],
     parts,
     onLost: (lost) => void judge(lost),
   });
@@ -125,7 +147,7 @@ async function startWithProcesses(
       if (fatal === undefined) return ended;
       throw new FedloomError(fatal.code, fatal.message, { ...fatal.fields, result: ended });
     })
-    .finally(() => children.stop());
+    .finally(() => children.stop({ interrupted: options.signal?.aborted ?? false }));
   return { run: server.run, result, notes: [`${counted(parts.length, 'client process')} at ${server.url}`] };
 }
 

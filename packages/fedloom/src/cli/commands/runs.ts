@@ -2,9 +2,9 @@ import { join } from 'node:path';
 import type { Command } from 'commander';
 import type { RoundRecord } from '../../core/records.js';
 import { findRun, listRuns, readRounds, type StoredRun } from '../../store/read-runs.js';
-import { formatCount, formatDuration, formatMetric, metricLabel, scalarMetrics } from '../report/format.js';
+import { counted, formatCount, formatDuration, formatMetric, metricLabel, scalarMetrics } from '../report/format.js';
 import type { Screen } from '../report/screen.js';
-import { curveLines, fromHere, metricLines } from '../report/summary.js';
+import { curveLines, fromHere, lossLines, metricLines } from '../report/summary.js';
 import { type Column, table } from '../report/table.js';
 import { jsonOption, outOption, verboseOption } from '../run-settings.js';
 import { openTerminal, type Terminal } from '../terminal.js';
@@ -87,14 +87,19 @@ function headLines({ file, status, path }: StoredRun, screen: Screen): string[] 
     ['folder', fromHere(path) || '.'],
   ];
   const results = result === null ? [] : metricLines(result.metrics, result.clientMetrics);
+  const { modelRound = null, modelHash } = file;
+  const saved = modelHash ?? result?.modelHash;
+  // A run that did not end in order may have lines of later rounds than that of its model.
+  const made = modelRound === null || status === 'completed' ? '' : `, after ${counted(modelRound + 1, 'round')}`;
   const hash =
-    result === null
+    saved === undefined
       ? []
-      : [`model       ${fromHere(join(path, 'model.safetensors'))}`, screen.colors.dim(`  ${result.modelHash}`)];
+      : [`model       ${fromHere(join(path, 'model.safetensors'))}${made}`, screen.colors.dim(`  ${saved}`)];
   return [
     screen.colors.bold(file.run),
     ...facts.map(([name, text]) => `${name.padEnd(12)}${text}`),
     ...results,
+    ...(result?.losses === undefined ? [] : lossLines(result.losses).map(screen.colors.yellow)),
     ...hash,
   ];
 }

@@ -1,18 +1,19 @@
 import { type Command, Option } from 'commander';
 import { createServer } from '../../server/create-server.js';
-import { hostAndPort, wholeNumber } from '../arguments.js';
+import { type Deadline, hostAndPort, wholeNumber } from '../arguments.js';
 import { conductRun } from '../conduct-run.js';
 import { loadTaskWith } from '../load-settings.js';
-import { addRunSettings, type RunSettings, runSettings } from '../run-settings.js';
+import { addRunSettings, pingEveryOption, type RunSettings, runSettings } from '../run-settings.js';
 import { openTerminal } from '../terminal.js';
-import { deadlineOption } from './run.js';
+import { deadlineMs, deadlineOption } from './run.js';
 
 interface ServerFlags {
   readonly listen: ReturnType<typeof hostAndPort>;
   readonly insecure?: true;
-  readonly deadline?: number | null;
+  readonly deadline?: Deadline;
   readonly quorum?: number;
   readonly minimumClients?: number;
+  readonly pingEvery?: number;
 }
 
 const ADDRESS = '127.0.0.1:8080';
@@ -30,7 +31,7 @@ export function addServerCommand(program: Command, exit: (code: number) => void)
       '--insecure',
       'listen beyond this machine, although nothing is encrypted and clients need no proof of who they are',
     )
-    .addOption(deadlineOption())
+    .addOption(deadlineOption('120'))
     .addOption(
       new Option('--quorum <n>', 'updates that suffice once the deadline has passed (half of the cohort)').argParser(
         wholeNumber('--quorum', 1),
@@ -41,6 +42,7 @@ export function addServerCommand(program: Command, exit: (code: number) => void)
         wholeNumber('--minimum-clients', 1),
       ),
     )
+    .addOption(pingEveryOption())
     .action(async (path, clients, perRound, rounds, flags) => {
       exit(await serve(path, runSettings([clients, perRound, rounds], flags), flags));
     });
@@ -48,25 +50,27 @@ export function addServerCommand(program: Command, exit: (code: number) => void)
 
 async function serve(path: string, settings: RunSettings, flags: ServerFlags): Promise<number> {
   const terminal = await openTerminal(settings.json);
-  const loaded = await loadTaskWith(path, settings.set);
-  const { listen, insecure = false, deadline, quorum, minimumClients } = flags;
+  const loaded = await loadTaskWith(path, settings);
+  const { listen, insecure = false, deadline, quorum, minimumClients, pingEvery } = flags;
+  const waits = deadlineMs(deadline);
   const { workers } = settings;
   return conductRun({
     terminal,
     loaded,
     settings,
     command: 'server',
-    otherArguments: { listen: `${listen.host}:${listen.port}`, insecure, deadlineMs: deadline, quorum, minimumClients },
+    otherArguments: { listen: `${listen.host}:${listen.port}`, insecure, deadlineMs: waits, quorum, minimumClients },
     runOptions: {
-      ...(deadline !== undefined && { deadlineMs: deadline }),
+      ...(waits !== undefined && { deadlineMs: waits }),
       ...(quorum !== undefined && { quorum }),
       ...(minimumClients !== undefined && { minimumClients }),
     },
-    start: async (options) => {
-      const { run, result, url } = await createServer(loaded.task, {
+    start: async (options, task) => {
+      const { run, result, url } = await createServer(task, {
         ...options,
         listen,
         insecure,
+        ...(pingEvery !== undefined && { pingEveryMs: pingEvery }),
         ...(workers && { workers }),
       });
       const hint = `Join: fedloom client --server ${url} --index 0-9 --data DIR`;

@@ -1,5 +1,6 @@
 import type { Writable } from 'node:stream';
 import { FedloomError } from '@fedloom/engine';
+import type { Losses } from '../../core/losses.js';
 import type { RoundRecord, RunResult } from '../../core/records.js';
 import type { FederationEvents } from '../../server/run/federation-options.js';
 import type { RunFile } from '../../store/run-file.js';
@@ -13,12 +14,15 @@ export type JsonEvent =
   | { readonly event: 'warning'; readonly code: string; readonly message: string }
   | ({ readonly event: 'error'; readonly code: string; readonly message: string } & Partial<Saved>)
   | ({ readonly event: 'finished' } & Saved)
-  | ({ readonly event: 'evaluated' } & Omit<Saved, 'rounds' | 'clientMetrics'>)
+  | ({ readonly event: 'evaluated' } & Omit<Saved, 'rounds' | 'clientMetrics' | 'losses'>)
   | { readonly event: 'partitioned'; readonly folder: string; readonly clients: number }
   | ({ readonly event: 'run'; readonly folder: string } & Omit<RunFile, 'status'> & { readonly status: string });
 
 /** How far a run came, and where its model lies. */
-export type Saved = Pick<RunResult, 'rounds' | 'metrics' | 'clientMetrics' | 'modelHash'> & { readonly model: string };
+export type Saved = Pick<RunResult, 'rounds' | 'metrics' | 'clientMetrics' | 'modelHash'> & {
+  readonly losses: Losses;
+  readonly model: string;
+};
 
 export class JsonEvents {
   constructor(private readonly stream: Writable) {}
@@ -28,8 +32,18 @@ export class JsonEvents {
   }
 }
 
-export function savedOf({ rounds, metrics, clientMetrics, modelHash }: RunResult, model: string): Saved {
-  return { rounds, metrics, clientMetrics, model, modelHash };
+/** Where a run's model lies, if it could be saved, and what the run lost. */
+export interface SavedRun {
+  readonly modelPath: string | undefined;
+  readonly losses: Losses;
+}
+
+/** @param saved where the model lies, and what the run lost */
+export function savedOf(
+  { rounds, metrics, clientMetrics, modelHash }: RunResult,
+  { modelPath, losses }: { readonly modelPath: string; readonly losses: Losses },
+): Saved {
+  return { rounds, metrics, clientMetrics, losses, model: modelPath, modelHash };
 }
 
 export function errorEvent(error: unknown): Extract<JsonEvent, { event: 'error' }> {

@@ -3,6 +3,7 @@ import type { Run } from '../../server/run/run.js';
 import type { Task } from '../../task/task.js';
 import type { RunSettings } from '../run-settings.js';
 import { counted, cut, fitting, formatCount } from './format.js';
+import type { SavedRun } from './json-events.js';
 import { Progress } from './progress.js';
 import type { Screen } from './screen.js';
 import { summaryLines } from './summary.js';
@@ -85,7 +86,7 @@ export class Reporter {
   }
 
   /** Ends the live lines; says how the run went if there is a result. */
-  finish(result: RunResult | undefined, modelPath: string, failed: boolean): void {
+  finish(result: RunResult | undefined, { modelPath, losses }: SavedRun, failed: boolean): void {
     clearInterval(this.#timer);
     this.screen.clear();
     for (const [code, count] of this.#warnings) {
@@ -94,7 +95,8 @@ export class Reporter {
     }
     if (result === undefined) return;
     const elapsedMs = performance.now() - this.#startedMs;
-    for (const line of summaryLines(result, this.#progress, { modelPath, failed, elapsedMs, screen: this.screen }))
+    const { screen } = this;
+    for (const line of summaryLines(result, this.#progress, { modelPath, losses, failed, elapsedMs, screen }))
       this.screen.line(line);
   }
 

@@ -1,4 +1,5 @@
 import { relative } from 'node:path';
+import type { Losses } from '../../core/losses.js';
 import type { Results, RunResult } from '../../core/records.js';
 import { type CurvePoint, curve } from './curve.js';
 import { counted, formatCount, formatDuration, formatMetric, metricLabel, scalarMetrics } from './format.js';
@@ -8,7 +9,9 @@ import type { Screen } from './screen.js';
 const LABEL_COLUMNS = 12;
 
 interface Surroundings {
-  readonly modelPath: string;
+  /** Undefined: it could not be saved. */
+  readonly modelPath: string | undefined;
+  readonly losses: Losses;
   readonly failed: boolean;
   readonly elapsedMs: number;
   readonly screen: Screen;
@@ -18,7 +21,7 @@ interface Surroundings {
 export function summaryLines(
   result: RunResult,
   progress: Progress,
-  { modelPath, failed, elapsedMs, screen }: Surroundings,
+  { modelPath, losses, failed, elapsedMs, screen }: Surroundings,
 ): string[] {
   const { bold, dim, green, red, yellow } = screen.colors;
   const rounds = counted(result.rounds, 'round');
@@ -30,10 +33,21 @@ export function summaryLines(
     ...curveLines(progress.metric, progress.points, screen),
     '',
     head,
+    ...lossLines(losses).map(yellow),
     ...metricLines(result.metrics, result.clientMetrics).map((line, i) => (i === 0 ? bold(line) : line)),
-    `model       ${fromHere(modelPath)}`,
-    dim(`  ${result.modelHash}`),
+    ...(modelPath === undefined
+      ? [red('model       not saved')]
+      : [`model       ${fromHere(modelPath)}`, dim(`  ${result.modelHash}`)]),
   ];
+}
+
+/** What the run went on without; nothing where all who were asked counted. */
+export function lossLines({ rounds, partialRounds, updates, clients }: Losses): string[] {
+  if (updates === 0) return [];
+  const lost = `${counted(updates, 'update')} of ${counted(clients, 'client')}`;
+  const closed =
+    partialRounds === 0 ? 'others took their places' : `${counted(partialRounds, 'round')} closed with too few`;
+  return [`Lost: ${lost} did not count, in ${counted(rounds, 'round')}; ${closed}. The model is without them.`];
 }
 
 /** The curve of a metric below its name; nothing for fewer than two points. */

@@ -9,17 +9,23 @@ import { partitionedSource } from '../../compute/partitioned-source.js';
 import { TrainerExecutor } from '../../compute/trainer-executor.js';
 import { sha256 } from '../../core/node/sha256.js';
 import type { Finish, Join } from '../../protocol/messages.js';
-import type { Connection } from '../../protocol/transport.js';
+import { type MessageOptions, OwnMessages } from '../../protocol/own-messages.js';
+import type { Dial } from '../../protocol/transport.js';
 import { compileTask } from '../../task/compile-task.js';
 import type { Task } from '../../task/task.js';
-import type { ClientEvent, ClientHost } from '../client-host.js';
+import { webSocketDial } from '../../transport/websocket/on-demand.js';
+import type { Stage } from '../../update/stage-contract.js';
+import type { ClientEvent, ClientHost, ClientHostOptions } from '../client-host.js';
+import { type DialsByScheme, dialByScheme } from '../dial-by-scheme.js';
 import { diskStateStore } from './disk-state-store.js';
 import { nodeClientHost } from './node-client-host.js';
 
+/** Of updates that are not settled yet, so that a line that breaks costs no training. */
+const KEPT_BYTES_MAX = 256 << 20;
 const RETRY_FOR_MS = 60_000;
 const RETRY_PAUSE_MS = { first: 100, last: 2_000 };
 
-export interface JoinOptions {
+export interface JoinOptions extends MessageOptions {
   /** The clients this process hosts. */
   readonly clients: Join['clients'];
   /** Folder of their data: one part folder, or `client-<index>` for each. Without it the task deals its data set. */
@@ -30,6 +36,15 @@ export interface JoinOptions {
   readonly workers?: number;
   /** How long to go on dialling a server that is not there, from the last time it was. Default 60 s. */
   readonly retryForMs?: number;
+  /** Stages that the run may ask for beside the built-in ones and those of the task's algorithm. */
+  readonly stages?: readonly Stage[];
+  /**
+   * How to reach the server: one transport for whatever address, or several by scheme (`{ unix: dialUnix }`) beside WebSocket,
+   * which serves `ws` and `wss`.
+   */
+  readonly dial?: Dial | DialsByScheme;
+  /** How often a WebSocket asks the server for a sign of life; below the idle timeout of proxies between. Default 15 s. */
+  readonly pingEveryMs?: number;
   /** Leaves the federation. */
   readonly signal?: AbortSignal;
   readonly onEvent?: (event: JoinEvent) => void;
@@ -40,11 +55,12 @@ export type JoinEvent =
   | { readonly type: 'retrying'; readonly reason: string; readonly waitedMs: number; readonly limitMs: number };
 
 /**
- * Takes part in a federation over WebSocket until it is over; dials again when the server is away.
+ * Takes part in a federation until it is over, over WebSocket or a transport of your own; dials again when the server is away.
  * @returns how the run ended; undefined when the signal made this process leave
  * @throws FedloomError `client.no-server` after `retryForMs`, or why the server or the data refuse
  */
 export async function joinFederation(url: string, options: JoinOptions): Promise<Finish | undefined> {
+  const messages = new OwnMessages('client', options);
   const executor = executorFor(options);
   const states = diskStateStore();
   try {
@@ -52,7 +68,10 @@ export async function joinFederation(url: string, options: JoinOptions): Promise
       clients: options.clients,
       executor,
       states,
-      ...(await expectedPlan(options.task)),
+      messages,
+      ...expectedPlan(options.task),
+      keptBytesMax: KEPT_BYTES_MAX,
+      extraStages: [...(options.task?.algorithm.client?.stages ?? []), ...(options.stages ?? [])],
       ...(options.onEvent && { onEvent: options.onEvent }),
     });
     return await serveUntilFinished(url, host, options);
@@ -74,21 +93,27 @@ function executorFor({ task, dataDir, clients, workers = availableParallelism() 
   );
 }
 
-async function expectedPlan(task: Task | undefined): Promise<{ readonly expectedPlan?: string }> {
+function expectedPlan(task: Task | undefined): Pick<ClientHostOptions, 'expectedPlan'> {
   if (task?.kind !== 'plan') return {};
-  return { expectedPlan: sha256(compileTask(task, await task.data.spec()).bytes) };
+  return { expectedPlan: async (seed) => sha256(compileTask(task, await task.data.spec(), seed).bytes) };
+}
+
+function dialOf({ dial, pingEveryMs }: JoinOptions): Dial {
+  if (typeof dial === 'function') return dial;
+  const overWebSocket = webSocketDial(pingEveryMs === undefined ? {} : { pingEveryMs });
+  return dialByScheme({ ws: overWebSocket, wss: overWebSocket, ...dial });
 }
 
 async function serveUntilFinished(url: string, host: ClientHost, options: JoinOptions): Promise<Finish | undefined> {
   const { signal, retryForMs = RETRY_FOR_MS, onEvent } = options;
-  const { dialWebSocket } = await import('../../transport/websocket/dial.js');
+  const dial = dialOf(options);
   let aloneSinceMs = Date.now();
   let pauseMs = RETRY_PAUSE_MS.first;
   while (!signal?.aborted) {
     let reason: string;
     let cause: unknown;
     try {
-      const connection: Connection = await dialWebSocket(url, signal ? { signal } : {});
+      const connection = await dial(url, signal ? { signal } : {});
       const ended = await host.serve(connection, signal);
       if (ended.kind === 'finished') return ended.finish;
       reason = ended.reason;

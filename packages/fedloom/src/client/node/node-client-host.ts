@@ -11,7 +11,10 @@ const BUDGET_BYTES = 1 << 30;
 
 /** The client core with what Node gives it: clock, hash, memory. */
 export function nodeClientHost(
-  options: Pick<ClientHostOptions, 'clients' | 'executor' | 'states' | 'expectedPlan' | 'onEvent'>,
+  options: Pick<
+    ClientHostOptions,
+    'clients' | 'executor' | 'states' | 'expectedPlan' | 'extraStages' | 'keptBytesMax' | 'onEvent' | 'messages'
+  >,
 ): ClientHost {
   return new ClientHost({
     clock: systemClock,

@@ -33,7 +33,8 @@ async function loaded(pool: BatchingPool) {
     pool.run({
       kind: 'train',
       client,
-      round: 0,
+      task: 0,
+      needs: [],
       seed: 0,
       scalars: {},
       examples: { x, y, rows: Int32Array.from(rows) },
@@ -59,7 +60,7 @@ describe('BatchingPool', () => {
       await pool.close();
     }
     expect(replies[1]).toEqual(replies[0]);
-    expect(replies[0]?.map(({ sampleCount }) => sampleCount)).toEqual(rows.map(({ length }) => length));
+    expect(replies[0]?.map(({ facts }) => facts.sampleCount)).toEqual(rows.map(({ length }) => length));
   });
 
   it('costs a job that fails its own reply alone', async () => {

@@ -1,10 +1,9 @@
 import { availableParallelism } from 'node:os';
+import { SHARE_ENV } from 'node:worker_threads';
 import { FedloomError } from '@fedloom/engine/base';
 import { Piscina } from 'piscina';
 import { BATCH_MAX, BATCH_MS, JobTimes } from './job-times.js';
-import { threadStarted, threadStarting } from './optimizing.js';
 import {
-  CLOSING,
   type EvaluateReply,
   type FailureReply,
   type PlanJob,
@@ -79,15 +78,16 @@ export class BatchingPool {
   /** Starts a thread, and the next when it is there. */
   #start(): void {
     if (this.#closing || this.#threads.length === this.#workers) return;
-    threadStarting();
     const pool = new Piscina({
       filename: new URL('./plan-worker.js', import.meta.url).href,
       minThreads: 1,
       maxThreads: 1,
       concurrentTasksPerWorker: LONG_JOBS_PER_THREAD,
       recordTiming: false,
+      // What the backend sets in the environment must reach ONNX Runtime, which sees that of the process only.
+      env: SHARE_ENV,
     });
-    const ready = (pool.run(NOTHING) as Promise<void>).finally(threadStarted);
+    const ready = pool.run(NOTHING) as Promise<void>;
     const thread: Thread = { pool, ready, there: false, busy: 0 };
     this.#threads.push(thread);
     ready.then(() => this.#closing || this.#track(pool.run({ ...NOTHING, warm: true }))).catch(() => {});
@@ -163,11 +163,6 @@ export class BatchingPool {
     this.#waiting = [];
     await Promise.allSettled(this.#threads.map(({ ready }) => ready));
     await Promise.allSettled(this.#running);
-    const [first] = this.#threads.filter(({ there }) => there);
-    // What it writes down is for threads that start.
-    threadStarting();
-    await first?.pool.run(CLOSING).catch(() => {});
-    threadStarted();
     await Promise.all(this.#threads.map(({ pool }) => pool.destroy()));
     open.delete(this);
   }

@@ -19,7 +19,8 @@ const shared = (samples: number) => ({
 const train = (client: number, samples = 60, over: Partial<TrainTask> = {}): TrainTask => ({
   kind: 'train',
   client,
-  round: 0,
+  task: 0,
+  needs: [],
   seed: 0,
   scalars: { learningRate: 0.1 },
   ...shared(samples),

@@ -44,6 +44,8 @@ function alike(one: PlanJob, other: PlanJob, manifest: PlanManifest): boolean {
   // Those of one caller, or each would have to wait until all are cancelled.
   if (one.kind === 'evaluate') {
     const { cells, at } = one.cancel;
+    const { state } = other as EvaluateTask;
+    if (one.state !== undefined || state !== undefined) return false;
     return onOneModel(one, other) && other.cancel.cells === cells && other.cancel.at === at;
   }
   return (
@@ -52,7 +54,7 @@ function alike(one: PlanJob, other: PlanJob, manifest: PlanManifest): boolean {
     one.state === undefined &&
     other.state === undefined &&
     orderShape(one, manifest) === orderShape(other, manifest) &&
-    JSON.stringify(one.scalars) === JSON.stringify(other.scalars)
+    JSON.stringify([one.scalars, one.needs]) === JSON.stringify([other.scalars, other.needs])
   );
 }
 

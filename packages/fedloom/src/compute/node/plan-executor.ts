@@ -1,8 +1,10 @@
 import { FedloomError, type PlanManifest, type TrainingPlan } from '@fedloom/engine';
-import type { Results } from '../../core/records.js';
+import type { Evaluation, Statistic } from '../../core/evaluation.js';
 import type { ClientExamples } from '../../data/dataset.js';
 import { ascending } from '../../data/partition.js';
 import { sharedBytes } from '../../data/shared-tensor.js';
+import { updateSpecs } from '../../update/plan-specs.js';
+import type { UpdateSpec } from '../../update/update.js';
 import type { CancelSignal } from '../cancel-signal.js';
 import type { ClientDataSource } from '../data-source.js';
 import type {
@@ -26,8 +28,6 @@ const FLOPS_PER_MS = 2e6;
 /** Clients of one evaluation job: what a job costs is then little beside the smallest client's work. */
 const EVALUATION_GROUP = 64;
 
-type Evaluated = { readonly results: Results; readonly sampleCount: number };
-
 /**
  * Trains plans on worker threads: one single-thread ONNX Runtime session a thread, clients spread over the threads.
  * A thread is never ended inside a call, since that aborts the process: `close` waits for the bounded calls to return.
@@ -40,6 +40,7 @@ export class PlanExecutor implements ClientExecutor {
   readonly #cancels = new Set<CancelCell>();
   #planHash = '';
   #manifest: PlanManifest | undefined;
+  #specs: readonly UpdateSpec[] = [];
   #loaded: Promise<void> = Promise.resolve();
   #closed = false;
 
@@ -83,6 +84,7 @@ export class PlanExecutor implements ClientExecutor {
     if (this.#planHash !== hash) {
       this.#planHash = hash;
       this.#manifest = plan.manifest;
+      this.#specs = updateSpecs(plan.manifest);
       this.#loaded = this.#pool.load(sharedBytes(plan.bytes), hash, expectedMs(plan.manifest), this.#trains);
     }
     return this.#loaded;
@@ -96,14 +98,15 @@ export class PlanExecutor implements ClientExecutor {
         client: job.client,
       });
     }
-    const { client, round, seed, scalars } = job;
-    return this.#cancellable(job.signal, (cancel) =>
+    const { client, task, seed, scalars, needs } = job;
+    const reply = await this.#cancellable(job.signal, (cancel) =>
       this.#pool.run({
         kind: 'train',
         client,
-        round,
+        task,
         seed,
         scalars,
+        needs,
         modelHash: job.model.hash,
         model: job.model.bytes,
         ...(job.state && { state: job.state }),
@@ -111,17 +114,19 @@ export class PlanExecutor implements ClientExecutor {
         cancel,
       }),
     );
+    return { ...reply, specs: this.#specs };
   }
 
-  evaluate({ clients, model, signal }: EvaluateJob): Promise<readonly ClientEvaluation[]> {
+  evaluate({ clients, model, stateOf, signal }: EvaluateJob): Promise<readonly ClientEvaluation[]> {
     return this.#cancellable(signal, (cancel) =>
       Promise.all(
         clients.map(async (client): Promise<ClientEvaluation> => {
           try {
             const examples = await this.#source.test(client);
             if (signal.aborted) throw cancelled();
-            if (examples === undefined || sampleCountOf(examples) === 0) return { client, outcome: null };
-            return { client, outcome: await this.#evaluateOn(model, examples, cancel) };
+            if (examples === undefined || sampleCountOf(examples) === 0) return { client, evaluation: null };
+            const state = this.#hasPrivate ? await stateOf(client) : undefined;
+            return { client, evaluation: await this.#evaluateOn(model, examples, cancel, state) };
           } catch (error) {
             return { client, error };
           }
@@ -130,25 +135,35 @@ export class PlanExecutor implements ClientExecutor {
     );
   }
 
-  /** Means of the plan's metrics over `examples`, its slices spread over the threads. */
-  evaluateExamples(model: ModelSnapshot, examples: ClientExamples, signal: AbortSignal): Promise<Evaluated> {
+  /** The plan's metrics over `examples`, its slices spread over the threads. */
+  evaluateExamples(model: ModelSnapshot, examples: ClientExamples, signal: AbortSignal): Promise<Evaluation> {
     return this.#cancellable(signal, (cancel) => this.#evaluateOn(model, examples, cancel));
   }
 
-  async #evaluateOn(model: ModelSnapshot, examples: ClientExamples, cancel: CancelCell): Promise<Evaluated> {
+  get #hasPrivate(): boolean {
+    return this.#manifest?.parameters.some(({ scope }) => scope === 'private') ?? false;
+  }
+
+  async #evaluateOn(
+    model: ModelSnapshot,
+    examples: ClientExamples,
+    cancel: CancelCell,
+    state?: Uint8Array,
+  ): Promise<Evaluation> {
     const { hash: modelHash, bytes } = model;
     const runs = slices(examples).map((slice) =>
-      this.#pool.run({ kind: 'evaluate', modelHash, model: bytes, examples: slice, cancel }),
+      this.#pool.run({ kind: 'evaluate', modelHash, model: bytes, examples: slice, cancel, ...(state && { state }) }),
     );
     // All of them, also when one has failed: as long as a thread may look at it, the cell is not another's.
     await Promise.allSettled(runs);
     const replies = await Promise.all(runs);
     const sampleCount = replies.reduce((sum, reply) => sum + reply.sampleCount, 0);
-    const results: Record<string, number> = {};
+    const statistics: Record<string, Statistic> = {};
     for (const { name } of this.#manifest?.metrics ?? []) {
-      results[name] = replies.reduce((total, reply) => total + (reply.sums[name] ?? Number.NaN), 0) / sampleCount;
+      const sum = replies.reduce((total, reply) => total + (reply.sums[name] ?? Number.NaN), 0);
+      statistics[name] = { sum, weight: sampleCount };
     }
-    return { results, sampleCount };
+    return { statistics, sampleCount };
   }
 
   async close(): Promise<void> {

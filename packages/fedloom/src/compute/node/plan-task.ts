@@ -1,4 +1,5 @@
 import type { ClientExamples } from '../../data/dataset.js';
+import type { Facts } from '../../update/update.js';
 import type { CancelCell } from './cancel-cells.js';
 
 /** What a thread of a plan executor is asked, as a structured clone; big bytes lie in shared memory. */
@@ -12,9 +13,6 @@ export interface PlanMessage {
   /** Have the graph ready that trains clients. */
   readonly warm: boolean;
 }
-
-/** The last message to a thread: it may put its things in order before it is ended. */
-export const CLOSING = 'closing';
 
 export type PlanJob = TrainTask | EvaluateTask;
 
@@ -30,14 +28,17 @@ interface OnModel {
 export interface TrainTask extends OnModel {
   readonly kind: 'train';
   readonly client: number;
-  readonly round: number;
+  readonly task: number;
   readonly seed: number;
+  readonly needs: readonly string[];
   readonly scalars: Readonly<Record<string, number>>;
   readonly state?: Uint8Array;
 }
 
 export interface EvaluateTask extends OnModel {
   readonly kind: 'evaluate';
+  /** Of a client that has private parameters. */
+  readonly state?: Uint8Array;
 }
 
 export type Reply = TrainReply | EvaluateReply | FailureReply;
@@ -45,9 +46,7 @@ export type Reply = TrainReply | EvaluateReply | FailureReply;
 export interface TrainReply {
   readonly update: Uint8Array;
   readonly state?: Uint8Array;
-  readonly sampleCount: number;
-  readonly stepCount: number;
-  readonly meanLoss: number;
+  readonly facts: Facts;
 }
 
 export interface EvaluateReply {

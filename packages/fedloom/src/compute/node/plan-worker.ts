@@ -23,10 +23,12 @@ import {
 import type { ClientExamples } from '../../data/dataset.js';
 import { exampleGatherer } from '../../data/gather.js';
 import { wireLimits } from '../../protocol/limits.js';
+import { changesOf } from '../../update/delta.js';
+import { travels } from '../../update/plan-specs.js';
+import type { Facts } from '../../update/update.js';
 import { isCancelled } from './cancel-cells.js';
 import { groupJobs, type JobGroup, smallClients } from './job-groups.js';
 import {
-  CLOSING,
   type EvaluateReply,
   type EvaluateTask,
   type FailureReply,
@@ -48,6 +50,8 @@ interface Model {
   readonly hash: string;
   readonly parameters: NamedTensors;
   readonly broadcast: NamedTensors;
+  /** Those of the parameters whose changes travel back. */
+  readonly travelling: NamedTensors;
 }
 
 const backend = onnxRuntimeNode();
@@ -61,8 +65,7 @@ const decodeModel = safetensorsDecoder();
 const encodeUpdate = safetensorsEncoder(wireLimits.chunkHeaderBytes);
 
 /** A message that comes while another is at work waits for it: sessions take one job at a time. */
-export default function work(message: PlanMessage | typeof CLOSING): Promise<unknown> {
-  if (message === CLOSING) return last.then(() => {});
+export default function work(message: PlanMessage): Promise<unknown> {
   const done = last.then(() => doJobs(message));
   last = done.catch(() => {});
   return done;
@@ -140,11 +143,14 @@ function load(bytes: Uint8Array, hash: string): Promise<Loaded> {
 function modelOf(task: TrainTask | EvaluateTask, plan: TrainingPlan): Model {
   if (model?.hash !== task.modelHash) {
     const tensors = decodeModel(task.model.slice());
-    const names = new Set(plan.manifest.parameters.map((parameter) => parameter.name));
+    const { parameters } = plan.manifest;
+    const names = new Set(parameters.map(({ name }) => name));
+    const travelling = new Set(parameters.filter(travels).map(({ name }) => name));
     const entries = [...tensors];
     model = {
       hash: task.modelHash,
       parameters: new Map(entries.filter(([name]) => names.has(name))),
+      travelling: new Map(entries.filter(([name]) => travelling.has(name))),
       broadcast: new Map(entries.filter(([name]) => !names.has(name))),
     };
   }
@@ -152,17 +158,22 @@ function modelOf(task: TrainTask | EvaluateTask, plan: TrainingPlan): Model {
 }
 
 async function train(task: TrainTask, plan: TrainingPlan, runner: PlanRunner): Promise<TrainReply> {
-  const { parameters, broadcast } = modelOf(task, plan);
+  const model = modelOf(task, plan);
+  const { parameters, broadcast } = model;
+  const state = task.state === undefined ? new Map<string, Tensor>() : decodeSafetensors(task.state);
+  const own = privateParameters(plan, state);
+  const [initialLoss] = await initialLosses([task], model, runner, own);
   const outcome = await runner.train({
     parameters,
     broadcast,
-    ...(task.state && { state: decodeSafetensors(task.state) }),
+    state,
+    privateParameters: own,
     scalars: task.scalars,
     ...gather(task.examples),
     order: orderOf(task, plan),
     isCancelled: () => isCancelled(task.cancel),
   });
-  const reply = replyOf(outcome, sampleCountOf(task.examples));
+  const reply = replyOf(outcome, model, { sampleCount: sampleCountOf(task.examples), ...initialLoss });
   freeTensors([outcome]);
   return reply;
 }
@@ -175,26 +186,56 @@ async function trainEach(
 ): Promise<readonly TrainReply[]> {
   const [first] = tasks as readonly [TrainTask];
   const sampleCounts = tasks.map((task) => sampleCountOf(task.examples));
+  const model = modelOf(first, plan);
+  const losses = await initialLosses(tasks, model, runner);
   const outcomes = await runner.trainEach({
-    ...modelOf(first, plan),
+    ...model,
     scalars: first.scalars,
     ...gather(joined(tasks)),
     sampleCounts,
     orders: tasks.map((task) => orderOf(task, plan)),
     isCancelled: () => tasks.every((task) => isCancelled(task.cancel)),
   });
-  const replies = outcomes.map((outcome, client) => replyOf(outcome, sampleCounts[client] as number));
+  const replies = outcomes.map((outcome, at) =>
+    replyOf(outcome, model, { sampleCount: sampleCounts[at] as number, ...losses[at] }),
+  );
   freeTensors(outcomes);
   return replies;
 }
 
-function orderOf({ examples, seed, round, client }: TrainTask, { manifest }: TrainingPlan): Tensor {
-  return batchOrder(sampleCountOf(examples), manifest.training, RandomStream.of(seed, 'order', round, client));
+function orderOf({ examples, seed, task, client }: TrainTask, { manifest }: TrainingPlan): Tensor {
+  return batchOrder(sampleCountOf(examples), manifest.training, RandomStream.of(seed, 'order', task, client));
 }
 
-function replyOf({ parameters, upload, state, stepCount, meanLoss }: TrainResult, sampleCount: number): TrainReply {
-  const update = encodeUpdate(new Map([...parameters, ...upload]));
-  return { update, ...(state.size > 0 && { state: encodeSafetensors(state) }), sampleCount, stepCount, meanLoss };
+/** A client's own, as they last committed; before, as all start. */
+function privateParameters({ privateStart = new Map() }: TrainingPlan, state: NamedTensors): NamedTensors {
+  return new Map([...privateStart].map(([name, start]) => [name, state.get(name) ?? start]));
+}
+
+/** The mean loss of each client's training samples before it trains, where the algorithm asks for it. */
+async function initialLosses(
+  tasks: readonly TrainTask[],
+  { parameters }: Model,
+  runner: PlanRunner,
+  own: NamedTensors = new Map(),
+): Promise<readonly Facts[]> {
+  if (tasks.every(({ needs }) => !needs.includes('initialLoss'))) return [];
+  const counts = tasks.map((task) => sampleCountOf(task.examples));
+  const isStopped = () => tasks.every(({ cancel }) => isCancelled(cancel));
+  const job = { parameters, privateParameters: own };
+  const results = await runner.evaluateEach({ ...job, ...gather(joined(tasks)), isCancelled: isStopped }, counts);
+  return results.map(({ sums, sampleCount }) => ({ initialLoss: (sums.loss ?? Number.NaN) / sampleCount }));
+}
+
+function replyOf(outcome: TrainResult, base: Model, known: Facts & { readonly sampleCount: number }): TrainReply {
+  const { parameters, upload, stepCount, meanLoss } = outcome;
+  const state = new Map([...outcome.state, ...outcome.privateParameters]);
+  const update = encodeUpdate(new Map([...changesOf(parameters, base.travelling, 'local'), ...upload]));
+  return {
+    update,
+    ...(state.size > 0 && { state: encodeSafetensors(state) }),
+    facts: { ...known, stepCount, meanLoss },
+  };
 }
 
 /** Gives the memory of trained tensors back, which may be views of one; what was not trained is still the model's. */
@@ -214,8 +255,14 @@ function evaluate(
 ): Promise<readonly EvaluateReply[]> {
   const [first] = tasks as readonly [EvaluateTask];
   const { parameters } = modelOf(first, plan);
+  const state = first.state === undefined ? new Map<string, Tensor>() : decodeSafetensors(first.state);
   return runner.evaluateEach(
-    { parameters, ...gather(joined(tasks)), isCancelled: () => isCancelled(first.cancel) },
+    {
+      parameters,
+      privateParameters: privateParameters(plan, state),
+      ...gather(joined(tasks)),
+      isCancelled: () => isCancelled(first.cancel),
+    },
     tasks.map((task) => sampleCountOf(task.examples)),
   );
 }

@@ -1,22 +1,25 @@
-import type { Message, Update } from '../messages.js';
+export { pattern } from '../../conformance/bytes.js';
+
+import type { Message, UpdateMessage } from '../messages.js';
 
 const hash = `sha256:${'0123456789abcdef'.repeat(4)}`;
 
-export const update: Update = {
+const base = { model: 'model', number: 3, hash };
+
+export const update: UpdateMessage = {
   type: 'update',
-  round: 3,
+  task: 3,
   attempt: 0,
   client: 7,
-  sampleCount: 600,
-  stepCount: 60,
-  meanLoss: 0.25,
+  base,
+  facts: { sampleCount: 600, stepCount: 60, meanLoss: 0.25 },
   trainMs: 12.5,
 };
 
 /** One valid message of every type, with every optional field. */
 export const examples: { readonly [T in Message['type']]: Extract<Message, { readonly type: T }> } = {
-  hello: { type: 'hello', versions: [1], software: 'fedloom/0.1.0', capabilities: ['resume', '!secure-aggregation'] },
-  challenge: { type: 'challenge', version: 1, methods: ['none'], nonce: '00112233445566778899aabbccddeeff' },
+  hello: { type: 'hello', versions: [2], software: 'fedloom/0.1.0', capabilities: ['resume', '!secure-aggregation'] },
+  challenge: { type: 'challenge', version: 2, methods: ['none'], nonce: '00112233445566778899aabbccddeeff' },
   auth: { type: 'auth', method: 'none', proof: 'c0ffee' },
   welcome: {
     type: 'welcome',
@@ -27,6 +30,9 @@ export const examples: { readonly [T in Message['type']]: Extract<Message, { rea
     seed: 0,
     workload: { kind: 'plan', hash },
     algorithm: 'FedAvg',
+    needs: ['initialLoss'],
+    capabilities: ['acme/battery'],
+    stages: [{ name: 'topK', options: { fraction: 0.01 } }],
   },
   join: {
     type: 'join',
@@ -39,37 +45,42 @@ export const examples: { readonly [T in Message['type']]: Extract<Message, { rea
   leave: { type: 'leave', clients: [{ from: 0, count: 1 }] },
   getPlan: { type: 'getPlan', hash },
   plan: { type: 'plan', hash },
-  model: { type: 'model', hash },
-  train: { type: 'train', round: 3, attempt: 0, clients: [7, 9], model: hash, scalars: { learningRate: 0.2 } },
+  model: { type: 'model', version: base },
+  train: { type: 'train', task: 3, attempt: 0, clients: [7, 9], base, scalars: { learningRate: 0.2 } },
   update,
   failed: {
     type: 'failed',
-    round: 3,
+    task: 3,
     attempt: 0,
     client: 7,
     phase: 'train',
     code: 'data.missing',
     message: 'Größe 0 – 数据',
   },
-  settled: { type: 'settled', round: 3, attempt: 0, clients: [7], counted: false, reason: 'late' },
-  evaluate: { type: 'evaluate', round: 3, clients: [{ from: 0, count: 100 }], model: hash },
+  settled: {
+    type: 'settled',
+    task: 3,
+    attempt: 0,
+    clients: [7],
+    counted: false,
+    code: 'update.late',
+    reason: 'late',
+  },
+  evaluate: { type: 'evaluate', round: 3, clients: [{ from: 0, count: 100 }], model: base },
+  forget: { type: 'forget', versions: [base] },
   evaluations: {
     type: 'evaluations',
     round: 3,
-    entries: [{ client: 7, sampleCount: 100, results: { accuracy: 0.98, perClass: [0.9, 1] } }],
+    entries: [
+      {
+        client: 7,
+        sampleCount: 100,
+        statistics: { loss: { sum: 12.5, weight: 100 } },
+        results: { perClass: [0.9, 1] },
+      },
+    ],
   },
   finish: { type: 'finish', reason: 'completed', message: '' },
   grant: { type: 'grant', stream: 1, bytes: 1 },
   error: { type: 'error', code: 'protocol.version', message: 'No common version.' },
 };
-
-/** `length` bytes that differ from place to place and from `seed` to `seed`. */
-export function pattern(length: number, seed = 1): Uint8Array {
-  const bytes = new Uint8Array(length);
-  let state = seed;
-  for (let place = 0; place < length; place++) {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    bytes[place] = state >>> 24;
-  }
-  return bytes;
-}

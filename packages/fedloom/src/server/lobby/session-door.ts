@@ -5,6 +5,7 @@ import { Channel } from '../../protocol/channel.js';
 import { type ServerHandshakeState, stepServerHandshake } from '../../protocol/handshake.js';
 import type { Limits } from '../../protocol/limits.js';
 import type { Finish, Message, Welcome } from '../../protocol/messages.js';
+import type { MessagePeer, OwnMessages } from '../../protocol/own-messages.js';
 import type { Connection } from '../../protocol/transport.js';
 import { Session, type SessionMessage } from './session.js';
 
@@ -14,13 +15,17 @@ const HANDSHAKE_TIMEOUT_MS = 10_000;
 const FAREWELL_TIMEOUT_MS = 2_000;
 
 export interface SessionDoorOptions {
-  readonly welcome: Omit<Welcome, 'type' | 'session'>;
+  readonly welcome: Omit<Welcome, 'type' | 'session' | 'capabilities'>;
   readonly clock: Clock;
   readonly budget: ByteBudget;
   readonly limits: Limits;
   readonly nonce: () => string;
-  /** What it throws closes the session: the peer gets a `FedloomError` in words, and a bug as `server.failed`. */
-  readonly onMessage: (session: Session, message: SessionMessage, body: Uint8Array | undefined) => void;
+  readonly messages: OwnMessages;
+  /**
+   * What it throws, or rejects with, closes the session: the peer gets a `FedloomError` in words, and a bug as
+   * `protocol.internal`. The body is there until it returns or its promise settles.
+   */
+  readonly onMessage: (session: Session, message: SessionMessage, body: Uint8Array | undefined) => void | Promise<void>;
   readonly onClosed: (session: Session, reason: string) => void;
 }
 
@@ -39,6 +44,10 @@ export class SessionDoor {
     this.#options = options;
   }
 
+  get sessions(): Iterable<Session> {
+    return this.#sessions.values();
+  }
+
   get(id: string): Session | undefined {
     return this.#sessions.get(id);
   }
@@ -55,30 +64,41 @@ export class SessionDoor {
   }
 
   accept(connection: Connection): void {
-    const { budget, limits, clock, onClosed } = this.#options;
+    const { budget, limits, clock, messages, onClosed } = this.#options;
     let session: Session | undefined;
+    let peer: MessagePeer | undefined;
     const nonce = this.#options.nonce();
     let handshake: ServerHandshakeState = { step: 'hello' };
-    const channel = new Channel(connection, {
+    const channel: Channel = new Channel(connection, {
       role: 'server',
       budget,
       limits,
+      registry: messages.registry,
       onMessage: (message, body, release) => {
+        const handle = (): void | Promise<void> => {
+          if (session !== undefined) return this.#options.onMessage(session, sessionMessage(message), body);
+          const { state, reply } = stepServerHandshake(handshake, message, {
+            nonce,
+            capabilities: messages.capabilities,
+          });
+          handshake = state;
+          if (reply !== undefined) channel.send(reply);
+          if (state.step !== 'accepted') return;
+          cancelTimer();
+          session = this.#open(channel, state.capabilities);
+          peer = messages.connect(channel, session.id, state.capabilities);
+        };
+        let working: void | Promise<void>;
         try {
-          if (session !== undefined) this.#options.onMessage(session, sessionMessage(message), body);
-          else {
-            const { state, reply } = stepServerHandshake(handshake, message, { nonce });
-            handshake = state;
-            if (reply !== undefined) channel.send(reply);
-            if (state.step === 'accepted') {
-              cancelTimer();
-              session = this.#open(channel);
-            }
-          }
-        } finally {
+          working = handle();
+        } catch (error) {
           release();
+          throw error;
         }
+        if (working === undefined) release();
+        else working.catch((error: unknown) => channel.fail(asFedloomError(error))).finally(release);
       },
+      onExtension: (message, body, release) => messages.receive(channel, peer, message, body, release),
       onClosed: (reason) => {
         cancelTimer();
         this.#channels.delete(channel);
@@ -114,14 +134,24 @@ export class SessionDoor {
     for (const channel of [...this.#channels]) channel.close('the run is over');
   }
 
-  #open(channel: Channel): Session {
+  #open(channel: Channel, capabilities: readonly string[]): Session {
     const session = new Session(`s${this.#nextSession}`, channel);
     this.#nextSession += 1;
     this.#sessions.set(session.id, session);
-    channel.send({ type: 'welcome', session: session.id, ...this.#options.welcome });
+    channel.send({
+      type: 'welcome',
+      session: session.id,
+      ...this.#options.welcome,
+      ...(capabilities.length > 0 && { capabilities }),
+    });
     if (this.#finish !== undefined) channel.send(this.#finish);
     return session;
   }
+}
+
+function asFedloomError(error: unknown): FedloomError {
+  if (error instanceof FedloomError) return error;
+  return new FedloomError('protocol.internal', `A message could not be handled: a bug here. ${String(error)}`);
 }
 
 /** @throws FedloomError `protocol.order` for a message of the handshake, which is over. */

@@ -1,27 +1,39 @@
 import type { Channel } from '../../protocol/channel.js';
 import type { ClientMessage } from '../../protocol/messages.js';
+import type { Version } from '../../update/update.js';
+import { WorkUnderWay } from './work-under-way.js';
 
 /** What a client may say once the handshake is over. */
 export type SessionMessage = Exclude<ClientMessage, { readonly type: 'hello' | 'auth' }>;
 
-/** One client process's connection, after the handshake. It knows which models the other side already has. */
+/** One client process's connection, after the handshake. It knows which models the other side has. */
 export class Session {
-  readonly #modelsSent = new Set<string>();
+  readonly #models = new Map<string, Version>();
+  readonly #work = new WorkUnderWay();
 
   constructor(
     readonly id: string,
     readonly channel: Channel,
-  ) {}
+  ) {
+    this.work(() => {});
+  }
 
-  /** Sends a model once; the client keeps it by its hash. */
-  sendModel(hash: string, bytes: Uint8Array): void {
-    if (this.#modelsSent.has(hash)) return;
-    // The client keeps the last two models: so does this memory of them.
-    for (const old of this.#modelsSent) {
-      if (this.#modelsSent.size < 2) break;
-      this.#modelsSent.delete(old);
-    }
-    this.#modelsSent.add(hash);
-    this.channel.send({ type: 'model', hash }, bytes);
+  /** Notes what the session is asked or has answered. As long as it owes an answer, its silence is borne. */
+  work(note: (work: WorkUnderWay) => void): void {
+    note(this.#work);
+    this.channel.patient = this.#work.any;
+  }
+
+  /**
+   * Sends a model once; the client keeps it until it is told that it needs it no more.
+   * @param stillUsed whether somebody still works on an earlier one; default: nobody
+   */
+  sendModel(version: Version, bytes: Uint8Array, stillUsed: (version: Version) => boolean = () => false): void {
+    if (this.#models.has(version.hash)) return;
+    const versions = [...this.#models.values()].filter((earlier) => !stillUsed(earlier));
+    for (const { hash } of versions) this.#models.delete(hash);
+    this.#models.set(version.hash, version);
+    if (versions.length > 0) this.channel.send({ type: 'forget', versions });
+    this.channel.send({ type: 'model', version }, bytes);
   }
 }

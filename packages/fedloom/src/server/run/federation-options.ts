@@ -7,8 +7,9 @@ import type { ClientRecord, RoundRecord } from '../../core/records.js';
 import type { ByteBudget } from '../../protocol/byte-budget.js';
 import type { Limits } from '../../protocol/limits.js';
 import type { IndexRange, Welcome } from '../../protocol/messages.js';
+import type { OwnMessages } from '../../protocol/own-messages.js';
 import type { ResultAggregator } from '../../task/result-aggregator.js';
-import type { UpdateStage } from '../../update/stage.js';
+import type { StageChain } from '../../update/stages/payload-specs.js';
 import type { CoordinatorOptions } from '../schedule/schedule.js';
 import type { ServerWorkload } from './workload.js';
 
@@ -26,11 +27,13 @@ export interface FederationOptions {
   readonly limits: Limits;
   /** Fresh hexadecimal text, not to be guessed. */
   readonly nonce: () => string;
+  /** Messages of the user's own. */
+  readonly messages: OwnMessages;
   /** Called when a round's model is made; the round goes on when it settles. Rejecting ends the run as failed. */
   readonly checkpoint?: (round: number, model: NamedTensors) => void | Promise<void>;
   readonly events: EventEmitter<FederationEvents>;
-  /** What every update passes, in order, between its checks and the fold. Default none. */
-  readonly stages?: readonly UpdateStage[];
+  /** The run's stages with what travels between them. */
+  readonly chain: StageChain;
 }
 
 /** What a federation tells while it runs. */

@@ -1,35 +1,37 @@
 import { FedloomError, type NamedTensors } from '@fedloom/engine';
+import type { Scalars } from '../../algorithms/algorithm.js';
+import { type Evaluation, resultsOf } from '../../core/evaluation.js';
 import { expandRanges } from '../../core/index-ranges.js';
 import type { Results, RoundRecord, RunResult } from '../../core/records.js';
 import { encodeSafetensors } from '../../core/safetensors.js';
 import { wireLimits } from '../../protocol/limits.js';
-import type { Evaluations, Failed, IndexRange, Settled, Update } from '../../protocol/messages.js';
+import type { Evaluations, Failed, IndexRange, Settled, UpdateMessage } from '../../protocol/messages.js';
 import type { Connection } from '../../protocol/transport.js';
-import type { ClientUpdate } from '../../update/stage.js';
+import { clientResults } from '../../task/result-aggregator.js';
 import type { Session, SessionMessage } from '../lobby/session.js';
 import { SessionDoor } from '../lobby/session-door.js';
 import { initialState, step } from '../schedule/coordinator.js';
 import type { CoordinatorState } from '../schedule/schedule.js';
-import type { CoordinatorEffect, CoordinatorEvent } from '../schedule/types.js';
-import { Aggregation } from './aggregation.js';
+import type { CoordinatorEffect, CoordinatorEvent, UpdateTag } from '../schedule/types.js';
+import { Aggregation, type CheckedUpdate } from './aggregation.js';
 import { checkedResults } from './checked-results.js';
 import type { FederationOptions } from './federation-options.js';
 import { GlobalModel } from './global-model.js';
 import { pieces } from './pieces.js';
-import { type ClientResult, RoundLedger } from './round-ledger.js';
+import { RoundLedger } from './round-ledger.js';
 
 /** An update that came whole and passed its checks, held while the coordinator decides. */
 interface Held {
-  readonly message: Update;
+  readonly message: UpdateMessage;
   /** What its checks took. */
   readonly checkMs: number;
-  readonly update: ClientUpdate;
+  readonly update: CheckedUpdate;
 }
 
 interface Input {
   readonly event: CoordinatorEvent;
   readonly update?: Held;
-  readonly evaluation?: ClientResult;
+  readonly evaluation?: Evaluation;
 }
 
 type Effect<T extends CoordinatorEffect['type']> = Extract<CoordinatorEffect, { readonly type: T }>;
@@ -53,6 +55,8 @@ export class Federation {
   #state: CoordinatorState;
   /** Of the rounds that are not finished: one may begin before the last is on the disk. */
   readonly #ledgers = new Map<number, RoundLedger>();
+  /** The clients' in this round. */
+  #scalars: Scalars = {};
   #last: RoundRecord | undefined;
   /** After the last finished round. */
   #finishedModel: NamedTensors;
@@ -66,7 +70,7 @@ export class Federation {
   constructor(options: FederationOptions) {
     this.#options = options;
     this.#model = new GlobalModel(options.workload, options.algorithm, options.coordinator.clients, options.hash);
-    this.#aggregation = new Aggregation(options, this.#model);
+    this.#aggregation = new Aggregation({ chain: options.chain, algorithm: options.algorithm });
     this.#finishedModel = this.#model.tensors;
     this.#state = initialState(options.coordinator);
     this.result = new Promise((resolve, reject) => {
@@ -85,6 +89,8 @@ export class Federation {
         seed,
         workload: workload.descriptor,
         algorithm: algorithm.name,
+        needs: (algorithm.client?.needs ?? []).filter((fact) => fact !== 'deltaNorm'),
+        stages: options.chain.stages.map(({ stage: { name, options } }) => ({ name, options })),
       },
       onMessage: (session, message, body) => this.#receive(session, message, body),
       onClosed: (session, reason) => {
@@ -115,11 +121,12 @@ export class Federation {
     this.#dispatch({ event: { type: 'abort', reason: 'failed', ...reasonOf(error) } });
   }
 
-  #receive(session: Session, message: SessionMessage, body: Uint8Array | undefined): void {
+  #receive(session: Session, message: SessionMessage, body: Uint8Array | undefined): void | Promise<void> {
     switch (message.type) {
       case 'getPlan':
         return this.#sendPlan(session, message.hash);
       case 'join':
+        session.work((work) => work.joined());
         return this.#dispatch({ event: { type: 'clientsJoined', session: session.id, ranges: message.clients } });
       case 'leave':
         return this.#dispatch({ event: { type: 'clientsLeft', session: session.id, ranges: message.clients } });
@@ -140,27 +147,45 @@ export class Federation {
     session.channel.send({ type: 'plan', hash }, planBytes);
   }
 
-  #receiveUpdate(session: Session, message: Update, body: Uint8Array | undefined): void {
-    const tag = { session: session.id, client: message.client, task: message.round, attempt: message.attempt };
+  /** @returns a promise where a stage is async: until it settles, the body is still needed */
+  #receiveUpdate(session: Session, message: UpdateMessage, body: Uint8Array = new Uint8Array()): void | Promise<void> {
+    session.work((work) => work.trained([message.client]));
     const { clock } = this.#options;
     const startedMs = clock.now();
-    let update: ClientUpdate;
+    const tag = { session: session.id, client: message.client, task: message.task, attempt: message.attempt };
+    const received = (update: CheckedUpdate) => {
+      const held = { message, update, checkMs: clock.now() - startedMs };
+      this.#dispatch({ event: { type: 'updateReceived', ...tag }, update: held });
+    };
+    const refused = (error: unknown) => this.#refuseUpdate(tag, error);
     try {
-      update = this.#aggregation.check(message, body);
+      this.#checkBase(message);
+      const checked = this.#aggregation.check(message, body, () => ({ scalars: this.#scalars, staleness: 0 }));
+      if (checked instanceof Promise) return checked.then(received, refused);
+      received(checked);
     } catch (error) {
-      if (!(error instanceof FedloomError)) throw error;
-      const { code, message: text } = error;
-      this.#options.events.emit('refused', { client: tag.client, round: tag.task, code, message: text });
-      return this.#dispatch({ event: { type: 'updateInvalid', ...tag, code, message: text } });
+      refused(error);
     }
-    this.#dispatch({
-      event: { type: 'updateReceived', ...tag },
-      update: { message, update, checkMs: clock.now() - startedMs },
-    });
   }
 
-  #receiveFailure(session: Session, { client, round, attempt, phase, code, message }: Failed): void {
+  #refuseUpdate(tag: UpdateTag, error: unknown): void {
+    if (!(error instanceof FedloomError)) throw error;
+    const { code, message } = error;
+    this.#options.events.emit('refused', { client: tag.client, round: tag.task, code, message });
+    this.#dispatch({ event: { type: 'updateInvalid', ...tag, code, message } });
+  }
+
+  /** @throws FedloomError `update.base`: the update starts from a model that this run does not have, or has no more */
+  #checkBase({ client, base }: UpdateMessage): void {
+    const { version } = this.#model.current;
+    if (base.hash === version.hash && base.model === version.model) return;
+    const message = `The update of client ${client} starts from version ${base.number} of "${base.model}" (${base.hash}); the server is at version ${version.number} (${version.hash}).`;
+    throw new FedloomError('update.base', message, { client, base, version });
+  }
+
+  #receiveFailure(session: Session, { client, task: round, attempt, phase, code, message }: Failed): void {
     this.#options.events.emit('refused', { client, round, code, message });
+    session.work((work) => (phase === 'train' ? work.trained([client]) : work.evaluated(round, 1)));
     const at = { session: session.id, client, code, message };
     this.#dispatch({
       event:
@@ -171,7 +196,9 @@ export class Federation {
   }
 
   #receiveEvaluations(session: Session, { round, entries }: Evaluations): void {
-    for (const { client, sampleCount, results } of entries) {
+    session.work((work) => work.evaluated(round, entries.length));
+    for (const { client, ...evaluation } of entries) {
+      const { sampleCount } = evaluation;
       if (!Number.isSafeInteger(sampleCount) || sampleCount < 0) {
         const message = `Client ${client} says that it tested on ${sampleCount} samples; it must be a whole number of at least 0.`;
         const fault = { client, round, code: 'evaluation.sample-count', message };
@@ -181,7 +208,7 @@ export class Federation {
       }
       this.#dispatch({
         event: { type: 'evaluationReceived', session: session.id, round, client },
-        evaluation: { sampleCount, results },
+        evaluation,
       });
     }
   }
@@ -255,7 +282,7 @@ export class Federation {
         void this.#evaluateOnServer(effect.round);
         return;
       case 'recordEvaluation':
-        this.#ledgers.get(effect.round)?.evaluated(effect.client, input.evaluation as ClientResult);
+        this.#ledgers.get(effect.round)?.evaluated(effect.client, input.evaluation as Evaluation);
         return;
       case 'discardEvaluation':
         this.#options.events.emit('refused', effect);
@@ -307,12 +334,14 @@ export class Federation {
   #configure({ session: id, task: round, attempt, clients }: Effect<'configure'>): void {
     const session = this.#door.get(id);
     if (session === undefined) return;
-    const model = this.#model.broadcast;
+    const { version, bytes } = this.#model.current;
+    if (!this.#ledgers.has(round)) this.#scalars = this.#model.scalars(round);
     this.#startLedger(round).configured(clients);
-    session.sendModel(model.hash, model.bytes);
-    const { scalars } = this.#options.workload;
+    session.sendModel(version, bytes);
+    session.work((work) => work.askedToTrain(clients));
     for (const part of pieces(clients)) {
-      session.channel.send({ type: 'train', round, attempt, clients: part, model: model.hash, scalars });
+      const work = { task: round, attempt, clients: part, base: version, scalars: this.#scalars };
+      session.channel.send({ type: 'train', ...work });
     }
   }
 
@@ -336,19 +365,21 @@ export class Federation {
       return this.fail(error);
     }
     const nowMs = clock.now();
-    events.emit('update', this.#startLedger(message.round).folded(message, nowMs, checkMs + nowMs - startedMs));
+    events.emit('update', this.#startLedger(message.task).folded(message, nowMs, checkMs + nowMs - startedMs));
   }
 
-  #settle({ session: id, task: round, attempt, clients, counted, reason }: Effect<'settle'>): void {
-    const channel = this.#door.get(id)?.channel;
-    const settled: Settled = { type: 'settled', round, attempt, clients: [], counted, ...(reason && { reason }) };
+  #settle({ session: id, task, attempt, clients, counted, reason }: Effect<'settle'>): void {
+    const session = this.#door.get(id);
+    session?.work((work) => work.trained(clients));
+    const settled: Settled = { type: 'settled', task, attempt, clients: [], counted, ...(reason && { reason }) };
     if (counted) for (const client of clients) this.#counted.set(client, settled);
-    for (const part of pieces(clients)) channel?.send({ ...settled, clients: part });
+    for (const part of pieces(clients)) session?.channel.send({ ...settled, clients: part });
   }
 
-  #aggregate({ round, counted }: Effect<'aggregate'>): void {
+  #aggregate({ round }: Effect<'aggregate'>): void {
     try {
-      this.#aggregation.close(round, counted.length);
+      const { aggregate, clients } = this.#aggregation.close();
+      this.#model.update(round, aggregate, clients);
       this.#ledgers.get(round)?.aggregated(this.#options.clock.now());
       this.#dispatch({ event: { type: 'aggregated', round } });
     } catch (error) {
@@ -371,19 +402,18 @@ export class Federation {
   #requestEvaluation({ session: id, round, ranges }: Effect<'requestEvaluation'>): void {
     const session = this.#door.get(id);
     if (session === undefined) return;
-    const model = this.#model.broadcast;
-    session.sendModel(model.hash, model.bytes);
-    for (const part of pieces(ranges)) {
-      session.channel.send({ type: 'evaluate', round, clients: part, model: model.hash });
-    }
+    const { version: model, bytes } = this.#model.current;
+    session.sendModel(model, bytes);
+    session.work((work) => work.askedToEvaluate(round, ranges));
+    for (const part of pieces(ranges)) session.channel.send({ type: 'evaluate', round, clients: part, model });
   }
 
   async #evaluateOnServer(round: number): Promise<void> {
     this.#options.events.emit('evaluating', { round });
     try {
-      const results = await this.#options.workload.evaluate(this.#model.broadcast, round, this.#abort.signal);
+      const evaluation = await this.#options.workload.evaluate(this.#model.current, round, this.#abort.signal);
       const ledger = this.#ledgers.get(round);
-      if (ledger !== undefined && results !== undefined) ledger.serverResults = results;
+      if (ledger !== undefined && evaluation !== undefined) ledger.serverResults = resultsOf(evaluation);
       this.#dispatch({ event: { type: 'serverEvaluated', round } });
     } catch (error) {
       if (!this.#finished) this.fail(error);
@@ -401,16 +431,24 @@ export class Federation {
     });
     this.#rounds += 1;
     if (evaluated !== null) this.#last = record;
+    if (evaluated !== null && evaluated.missing.length > 0) this.#endEvaluation(round);
     this.#finishedModel = this.#model.tensors;
     this.#options.events.emit('round', record);
     this.#ledgers.delete(round);
     if (this.#ledgers.has(round + 1)) this.#options.events.emit('roundStarted', { round: round + 1 });
   }
 
-  #aggregateResults(round: number, evaluations: ReadonlyMap<number, ClientResult>): Results | null {
+  /** Who still evaluates has better things to do. */
+  #endEvaluation(round: number): void {
+    const { version: model } = this.#model.current;
+    for (const { channel } of this.#door.sessions) channel.send({ type: 'evaluate', round, clients: [], model });
+  }
+
+  #aggregateResults(round: number, evaluations: ReadonlyMap<number, Evaluation>): Results | null {
     if (evaluations.size === 0) return null;
     try {
-      return checkedResults(this.#options.resultAggregator.aggregate(round, evaluations));
+      const results = new Map([...evaluations].map(([client, own]) => [client, clientResults(own)]));
+      return checkedResults(this.#options.resultAggregator.aggregate(round, results));
     } catch (error) {
       const message = `The result aggregator failed in round ${round}: ${error instanceof Error ? error.message : error}`;
       this.#options.events.emit('warning', { code: 'aggregator.failed', message });

@@ -1,18 +1,23 @@
 import { randomBytes } from 'node:crypto';
-import { bytesPerElement, elementCount, type NamedTensors } from '@fedloom/engine';
+import { totalmem } from 'node:os';
+import { bytesPerElement, elementCount, FedloomError, type NamedTensors } from '@fedloom/engine';
 import { systemClock } from '../../core/clock.js';
 import { sha256 } from '../../core/node/sha256.js';
 import { SOFTWARE } from '../../core/version.js';
 import { ByteBudget } from '../../protocol/byte-budget.js';
 import { defaultLimits } from '../../protocol/limits.js';
+import { OwnMessages } from '../../protocol/own-messages.js';
 import type { Task } from '../../task/task.js';
+import type { Fold } from '../../update/fold-contract.js';
+import { meanFold } from '../../update/mean-fold.js';
+import { chainStages, payloadBytesMax } from '../../update/stages/payload-specs.js';
+import type { UpdateSpec } from '../../update/update.js';
 import { Federation } from './federation.js';
 import type { FederationEvents } from './federation-options.js';
 import { type PlanEvaluator, planWorkload } from './plan-workload.js';
 import type { Run } from './run.js';
-import { coordinatorOptions, newRunId, type RunOptions } from './run-options.js';
+import { coordinatorOptions, federationStages, newRunId, type RunOptions } from './run-options.js';
 import { trainerWorkload } from './trainer-workload.js';
-import type { ServerWorkload } from './workload.js';
 
 /** Bytes of updates on their way in, over all connections together. */
 const UPDATE_BUDGET_BYTES = 64 << 20;
@@ -48,7 +53,9 @@ export async function openFederation(
     task.kind === 'plan'
       ? { workload: await planWorkload(task, { ...common, hash: sha256, evaluator }), close: async () => {} }
       : await trainerWorkload(task, { ...common, clients, ...(dataDir && { dataDir }) });
-  const updateBytes = sizeOf(workload) + UPDATE_HEADER_BYTES;
+  const chain = chainStages(federationStages(task, options), workload.specs);
+  checkFold(task.algorithm.fold ?? meanFold(), workload.specs, options);
+  const updateBytes = payloadBytesMax(chain.wire) + UPDATE_HEADER_BYTES;
   const run = options.run ?? newRunId(task.name);
   const federation = new Federation({
     run,
@@ -62,17 +69,30 @@ export async function openFederation(
     hash: sha256,
     budget: new ByteBudget(Math.max(UPDATE_BUDGET_BYTES, 2 * updateBytes)),
     limits: { ...defaultLimits, bodyBytesMax: updateBytes },
+    messages: new OwnMessages('server', options),
     nonce: () => randomBytes(16).toString('hex'),
     events,
+    chain,
     ...(checkpoint && { checkpoint }),
-    ...(options.stages && { stages: options.stages }),
   });
   const prepared = { run, workload: workload.descriptor, parameterCount: countOf(workload.initialModel) };
   return { federation, prepared, close };
 }
 
-function sizeOf({ update }: ServerWorkload): number {
-  return update.reduce((bytes, { shape, dtype }) => bytes + elementCount(shape) * bytesPerElement[dtype], 0);
+/** @throws FedloomError `fold.too-few`, `fold.memory`: the cohort is not one for the algorithm's fold, or for this machine */
+function checkFold(fold: Fold, specs: readonly UpdateSpec[], options: RunOptions): void {
+  const { clientsPerRound, memoryBytesMax = totalmem() / 2 } = options;
+  fold.checkCohort?.(clientsPerRound);
+  const bytes = fold.memoryBytes(specs, clientsPerRound);
+  if (bytes <= memoryBytesMax) return;
+  const each = specs.reduce((sum, { shape, dtype }) => sum + elementCount(shape) * bytesPerElement[dtype], 0);
+  const megabytes = (count: number) => `${(count / 2 ** 20).toFixed(1)} MB`;
+  throw new FedloomError(
+    'fold.memory',
+    `The fold ${fold.name} would hold ${megabytes(bytes)}: ${clientsPerRound} updates of ${megabytes(each)}. ` +
+      `The limit is ${megabytes(memoryBytesMax)}. Ask for fewer clients a round, or allow more memory (memoryBytesMax).`,
+    { fold: fold.name, bytes, memoryBytesMax, updates: clientsPerRound },
+  );
 }
 
 function countOf(model: NamedTensors): number {

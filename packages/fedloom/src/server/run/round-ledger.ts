@@ -1,16 +1,11 @@
+import type { Evaluation } from '../../core/evaluation.js';
 import type { ClientRecord, Results, RoundRecord } from '../../core/records.js';
-import type { Update } from '../../protocol/messages.js';
-
-/** What one client's evaluation said. */
-export interface ClientResult {
-  readonly results: Results;
-  readonly sampleCount: number;
-}
+import type { UpdateMessage } from '../../protocol/messages.js';
 
 /** Collects what the server learns during one round, and turns it into the round's record. */
 export class RoundLedger {
   readonly #updates = new Map<number, ClientRecord>();
-  readonly #evaluations = new Map<number, ClientResult>();
+  readonly #evaluations = new Map<number, Evaluation>();
   readonly #startedMs: number;
   readonly #bytesUp: number;
   readonly #bytesDown: number;
@@ -36,9 +31,10 @@ export class RoundLedger {
     for (const client of clients) this.#configured.add(client);
   }
 
-  folded(update: Update, nowMs: number, foldMs: number): ClientRecord {
-    const { round, client, attempt, sampleCount, stepCount, meanLoss, trainMs } = update;
-    const record = { round, client, attempt, sampleCount, stepCount, meanLoss, trainMs };
+  folded({ client, task, attempt, base, facts, trainMs }: UpdateMessage, nowMs: number, foldMs: number): ClientRecord {
+    const { sampleCount = 0, stepCount = 0, meanLoss = null, ...others } = facts;
+    const { round } = this;
+    const record = { round, client, task, attempt, base, sampleCount, stepCount, meanLoss, facts: others, trainMs };
     this.#updates.set(client, record);
     this.#foldMs += foldMs;
     this.#trainedMs = nowMs;
@@ -49,12 +45,12 @@ export class RoundLedger {
     this.#aggregatedMs = nowMs;
   }
 
-  evaluated(client: number, result: ClientResult): void {
+  evaluated(client: number, result: Evaluation): void {
     if (result.sampleCount > 0) this.#evaluations.set(client, result);
   }
 
   /** The clients' results in ascending order of indices, so that sums over them do not depend on arrival. */
-  get evaluations(): ReadonlyMap<number, ClientResult> {
+  get evaluations(): ReadonlyMap<number, Evaluation> {
     return new Map([...this.#evaluations].sort(([a], [b]) => a - b));
   }
 

@@ -2,13 +2,15 @@ import { randomBytes } from 'node:crypto';
 import { FedloomError, type NamedTensors } from '@fedloom/engine';
 import * as z from 'zod';
 import { wireLimits } from '../../protocol/limits.js';
-import type { UpdateStage } from '../../update/stage.js';
+import type { MessageOptions } from '../../protocol/own-messages.js';
+import type { Task } from '../../task/task.js';
+import type { Stage } from '../../update/stage-contract.js';
 import { rounds as roundsSchedule } from '../schedule/rounds.js';
 import type { Sampler } from '../schedule/sampling.js';
 import type { CoordinatorOptions } from '../schedule/schedule.js';
 
 /** What a run needs beside its task, wherever it runs. */
-export interface RunOptions {
+export interface RunOptions extends MessageOptions {
   /** Clients in the federation. */
   readonly clients: number;
   /** Clients that train in a round. */
@@ -32,9 +34,16 @@ export interface RunOptions {
   readonly run?: string;
   /** Called with each round's model; the round goes on when it settles. */
   readonly checkpoint?: (round: number, model: NamedTensors) => void | Promise<void>;
-  /** What every update passes, in order, between its checks and the fold. Default none. */
-  readonly stages?: readonly UpdateStage[];
+  /** What the server may hold of a round's updates at once, for folds that need all of them. Default: half of the machine's memory. */
+  readonly memoryBytesMax?: number;
+  /** What every update passes on its way, after the algorithm's own stages. */
+  readonly stages?: readonly Stage[];
   readonly signal?: AbortSignal;
+}
+
+/** All stages of a run, in the order of their client halves. */
+export function federationStages(task: Task, { stages = [] }: Pick<RunOptions, 'stages'>): readonly Stage[] {
+  return [...(task.algorithm.client?.stages ?? []), ...stages];
 }
 
 const CLIENTS_MAX = wireLimits.clientsPerSessionMax;
@@ -49,6 +58,7 @@ const schema = z.object({
   minimumClients: z.int().min(1).optional(),
   deadlineMs: z.number().positive().nullable().optional(),
   quorum: z.int().min(1).optional(),
+  memoryBytesMax: z.number().positive().optional(),
   run: z
     .string()
     .regex(/^[A-Za-z0-9._:-]{1,128}$/, 'must be 1 to 128 letters, digits, dots, dashes, colons or underscores')

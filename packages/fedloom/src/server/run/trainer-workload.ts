@@ -1,11 +1,13 @@
-import type { NamedTensors, Tensor } from '@fedloom/engine';
-import { trainedFloats } from '../../algorithms/trained.js';
+import type { NamedTensors } from '@fedloom/engine';
+import { copyResults, copyTensors, giveTensors } from '../../compute/own-copies.js';
+import { turnsOf } from '../../compute/trainer-turns.js';
 import { checkTensors } from '../../core/params.js';
 import { RandomStream } from '../../core/random.js';
 import { refuseUnappliedTerms } from '../../task/applied-terms.js';
 import { toNamedTensors } from '../../task/params-like.js';
+import { ownEvaluation } from '../../task/result-aggregator.js';
 import type { TrainerTask } from '../../task/task.js';
-import type { FoldSpec } from '../../update/check-update.js';
+import { ownSpecs } from '../../update/plan-specs.js';
 import type { ServerWorkload } from './workload.js';
 
 /** The server's own trainer: it gives the initial model, and the held-out test if it has samples for one. */
@@ -33,35 +35,31 @@ export async function trainerWorkload(
     ...(dataDir && { dataDir }),
   });
   refuseUnappliedTerms(task.algorithm, trainer, 'the server (all clients have the same)');
-  const own = copyOf(toNamedTensors(await trainer.getModelParams(), "The server's trainer"));
-  const parameters: FoldSpec[] = [...own].map(([name, { dtype, shape }]) => ({ name, dtype, shape, fold: 'mean' }));
+  const takeTurn = turnsOf(task);
+  const own = copyTensors(toNamedTensors(await trainer.getModelParams(), "The server's trainer"));
+  const specs = ownSpecs(own, trainer.buffers, task.algorithm.client?.terms?.upload);
   if (options.initialModel !== undefined) {
-    checkTensors(options.initialModel, parameters, `The initial model for task "${task.name}"`);
+    checkTensors(
+      options.initialModel,
+      specs.filter(({ kind }) => kind !== 'upload'),
+      `The initial model for task "${task.name}"`,
+    );
   }
-  const trained = trainedFloats(own, trainer.buffers);
-  const { terms } = task.algorithm;
-  const uploads = (terms?.upload ?? []).flatMap((slot) =>
-    parameters.filter(({ name }) => trained.has(name)).map((spec) => ({ ...spec, name: `${slot}/${spec.name}` })),
-  );
   const workload: ServerWorkload = {
     descriptor: { kind: 'trainer', task: task.name },
     initialModel: options.initialModel ?? own,
-    trained,
-    update: [...parameters, ...uploads],
-    scalars: terms?.scalars ?? {},
-    evaluate: async (model, round, signal) => {
-      const names = new Set(own.keys());
-      await trainer.setModelParams(new Map([...model.tensors].filter(([name]) => names.has(name))));
-      const random = RandomStream.of(seed, 'trainer-test', round);
-      const { results, sampleCount } = await trainer.test({ round, signal, random });
-      return sampleCount > 0 ? results : undefined;
-    },
+    trained: new Set(specs.filter(({ kind }) => kind === 'trained').map(({ name }) => name)),
+    specs,
+    scalars: task.algorithm.client?.terms?.scalars ?? {},
+    evaluate: (model, round, signal) =>
+      takeTurn(async () => {
+        const shared = new Map([...model.tensors].filter(([name]) => own.has(name)));
+        await trainer.setModelParams(giveTensors(shared).tensors);
+        const random = RandomStream.of(seed, 'trainer-test', round);
+        const tested = await trainer.test({ round, signal, random });
+        if (tested.sampleCount === 0) return undefined;
+        return ownEvaluation({ ...tested, results: copyResults(tested.results) });
+      }, signal),
   };
   return { workload, close: async () => trainer.close?.() };
-}
-
-function copyOf(tensors: NamedTensors): NamedTensors {
-  return new Map(
-    [...tensors].map(([name, tensor]): [string, Tensor] => [name, { ...tensor, data: tensor.data.slice() }]),
-  );
 }

@@ -1,8 +1,8 @@
 import type { NamedTensors } from '@fedloom/engine';
 import type { ModelSnapshot } from '../../compute/executor.js';
-import type { Results } from '../../core/records.js';
+import type { Evaluation } from '../../core/evaluation.js';
 import type { Welcome } from '../../protocol/messages.js';
-import type { FoldSpec } from '../../update/check-update.js';
+import type { UpdateSpec } from '../../update/update.js';
 
 /** What the clients work on, as the server needs it: made once from a task, the same for every transport. */
 export interface ServerWorkload {
@@ -13,9 +13,11 @@ export interface ServerWorkload {
   readonly initialModel: NamedTensors;
   /** Names of the parameters that take gradients. */
   readonly trained: ReadonlySet<string>;
-  /** What an update must hold, and how each tensor is folded: the shared parameters and the algorithm's uploads. */
-  readonly update: readonly FoldSpec[];
+  /** What an update must hold: the shared parameters that change, and the algorithm's uploads. */
+  readonly specs: readonly UpdateSpec[];
   readonly scalars: Readonly<Record<string, number>>;
+  /** Those of the task that change from round to round, such as the learning rate. */
+  readonly scalarsOf?: (round: number) => Readonly<Record<string, number>>;
   /** Evaluates a model on the server's held-out data; undefined when it turns out to have none. */
-  readonly evaluate: (model: ModelSnapshot, round: number, signal: AbortSignal) => Promise<Results | undefined>;
+  readonly evaluate: (model: ModelSnapshot, round: number, signal: AbortSignal) => Promise<Evaluation | undefined>;
 }

@@ -1,5 +1,9 @@
 import { describe, expect, it } from 'vitest';
+import { samplerSuite } from '../../conformance/sampler-suite.js';
+import { describeSuite } from '../../conformance/testing/describe-suite.js';
 import { fedmlSampling } from './sampling.js';
+
+describeSuite('sampler fedml', samplerSuite(fedmlSampling));
 
 function cohort(round: number, clients: number, perRound: number): number[] {
   return [...fedmlSampling().permutation(round, clients, perRound).subarray(0, perRound)];

@@ -6,6 +6,8 @@ const batchFramesMax = 64;
 /** One end of a connection within a process; it holds what the other end sent and this one has not delivered yet. */
 export class MemoryPipe implements Connection {
   readonly peer = 'memory';
+  /** Within a process silence means nothing. */
+  patient = false;
   readonly #bufferedBytesMax: number;
   #other!: MemoryPipe;
   #handlers: ConnectionHandlers | undefined;

@@ -1,16 +1,13 @@
 import { expect, test } from 'vitest';
-import { describeTransport } from '../testing/conformance.js';
-import { Recorder } from '../testing/recorder.js';
+import { Recorder } from '../../conformance/recorder.js';
+import { describeSuite } from '../../conformance/testing/describe-suite.js';
+import { transportSuite } from '../../conformance/transport-suite.js';
 import { memoryTransport } from './memory-transport.js';
 
-describeTransport('memory', () => {
-  const transport = memoryTransport();
-  return {
-    listen: async (onConnection) => transport.listen(onConnection),
-    dial: transport.dial,
-    nowhere: 'memory://99',
-  };
-});
+describeSuite(
+  'transport memory',
+  transportSuite(() => ({ ...memoryTransport(), nowhere: 'memory://99' })),
+);
 
 test('two transports do not meet', async () => {
   const listener = memoryTransport().listen(() => {});

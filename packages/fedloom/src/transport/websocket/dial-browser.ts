@@ -75,6 +75,8 @@ function connectError(url: string, reason: 'cancelled' | 'network' | 'url', caus
 
 class BrowserConnection implements Connection {
   readonly peer: string;
+  /** A browser knows no limit of silence of its own. */
+  patient = false;
   readonly #webSocket: BrowserWebSocket;
   #handlers: ConnectionHandlers | undefined;
   #early: Uint8Array[] = [];

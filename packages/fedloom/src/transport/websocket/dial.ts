@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import { FedloomError } from '@fedloom/engine';
 import { WebSocket } from 'ws';
-import type { Connection, Dial } from '../../protocol/transport.js';
+import type { Connection } from '../../protocol/transport.js';
 import { SocketConnection, type SocketOptions, webSocketOptions } from './socket-connection.js';
 import { isLoopback } from './upgrade-check.js';
 
@@ -14,40 +14,40 @@ export interface WebSocketDialOptions extends SocketOptions {
 /** Why a connection did not come about, as `fields.reason` of `transport.connect`. */
 export type ConnectReason = 'refused' | 'unknown-host' | 'timeout' | 'rejected' | 'cancelled' | 'url' | 'network';
 
-export const dialWebSocket: Dial = webSocketDial();
+/** Dials from Node over the `ws` package. @throws FedloomError `transport.connect` with a `ConnectReason` */
+export function dialWebSocket(
+  url: string,
+  options: WebSocketDialOptions & { readonly signal?: AbortSignal } = {},
+): Promise<Connection> {
+  const { signal } = options;
+  return new Promise<Connection>((resolve, reject) => {
+    if (signal?.aborted) return reject(connectError(url, 'cancelled', signal.reason));
+    const webSocket = openSocket(url, options);
+    let socket: Socket | undefined;
 
-/** A dial for Node over the `ws` package. */
-export function webSocketDial(options: WebSocketDialOptions = {}): Dial {
-  return (url, { signal } = {}) =>
-    new Promise<Connection>((resolve, reject) => {
-      if (signal?.aborted) return reject(connectError(url, 'cancelled', signal.reason));
-      const webSocket = openSocket(url, options);
-      let socket: Socket | undefined;
+    function settle(error?: FedloomError): void {
+      signal?.removeEventListener('abort', abort);
+      webSocket.removeAllListeners();
+      if (error === undefined && socket !== undefined) return resolve(new SocketConnection(webSocket, socket, options));
+      // `terminate` of a socket that is not open emits an error.
+      webSocket.on('error', () => {});
+      webSocket.terminate();
+      reject(error);
+    }
+    function abort(): void {
+      settle(connectError(url, 'cancelled', signal?.reason));
+    }
 
-      function settle(error?: FedloomError): void {
-        signal?.removeEventListener('abort', abort);
-        webSocket.removeAllListeners();
-        if (error === undefined && socket !== undefined)
-          return resolve(new SocketConnection(webSocket, socket, options));
-        // `terminate` of a socket that is not open emits an error.
-        webSocket.on('error', () => {});
-        webSocket.terminate();
-        reject(error);
-      }
-      function abort(): void {
-        settle(connectError(url, 'cancelled', signal?.reason));
-      }
-
-      signal?.addEventListener('abort', abort);
-      webSocket.on('upgrade', (response) => {
-        socket = response.socket;
-      });
-      webSocket.on('open', () => settle());
-      webSocket.on('error', (cause: NodeJS.ErrnoException) => settle(connectError(url, reasonOf(cause), cause)));
-      webSocket.on('unexpected-response', (_request, response) => {
-        firstText(response, (text) => settle(rejectedError(url, response.statusCode ?? 0, text)));
-      });
+    signal?.addEventListener('abort', abort);
+    webSocket.on('upgrade', (response) => {
+      socket = response.socket;
     });
+    webSocket.on('open', () => settle());
+    webSocket.on('error', (cause: NodeJS.ErrnoException) => settle(connectError(url, reasonOf(cause), cause)));
+    webSocket.on('unexpected-response', (_request, response) => {
+      firstText(response, (text) => settle(rejectedError(url, response.statusCode ?? 0, text)));
+    });
+  });
 }
 
 function openSocket(url: string, options: WebSocketDialOptions): WebSocket {

@@ -8,14 +8,17 @@ import { describeClose, fitReason } from './close-reason.js';
 export interface SocketOptions {
   /** `send` returns false from so many bytes on that have not left; default 8 MiB. */
   readonly bufferedBytesMax?: number;
-  /** How often to ask the other end for a sign of life; default 15 s. */
-  readonly pingIntervalMs?: number;
-  /**
-   * Silence after which the other end counts as gone; default 2 min. An end whose thread is busy cannot answer: keep it
-   * above the longest time that a client's own training code may block.
-   */
+  /** How often to ask the other end for a sign of life; default 15 s. Keep it below the idle timeout of proxies between. */
+  readonly pingEveryMs?: number;
+  /** Silence after which the other end counts as gone, unless the connection is patient; default 2 min. */
   readonly deadAfterMs?: number;
 }
+
+/**
+ * When the kernel asks the other machine's whether it is still there, after so long without a byte. Node then has it ask ten
+ * times, every second: who vanished is noticed after 25 s, also by a patient end.
+ */
+const keepAliveMs = 15_000;
 
 /** What both ends of the `ws` package are told. Deflate costs 30 times what it saves on parameters. */
 export const webSocketOptions = {
@@ -28,6 +31,7 @@ export const webSocketOptions = {
 /** A connection over an open WebSocket of the `ws` package. */
 export class SocketConnection implements Connection {
   readonly peer: string;
+  patient = false;
   readonly #webSocket: WebSocket;
   readonly #socket: Socket;
   readonly #bufferedBytesMax: number;
@@ -47,7 +51,8 @@ export class SocketConnection implements Connection {
       socket.remoteFamily === 'IPv6'
         ? `[${socket.remoteAddress}]:${socket.remotePort}`
         : `${socket.remoteAddress}:${socket.remotePort}`;
-    const stopPings = this.#keepAlive(options.pingIntervalMs ?? 15_000, options.deadAfterMs ?? 120_000);
+    socket.setKeepAlive(true, keepAliveMs);
+    const stopPings = this.#watch(options.pingEveryMs ?? 15_000, options.deadAfterMs ?? 120_000);
     webSocket.on('message', (data: Buffer, isBinary) => this.#receive(data, isBinary));
     webSocket.on('error', (error) => {
       this.#reason ??= describeError(error);
@@ -113,20 +118,23 @@ export class SocketConnection implements Connection {
   }
 
   /** Counts silent intervals, not time: after this process was busy, what the other end sent must be read first. */
-  #keepAlive(pingIntervalMs: number, deadAfterMs: number): () => void {
-    const silentMax = Math.max(2, Math.ceil(deadAfterMs / pingIntervalMs));
+  #watch(pingEveryMs: number, deadAfterMs: number): () => void {
+    const silentMax = Math.max(2, Math.ceil(deadAfterMs / pingEveryMs));
     let silent = 0;
     let bytesRead = this.#socket.bytesRead;
     const timer = setInterval(() => {
-      silent = this.#socket.bytesRead === bytesRead && this.#handlers !== undefined ? silent + 1 : 0;
+      const heard = this.#socket.bytesRead !== bytesRead;
       bytesRead = this.#socket.bytesRead;
+      silent = heard || this.patient || this.#handlers === undefined ? 0 : silent + 1;
       if (silent >= silentMax) {
-        this.#reason ??= `transport.dead-peer: nothing came from ${this.peer} for ${silentMax * pingIntervalMs} ms`;
+        this.#reason ??= `transport.dead-peer: nothing came from ${this.peer} for ${silentMax * pingEveryMs} ms`;
         this.#webSocket.terminate();
-      } else if (this.#webSocket.readyState === this.#webSocket.OPEN) {
+      } else if (this.#webSocket.readyState === this.#webSocket.OPEN && (heard || !this.patient)) {
+        // A patient end pings no one who is silent: the kernel's keep-alive rests while bytes are not acknowledged, and
+        // gives up on them only after a quarter of an hour.
         this.#webSocket.ping();
       }
-    }, pingIntervalMs);
+    }, pingEveryMs);
     timer.unref();
     return () => clearInterval(timer);
   }

@@ -1,24 +1,33 @@
+import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { type AddressInfo, connect as connectTcp, createServer as createTcpServer, type Socket } from 'node:net';
 import { afterEach, describe, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
+import { Recorder } from '../../conformance/recorder.js';
+import { describeSuite } from '../../conformance/testing/describe-suite.js';
+import { transportSuite } from '../../conformance/transport-suite.js';
 import { decodeFrame } from '../../protocol/codec.js';
 import { wireLimits } from '../../protocol/limits.js';
 import { pairOf, TestEnd } from '../../protocol/testing/channel-pair.js';
 import { examples, pattern, update } from '../../protocol/testing/messages.js';
 import type { Connection, Listener } from '../../protocol/transport.js';
-import { describeTransport } from '../testing/conformance.js';
-import { Recorder } from '../testing/recorder.js';
-import { dialWebSocket, webSocketDial } from './dial.js';
+import { dialWebSocket } from './dial.js';
 import { type BrowserWebSocket, browserDial } from './dial-browser.js';
 import { listenWebSocket, type WebSocketListenOptions } from './listen.js';
+import { webSocketDial, webSocketListen } from './on-demand.js';
 
 const nowhere = 'ws://127.0.0.1:9';
 const listen = (onConnection: (connection: Connection) => void): Promise<Listener> => listenWebSocket({}, onConnection);
-describeTransport('websocket', () => ({ listen, dial: dialWebSocket, nowhere }));
+describeSuite(
+  'transport websocket',
+  transportSuite(() => ({ listen, dial: dialWebSocket, nowhere })),
+);
 // The `ws` package's client has the browser's interface as well.
 const browserClass = WebSocket as unknown as new (url: string) => BrowserWebSocket;
-describeTransport('websocket from a browser', () => ({ listen, dial: browserDial(browserClass), nowhere }));
+describeSuite(
+  'transport websocket from a browser',
+  transportSuite(() => ({ listen, dial: browserDial(browserClass), nowhere })),
+);
 
 const cleanUp: (() => unknown)[] = [];
 afterEach(async () => {
@@ -92,6 +101,12 @@ describe('who may connect', () => {
   });
 });
 
+test.each([0, -1, Number.NaN, Number.POSITIVE_INFINITY])('%d ms are no time between pings', (pingEveryMs) => {
+  for (const make of [webSocketDial, webSocketListen]) {
+    expect(() => make({ pingEveryMs })).toThrow(/^pingEveryMs must be 1 to 2\^31 - 1 milliseconds; got/);
+  }
+});
+
 describe('addresses', () => {
   test('a port in use is named, with how to mend it', async () => {
     const { port } = await listening();
@@ -148,11 +163,15 @@ describe('addresses', () => {
     await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
     cleanUp.push(() => silent.close());
     const url = `ws://127.0.0.1:${(silent.address() as AddressInfo).port}`;
-    await expect(webSocketDial({ connectTimeoutMs: 50 })(url)).rejects.toMatchObject({ fields: { reason: 'timeout' } });
+    await expect(dialWebSocket(url, { connectTimeoutMs: 50 })).rejects.toMatchObject({ fields: { reason: 'timeout' } });
     const signal = AbortSignal.timeout(20);
     await expect(dialWebSocket(url, { signal })).rejects.toMatchObject({ fields: { reason: 'cancelled' } });
   });
 });
+
+function hexPort(port: number): string {
+  return port.toString(16).toUpperCase().padStart(4, '0');
+}
 
 describe('hostile peers', () => {
   async function hostile(): Promise<{ atServer: Recorder; webSocket: WebSocket; closeCode: Promise<number> }> {
@@ -221,7 +240,7 @@ describe('hostile peers', () => {
   });
 
   test('a peer that vanishes without a word is found out', async () => {
-    const { port, accepted } = await listening({ pingIntervalMs: 20, deadAfterMs: 60 });
+    const { port, accepted } = await listening({ pingEveryMs: 20, deadAfterMs: 60 });
     const { socket } = await rawUpgrade(port);
     // Open, but never answers a ping: as after a pulled cable.
     socket.resume();
@@ -230,8 +249,44 @@ describe('hostile peers', () => {
     expect(atServer.reasons[0]).toMatch(/^transport\.dead-peer: nothing came from 127\.0\.0\.1:\d+ for 60 ms$/);
   });
 
+  test('a patient end bears silence, and is as strict as before once it is over', async () => {
+    const { port, accepted } = await listening({ pingEveryMs: 20, deadAfterMs: 60 });
+    const { socket } = await rawUpgrade(port);
+    let pings = 0;
+    socket.on('data', () => pings++);
+    const server = await accepted;
+    server.patient = true;
+    const atServer = Recorder.bind(server);
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    expect(atServer.reasons).toEqual([]);
+    // What the other machine has not acknowledged would keep the kernel from asking whether it is there.
+    expect(pings).toBeLessThanOrEqual(2);
+    server.patient = false;
+    await atServer.ended();
+    expect(atServer.reasons[0]).toMatch(/^transport\.dead-peer/);
+  });
+
+  test.skipIf(process.platform !== 'linux')(
+    'the kernel asks after machines that are silent, at both ends',
+    async () => {
+      const { listener, port, accepted } = await listening();
+      const client = await dialWebSocket(listener.url);
+      const server = await accepted;
+      for (const end of [client, server]) Recorder.bind(end);
+      // Field 5 reads `timer:expiry`: timer 2 is that of keep-alive. Field 3 is the connection's state, 1 when open.
+      const timers = () =>
+        readFileSync('/proc/net/tcp', 'utf8')
+          .split('\n')
+          .map((line) => line.trim().split(/\s+/))
+          .filter(([, local, remote, state]) => state === '01' && `${local} ${remote}`.includes(`:${hexPort(port)}`))
+          .map((fields) => fields[5]?.split(':')[0]);
+      await expect.poll(timers).toEqual(['02', '02']);
+      client.close();
+    },
+  );
+
   test('a quiet peer that answers pings stays', async () => {
-    const { listener, accepted } = await listening({ pingIntervalMs: 20, deadAfterMs: 60 });
+    const { listener, accepted } = await listening({ pingEveryMs: 20, deadAfterMs: 60 });
     const client = await dialWebSocket(listener.url);
     const atClient = Recorder.bind(client);
     const atServer = Recorder.bind(await accepted);

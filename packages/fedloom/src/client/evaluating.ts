@@ -1,0 +1,139 @@
+import { FedloomError } from '@fedloom/engine';
+import type { CancelSignal } from '../compute/cancel-signal.js';
+import type { ClientEvaluation, ClientExecutor, ModelSnapshot } from '../compute/executor.js';
+import type { Evaluation } from '../core/evaluation.js';
+import { wireLimits } from '../protocol/limits.js';
+import type { Evaluate, Evaluations } from '../protocol/messages.js';
+import type { Job } from './job-queue.js';
+
+/** Entries of one `evaluations` message; the protocol allows 256. */
+const ENTRIES_PER_MESSAGE = 64;
+/** Keeps a message well below the protocol's limit for control frames, also in UTF-8. */
+const MESSAGE_CHARACTERS = 256 << 10;
+
+type Entry = Evaluations['entries'][number];
+
+export interface EvaluatingOptions {
+  readonly executor: ClientExecutor;
+  readonly stateOf: (client: number) => Promise<Uint8Array | undefined>;
+  readonly send: (message: Evaluations) => void;
+  readonly onFailed: (job: Job, client: number, error: unknown) => void;
+}
+
+/** Evaluates for the clients of one process, and reports them many to a message. */
+export class Evaluating {
+  readonly #options: EvaluatingOptions;
+  #entries: Entry[] = [];
+  /** The last that was asked for: results of others mean nothing any more. */
+  #round = -1;
+
+  constructor(options: EvaluatingOptions) {
+    this.#options = options;
+  }
+
+  /** The jobs of a request, which takes the place of those before it; without clients it only ends them. */
+  jobsFor({ round, clients, model }: Evaluate): Job[] {
+    if (round !== this.#round) this.#entries = [];
+    this.#round = round;
+    const group = this.#options.executor.evaluationGroup;
+    const jobs: Job[] = [];
+    for (const { from, count } of clients) {
+      for (let first = from; first < from + count; first += group) {
+        const length = Math.min(group, from + count - first);
+        const part = Array.from({ length }, (_, at) => first + at);
+        jobs.push({ kind: 'evaluate', clients: part, task: round, attempt: 0, base: model, scalars: {} });
+      }
+    }
+    return jobs;
+  }
+
+  async run(job: Job, model: ModelSnapshot, signal: CancelSignal): Promise<void> {
+    const { clients, task: round } = job;
+    const { executor, stateOf } = this.#options;
+    const evaluations = await executor.evaluate({ clients, round, model, stateOf, signal });
+    if (signal.aborted || round !== this.#round) return;
+    for (const evaluation of evaluations) {
+      try {
+        this.#entries.push(entryOf(evaluation));
+      } catch (error) {
+        this.#options.onFailed(job, evaluation.client, error);
+      }
+    }
+    if (this.#entries.length >= ENTRIES_PER_MESSAGE) this.flush();
+  }
+
+  /** Sends what was gathered. */
+  flush(): void {
+    const entries = this.#entries;
+    this.#entries = [];
+    for (const part of inMessages(entries)) {
+      this.#options.send({ type: 'evaluations', round: this.#round, entries: part });
+    }
+  }
+
+  /** The line broke: whoever asks again gets them anew. */
+  drop(): void {
+    this.#entries = [];
+  }
+}
+
+function entryOf(evaluation: ClientEvaluation): Entry {
+  if ('error' in evaluation) throw evaluation.error;
+  const { client, evaluation: found } = evaluation;
+  if (found === null) return { client, sampleCount: 0, statistics: {} };
+  checkEvaluation(found);
+  return { client, ...found };
+}
+
+/** Entries in lists that fit one message each, however long their results are. */
+function* inMessages(entries: readonly Entry[]): Generator<readonly Entry[]> {
+  let part: Entry[] = [];
+  let characters = 0;
+  for (const entry of entries) {
+    const length = JSON.stringify(entry).length;
+    if (part.length > 0 && (part.length === ENTRIES_PER_MESSAGE || characters + length > MESSAGE_CHARACTERS)) {
+      yield part;
+      part = [];
+      characters = 0;
+    }
+    part.push(entry);
+    characters += length;
+  }
+  if (part.length > 0) yield part;
+}
+
+/** @throws FedloomError `client.results`: what the protocol cannot carry costs this client's result alone. */
+function checkEvaluation({ sampleCount, statistics, results = {} }: Evaluation): void {
+  if (!Number.isSafeInteger(sampleCount) || sampleCount < 0) {
+    throw refusal(`a sample count of ${String(sampleCount)}; it must be a whole number of at least 0`);
+  }
+  checkNamed(Object.entries(results));
+  checkNamed(Object.entries(statistics).map(([name, { sum }]) => [name, sum]));
+  for (const [name, { weight }] of Object.entries(statistics)) {
+    if (!(weight > 0 && Number.isFinite(weight))) {
+      throw refusal(`'${name}' the weight ${weight}; it must be a finite number above 0`);
+    }
+  }
+}
+
+function checkNamed(entries: readonly (readonly [string, number | readonly number[]])[]): void {
+  if (entries.length > wireLimits.resultsMax) {
+    throw refusal(`${entries.length} results; at most ${wireLimits.resultsMax} travel`);
+  }
+  for (const [name, value] of entries) {
+    const numbers: readonly unknown[] = Array.isArray(value) ? value : [value];
+    if (numbers.length > wireLimits.resultListMax) {
+      throw refusal(`'${name}' with ${numbers.length} numbers; at most ${wireLimits.resultListMax} travel`);
+    }
+    if (!numbers.every(Number.isFinite)) {
+      throw refusal(`'${name}' as ${String(value).slice(0, 100)}: has the training diverged?`);
+    }
+    if (name.length < 1 || name.length > wireLimits.nameLengthMax) {
+      throw refusal(`a result with a name of ${name.length} characters`);
+    }
+  }
+}
+
+function refusal(what: string): FedloomError {
+  return new FedloomError('client.results', `The test gave ${what}.`);
+}

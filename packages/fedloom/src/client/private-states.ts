@@ -1,0 +1,36 @@
+import type { StateStore } from './state-store.js';
+
+interface Pending {
+  readonly task: number;
+  readonly state: Uint8Array;
+}
+
+/** The clients' private states: what training made is pending until the server says that its update counted. */
+export class PrivateStates {
+  readonly #pending = new Map<number, Pending>();
+
+  constructor(private readonly store: StateStore) {}
+
+  /** As it last committed; undefined before. */
+  committed(client: number): Promise<Uint8Array | undefined> {
+    return this.store.get(client);
+  }
+
+  /** Takes the place of what was pending for the client. */
+  propose(client: number, task: number, state: Uint8Array): void {
+    this.#pending.set(client, { task, state });
+  }
+
+  /** Commits what is pending of this task, or drops it. Whichever attempt counted: all train the same, from the same model. */
+  async settle(clients: readonly number[], task: number, counted: boolean): Promise<void> {
+    const commits: Promise<void>[] = [];
+    for (const client of clients) {
+      const pending = this.#pending.get(client);
+      if (pending?.task !== task) continue;
+      this.#pending.delete(client);
+      // All put before the first await: the next task's jobs, which may come right after, must see every one.
+      if (counted) commits.push(this.store.put(client, pending.state));
+    }
+    await Promise.all(commits);
+  }
+}

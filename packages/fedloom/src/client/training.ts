@@ -1,0 +1,106 @@
+import type { CancelSignal } from '../compute/cancel-signal.js';
+import type { ClientExecutor, ModelSnapshot } from '../compute/executor.js';
+import type { Clock } from '../core/clock.js';
+import type { Train, UpdateMessage, Welcome } from '../protocol/messages.js';
+import { FinishedUpdates } from './finished-updates.js';
+import type { Job } from './job-queue.js';
+import type { PrivateStates } from './private-states.js';
+import type { UpdateStages } from './update-stages.js';
+
+export interface TrainingOptions {
+  readonly executor: ClientExecutor;
+  readonly states: PrivateStates;
+  readonly stages: UpdateStages;
+  readonly clock: Clock;
+  readonly welcome: () => Welcome | undefined;
+  /** Settles once the update is on its way, or was dropped with the connection. */
+  readonly send: (message: UpdateMessage, body: Uint8Array, giveAway: boolean) => Promise<void>;
+  readonly onTrained: (job: Job, client: number, ms: number) => void;
+  /** Bytes of updates kept until they are settled, so that a line that breaks costs no training; 0: none. */
+  readonly keptBytesMax: number;
+}
+
+/** Trains for the clients of one process, from a `train` message to its updates. */
+export class Training {
+  readonly #options: TrainingOptions;
+  /** What the clients at work, or waiting for it, were asked last. */
+  readonly #asked = new Map<number, Train>();
+  readonly #finished: FinishedUpdates;
+
+  constructor(options: TrainingOptions) {
+    this.#options = options;
+    this.#finished = new FinishedUpdates(options.keptBytesMax);
+  }
+
+  /**
+   * The jobs of a request. Who has finished this very task before, and was not settled, sends that update again; who is at
+   * it goes on, and will answer this attempt.
+   */
+  jobsFor(message: Train): Job[] {
+    const jobs: Job[] = [];
+    for (const client of message.clients) {
+      const earlier = this.#asked.get(client);
+      const finished = this.#finished.of(client, message);
+      const atWork = earlier !== undefined && isSame(earlier, message);
+      if (finished !== undefined) this.#resend(finished, message);
+      else {
+        this.#asked.set(client, message);
+        if (!atWork) jobs.push(jobOf(client, message));
+      }
+    }
+    return jobs;
+  }
+
+  async run(job: Job, model: ModelSnapshot, signal: CancelSignal): Promise<void> {
+    const { clock, executor, states, stages, welcome, send, onTrained } = this.#options;
+    const { task, base, scalars } = job;
+    const client = job.clients[0] as number;
+    try {
+      const committed = await states.committed(client);
+      const state = stages.algorithmState(committed);
+      const startedMs = clock.now();
+      const { seed = 0, needs = [] } = welcome() ?? {};
+      const work = { client, task, seed, model, scalars, needs, signal, ...(state && { state }) };
+      const outcome = await executor.train(work);
+      if (signal.aborted) return;
+      const staged = await stages.apply(outcome, { client, task, seed, ...(committed && { committed }) });
+      if (signal.aborted) return;
+      const trainMs = clock.now() - startedMs;
+      if (staged.state !== undefined) states.propose(client, task, staged.state);
+      const attempt = this.#asked.get(client)?.attempt ?? job.attempt;
+      const facts = finiteFacts(outcome.facts);
+      const message: UpdateMessage = { type: 'update', task, attempt, client, base, facts, trainMs };
+      const kept = this.#finished.keep(message, staged.update);
+      // The job lasts until its update is on its way: who trains faster than the server takes must not pile updates up.
+      await send(message, staged.update, !kept);
+      onTrained(job, client, trainMs);
+    } finally {
+      this.#asked.delete(client);
+    }
+  }
+
+  /** The server has decided: whatever was kept of these is not needed any more. */
+  settled(clients: readonly number[], task: number): void {
+    this.#finished.forget(clients, task);
+  }
+
+  #resend({ message, body }: { readonly message: UpdateMessage; readonly body: Uint8Array }, { attempt }: Train): void {
+    void this.#options.send({ ...message, attempt }, body, false);
+  }
+}
+
+function jobOf(client: number, { task, attempt, base, scalars }: Train): Job {
+  return { kind: 'train', clients: [client], task, attempt, base, scalars };
+}
+
+function isSame(a: Train, b: Train): boolean {
+  return a.task === b.task && a.base.hash === b.base.hash;
+}
+
+/** A loss that has run away is no number on the wire; the update itself is for the server to judge. */
+function finiteFacts(facts: UpdateMessage['facts']): UpdateMessage['facts'] {
+  const entries = Object.entries(facts);
+  return entries.every(([, fact]) => Number.isFinite(fact))
+    ? facts
+    : Object.fromEntries(entries.filter(([, fact]) => Number.isFinite(fact)));
+}

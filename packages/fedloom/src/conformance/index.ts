@@ -1,0 +1,10 @@
+/**
+ * fedloom/testing: what an implementation of one of fedloom's extension points must do, as cases that any test framework
+ * can run, since each is a name and a function that rejects when the contract is broken:
+ *
+ * @example for (const { name, run } of transportSuite(() => myTransport())) test(name, run);
+ */
+export { partitionerSuite } from './partitioner-suite.js';
+export { samplerSuite } from './sampler-suite.js';
+export type { ConformanceCase } from './suite.js';
+export { type TransportUnderTest, transportSuite } from './transport-suite.js';

@@ -1,0 +1,136 @@
+import type { HashFunction } from '../core/hash.js';
+import { type Entry, readLog } from './entries.js';
+import { corruptError, type Damage, finishedError, optionsChangedError, taskChangedError } from './errors.js';
+import type { JournalRecord, Json, VersionMade } from './record.js';
+import { decodeRecords } from './record-codec.js';
+import { blobsOf, type Recovered, recover } from './recover.js';
+import { blobName, type JournalStorage } from './storage.js';
+
+export interface JournalReading {
+  /** Undefined: nothing was on disk yet, so that the run is to be begun anew. */
+  readonly recovered: Recovered | undefined;
+  /** What is left of the log when a torn end is cut off; 0: its head is to be written too. */
+  readonly wholeBytes: number;
+  readonly torn: boolean;
+}
+
+/**
+ * Reads a journal, and changes nothing: also while its run goes on.
+ * @throws FedloomError `journal.corrupt`, `journal.version`, `store.*`
+ */
+export async function readJournal(storage: JournalStorage, hash: HashFunction): Promise<JournalReading> {
+  const { entries, wholeBytes, end } = readLog(await storage.readLog());
+  if (end.kind === 'damaged') {
+    const { offset, after } = end;
+    const [before, behind] = [whatIsKnown(entries), whatIsKnown(after)];
+    throw corruptError({
+      place: storage.place,
+      where: { entry: entries.length, offset },
+      roundsBefore: before.filter(({ kind }) => kind === 'round').length,
+      entriesAfter: after.length,
+      ...(await rescue(storage, hash, versionsIn([...before, ...behind]))),
+    });
+  }
+  const recovered = recover(decodeAll(entries));
+  if (recovered !== undefined) await checkLastVersion(storage, hash, recovered);
+  return { recovered, wholeBytes, torn: end.kind === 'torn' };
+}
+
+/** What a run that is to go on must still be. */
+export interface ResumedAs {
+  readonly taskHash: string;
+  /** Null for trainer objects. */
+  readonly planHash: string | null;
+  /** Settings that were given anew, `seed` among them: each must be what the run was begun with. */
+  readonly options?: { readonly [name: string]: Json };
+}
+
+/** @throws FedloomError `journal.finished`, `journal.task-changed` */
+export function checkResumable({ run, finished }: Recovered, { taskHash, planHash, options = {} }: ResumedAs): void {
+  if (finished !== undefined) throw finishedError(run.run, finished.rounds, finished.modelHash);
+  const begun: { readonly [name: string]: Json } = { ...run.options, seed: run.seed };
+  for (const [name, now] of Object.entries(options)) {
+    if (JSON.stringify(now) !== JSON.stringify(begun[name])) throw optionsChangedError(name, begun[name], now);
+  }
+  const { name, hash } = run.task;
+  const plan = run.plan?.hash ?? 'none';
+  const planNow = planHash ?? 'none';
+  if (plan !== planNow) throw taskChangedError({ what: 'plan', name, begun: plan, now: planNow });
+  if (hash !== taskHash) throw taskChangedError({ what: 'task', name, begun: hash, now: taskHash });
+}
+
+/** The bytes of a blob; undefined when they are not there, or not those of its name. */
+export async function wholeBlob(
+  storage: JournalStorage,
+  hash: HashFunction,
+  kind: 'versions' | 'states' | 'plans',
+  blob: string,
+): Promise<Uint8Array | undefined> {
+  const bytes = await storage.get(blobName(kind, blob));
+  return bytes !== undefined && hash(bytes) === blob ? bytes : undefined;
+}
+
+function decodeAll(entries: readonly Entry[]): JournalRecord[] {
+  let software: string | undefined;
+  return entries.flatMap((entry) => {
+    const records = decodeRecords(entry, software);
+    const [first] = records;
+    if (first?.kind === 'run') software = first.versions.fedloom;
+    return records;
+  });
+}
+
+/** Of a damaged log, where what is not understood is passed over. */
+function whatIsKnown(entries: readonly Entry[]): JournalRecord[] {
+  return entries.flatMap((entry) => {
+    try {
+      return decodeRecords(entry);
+    } catch {
+      return [];
+    }
+  });
+}
+
+function versionsIn(records: readonly JournalRecord[]): VersionMade[] {
+  return records.filter((record) => record.kind === 'version');
+}
+
+async function checkLastVersion(storage: JournalStorage, hash: HashFunction, recovered: Recovered): Promise<void> {
+  const { versions, rounds } = recovered;
+  const last = versions.at(-1);
+  if (last === undefined) return;
+  const damaged = await firstDamaged(storage, hash, last);
+  if (damaged === undefined) return;
+  throw corruptError({
+    place: storage.place,
+    where: { blob: blobName('versions', damaged) },
+    roundsBefore: rounds,
+    entriesAfter: 0,
+    ...(await rescue(storage, hash, versions)),
+  });
+}
+
+async function firstDamaged(
+  storage: JournalStorage,
+  hash: HashFunction,
+  version: VersionMade,
+): Promise<string | undefined> {
+  for (const blob of blobsOf(version)) {
+    if ((await wholeBlob(storage, hash, 'versions', blob)) === undefined) return blob;
+  }
+  return undefined;
+}
+
+/** The newest of these versions that is whole. */
+async function rescue(
+  storage: JournalStorage,
+  hash: HashFunction,
+  versions: readonly VersionMade[],
+): Promise<Pick<Damage, 'saved'>> {
+  for (const version of [...versions].reverse()) {
+    if ((await firstDamaged(storage, hash, version)) !== undefined) continue;
+    const blobs = Object.values(version.models).map(({ blob }) => blobName('versions', blob));
+    return { saved: { version: version.number, round: version.round, blobs } };
+  }
+  return {};
+}

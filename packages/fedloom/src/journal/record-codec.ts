@@ -1,0 +1,104 @@
+import * as z from 'zod';
+import type { Entry } from './entries.js';
+import { unknownRecordError } from './errors.js';
+import type { JournalRecord } from './record.js';
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder('utf-8', { fatal: true });
+
+/** JSON has no such numbers, and a round that diverged has nothing else to tell. */
+const UNUSUAL = ['NaN', 'Infinity', '-Infinity', '-0'] as const;
+
+const int = z.int().min(0);
+const hash = z.string().regex(/^sha256:[0-9a-f]{64}$/, 'must be sha256: and 64 hexadecimal digits');
+const number = z.union([z.number(), z.enum(UNUSUAL).transform(Number)]);
+const results = z.record(z.string(), z.union([number, z.array(number)]));
+const code = z.string();
+
+const records = z.array(
+  z.discriminatedUnion('kind', [
+    z.object({
+      kind: z.literal('run'),
+      run: z.string(),
+      task: z.object({ name: z.string(), hash }),
+      plan: z.object({ hash }).nullable(),
+      algorithm: z.json(),
+      options: z.record(z.string(), z.json()),
+      seed: z.int(),
+      versions: z.record(z.string(), z.string()).refine((versions) => versions.fedloom !== undefined),
+    }),
+    z.object({ kind: z.literal('started'), attemptBase: int, at: z.string() }),
+    z.object({
+      kind: z.literal('version'),
+      number: int,
+      round: z.int().min(-1),
+      models: z.record(z.string(), z.object({ hash, blob: hash })),
+      state: hash.nullable(),
+      needs: z.array(int),
+    }),
+    z.object({
+      kind: z.literal('round'),
+      round: int,
+      outcome: z.enum(['counted', 'void']),
+      reason: z.object({ code, message: z.string() }).exactOptional(),
+      counted: z.array(z.object({ client: int, task: int, attempt: int, base: int })),
+      refused: z.array(z.object({ client: int, task: int, attempt: int, code })),
+      replaced: z.array(z.object({ client: int, by: int.nullable(), code })),
+      serverResults: results.nullable(),
+      schedule: z.json().exactOptional(),
+    }),
+    z.object({
+      kind: z.literal('privateState'),
+      states: z.array(z.object({ client: int, task: int, blob: hash })),
+    }),
+    z.object({
+      kind: z.literal('clients'),
+      ranges: z.array(z.object({ from: int, count: z.int().min(1), identity: z.string() })),
+    }),
+    z.object({
+      kind: z.literal('evaluation'),
+      round: int,
+      // The other fields of the line are for people, and come back as they were.
+      report: z.looseObject({
+        round: int,
+        trainLoss: number.nullable(),
+        metrics: results.nullable(),
+        clientMetrics: results.nullable(),
+      }),
+    }),
+    z.object({ kind: z.literal('finished'), rounds: int, modelHash: hash }),
+  ]),
+);
+
+/** The payload of an entry. Numbers come back as they are, NaN and -0 of results included. */
+export function encodeRecords(list: readonly JournalRecord[]): Uint8Array {
+  return encoder.encode(JSON.stringify(list, unusualAsText));
+}
+
+/**
+ * @param software version of fedloom that began the run, if it is known
+ * @throws FedloomError `journal.version` for an entry that is whole and yet not understood
+ */
+export function decodeRecords({ payload, index }: Entry, software?: string): JournalRecord[] {
+  const parsed = records.safeParse(parse(payload));
+  if (!parsed.success) {
+    const issues = parsed.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`);
+    throw unknownRecordError(index, software, issues);
+  }
+  // `report` is checked as far as anything depends on it.
+  return parsed.data as unknown as JournalRecord[];
+}
+
+function parse(payload: Uint8Array): unknown {
+  try {
+    return JSON.parse(decoder.decode(payload));
+  } catch {
+    return undefined;
+  }
+}
+
+function unusualAsText(_name: string, value: unknown): unknown {
+  if (typeof value !== 'number') return value;
+  if (Object.is(value, -0)) return '-0';
+  return Number.isFinite(value) ? value : String(value);
+}

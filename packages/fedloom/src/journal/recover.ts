@@ -1,0 +1,106 @@
+import type { RoundRecord } from '../core/records.js';
+import type { JournalRecord, RoundDecided, RunDescription, RunFinished, VersionMade } from './record.js';
+
+/** What became last of a client's update. */
+export interface ClientOutcome {
+  readonly task: number;
+  readonly attempt: number;
+  readonly counted: boolean;
+  readonly round: number;
+}
+
+/** A run as its journal tells it: the last state of which everything is on disk. */
+export interface Recovered {
+  readonly run: RunDescription;
+  /** How often a process took it up. */
+  readonly starts: number;
+  /** Every attempt of the next process must be at least this. */
+  readonly nextAttemptBase: number;
+  /** The last version and those that are needed beside it, ascending by number; none: the run had not begun to train. */
+  readonly versions: readonly VersionMade[];
+  /** Rounds that were decided, void ones included: the number of the next. */
+  readonly rounds: number;
+  readonly lastRound: RoundDecided | undefined;
+  /** What was decided last of each client's update: to be told again to whoever may not have heard it. */
+  readonly outcomes: ReadonlyMap<number, ClientOutcome>;
+  /** Hash of the blob with each client's private state. */
+  readonly privateStates: ReadonlyMap<number, { readonly task: number; readonly blob: string }>;
+  /** Who holds an index. */
+  readonly identities: ReadonlyMap<number, string>;
+  /** The lines of `metrics.jsonl`, ascending by round. A round that was decided and lacks one is to be evaluated again. */
+  readonly reports: ReadonlyMap<number, RoundRecord>;
+  readonly finished: RunFinished | undefined;
+}
+
+/** Attempts of one process: nobody is asked so often between two crashes. */
+export const ATTEMPTS_PER_START = 2 ** 16;
+
+/** The state of the run after these records; undefined when it has none. Pure. */
+export function recover(records: Iterable<JournalRecord>): Recovered | undefined {
+  let run: RunDescription | undefined;
+  let starts = 0;
+  let nextAttemptBase = 0;
+  let versions: readonly VersionMade[] = [];
+  let lastRound: RoundDecided | undefined;
+  let finished: RunFinished | undefined;
+  const outcomes = new Map<number, ClientOutcome>();
+  const privateStates = new Map<number, { readonly task: number; readonly blob: string }>();
+  const identities = new Map<number, string>();
+  const reports = new Map<number, RoundRecord>();
+  for (const record of records) {
+    switch (record.kind) {
+      case 'run':
+        run ??= record;
+        break;
+      case 'started':
+        starts += 1;
+        nextAttemptBase = record.attemptBase + ATTEMPTS_PER_START;
+        break;
+      case 'version':
+        versions = stillNeeded(versions, record);
+        break;
+      case 'round':
+        lastRound = record;
+        for (const outcome of outcomesOf(record)) outcomes.set(outcome.client, outcome);
+        break;
+      case 'privateState':
+        for (const { client, task, blob } of record.states) privateStates.set(client, { task, blob });
+        break;
+      case 'clients':
+        for (const { from, count, identity } of record.ranges)
+          for (let client = from; client < from + count; client += 1) identities.set(client, identity);
+        break;
+      case 'evaluation':
+        reports.set(record.round, record.report);
+        break;
+      case 'finished':
+        finished = record;
+    }
+  }
+  if (run === undefined) return undefined;
+  const rounds = lastRound === undefined ? 0 : lastRound.round + 1;
+  const state = { run, starts, nextAttemptBase, versions, rounds, lastRound, finished };
+  return { ...state, outcomes, privateStates, identities, reports };
+}
+
+/** The versions that stay on disk when `made` is there: it, the one before it, and what it says is needed. */
+export function stillNeeded(versions: readonly VersionMade[], made: VersionMade): readonly VersionMade[] {
+  const needs = new Set(made.needs);
+  const older = versions.filter(({ number }) => number < made.number);
+  return [...older.filter(({ number }, i) => i === older.length - 1 || needs.has(number)), made];
+}
+
+/** The blobs of a version, by their hashes. */
+export function blobsOf({ models, state }: VersionMade): string[] {
+  return [...Object.values(models).map(({ blob }) => blob), ...(state === null ? [] : [state])];
+}
+
+function* outcomesOf({
+  round,
+  counted,
+  refused,
+}: RoundDecided): Generator<ClientOutcome & { readonly client: number }> {
+  // A client that was refused and asked again in the same round may have counted then: that is said last.
+  for (const { client, task, attempt } of refused) yield { client, task, attempt, counted: false, round };
+  for (const { client, task, attempt } of counted) yield { client, task, attempt, counted: true, round };
+}

@@ -1,0 +1,201 @@
+import { FedloomError } from '@fedloom/engine';
+import { describe, expect, test, vi } from 'vitest';
+import { Recorder } from '../../conformance/recorder.js';
+import type { Clock } from '../../core/clock.js';
+import { ByteBudget } from '../../protocol/byte-budget.js';
+import type { AnyMessage } from '../../protocol/codec.js';
+import { defaultLimits } from '../../protocol/limits.js';
+import { OwnMessages } from '../../protocol/own-messages.js';
+import { TestEnd } from '../../protocol/testing/channel-pair.js';
+import type { Connection } from '../../protocol/transport.js';
+import { memoryTransport } from '../../transport/memory/memory-transport.js';
+import type { Session, SessionMessage } from './session.js';
+import { SessionDoor } from './session-door.js';
+
+/** Timers that fire when a test says so. */
+class HandClock implements Clock {
+  readonly #timers = new Map<() => void, number>();
+  now = () => 0;
+
+  setTimer(delayMs: number, fire: () => void): () => void {
+    this.#timers.set(fire, delayMs);
+    return () => this.#timers.delete(fire);
+  }
+
+  get delaysMs(): number[] {
+    return [...this.#timers.values()];
+  }
+
+  /** All that wait, at once. */
+  fire(): void {
+    const due = [...this.#timers.keys()];
+    this.#timers.clear();
+    for (const fire of due) fire();
+  }
+}
+
+const finish = { type: 'finish', reason: 'completed', message: '' } as const;
+
+function opened(onMessage: (session: Session, message: SessionMessage) => void = () => {}) {
+  const clock = new HandClock();
+  const transport = memoryTransport();
+  const came: [string, string][] = [];
+  const gone: [string, string][] = [];
+  const accepted: Connection[] = [];
+  const door = new SessionDoor({
+    welcome: {
+      run: 'r',
+      software: 's',
+      clients: 4,
+      seed: 0,
+      workload: { kind: 'trainer', task: 't' },
+      algorithm: 'FedAvg',
+      needs: [],
+      stages: [],
+    },
+    clock,
+    budget: new ByteBudget(1 << 20),
+    limits: defaultLimits,
+    nonce: () => '00'.repeat(16),
+    messages: new OwnMessages('server'),
+    onMessage: (session, message) => {
+      came.push([session.id, message.type]);
+      onMessage(session, message);
+    },
+    onClosed: (session, reason) => gone.push([session.id, reason]),
+  });
+  const listener = transport.listen((connection) => {
+    accepted.push(connection);
+    door.accept(connection);
+  });
+  const dial = async () => new TestEnd(await transport.dial(listener.url), { role: 'client' });
+  /** A client that is through its handshake. */
+  const enter = async () => {
+    const client = await dial();
+    client.channel.send({ type: 'hello', versions: [2], software: 'c', capabilities: [] });
+    client.channel.send({ type: 'auth', method: 'none' });
+    await client.messages(2);
+    return client;
+  };
+  return { door, clock, came, gone, accepted, transport, listener, dial, enter };
+}
+
+const types = (messages: readonly { readonly message: AnyMessage }[]) => messages.map(({ message }) => message.type);
+const join = { type: 'join', clients: [{ from: 0, count: 1 }] } as const;
+
+describe('at the door', () => {
+  test('the handshake gives each connection a session of its own', async () => {
+    const { door, clock, came, enter } = opened();
+    const [one, two] = [await enter(), await enter()];
+    const sessions = [one, two]
+      .map(({ received }) => received[1]?.message)
+      .map((welcome) => welcome?.type === 'welcome' && welcome.session);
+    expect(sessions).toEqual(['s0', 's1']);
+    expect([types(one.received), clock.delaysMs]).toEqual([['challenge', 'welcome'], []]);
+    two.channel.send(join);
+    one.channel.send(join);
+    await vi.waitFor(() => expect(came).toHaveLength(2));
+    expect(came).toEqual([
+      ['s1', 'join'],
+      ['s0', 'join'],
+    ]);
+    expect(door.get('s1')?.channel.open).toBe(true);
+  });
+
+  test('who does not complete the handshake in time is let go, and nobody hears of it', async () => {
+    const { clock, gone, dial } = opened();
+    const client = await dial();
+    client.channel.send({ type: 'hello', versions: [2], software: 'c', capabilities: [] });
+    await client.messages(1);
+    expect(clock.delaysMs).toEqual([10_000]);
+    clock.fire();
+    expect((await client.closed).error?.code).toBe('protocol.handshake-timeout');
+    expect(gone).toEqual([]);
+  });
+
+  test('a session message before the handshake, and a second handshake after it, break the order', async () => {
+    const { came, dial, enter } = opened();
+    const early = await dial();
+    early.channel.send(join);
+    expect((await early.closed).error?.code).toBe('protocol.order');
+    const late = await enter();
+    late.channel.send({ type: 'hello', versions: [2], software: 'c', capabilities: [] });
+    expect((await late.closed).error?.code).toBe('protocol.order');
+    expect(came).toEqual([]);
+  });
+
+  test('what the run refuses costs the session that said it, and the run hears once that it is gone', async () => {
+    const { door, gone, enter } = opened(() => {
+      throw new FedloomError('join.held', 'Somebody is client 0 already.');
+    });
+    const [refused, other] = [await enter(), await enter()];
+    refused.channel.send(join);
+    refused.channel.send(join);
+    expect((await refused.closed).error).toMatchObject({ code: 'join.held', fields: { remote: true } });
+    await vi.waitFor(() => expect(gone).toHaveLength(1));
+    expect(gone).toEqual([['s0', 'join.held: Somebody is client 0 already.']]);
+    expect([door.get('s0'), door.get('s1')?.channel.open, other.channel.open]).toEqual([undefined, true, true]);
+  });
+
+  test('bytes of connections that are over still count', async () => {
+    const { door, gone, enter } = opened();
+    const client = await enter();
+    const before = door.bytes;
+    expect(before).toEqual({ up: client.channel.bytesOut, down: client.channel.bytesIn });
+    client.channel.close();
+    await vi.waitFor(() => expect(gone).toHaveLength(1));
+    expect(door.bytes).toEqual(before);
+  });
+});
+
+describe('the silence of a session', () => {
+  test('is borne until it has joined, and while it owes an answer', async () => {
+    const { door, accepted, enter, dial } = opened((session, message) => {
+      if (message.type === 'join') session.work((work) => work.joined());
+    });
+    const client = await enter();
+    await dial();
+    expect(accepted.map(({ patient }) => patient)).toEqual([true, false]);
+    client.channel.send(join);
+    await vi.waitFor(() => expect(accepted[0]?.patient).toBe(false));
+    door.get('s0')?.work((work) => work.askedToTrain([0]));
+    expect(accepted[0]?.patient).toBe(true);
+    door.get('s0')?.work((work) => work.trained([0]));
+    expect(accepted[0]?.patient).toBe(false);
+  });
+});
+
+describe('the farewell', () => {
+  test('reaches everybody, also who comes later, and ends when the last has closed', async () => {
+    const { door, gone, clock, enter } = opened();
+    const client = await enter();
+    const closing = door.close(finish);
+    expect(clock.delaysMs).toEqual([2_000]);
+    const late = await enter();
+    for (const end of [client, late]) {
+      expect(types(await end.messages(3))).toEqual(['challenge', 'welcome', 'finish']);
+      end.channel.close('the run is over');
+    }
+    await closing;
+    expect(gone).toHaveLength(2);
+    expect(clock.delaysMs).toEqual([]);
+  });
+
+  test('waits no longer than its time for who does not close', async () => {
+    const { door, clock, transport, listener, enter } = opened();
+    const client = await enter();
+    const silent = Recorder.bind(await transport.dial(listener.url));
+    const closing = door.close(finish);
+    await client.messages(3);
+    clock.fire();
+    await closing;
+    expect((await client.closed).reason).toBe('the run is over');
+    await silent.ended();
+  });
+
+  test('of an empty house is over at once', async () => {
+    const { door, clock } = opened();
+    await door.close(finish);
+    expect(clock.delaysMs).toEqual([]);
+  });
+});

@@ -1,0 +1,16 @@
+import type { FederatedAlgorithm } from '../algorithms/algorithm.js';
+import { defineTask } from './define-task.js';
+import type { Task } from './task.js';
+
+/**
+ * The task with another algorithm in place of its own: what `--algorithm` does.
+ * @throws FedloomError `task.optimizer` where the algorithm does not go with the task's optimiser
+ */
+export function replaceAlgorithm(task: Task, algorithm: FederatedAlgorithm): Task {
+  if (task.kind === 'plan') {
+    const { kind: _kind, ...definition } = task;
+    return defineTask({ ...definition, algorithm });
+  }
+  const { kind: _kind, ...definition } = task;
+  return defineTask({ ...definition, algorithm });
+}

@@ -1,0 +1,63 @@
+import { allocate, type DType, elementCount, type NamedTensors, type Tensor } from '@fedloom/engine';
+import { decodeHalves, encodeHalves } from '../../core/float16.js';
+import { sortedTensors } from '../../core/params.js';
+import type { Contribution } from '../fold-contract.js';
+import type { UpdateSpec } from '../update.js';
+
+export function specOf(
+  name: string,
+  shape: readonly number[],
+  { dtype = 'float32', fold = 'mean', kind = 'trained' }: Partial<Pick<UpdateSpec, 'dtype' | 'fold' | 'kind'>> = {},
+): UpdateSpec {
+  return { name, shape, dtype, fold, kind };
+}
+
+/** A tensor of these numbers, each rounded to the dtype. */
+export function tensorOf(dtype: DType, shape: readonly number[], values: readonly number[]): Tensor {
+  if (elementCount(shape) !== values.length) throw new RangeError(`[${shape}] does not hold ${values.length} values`);
+  if (dtype === 'float16') return { dtype, shape, data: encodeHalves(Float64Array.from(values)) };
+  const data = allocate(dtype, values.length);
+  for (const [i, value] of values.entries()) {
+    if (data instanceof BigInt64Array) data[i] = BigInt(value);
+    else data[i] = value;
+  }
+  return { dtype, shape, data };
+}
+
+/** A tensor's elements; those of int64 rounded to float64. */
+export function valuesOf({ dtype, data }: Tensor): number[] {
+  return dtype === 'float16' ? [...decodeHalves(data as Uint16Array)] : Array.from(data, Number);
+}
+
+/** What client `client` contributes: `values` by tensor, in the order of the specs. */
+export function contributionOf(
+  client: number,
+  specs: readonly UpdateSpec[],
+  values: readonly (readonly number[])[],
+  { weight = 1, sampleCount = 1 }: { readonly weight?: number; readonly sampleCount?: number } = {},
+): Contribution {
+  const tensors = specs.map(({ name, dtype, shape }, i): [string, Tensor] => [
+    name,
+    tensorOf(dtype, shape, values[i] ?? []),
+  ]);
+  return contributionFrom(client, sortedTensors(tensors), { weight, sampleCount });
+}
+
+export function contributionFrom(
+  client: number,
+  tensors: NamedTensors,
+  { weight = 1, sampleCount = 1 }: { readonly weight?: number; readonly sampleCount?: number } = {},
+): Contribution {
+  const base = { model: 'model', number: 0, hash: 'sha256:0' };
+  const facts = { sampleCount, stepCount: 1 };
+  return { update: { client, base, task: 0, attempt: 0, facts, tensors }, weight };
+}
+
+/** Contributions of one float32 tensor `w`, clients numbered from 0. */
+export function vectorsOf(
+  vectors: readonly (readonly number[])[],
+  dtype: DType = 'float32',
+): { readonly specs: readonly UpdateSpec[]; readonly contributions: readonly Contribution[] } {
+  const specs = [specOf('w', [vectors[0]?.length ?? 0], { dtype })];
+  return { specs, contributions: vectors.map((vector, client) => contributionOf(client, specs, [vector])) };
+}

@@ -1,0 +1,101 @@
+import { FedloomError, type NamedTensors, type Tensor } from '@fedloom/engine';
+import { findMismatch } from '../core/params.js';
+import { largestMagnitude } from './magnitude.js';
+import type { Facts, Update, UpdateSpec } from './update.js';
+
+export interface UpdateLimits {
+  readonly sampleCountMax: number;
+}
+
+export const defaultUpdateLimits: UpdateLimits = { sampleCountMax: 1e9 };
+
+/** An update has no more facts than this, and their names no more characters. */
+export const FACTS_MAX = 64;
+export const FACT_NAME_CHARS_MAX = 256;
+/** No fact is larger than this in magnitude, so that sums and ratios of facts stay finite. */
+export const FACT_MAX = 1e300;
+
+/**
+ * Checks a whole client update before any of it touches the aggregate.
+ * @returns the largest magnitude of each tensor in the order of the specs, as `Contribution.magnitudes`
+ * @throws FedloomError `update.sample-count` unless `facts.sampleCount` is a whole number from 1 to the limit;
+ *   `update.fact` for a fact that is not finite or beyond `FACT_MAX`, too many facts, or a name that is empty or too long;
+ *   `update.names`, `update.shape` or `update.dtype` unless the tensors are exactly those of the specs;
+ *   `update.not-finite` for NaN or infinity in one
+ */
+export function checkUpdate(
+  update: Update,
+  specs: readonly UpdateSpec[],
+  limits: UpdateLimits = defaultUpdateLimits,
+): Float64Array {
+  const who = `client ${update.client}`;
+  checkSampleCount(update.facts.sampleCount, limits, who);
+  checkFacts(update.facts, who);
+  return checkTensors(update.tensors, specs, who);
+}
+
+/** As `checkUpdate`, of the tensors alone. */
+export function checkTensors(tensors: NamedTensors, specs: readonly UpdateSpec[], who: string): Float64Array {
+  const mismatch = findMismatch(tensors, specs);
+  if (mismatch !== undefined) {
+    const { kind, tensor, text } = mismatch;
+    throw new FedloomError(
+      `update.${kind}`,
+      `The update of ${who} ${text}; it must be trained from this run's model.`,
+      { who, tensor },
+    );
+  }
+  return Float64Array.from(specs, ({ name }) => {
+    // It is there: nothing is missing.
+    const tensor = tensors.get(name) as Tensor;
+    const magnitude = largestMagnitude(tensor);
+    if (Number.isFinite(magnitude)) return magnitude;
+    throw new FedloomError(
+      'update.not-finite',
+      `The update of ${who} holds NaN or infinity in tensor "${name}" (${tensor.data.length} elements): its training ` +
+        'diverged or its data are damaged. A lower learning rate often helps.',
+      { who, tensor: name },
+    );
+  });
+}
+
+function checkSampleCount(sampleCount: number | undefined, { sampleCountMax }: UpdateLimits, who: string): void {
+  if (Number.isSafeInteger(sampleCount) && Number(sampleCount) >= 1 && Number(sampleCount) <= sampleCountMax) return;
+  const found = sampleCount === undefined ? 'no sample count' : `a sample count of ${sampleCount}`;
+  throw new FedloomError(
+    'update.sample-count',
+    `The update of ${who} reports ${found}; it must be a whole number from 1 to ${sampleCountMax}.`,
+    { who, sampleCount, sampleCountMax },
+  );
+}
+
+function checkFacts(facts: Facts, who: string): void {
+  const entries = Object.entries(facts);
+  if (entries.length > FACTS_MAX) {
+    throw new FedloomError(
+      'update.fact',
+      `The update of ${who} has ${entries.length} facts; ${FACTS_MAX} are allowed.`,
+      {
+        who,
+        count: entries.length,
+      },
+    );
+  }
+  for (const [name, value] of entries) {
+    if (name.length < 1 || name.length > FACT_NAME_CHARS_MAX) {
+      throw new FedloomError(
+        'update.fact',
+        `The update of ${who} names a fact with ${name.length} characters; names have 1 to ${FACT_NAME_CHARS_MAX}.`,
+        { who, length: name.length },
+      );
+    }
+    // Not every number from outside is one: a codec may let others through.
+    if (typeof value === 'number' && Math.abs(value) <= FACT_MAX) continue;
+    throw new FedloomError(
+      'update.fact',
+      `The update of ${who} reports ${JSON.stringify(name)} as ${value}; a fact is a number of magnitude ${FACT_MAX} at most. ` +
+        'Its training diverged, or its client is damaged.',
+      { who, fact: name, value },
+    );
+  }
+}

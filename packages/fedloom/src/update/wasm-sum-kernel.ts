@@ -1,0 +1,274 @@
+import {
+  assembleModule,
+  type Code,
+  f64x2Add,
+  f64x2FromFloats,
+  f64x2Multiply,
+  f64x2Subtract,
+  get,
+  I32,
+  increase,
+  lessUnsigned,
+  load64,
+  load64Splat,
+  load128,
+  repeat,
+  set,
+  store128,
+  V128,
+  type WasmFunction,
+} from '../core/wasm-assembler.js';
+import { instantiate, type WasmMemory } from '../core/wasm-instance.js';
+import { rounder } from './quanta.js';
+import type { SumKernel, SumLengths, SumSlot } from './sum-kernel.js';
+
+const PAGE_BYTES = 65536;
+const PAGES_MAX = 65536;
+/** Values are copied in by pieces of this size, which stay in the cache between copy and addition. */
+const STAGING_BYTES = 32768;
+
+/**
+ * Parameters of the kernels: addresses of the values, of their end, of the high, low and third sums, of another update's
+ * values for two at once, and of the factors.
+ */
+const [VALUES, END, HIGH, LOW, THIRD, OTHERS, FACTORS] = [0, 1, 2, 3, 4, 5, 6];
+/** Locals: the factors in both lanes, weights and what rounds to each part; and the terms in work. */
+const [WEIGHTS, OTHER_WEIGHTS, HIGH_ROUNDERS, LOW_ROUNDERS, THIRD_ROUNDERS] = [7, 8, 9, 10, 11];
+const [X, H, Y, G] = [12, 13, 14, 15];
+/** The factors lie here, as doubles in the order of the locals: as parameters each would be boxed at every call. */
+const FACTORS_ADDRESS = 0;
+const STAGING_ADDRESS = 64;
+const SUMS_ADDRESS = STAGING_ADDRESS + STAGING_BYTES;
+
+type AddValues = (
+  values: number,
+  end: number,
+  high: number,
+  low: number,
+  third: number,
+  others: number,
+  factors: number,
+) => void;
+
+interface Kernels {
+  readonly memory: WasmMemory;
+  readonly addFloats: AddValues;
+  readonly addTwoFloats: AddValues;
+  readonly addDoubles: AddValues;
+}
+
+/**
+ * The sums of `plainKernel`, bit for bit, computed by a WebAssembly kernel on two elements at once. The time goes to reading
+ * and writing the sums, four times the size of an update: so the floats of one update wait for the next, to be added with
+ * it in one pass, where there is memory for them.
+ *
+ * Undefined where WebAssembly or its vectors are missing, or for more sums than its memory holds (2^28 of two parts).
+ */
+export function wasmKernel({ three, two }: SumLengths): SumKernel | undefined {
+  const pagesFor = (waiting: number) => Math.ceil((SUMS_ADDRESS + 24 * three + 16 * two + 4 * waiting) / PAGE_BYTES);
+  const waiting = pagesFor(two) <= PAGES_MAX ? two : 0;
+  const pages = pagesFor(waiting);
+  if (pages > PAGES_MAX) return undefined;
+  const functions = [
+    kernel('addFloats', addPair),
+    kernel('addTwoFloats', addTwoPairs),
+    kernel('addDoubles', addDoubles),
+  ];
+  const kernels = instantiate<Kernels>(assembleModule(pages, functions));
+  return kernels && new WasmKernel(kernels, { three, two }, waiting);
+}
+
+/** Floats of an update that wait, each in the place of its sum. */
+interface Waiting {
+  readonly slot: SumSlot;
+  readonly weight: number;
+}
+
+class WasmKernel implements SumKernel {
+  readonly parts: readonly [Float64Array, Float64Array, Float64Array];
+  readonly #kernels: Kernels;
+  /** Of the first element that may wait. */
+  readonly #firstWaiting: number;
+  readonly #waitingAddress: number;
+  readonly #factors: Float64Array;
+  readonly #floats: Float32Array;
+  readonly #doubles: Float64Array;
+  readonly #room: Float32Array;
+  #waiting: Waiting[] = [];
+  /** Those before it have been added with the next update's. */
+  #next = 0;
+  /** Where what waits ends. */
+  #end = 0;
+
+  /** @param room elements of floats that may wait: those of all slots with two parts, or none */
+  constructor(kernels: Kernels, { three, two }: SumLengths, room: number) {
+    const { buffer } = kernels.memory;
+    const length = three + two;
+    const [high, low, third] = [SUMS_ADDRESS, SUMS_ADDRESS + 8 * length, SUMS_ADDRESS + 16 * length];
+    this.#kernels = kernels;
+    this.#firstWaiting = three;
+    this.#waitingAddress = third + 8 * three;
+    this.parts = [
+      new Float64Array(buffer, high, length),
+      new Float64Array(buffer, low, length),
+      new Float64Array(buffer, third, three),
+    ];
+    this.#floats = new Float32Array(buffer, STAGING_ADDRESS, STAGING_BYTES / 4);
+    this.#doubles = new Float64Array(buffer, STAGING_ADDRESS, STAGING_BYTES / 8);
+    this.#factors = new Float64Array(buffer, FACTORS_ADDRESS, 5);
+    this.#room = new Float32Array(buffer, this.#waitingAddress, room);
+  }
+
+  add(values: Float32Array | Float64Array, slot: SumSlot, weight: number): void {
+    // The kernels add one vector at least.
+    if (values.length === 0) return;
+    const { addFloats, addDoubles, addTwoFloats } = this.#kernels;
+    if (!(values instanceof Float32Array)) return this.#run(addDoubles, this.#doubles, values, slot, weight, 0);
+    const other = this.#waiting[this.#next];
+    const at = slot.at - this.#firstWaiting;
+    if (other?.slot === slot) {
+      this.#run(addTwoFloats, this.#floats, values, slot, weight, other.weight);
+      this.#next += 1;
+      if (this.#next === this.#waiting.length) this.#forgetWaiting();
+    } else if (this.#next === 0 && at >= this.#end && at + values.length <= this.#room.length) {
+      this.#wait(values, slot, weight);
+    } else this.#run(addFloats, this.#floats, values, slot, weight, 0);
+  }
+
+  settle(): void {
+    if (this.#waiting.length === 0) return;
+    for (const { slot, weight } of this.#waiting.slice(this.#next)) {
+      const values = this.#waitingAddress + 4 * (slot.at - this.#firstWaiting);
+      this.#caller(this.#kernels.addFloats, slot, weight, 0)(values, values + 4 * wholeVectors(slot.length), 0);
+    }
+    this.#forgetWaiting();
+  }
+
+  clear(): void {
+    this.#forgetWaiting();
+    for (const part of this.parts) part.fill(0);
+  }
+
+  #wait(values: Float32Array, slot: SumSlot, weight: number): void {
+    const at = slot.at - this.#firstWaiting;
+    this.#room.set(values, at);
+    this.#end = at + wholeVectors(values.length);
+    this.#room.fill(0, at + values.length, this.#end);
+    this.#waiting.push({ slot, weight });
+  }
+
+  #run<T extends Float32Array | Float64Array>(
+    add: AddValues,
+    staging: T,
+    values: T,
+    slot: SumSlot,
+    weight: number,
+    otherWeight: number,
+  ): void {
+    const call = this.#caller(add, slot, weight, otherWeight);
+    for (let from = 0; from < values.length; from += staging.length) {
+      const count = Math.min(staging.length, values.length - from);
+      staging.set(count === values.length ? values : values.subarray(from, from + count));
+      // The kernel works on whole vectors of 16 bytes: behind the last value it adds zeros to spare elements.
+      const end = wholeVectors(count);
+      staging.fill(0, count, end);
+      call(STAGING_ADDRESS, STAGING_ADDRESS + end * staging.BYTES_PER_ELEMENT, from);
+    }
+  }
+
+  /** Calls a kernel for values at an address, up to another, that begin with some element of the slot. */
+  #caller(add: AddValues, slot: SumSlot, weight: number, otherWeight: number) {
+    const [high, low, third] = this.parts.map(({ byteOffset }) => byteOffset + 8 * slot.at) as [number, number, number];
+    const others = this.#waitingAddress + 4 * (slot.at - this.#firstWaiting);
+    const level = slot.level;
+    this.#factors.set([weight, otherWeight, rounder(level), rounder(level - 1), rounder(level - 2)]);
+    return (values: number, end: number, from: number) => {
+      const bytes = 8 * from;
+      add(values, end, high + bytes, low + bytes, third + bytes, others + 4 * from, FACTORS_ADDRESS);
+    };
+  }
+
+  #forgetWaiting(): void {
+    this.#waiting = [];
+    this.#next = 0;
+    this.#end = 0;
+  }
+}
+
+function wholeVectors(length: number): number {
+  return Math.ceil(length / 4) * 4;
+}
+
+/** What adds two elements, the first or the second pair of a turn. */
+type AddPair = (index: number) => Code;
+
+/** The loop of `plainKernel`, four elements a turn. */
+function kernel(name: string, add: AddPair): WasmFunction {
+  const factors = [WEIGHTS, OTHER_WEIGHTS, HIGH_ROUNDERS, LOW_ROUNDERS, THIRD_ROUNDERS];
+  const steps = [increase(HIGH, 32), increase(LOW, 32)];
+  if (add === addDoubles) steps.push(increase(VALUES, 32), increase(THIRD, 32));
+  else steps.push(increase(VALUES, 16));
+  if (add === addTwoPairs) steps.push(increase(OTHERS, 16));
+  return {
+    name,
+    parameters: [I32, I32, I32, I32, I32, I32, I32],
+    locals: [V128, V128, V128, V128, V128, V128, V128, V128, V128],
+    body: [
+      factors.map((local, index) => [load64Splat(FACTORS, 8 * index), set(local)]),
+      repeat([add(0), add(1), steps], lessUnsigned(VALUES, END)),
+    ],
+  };
+}
+
+const addPair: AddPair = (index) => [
+  splitTerms(floatPair(VALUES, index), WEIGHTS, X, H),
+  increaseSum(HIGH, index, get(H)),
+  increaseSum(LOW, index, get(X)),
+];
+
+/** As `addPair` one after the other: sums of these parts are exact, so that it does not matter which come first. */
+const addTwoPairs: AddPair = (index) => [
+  splitTerms(floatPair(VALUES, index), WEIGHTS, X, H),
+  splitTerms(floatPair(OTHERS, index), OTHER_WEIGHTS, Y, G),
+  increaseSum(HIGH, index, f64x2Add(get(H), get(G))),
+  increaseSum(LOW, index, f64x2Add(get(X), get(Y))),
+];
+
+/** With the third part. */
+const addDoubles: AddPair = (index) => [
+  f64x2Multiply(get(WEIGHTS), load128(VALUES, 16 * index)),
+  set(X),
+  rounded(get(X), HIGH_ROUNDERS),
+  set(H),
+  increaseSum(HIGH, index, get(H)),
+  f64x2Subtract(get(X), get(H)),
+  set(X),
+  rounded(get(X), LOW_ROUNDERS),
+  set(H),
+  increaseSum(LOW, index, get(H)),
+  increaseSum(THIRD, index, rounded(f64x2Subtract(get(X), get(H)), THIRD_ROUNDERS)),
+];
+
+/** Weight times value, its high part in one local and its low part in another. */
+function splitTerms(values: Code, weights: number, low: number, high: number): Code {
+  return [
+    f64x2Multiply(get(weights), values),
+    set(low),
+    rounded(get(low), HIGH_ROUNDERS),
+    set(high),
+    rounded(f64x2Subtract(get(low), get(high)), LOW_ROUNDERS),
+    set(low),
+  ];
+}
+
+function rounded(terms: Code, rounders: number): Code {
+  return f64x2Subtract(f64x2Add(terms, get(rounders)), get(rounders));
+}
+
+function floatPair(address: number, index: number): Code {
+  return f64x2FromFloats(load64(address, 8 * index));
+}
+
+function increaseSum(address: number, index: number, by: Code): Code {
+  return store128(address, f64x2Add(load128(address, 16 * index), by), 16 * index);
+}
