@@ -290,7 +290,10 @@ export class Federation {
       case 'roundFinished':
         return this.#finishRound(effect);
       case 'setTimer': {
-        const fire = () => this.#dispatch({ event: { type: 'deadline', timer: effect.timer } });
+        const fire = () => {
+          this.#timers.delete(effect.timer);
+          this.#dispatch({ event: { type: 'deadline', timer: effect.timer } });
+        };
         this.#timers.set(effect.timer, this.#options.clock.setTimer(effect.delayMs, fire));
         return;
       }

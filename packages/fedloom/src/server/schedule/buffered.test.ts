@@ -121,7 +121,7 @@ describe('an update under buffered', () => {
       {
         type: 'discard',
         code: 'update.stale',
-        message: expect.stringMatching(/version 0 and would count for version 2: 1 versions old, 0 are allowed/),
+        message: expect.stringMatching(/version 0, which is 1 version old; 0 are allowed/),
       },
       { type: 'settle', clients: [0], task: 0, counted: false },
       { type: 'configure', clients: [5], base: 1 },

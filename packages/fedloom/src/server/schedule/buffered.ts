@@ -15,6 +15,7 @@ import type { CoordinatorState, Schedule } from './schedule.js';
 import { createSpares } from './spares.js';
 import type { ResumePoint } from './state.js';
 import type { Reason, UpdateTag } from './types.js';
+import { stalenessOf } from './versions.js';
 
 export interface BufferedOptions {
   /** Clients that train at the same time; at most the number of clients. */
@@ -195,13 +196,14 @@ function check(settings: BufferedSettings, clients: number): void {
 }
 
 function isStale({ state, settings }: BufferedContext, { base }: BufferedAsk): boolean {
-  return settings.stalenessMax !== null && state.round - base > settings.stalenessMax;
+  return settings.stalenessMax !== null && stalenessOf(state, base) > settings.stalenessMax;
 }
 
-function stale({ state: { round }, settings }: BufferedContext, { base }: BufferedAsk): Reason {
+function stale({ state, settings }: BufferedContext, { base }: BufferedAsk): Reason {
+  const old = stalenessOf(state, base);
   const message =
-    `it started from version ${base} and would count for version ${round + 1}: ${round - base} versions old, ` +
-    `${settings.stalenessMax} are allowed`;
+    `it started from version ${base}, which is ${old} ${old === 1 ? 'version' : 'versions'} old; ` +
+    `${settings.stalenessMax} ${settings.stalenessMax === 1 ? 'is' : 'are'} allowed`;
   return { code: 'update.stale', message };
 }
 

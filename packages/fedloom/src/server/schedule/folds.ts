@@ -74,7 +74,7 @@ export function aggregationVoided(state: CoordinatorState, round: number, reason
 function persist(state: CoordinatorState, fold: ClosedFold, output: Output): void {
   fold.stage = 'persisting';
   output.push({ type: 'persist', ...fold.decision });
-  addVersion(state, output);
+  if (fold.decision.voided === null) addVersion(state, output);
   if (goesOn(state, fold)) tellEvaluated(state, fold, output);
 }
 

@@ -42,7 +42,7 @@ export function refuseEvaluation(state: CoordinatorState, tag: EvaluationTag): R
     if (!Number.isInteger(round) || round < state.options.firstRound || round > state.round) {
       return refuse('unknown-round', describeProgress(state));
     }
-    return round < state.version
+    return round < firstUndecided(state)
       ? refuse('late', describeProgress(state))
       : refuse('not-asked', 'nobody was asked yet');
   }
@@ -54,6 +54,13 @@ export function refuseEvaluation(state: CoordinatorState, tag: EvaluationTag): R
   if (status === RECORDED) return refuse('repeated', 'its result is already recorded');
   if (status === MISSING) return refuse('late', 'the client failed, left, or missed the deadline');
   return null;
+}
+
+/** The first round of which it is not decided yet what it makes. */
+function firstUndecided({ round, folds: [fold] }: CoordinatorState): number {
+  if (fold === undefined) return round;
+  const decided = fold.stage === 'persisting' || fold.stage === 'persisted';
+  return decided ? fold.decision.round + 1 : fold.decision.round;
 }
 
 /** `the server is training in round 2`. */

@@ -3,12 +3,19 @@ import type { CoordinatorOptions, CoordinatorState } from './schedule.js';
 import type { LastSettlement, ResumePoint } from './state.js';
 import type { Ongoing, RoundDecision } from './types.js';
 
+/** What a decision must keep on the disk for the run to go on from it. */
+export type WrittenDecision = Pick<
+  RoundDecision,
+  'round' | 'counted' | 'uncounted' | 'started' | 'position' | 'voided'
+>;
+
 /** @param decisions all that were written down, in order */
-export function resumePoint(decisions: Iterable<RoundDecision>): ResumePoint {
+export function resumePoint(decisions: Iterable<WrittenDecision>): ResumePoint {
   const settled = new Map<number, LastSettlement>();
   const tasks = new Map<number, number>();
   const ongoing = new Map<number, Ongoing>();
-  let last: RoundDecision | undefined;
+  let last: WrittenDecision | undefined;
+  let version: number | undefined;
   let voidInARow = 0;
   for (const decision of decisions) {
     const ended = (client: number, settlement: LastSettlement) => {
@@ -25,11 +32,14 @@ export function resumePoint(decisions: Iterable<RoundDecision>): ResumePoint {
       ongoing.set(one.client, one);
       tasks.set(one.client, one.task + 1);
     }
+    version ??= decision.round;
+    if (decision.voided === null) version += 1;
     voidInARow = decision.voided === null ? 0 : voidInARow + 1;
     last = decision;
   }
   return {
     firstRound: (last?.round ?? -1) + 1,
+    version: version ?? 0,
     settled,
     tasks,
     ongoing: [...ongoing.values()].sort((a, b) => a.client - b.client),
@@ -46,6 +56,7 @@ export function resumePoint(decisions: Iterable<RoundDecision>): ResumePoint {
 export function resumeState(options: CoordinatorOptions, point: ResumePoint): CoordinatorState {
   const state = initialState({ ...options, firstRound: point.firstRound });
   for (const [client, settlement] of point.settled) state.owed.set(client, [settlement]);
+  state.version = point.version;
   state.voidInARow = point.voidInARow;
   state.options.schedule.resume(state, point);
   return state;

@@ -45,6 +45,8 @@ export interface Absence {
 /** Where a run goes on: what `persist` wrote, put together. */
 export interface ResumePoint {
   readonly firstRound: number;
+  /** The newest: as many as rounds, less those that were void. */
+  readonly version: number;
   /** The last thing that was decided about each client: told again when it joins, for the first time may have been lost. */
   readonly settled: ReadonlyMap<number, LastSettlement>;
   /** How often each client was asked, for those that were. */

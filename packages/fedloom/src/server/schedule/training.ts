@@ -33,7 +33,7 @@ export function updateReceived(context: RoundContext, tag: UpdateTag): void {
   if (member === undefined) return;
   move(training, member, 'folded');
   member.foldedAttempt = tag.attempt;
-  takeUpdate(state, tag, state.round, output);
+  takeUpdate(state, tag, training.base, output);
   if (training.folded === 1) drawAhead(context);
   advance(context);
 }
@@ -135,7 +135,7 @@ function decide({ state, settings, training }: RoundContext): RoundDecision {
     cohort: Array.from(training.order.subarray(0, settings.clientsPerRound)),
     counted: ascending
       .filter(({ status }) => status === 'folded')
-      .map(({ client, foldedAttempt }) => ({ client, base: round, task: round, attempt: foldedAttempt })),
+      .map(({ client, foldedAttempt }) => ({ client, base: training.base, task: round, attempt: foldedAttempt })),
     uncounted: ascending.filter(({ status }) => status !== 'folded').map((member) => uncounted(member, round)),
     replaced: training.replaced,
     awaited: [...training.away].sort((a, b) => a - b),

@@ -94,10 +94,10 @@ export class Auditor {
     for (const asked of last.values()) asked.settled = null;
     this.asked.clear();
     for (const [key, asked] of kept) this.asked.set(key, asked);
-    this.newest = nextRound;
+    this.newest = this.decisions.filter(({ voided }) => voided === null).length;
     this.nextRound = nextRound;
     this.versions.clear();
-    this.versions.add(nextRound);
+    this.versions.add(this.newest);
     for (const { base } of open.values()) this.versions.add(base);
     for (const gone of [this.holder, this.work, this.evaluating, this.timers, this.#timersEver, this.shell])
       gone.clear();
@@ -244,7 +244,8 @@ export class Auditor {
     assert.ok(!this.decisions.some((decision) => decision.round >= round), 'into a fold that is open');
     assert.equal(base, asked.base);
     assert.ok(this.versions.has(base), 'the base is still there');
-    assert.equal(staleness, round - base);
+    const undecided = (this.decisions.at(-1)?.round ?? this.options.firstRound - 1) + 1;
+    assert.equal(staleness, this.newest + round - undecided - base);
     asked.folded = { round, attempt };
     this.work.delete(client);
   }
@@ -301,7 +302,8 @@ export class Auditor {
     }
     this.shell.set('persisting', round);
     this.decisions.push(effect);
-    this.newest = round + 1;
+    if (voided !== null) return;
+    this.newest += 1;
     this.versions.add(this.newest);
   }
 
