@@ -63,6 +63,7 @@ export function buffered(options: BufferedOptions): Schedule {
       react({ state, settings, own: ownOf(state), output }, given);
   return {
     name: 'buffered',
+    taskNoun: 'its task',
     settings: { ...settings, sampler: settings.sampler.name },
     check: ({ clients }) => check(settings, clients),
     initial: ({ clients }) => initial(clients),
@@ -145,7 +146,7 @@ function received(context: BufferedContext, tag: UpdateTag): void {
   if (asked === undefined) return;
   if (isStale(context, asked)) {
     const reason = stale(context, asked);
-    const refusal = updateRefusal(tag, 'stale', reason.message);
+    const refusal = updateRefusal(context.state, tag, 'stale', reason.message);
     context.output.push({ type: 'discard', session, client, task, attempt, ...refusal });
     dropAsk(context, asked, reason);
   } else {
@@ -213,6 +214,7 @@ function refuse(state: CoordinatorState, tag: UpdateTag): Reason | null {
   const tasks = own.tasks[client] ?? 0;
   if (!Number.isInteger(task) || task < 0 || task >= tasks || state.phase === 'waiting') {
     return updateRefusal(
+      state,
       tag,
       'unknown-task',
       state.phase === 'waiting' ? describeProgress(state) : `the client was asked ${tasks} times`,
@@ -224,11 +226,11 @@ function refuse(state: CoordinatorState, tag: UpdateTag): Reason | null {
   if (known?.task !== task) {
     const folded = task === tasks - 1 && state.unsettled.has(client);
     return folded
-      ? updateRefusal(tag, 'repeated', 'it is folded already')
-      : updateRefusal(tag, 'late', 'the client has lost its place, or was asked for another since');
+      ? updateRefusal(state, tag, 'repeated', 'it is folded already')
+      : updateRefusal(state, tag, 'late', 'the client has lost its place, or was asked for another since');
   }
   // Attempts below `firstAttempt` were given out before the server started anew: whether they fit, the base of the update says.
   const given = attempt >= known.firstAttempt || (attempt >= 0 && attempt < state.options.firstAttempt);
   if (Number.isInteger(attempt) && given && attempt <= known.lastAttempt) return null;
-  return updateRefusal(tag, 'unknown-attempt', `the client was configured with attempt ${known.lastAttempt}`);
+  return updateRefusal(state, tag, 'unknown-attempt', `the client was configured with attempt ${known.lastAttempt}`);
 }

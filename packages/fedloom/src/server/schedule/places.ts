@@ -184,7 +184,7 @@ export function replaceMissed(context: RoundContext, clients: readonly number[] 
     const member = training.members.get(client);
     if (member?.status === 'awaited') training.missedPlaces.push(member.place);
   }
-  if (training.missedPlaces.length === 0 || state.folds.length > 0) return;
+  if (training.missedPlaces.length === 0 || state.folds.length > 0 || nextSpare(context) === undefined) return;
   const places = training.missedPlaces.splice(0);
   for (const [at, place] of places.entries()) {
     const member = training.members.get(training.places[place] ?? LOST);

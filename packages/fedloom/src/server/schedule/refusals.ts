@@ -11,14 +11,16 @@ export const MISSING = 3;
 /** Why an update must not be folded, or null: it is one that the schedule waits for. */
 export function refuseUpdate(state: CoordinatorState, tag: UpdateTag): Reason | null {
   if (state.phase !== 'finished') return state.options.schedule.refuse(state, tag);
-  return { ...updateRefusal(tag, 'late', 'the run is over'), code: 'run.finished' };
+  return { ...updateRefusal(state, tag, 'late', 'the run is over'), code: 'run.finished' };
 }
 
 /** The reason `update.<code>`, said of this update. */
-export function updateRefusal({ client, task, attempt }: UpdateTag, code: string, why: string): Reason {
+export function updateRefusal({ options }: CoordinatorState, tag: UpdateTag, code: string, why: string): Reason {
+  const { client, task, attempt } = tag;
+  const what = `${options.schedule.taskNoun} ${task + 1}`;
   return {
     code: `update.${code}`,
-    message: `Update of client ${client} for its task ${task} (attempt ${attempt}) was dropped: ${why}.`,
+    message: `Update of client ${client} for ${what} (attempt ${attempt}) was dropped: ${why}.`,
   };
 }
 
@@ -26,7 +28,7 @@ export function updateRefusal({ client, task, attempt }: UpdateTag, code: string
 export function refuseSession(state: CoordinatorState, tag: UpdateTag): Reason | null {
   if (sessionOf(state.membership, tag.client) === tag.session) return null;
   const why = 'the client belongs to another session, or to none; join before you send';
-  return updateRefusal(tag, 'wrong-session', why);
+  return updateRefusal(state, tag, 'wrong-session', why);
 }
 
 /** Why a client's evaluation must not be recorded, or null. */

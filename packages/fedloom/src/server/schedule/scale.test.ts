@@ -80,6 +80,28 @@ describe('with 100,000 clients', () => {
   });
 });
 
+describe('with 100,000 clients and a grace', () => {
+  it('a session for each that closes, and each grace that ends, costs what it touches', () => {
+    const options = { clients: CLIENTS, clientsPerRound: 1000, rounds: 1, minimumClients: CLIENTS - 1, graceMs: 10 };
+    let { state } = run(
+      initialState(withRounds(options)),
+      each((from) => ({ type: 'clientsJoined', session: `s${from}`, ranges: [{ from, count: 1 }] })),
+    );
+    const closes = run(
+      state,
+      each((client) => ({ type: 'sessionClosed', session: `s${client}` })),
+    );
+    ({ state } = closes);
+    const graces = run(
+      state,
+      [...state.timers].map((timer) => ({ type: 'deadline', timer })),
+    );
+    expect(graces.state.timers.size).toBe(0);
+    expect(graces.state.absence.missed.includes(0)).toBe(false);
+    expect(closes.ms + graces.ms).toBeLessThan(LIMIT_MS);
+  });
+});
+
 describe('with 100,000 clients under buffered', () => {
   const settings = { concurrency: 1000, bufferSize: 10 };
   const start = (options: Partial<BufferedOptions>) => {

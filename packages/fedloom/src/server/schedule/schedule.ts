@@ -15,6 +15,8 @@ import type { CoordinatorEffect, Reason, UpdateTag } from './types.js';
 export interface Schedule {
   /** Camel case, as the function that makes it. */
   readonly name: string;
+  /** What people call a client's task, before its number from 1: `round` where it is one. */
+  readonly taskNoun: string;
   /** All settings with their values, for records. */
   readonly settings: Readonly<Record<string, number | string | null>>;
   /** @throws FedloomError `coordinator.options` when it does not fit this federation */

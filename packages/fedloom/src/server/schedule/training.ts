@@ -90,8 +90,8 @@ export function advance(context: RoundContext): void {
   if (training.folded >= quorum && allMissed(state, training)) return close(context);
   if (deadlineMs !== null) return;
   if (state.options.graceMs === null) replaceUnfinished(context, ['awaited'], AWAY);
-  else if (!allMissed(state, training)) return;
   if (training.working > 0 || training.warnedIdle) return;
+  if (state.options.graceMs !== null && !allMissed(state, training)) return;
   training.warnedIdle = true;
   output.warn(
     'round.idle',
