@@ -36,7 +36,7 @@ export interface RoundsOptions {
  * those is over, the round closes.
  *
  * The next round begins when the version is there and evaluated. Members whose last update is not settled yet are asked when it
- * is; the deadline begins then.
+ * is; the deadline begins then, and replacements are chosen then, so that they do not depend on how fast the disk is.
  */
 export function rounds(options: RoundsOptions): Schedule {
   const { clientsPerRound } = options;

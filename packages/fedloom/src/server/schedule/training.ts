@@ -19,10 +19,10 @@ export function samplerFailed(state: CoordinatorState, { sampler }: RoundsSettin
   finish(state, 'failed', 'sampler.permutation', message, output);
 }
 
-/** Unless it runs. It begins when everyone who is there has been asked: waiting for our disk is not the clients' fault. */
+/** Unless it runs. It begins when the round before is written, and so everyone asked who is there. */
 export function setDeadline({ state, settings, training, output }: RoundContext): void {
   const { deadlineMs } = settings;
-  if (deadlineMs === null || training.timer !== null || training.unsettled > 0) return;
+  if (deadlineMs === null || training.timer !== null || state.folds.length > 0) return;
   training.timer = `train:${state.round}:${training.extensions}`;
   output.setTimer(state, training.timer, deadlineMs);
 }
