@@ -65,7 +65,7 @@ export class Outgoing {
   requestEvaluation({ session: id, round, ranges }: Effect<'requestEvaluation'>): void {
     const session = this.door.get(id);
     if (session === undefined) return;
-    const { version: model, bytes } = this.versions.at(round + 1);
+    const { version: model, bytes } = this.versions.newest;
     this.#sendModel(session, model, bytes);
     session.work((work) => work.askedToEvaluate(round, ranges));
     for (const part of pieces(ranges)) session.channel.send({ type: 'evaluate', round, clients: part, model });

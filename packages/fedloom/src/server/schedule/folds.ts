@@ -98,10 +98,8 @@ export function aggregationVoided(state: CoordinatorState, round: number, reason
 function persist(state: CoordinatorState, fold: ClosedFold, output: Output): void {
   fold.stage = 'persisting';
   output.push({ type: 'persist', ...fold.decision });
-  addVersion(state, output);
-  if (!goesOn(state, fold)) return;
-  state.options.schedule.versionMade(state, output);
-  tellEvaluated(state, fold, output);
+  if (fold.decision.voided === null) addVersion(state, output);
+  if (goesOn(state, fold)) tellEvaluated(state, fold, output);
 }
 
 /** The decision is on the disk: now it may be told. */
@@ -146,7 +144,7 @@ function tellEvaluated(state: CoordinatorState, fold: ClosedFold, output: Output
 function finishFold(state: CoordinatorState, fold: ClosedFold, output: Output): void {
   if (fold.stage !== 'persisted' || fold.evaluated === 'pending' || state.folds[0] !== fold) return;
   const { decision, evaluated } = fold;
-  const { ongoing: _, position: __, ...told } = decision;
+  const { started: _, position: __, ...told } = decision;
   const counted = decision.counted.map(({ client }) => client);
   state.folds.shift();
   output.push({ type: 'roundFinished', ...told, counted, evaluated });
