@@ -1,4 +1,5 @@
 import { initialState } from './coordinator.js';
+import { notCounted } from './output.js';
 import type { CoordinatorOptions, CoordinatorState } from './schedule.js';
 import type { LastSettlement, ResumePoint } from './state.js';
 import type { RoundDecision } from './types.js';
@@ -11,9 +12,9 @@ export function resumePoint(decisions: Iterable<RoundDecision>): ResumePoint {
   let last: RoundDecision | undefined;
   let voidInARow = 0;
   for (const decision of decisions) {
-    for (const { client, task, attempt, message } of decision.uncounted) {
+    for (const { client, task, attempt, ...reason } of decision.uncounted) {
       if (attempt === null) continue;
-      settled.set(client, { task, attempt, counted: false, reason: message });
+      settled.set(client, { task, attempt, ...notCounted(reason) });
       asked(client, task);
     }
     for (const { client, task, attempt } of decision.counted) {
