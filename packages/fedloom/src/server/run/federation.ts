@@ -6,6 +6,7 @@ import type { Results, RoundRecord, RunResult } from '../../core/records.js';
 import { encodeSafetensors } from '../../core/safetensors.js';
 import { wireLimits } from '../../protocol/limits.js';
 import type { Evaluations, Failed, IndexRange, Settled, UpdateMessage } from '../../protocol/messages.js';
+import { pieces } from '../../protocol/pieces.js';
 import type { Connection } from '../../protocol/transport.js';
 import { clientResults } from '../../task/result-aggregator.js';
 import type { Session, SessionMessage } from '../lobby/session.js';
@@ -17,8 +18,8 @@ import { Aggregation, type CheckedUpdate } from './aggregation.js';
 import { checkedResults } from './checked-results.js';
 import type { FederationOptions } from './federation-options.js';
 import { GlobalModel } from './global-model.js';
-import { pieces } from './pieces.js';
 import { RoundLedger } from './round-ledger.js';
+import { whyNot } from './why-not.js';
 
 /** An update that came whole and passed its checks, held while the coordinator decides. */
 interface Held {
@@ -368,10 +369,10 @@ export class Federation {
     events.emit('update', this.#startLedger(message.task).folded(message, nowMs, checkMs + nowMs - startedMs));
   }
 
-  #settle({ session: id, task, attempt, clients, counted, reason }: Effect<'settle'>): void {
+  #settle({ session: id, task, attempt, clients, counted, code, reason }: Effect<'settle'>): void {
     const session = this.#door.get(id);
     session?.work((work) => work.trained(clients));
-    const settled: Settled = { type: 'settled', task, attempt, clients: [], counted, ...(reason && { reason }) };
+    const settled: Settled = { type: 'settled', task, attempt, clients: [], counted, ...whyNot(code, reason) };
     if (counted) for (const client of clients) this.#counted.set(client, settled);
     for (const part of pieces(clients)) session?.channel.send({ ...settled, clients: part });
   }
