@@ -34,7 +34,10 @@ class Connection:
     """Whole messages with their bodies, in both directions. One thread."""
 
     def __init__(self, url):
-        self.socket = connect(url, compression=None, max_size=FRAME_BYTES_MAX, ping_interval=15, ping_timeout=105)
+        # Entered and never left: it lives as long as this object, and `close` ends it.
+        self.socket = connect(
+            url, compression=None, max_size=FRAME_BYTES_MAX, ping_interval=15, ping_timeout=105
+        ).__enter__()
         self.messages = deque()  # whole, not yet taken
         self.bodies = {}  # stream -> (message, bytes so far, length)
         self.granted = {}  # of what this end announced: stream -> bytes
