@@ -1,13 +1,14 @@
-"""A client of fedloom in Python: joins a server, trains the plan that it ships, on part folders.
+"""A client of fedloom in Python: joins a server and trains the plan that it ships, on part folders.
 
     python client.py --server ws://127.0.0.1:8080 --index 0-4 --data parts
 
-Written from PROTOCOL.md; an example of how a client in another language goes about it. Training state lives in memory: it
-outlives a broken connection, not this process.
+Written from PROTOCOL.md: an example of how a client in another language goes about it. Private state lives in memory;
+it outlives a broken connection, not this process.
 """
 
 import argparse
 import json
+import math
 import pathlib
 import random
 import sys
@@ -26,13 +27,15 @@ KNOWN_FACTS = {"initialLoss"}
 
 
 class Part:
-    """A part folder: `train.safetensors` and `test.safetensors` with `x` and `y`."""
+    """A part folder: `train.safetensors` and, where there are test samples, `test.safetensors` with `x` and `y`."""
 
     def __init__(self, folder):
         self.train, self.test = (self._samples(folder / f"{name}.safetensors") for name in ("train", "test"))
 
     @staticmethod
     def _samples(file):
+        if not file.exists():
+            return [], []
         values = tensors.decode(file.read_bytes())
         return values["x"], values["y"]
 
@@ -150,9 +153,7 @@ class Client:
             try:
                 member.finished = (task, base["hash"], *self.trained(member, request, index))
             except Exception as error:  # whatever it is, it costs this client this round
-                failed = {"task": task, "attempt": request["attempt"], "client": index, "phase": "train"}
-                connection.send({"type": "failed", **failed, "code": "client.failed", "message": str(error)[:4096]})
-                return
+                return self.fail(connection, error, task=task, attempt=request["attempt"], client=index, phase="train")
         message, body = member.finished[2:]
         connection.send({**message, "attempt": request["attempt"]}, body)
         self.sent += 1
@@ -178,21 +179,33 @@ class Client:
             "task": request["task"],
             "client": index,
             "base": request["base"],
-            "facts": {**facts, **more},
+            "facts": {name: fact for name, fact in {**facts, **more}.items() if math.isfinite(fact)},
             "trainMs": 1000 * (time.monotonic() - started),
         }
         return message, tensors.encode(update)
 
     def evaluate(self, connection, request):
         asked = [index for part in request["clients"] for index in range(part["from"], part["from"] + part["count"])]
-        for at in range(0, len(asked), EVALUATIONS_MAX):
-            entries = [self.evaluated(request, index) for index in asked[at : at + EVALUATIONS_MAX]]
-            connection.send({"type": "evaluations", "round": request["round"], "entries": entries})
+        entries = []
+        for index in asked:
+            try:
+                entries.append(self.evaluated(request, index))
+            except Exception as error:
+                self.fail(connection, error, task=request["round"], attempt=0, client=index, phase="evaluate")
+        for at in range(0, len(entries), EVALUATIONS_MAX):
+            part = entries[at : at + EVALUATIONS_MAX]
+            connection.send({"type": "evaluations", "round": request["round"], "entries": part})
 
     def evaluated(self, request, index):
         member, model = self.members[index], self.models[request["model"]["hash"]]
         statistics = self.plan.evaluate(model, member.committed, member.part.test)
+        if not all(math.isfinite(statistic["sum"]) for statistic in statistics.values()):
+            raise ValueError("a metric is not finite: has the training diverged?")
         return {"client": index, "sampleCount": len(member.part.test[0]), "statistics": statistics}
+
+    @staticmethod
+    def fail(connection, error, **job):
+        connection.send({"type": "failed", **job, "code": "client.failed", "message": str(error)[:4096]})
 
 
 def expect(connection, kind):

@@ -66,7 +66,8 @@ class Plan:
     @property
     def deltas(self):
         """Names of the trained floats: what stages see."""
-        return [name for name in self.travels if self.parameters[name]["role"] == "trained" and self.travels_as_delta(name)]
+        trained = (name for name in self.travels if self.parameters[name]["role"] == "trained")
+        return [name for name in trained if self.travels_as_delta(name)]
 
     def travels_as_delta(self, name):
         parameter = self.parameters[name]
@@ -126,7 +127,9 @@ class Plan:
         count = len(samples[0])
         steps = -(-count // self.manifest["evaluation"]["batchSize"])
         batch = -(-count // steps)
-        rows = np.concatenate([np.arange(count), np.full(steps * batch - count, -1)]).astype(np.int64).reshape(steps, batch)
+        rows = np.full(steps * batch, -1, np.int64)
+        rows[:count] = np.arange(count)
+        rows = rows.reshape(steps, batch)
         values = self._values(model, state, samples, {})
         sums = {metric["name"]: 0.0 for metric in self.manifest["metrics"]}
         for piece in pieces(rows):
