@@ -2,6 +2,7 @@
 import type { BufferedAsk, BufferedContext, BufferedState } from './buffered-state.js';
 import { finish } from './finish.js';
 import { sessionOf } from './membership.js';
+import { notCounted } from './output.js';
 import type { CoordinatorState } from './schedule.js';
 import { addSpare, createSpares, firstSpare, nextSpare, removeSpare } from './spares.js';
 import type { Ongoing, Reason } from './types.js';
@@ -134,7 +135,7 @@ export function dropAsk(context: BufferedContext, asked: BufferedAsk, reason: Re
   freePlace(context, asked);
   own.fold.uncounted.push({ client, task, attempt: lastAttempt < 0 ? null : lastAttempt, ...reason });
   if (lastAttempt >= 0) {
-    output.settle(state, client, { task, attempt: lastAttempt, counted: false, reason: reason.message });
+    output.settle(state, client, { task, attempt: lastAttempt, ...notCounted(reason) });
   }
   releaseVersion(state, base, output);
   addIdle(context, client);

@@ -1,7 +1,7 @@
 /** A closed fold's way: candidate, evaluation on the server, disk, settlement, record; and the clients' evaluation beside it. */
 import { abandonEvaluation, concludeEvaluation, isEvaluationRound, startEvaluation } from './evaluation.js';
 import { finish } from './finish.js';
-import type { Output } from './output.js';
+import { notCounted, type Output } from './output.js';
 import type { CoordinatorState } from './schedule.js';
 import { startRun } from './start.js';
 import type { ClosedFold } from './state.js';
@@ -110,8 +110,7 @@ export function persisted(state: CoordinatorState, round: number, output: Output
   const { voided } = fold.decision;
   for (const { client, task, attempt } of fold.folded) {
     state.unsettled.delete(client);
-    const counted = voided === null;
-    output.settle(state, client, { task, attempt, counted, ...(voided !== null && { reason: voided.message }) });
+    output.settle(state, client, { task, attempt, ...(voided === null ? { counted: true } : notCounted(voided)) });
   }
   if (fold.evaluated === 'pending' && state.options.evaluateAfterSettlement) startEvaluation(state, round, output);
   const clients = fold.folded.map(({ client }) => client);

@@ -1,7 +1,7 @@
 /** Who has a place in the round's cohort, and who takes it over. */
 import { isMissed } from './absence.js';
 import { sessionOf } from './membership.js';
-import type { Output } from './output.js';
+import { notCounted, type Output } from './output.js';
 import type { Member, RoundContext, RoundsSettings, RoundsState, TrainingState } from './rounds-state.js';
 import type { CoordinatorState } from './schedule.js';
 import { addSpare, createSpares, firstSpare, removeSpare, type Spares } from './spares.js';
@@ -138,7 +138,7 @@ export function dropMember({ state, training, output }: RoundContext, member: Me
   move(training, member, 'dropped');
   member.reason = reason;
   if (member.lastAttempt < 0) return;
-  const settlement = { task: state.round, attempt: member.lastAttempt, counted: false, reason: reason.message };
+  const settlement = { task: state.round, attempt: member.lastAttempt, ...notCounted(reason) };
   output.settle(state, member.client, settlement);
   releaseVersion(state, training.base, output);
 }

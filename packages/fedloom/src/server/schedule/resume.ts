@@ -1,5 +1,6 @@
 import { initialState } from './coordinator.js';
 import { takeUpFold } from './folds.js';
+import { notCounted } from './output.js';
 import type { CoordinatorOptions, CoordinatorState } from './schedule.js';
 import type { LastSettlement, ResumePoint } from './state.js';
 import type { Ongoing, RoundDecision } from './types.js';
@@ -25,8 +26,8 @@ export function resumePoint(decisions: Iterable<WrittenDecision>): ResumePoint {
       if (ongoing.get(client)?.task === task) ongoing.delete(client);
       tasks.set(client, Math.max(tasks.get(client) ?? 0, task + 1));
     };
-    for (const { client, task, attempt, message } of decision.uncounted) {
-      if (attempt !== null) ended(client, { task, attempt, counted: false, reason: message });
+    for (const { client, task, attempt, ...reason } of decision.uncounted) {
+      if (attempt !== null) ended(client, { task, attempt, ...notCounted(reason) });
     }
     for (const { client, task, attempt } of decision.counted) ended(client, { task, attempt, counted: true });
     for (const one of decision.started) {

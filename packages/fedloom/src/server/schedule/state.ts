@@ -64,5 +64,6 @@ export interface LastSettlement {
   readonly task: number;
   readonly attempt: number;
   readonly counted: boolean;
+  readonly code?: string;
   readonly reason?: string;
 }

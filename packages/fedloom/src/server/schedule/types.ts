@@ -67,7 +67,12 @@ export type CoordinatorEffect =
    * What was folded is settled after `persisted`, so that nothing is promised that can still be lost; that something did
    * not count is no promise, and is said at once.
    */
-  | ({ readonly type: 'settle'; readonly counted: boolean; readonly reason?: string } & ClientGroup)
+  | ({
+      readonly type: 'settle';
+      readonly counted: boolean;
+      readonly code?: string;
+      readonly reason?: string;
+    } & ClientGroup)
   /** The fold takes no more updates. Finish it and make the candidate by the server update: `aggregated`, `aggregationVoided`. */
   | { readonly type: 'aggregate'; readonly round: number; readonly counted: readonly number[] }
   /** Write down what the round decided, and the version that it made, if any: `persisted`. One at a time, in order. */
