@@ -68,7 +68,7 @@ export type { ClientRecord, Results, RoundRecord, RunResult } from './core/recor
 export { decodeSafetensors, encodeSafetensors } from './core/safetensors.js';
 export { VERSION } from './core/version.js';
 export { arrays } from './data/arrays.js';
-export type { Dataset, Examples } from './data/dataset.js';
+export type { ClientExamples, Dataset, Examples } from './data/dataset.js';
 export { iid } from './data/iid.js';
 export { mnist } from './data/node/mnist.js';
 export { definePartition, type Partition, type Partitioner } from './data/partition.js';

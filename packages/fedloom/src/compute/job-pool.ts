@@ -20,7 +20,8 @@ export interface JobPool {
   load(plan: PoolPlan): Promise<void>;
   /**
    * One client's training.
-   * @throws FedloomError `client.cancelled` or `plan.cancelled` soon after the signal aborts or the pool closes;
+   * @throws FedloomError `client.cancelled` or `plan.cancelled` soon after the signal aborts or the pool closes, or with the
+   *   end of the small jobs that are done together with it;
    *   `compute.worker-lost` when the workers that had the job ended; else the job's own, with code, message and fields
    */
   train(job: PoolTrainJob, signal: CancelSignal): Promise<TrainReply>;

@@ -17,8 +17,9 @@ const ENDLESS_EPOCHS = 200_000;
 /** Units of a layer so wide that each client is trained alone. */
 const WIDE = 600;
 
-const SAMPLES = 50;
-const samples = Array.from({ length: SAMPLES }, (_, i) => [(i % 7) / 7, (i % 3) / 3, (i % 5) / 5]);
+/** Rows of jobs are below it. */
+export const commonSamples = 50;
+const samples = Array.from({ length: commonSamples }, (_, i) => [(i % 7) / 7, (i % 3) / 3, (i % 5) / 5]);
 const data = arrays({ train: { x: samples, y: samples.map((_, i) => (i % 7) % 2) }, classes: 2 });
 const never = new AbortController().signal;
 

@@ -1,6 +1,6 @@
 import { FedloomError } from '@fedloom/engine';
 import type { JobPool, TrainReply } from '../compute/job-pool.js';
-import { endlessJobs, type Jobs, personalJobs, plainJobs, shown } from './job-pool-jobs.js';
+import { commonSamples, endlessJobs, type Jobs, personalJobs, plainJobs, shown } from './job-pool-jobs.js';
 import { type ConformanceCase, check, checkEqual, checkRefused, inTime } from './suite.js';
 
 export interface JobPoolUnderTest {
@@ -11,8 +11,10 @@ export interface JobPoolUnderTest {
   readonly endWorker?: (pool: JobPool) => Promise<void>;
 }
 
-/** Clients of one to five samples. */
-const parts = Array.from({ length: 40 }, (_, client) => Array.from({ length: 1 + (client % 5) }, (_, i) => client + i));
+/** Clients of one to 23 samples: of one to three batches, whose order the client's index decides. */
+const parts = Array.from({ length: 40 }, (_, client) =>
+  Array.from({ length: 1 + ((client * 7) % 23) }, (_, i) => (client + i) % commonSamples),
+);
 const CANCELLED = ['client.cancelled', 'plan.cancelled'];
 
 /** What every pool of workers must do. */
@@ -237,7 +239,7 @@ function lossCases(
             over = true;
           });
           for (let losses = 0; losses < 10 && !over; losses++) {
-            await pause(300);
+            await pause(1000);
             if (!over) await endWorker(pool);
           }
           const error = await inTime(bad, 'the job whose workers end');

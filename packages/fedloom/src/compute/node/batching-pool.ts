@@ -21,6 +21,8 @@ import type { FailureReply, PoolWorker, Reply, WorkJob, WorkMessage, WorkReply }
 export const BATCHES_PER_WORKER_MAX = 2;
 /** A job that was at hand when a worker ended is not to blame for it; one that was there twice may be. */
 const LOSSES_MAX = 1;
+/** Workers in a row that may end before they have the plan; more would end too. */
+const STILLBORN_MAX = 5;
 
 /** Those with workers. */
 const open = new Set<BatchingPool>();
@@ -47,9 +49,8 @@ interface Member {
   /** Settles when it has loaded its code, or could not. */
   readonly ready: Promise<unknown>;
   readonly marks: Marks;
-  /** The plan that it has, or will have once it is there. */
+  /** The plan that it was sent. */
   plan?: PoolPlan;
-  loading?: Promise<void>;
   /** It has the plan: jobs may come. */
   there: boolean;
   /** Batches at work or at hand. */
@@ -74,6 +75,10 @@ export class BatchingPool implements JobPool {
   #pumping = false;
   #times: Readonly<Record<Kind, JobTimes>> = { train: new JobTimes(0), evaluate: new JobTimes(0) };
   #plan: PoolPlan | undefined;
+  /** Who waits for the first worker that has the plan. */
+  #loading: { readonly resolve: () => void; readonly reject: (error: unknown) => void } | undefined;
+  /** Workers that ended since one last got the plan, before they had it. */
+  #stillborn = 0;
   /** Why the last worker ended, once none is left. */
   #broken: FedloomError | undefined;
 
@@ -99,8 +104,9 @@ export class BatchingPool implements JobPool {
       await ready;
       if (this.#closing) return;
       this.#track(worker.send({ kind: 'warm' })).catch(() => {});
-      if (this.#plan !== undefined) this.#loadOn(member, this.#plan).catch(() => {});
+      const loaded = this.#plan && this.#loadOn(member, this.#plan);
       this.#start();
+      await loaded;
     };
     begun().catch((error: unknown) => this.#lose(member, error));
     void worker.lost?.then((error) => this.#lose(member, error));
@@ -118,31 +124,26 @@ export class BatchingPool implements JobPool {
     if (this.#broken !== undefined) throw this.#broken;
     this.#plan = plan;
     this.#times = { train: new JobTimes(plan.expectedMs.train), evaluate: new JobTimes(plan.expectedMs.evaluate) };
-    const loaded = [...this.#members].map((member) => member.ready.then(() => this.#loadOn(member, plan)));
-    for (const one of loaded) one.catch(() => {});
-    try {
-      await Promise.any(loaded);
-    } catch (failed) {
-      const [error] = (failed as AggregateError).errors;
-      throw error instanceof FedloomError ? error : lostError(error);
+    const loaded = new Promise<void>((resolve, reject) => {
+      this.#loading = { resolve, reject };
+    });
+    for (const member of this.#members) {
+      member.ready.then(() => this.#loadOn(member, plan)).catch((error: unknown) => this.#lose(member, error));
     }
+    return loaded;
   }
 
-  #loadOn(member: Member, plan: PoolPlan): Promise<void> {
-    if (this.#closing) return Promise.reject(closed());
-    if (member.plan !== plan || member.loading === undefined) {
-      member.plan = plan;
-      member.there = false;
-      member.loading = this.#load(member, plan);
-    }
-    return member.loading;
-  }
-
-  async #load(member: Member, plan: PoolPlan): Promise<void> {
+  async #loadOn(member: Member, plan: PoolPlan): Promise<void> {
+    if (this.#closing || member.plan === plan) return;
+    member.plan = plan;
+    member.there = false;
     const message: WorkMessage = { kind: 'load', plan: plan.bytes, planHash: plan.hash, trains: plan.trains };
-    const { replies } = await this.#send(member, message);
-    for (const reply of replies) if ('failure' in reply) throw failureOf(reply);
-    member.there = member.plan === plan;
+    const [failed] = (await this.#send(member, message)).replies;
+    if (member.plan !== plan) return;
+    if (failed !== undefined && 'failure' in failed) return this.#loading?.reject(failureOf(failed));
+    member.there = true;
+    this.#stillborn = 0;
+    this.#loading?.resolve();
     this.#pump();
   }
 
@@ -178,6 +179,7 @@ export class BatchingPool implements JobPool {
   }
 
   async #close(): Promise<void> {
+    this.#loading?.reject(closed());
     for (const { reject } of this.#waiting) reject(closed());
     this.#waiting = [];
     for (const { worker, marks } of this.#members) for (const mark of marks.taken()) worker.cancel(mark);
@@ -247,16 +249,18 @@ export class BatchingPool implements JobPool {
     else this.#waiting.unshift(...again);
   }
 
-  /** A worker has ended. One that had done its start is replaced; one that had not would end again. */
+  /** A worker has ended: another takes its place. */
   #lose(member: Member, error: unknown): void {
     if (member.gone) return;
     member.gone = true;
     this.#members.delete(member);
     this.#track(member.worker.end()).catch(() => {});
     if (this.#closing) return;
-    if (member.there) this.#start();
+    if (!member.there) this.#stillborn += 1;
+    if (this.#stillborn <= STILLBORN_MAX) this.#start();
     if (this.#members.size > 0) return;
     this.#broken = lostError(error);
+    this.#loading?.reject(this.#broken);
     for (const { reject } of this.#waiting) reject(this.#broken);
     this.#waiting = [];
   }
@@ -295,7 +299,7 @@ function lostError(cause: unknown, client?: number): FedloomError {
   const how = cause instanceof Error ? cause.message : String(cause);
   const message =
     client === undefined
-      ? `A worker that trains and evaluates ended: ${how}.`
+      ? `The workers that train and evaluate end before they are ready: ${how}.`
       : `The worker that trained client ${client} ended, and so did a second one that tried again: ${how}.`;
   return new FedloomError('compute.worker-lost', message, { ...(client !== undefined && { client }), how }, { cause });
 }

@@ -15,7 +15,7 @@ function workerProcesses(): number[] {
   return own.map((line) => Number.parseInt(line, 10));
 }
 
-/** All at once, since new ones must not be mistaken for it. */
+/** One of them; a pool under test is the only one at that time. */
 async function endWorker(): Promise<void> {
   const [pid] = workerProcesses();
   if (pid !== undefined) process.kill(pid, 'SIGKILL');
@@ -48,7 +48,7 @@ it('says how a process ended that two tries have ended', async () => {
     over = true;
   });
   while (!over) {
-    await new Promise((resolve) => setTimeout(resolve, 300));
+    await new Promise((resolve) => setTimeout(resolve, 1000));
     await endWorker();
   }
   expect(await training).toMatchObject({

@@ -54,7 +54,14 @@ class ChildWorker implements PoolWorker {
     // That they break shows in the child's end.
     for (const pipe of [this.#pipe, this.#lifeline]) pipe.on('error', () => {});
     const frames = new FrameReader((reply) => this.#asked.shift()?.resolve(reply as WorkReply), roomBytes);
-    this.#pipe.on('data', (piece: Uint8Array) => frames.push(piece));
+    this.#pipe.on('data', (piece: Uint8Array) => {
+      try {
+        frames.push(piece);
+      } catch (error) {
+        this.#ended ??= error as Error;
+        child.kill('SIGKILL');
+      }
+    });
     const lines = new LastLines(LINES_KEPT);
     child.stderr?.setEncoding('utf8').on('data', (text: string) => lines.add(text));
     this.lost = new Promise((resolve) => {
@@ -72,8 +79,9 @@ class ChildWorker implements PoolWorker {
   send(message: Parameters<PoolWorker['send']>[0]): Promise<WorkReply> {
     if (this.#ended !== undefined) return Promise.reject(this.#ended);
     return new Promise((resolve, reject) => {
+      const pieces = encodeFrame(toChild(message, this.#copies));
       this.#asked.push({ resolve, reject });
-      writePieces(this.#pipe, encodeFrame(toChild(message, this.#copies)));
+      writePieces(this.#pipe, pieces);
     });
   }
 

@@ -12,7 +12,8 @@ export function threadPool(workers: number, atOnce?: number): JobPool {
   return new BatchingPool(workers, startThread, atOnce);
 }
 
-function startThread(): PoolWorker {
+/** One worker thread. */
+export function startThread(): PoolWorker {
   const pool = new Piscina({
     filename: new URL('./plan-worker.js', import.meta.url).href,
     minThreads: 1,
