@@ -243,9 +243,9 @@ export class BatchingPool implements JobPool {
   #again(batch: readonly Waiting[], error: unknown): void {
     for (const one of batch) one.losses += 1;
     const lost = batch.filter(({ losses }) => losses > LOSSES_MAX);
-    for (const { job, reject } of lost) reject(lostError(error, 'client' in job ? job.client : undefined));
+    for (const { job, reject } of lost) reject(lostTwice(error, job));
     const again = batch.filter((one) => !lost.includes(one));
-    if (this.#closing) for (const { reject } of again) reject(closed());
+    if (this.#closing || this.#broken !== undefined) for (const { reject } of again) reject(this.#broken ?? closed());
     else this.#waiting.unshift(...again);
   }
 
@@ -259,7 +259,7 @@ export class BatchingPool implements JobPool {
     if (!member.there) this.#stillborn += 1;
     if (this.#stillborn <= STILLBORN_MAX) this.#start();
     if (this.#members.size > 0) return;
-    this.#broken = lostError(error);
+    this.#broken = workerLost('The workers that train and evaluate end before they are ready', error);
     this.#loading?.reject(this.#broken);
     for (const { reject } of this.#waiting) reject(this.#broken);
     this.#waiting = [];
@@ -294,12 +294,14 @@ function closed(): FedloomError {
   return new FedloomError('client.cancelled', 'The executor was closed.');
 }
 
+function lostTwice(cause: unknown, job: Waiting['job']): FedloomError {
+  if (!('client' in job)) return workerLost('Two workers, one after the other, ended while they evaluated', cause);
+  const { client } = job;
+  return workerLost(`Two workers, one after the other, ended while they trained client ${client}`, cause, { client });
+}
+
 /** @param cause how the worker ended */
-function lostError(cause: unknown, client?: number): FedloomError {
+function workerLost(what: string, cause: unknown, fields: Readonly<Record<string, number>> = {}): FedloomError {
   const how = cause instanceof Error ? cause.message : String(cause);
-  const message =
-    client === undefined
-      ? `The workers that train and evaluate end before they are ready: ${how}.`
-      : `The worker that trained client ${client} ended, and so did a second one that tried again: ${how}.`;
-  return new FedloomError('compute.worker-lost', message, { ...(client !== undefined && { client }), how }, { cause });
+  return new FedloomError('compute.worker-lost', `${what}: ${how}.`, { ...fields, how }, { cause });
 }

@@ -53,7 +53,7 @@ it('says how a process ended that two tries have ended', async () => {
   }
   expect(await training).toMatchObject({
     code: 'compute.worker-lost',
-    message: expect.stringMatching(/client 3 ended, .* its process ended with signal SIGKILL/),
+    message: expect.stringMatching(/trained client 3: its process ended with signal SIGKILL/),
     fields: { client: 3 },
   });
   await pool.close();
