@@ -31,6 +31,7 @@ export {
 } from '@fedloom/engine';
 export type {
   AlgorithmClient,
+  BufferedSchedule,
   CountedClient,
   FederatedAlgorithm,
   Hyperparameters,
@@ -42,7 +43,9 @@ export type {
 } from './algorithms/algorithm.js';
 export { defineAlgorithm } from './algorithms/define-algorithm.js';
 export { type FedAdamOptions, fedAdam } from './algorithms/fed-adam.js';
+export { type FedAsyncOptions, fedAsync } from './algorithms/fed-async.js';
 export { fedAvg } from './algorithms/fed-avg.js';
+export { type FedBuffOptions, fedBuff } from './algorithms/fed-buff.js';
 export { type FedNovaOptions, fedNova } from './algorithms/fed-nova.js';
 export { type FedPerOptions, fedPer } from './algorithms/fed-per.js';
 export { type FedProxOptions, fedProx } from './algorithms/fed-prox.js';

@@ -15,6 +15,10 @@ import { checkRunOptions, type RunOptions } from './run/run-options.js';
 
 /** What a round waits for its cohort when nobody said: a vanished client must not hold up the others for ever. */
 const DEADLINE_MS = 120_000;
+/** Longer than it takes to dial again when a line has broken. */
+const GRACE_MS = 10_000;
+/** How often a server that waits for its first clients says whom it misses. */
+const NOTICE_EVERY_MS = 30_000;
 
 export interface ServerOptions extends RunOptions {
   /**
@@ -74,6 +78,7 @@ export async function createServer(task: Task, options: ServerOptions): Promise<
       // One more turn: whoever awaits the server can listen first.
       await new Promise((resolve) => setImmediate(resolve));
       run.emit('prepared', prepared);
+      federation.open();
       return await resultOf(federation, signal);
     } finally {
       await Promise.allSettled([closeAll(), executor?.close()]);
@@ -112,7 +117,7 @@ async function open(
   const opened = await openFederation(task, options, {
     events,
     evaluator: executor,
-    deadlineMs: DEADLINE_MS,
+    waits: { deadlineMs: DEADLINE_MS, graceMs: GRACE_MS, noticeEveryMs: NOTICE_EVERY_MS },
     ...(dataDir && { dataDir }),
   });
   const listeners: Listener[] = [];

@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os';
 import { FedloomError } from '@fedloom/engine';
 import { diskStateStore } from '../client/node/disk-state-store.js';
 import { nodeClientHost } from '../client/node/node-client-host.js';
+import type { StateStore } from '../client/state-store.js';
 import type { ClientExecutor } from '../compute/executor.js';
 import { clientExecutor } from '../compute/executor-factory.js';
 import { checkPool, openPool, type PoolChoice } from '../compute/node/pool-choice.js';
@@ -15,6 +16,7 @@ import { Run } from '../server/run/run.js';
 import { checkRunOptions, federationStages, type RunOptions } from '../server/run/run-options.js';
 import type { Task } from '../task/task.js';
 import { memoryTransport } from '../transport/memory/memory-transport.js';
+import { journalStateStore } from './journal-state-store.js';
 
 export interface SimulateOptions extends RunOptions {
   /** Threads or processes that train; results do not depend on it. Default: one a core. */
@@ -47,14 +49,17 @@ async function runSimulation(
   const executor = clientExecutor(task, { pool: () => openPool(options.pool, workers), workers });
   try {
     const evaluator = executor instanceof PlanExecutor ? executor : undefined;
-    const { federation, prepared, close } = await openFederation(task, options, {
+    const { federation, prepared, journal, close } = await openFederation(task, options, {
       events,
       evaluator,
-      deadlineMs: null,
+      waits: { deadlineMs: null },
+      simulated: true,
     });
     events.emit('prepared', prepared);
     try {
-      return await serveInMemory(federation, executor, task, options, signal);
+      const states = journal === undefined ? diskStateStore() : journalStateStore(journal.states);
+      federation.open();
+      return await serveInMemory(federation, executor, states, task, options, signal);
     } finally {
       await close();
     }
@@ -66,11 +71,11 @@ async function runSimulation(
 async function serveInMemory(
   federation: Federation,
   executor: ClientExecutor,
+  states: StateStore,
   task: Task,
   options: SimulateOptions,
   signal: AbortSignal,
 ): Promise<RunResult> {
-  const states = diskStateStore();
   try {
     const transport = memoryTransport();
     const listener = transport.listen((connection) => federation.accept(connection));

@@ -1,4 +1,5 @@
 import { initialState } from './coordinator.js';
+import { takeUpFold } from './folds.js';
 import type { CoordinatorOptions, CoordinatorState } from './schedule.js';
 import type { LastSettlement, ResumePoint } from './state.js';
 import type { RoundDecision } from './types.js';
@@ -31,10 +32,11 @@ export function resumePoint(decisions: Iterable<RoundDecision>): ResumePoint {
 /**
  * A coordinator that waits for its clients, to go on with a run.
  * @param options as those of the run; `firstAttempt` is more than any attempt that was given out before
- * @throws FedloomError `coordinator.options`, also when no round is left
+ * @throws FedloomError `coordinator.options`
  */
 export function resumeState(options: CoordinatorOptions, point: ResumePoint): CoordinatorState {
   const state = initialState({ ...options, firstRound: point.firstRound });
+  if (point.unrecorded !== undefined) takeUpFold(state, point.unrecorded);
   for (const [client, settlement] of point.settled) state.owed.set(client, [settlement]);
   state.voidInARow = point.voidInARow;
   state.options.schedule.resume(state, point);

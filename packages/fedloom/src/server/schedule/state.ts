@@ -53,6 +53,8 @@ export interface ResumePoint {
   readonly position: number;
   /** Void rounds at the end. */
   readonly voidInARow: number;
+  /** The last round, if it was decided but not recorded: its clients' evaluation, if due, is made again first. */
+  readonly unrecorded?: RoundDecision;
 }
 
 export interface LastSettlement {
