@@ -1,9 +1,11 @@
-import { LEVEL_BITS, LEVEL_MIN, PART_QUANTA, quantum, rounder } from './quanta.js';
+import { LEVEL_MIN, PART_QUANTA, quantum, rounder } from './quanta.js';
 import { plainKernel, type SumKernel, type SumLengths, type SumSlot } from './sum-kernel.js';
 import { wasmKernel } from './wasm-sum-kernel.js';
 
-/** The load of sums is what a part may have come to, in terms: 2^45 quanta each. This many are 1.75 * 2^52 quanta. */
+/** The load of sums is what their parts may have come to, in terms: 2^45 quanta each. This many are 1.75 * 2^52 quanta. */
 export const LOAD_MAX = 224;
+/** Only sums that have come further than this are worth carrying: there is room for 32 terms before the next look. */
+const LOAD_ROOMY = 192;
 /** Sums up to here are left alone when the others are carried. */
 const LOAD_LEFT = 32;
 
@@ -58,7 +60,7 @@ export class IndexedSums {
 
   /** To be called before each element gets a term, of those that do, once the levels are raised. */
   expectTerm(): void {
-    if (this.#load === LOAD_MAX) this.#carry();
+    if (this.#load === LOAD_MAX) this.#makeRoom();
     this.#load += 1;
     this.#isEmpty = false;
   }
@@ -100,6 +102,7 @@ export class IndexedSums {
   merge({ load, isCarried, slots }: SumsImage): void {
     for (const [index, slot] of this.#slots.entries()) this.raise(slot, Math.max(slot.level, levelAt(slots, index)));
     this.#kernel.settle();
+    if (this.#load + load > LOAD_MAX) this.#makeRoom();
     // Together at most 32 + 224, which is 2^53 quanta.
     if (this.#load + load > LOAD_MAX) this.#carry();
     this.#load += load;
@@ -115,7 +118,7 @@ export class IndexedSums {
         if (target.carries !== undefined && carries !== undefined) addTo(target.carries, carries);
       }
     }
-    if (this.#load > LOAD_MAX) this.#carry();
+    if (this.#load > LOAD_MAX) this.#makeRoom();
   }
 
   /** Writes a slot's sums, each divided by `denominator`, to `quotients`. */
@@ -124,16 +127,6 @@ export class IndexedSums {
     const [high, low, third] = this.#partsOf(slot);
     if (high === undefined || low === undefined) throw new RangeError('a slot has two parts at least');
     writeQuotients(slot.level, high, low, third, denominator, quotients);
-  }
-
-  /** One sum exactly, as a multiple of quantum `slot.level - 2`. */
-  exactSum(slot: SumSlot, element: number): bigint {
-    this.#kernel.settle();
-    return this.#partsOf(slot).reduce((total, { sums, carries }, index) => {
-      const quanta = BigInt(sums[element]! / quantum(slot.level - index));
-      const carried = BigInt(carries?.[element] ?? 0) << BigInt(LEVEL_BITS);
-      return total + ((quanta + carried) << BigInt(LEVEL_BITS * (2 - index)));
-    }, 0n);
   }
 
   /** Forgets all terms; memory is kept. */
@@ -153,8 +146,29 @@ export class IndexedSums {
     }));
   }
 
-  #carry(): void {
+  /**
+   * Brings the load down. What is counted is the worst case: terms of either sign leave sums far below it, and then there is
+   * nothing to carry.
+   */
+  #makeRoom(): void {
     this.#kernel.settle();
+    this.#load = this.#loadFound();
+    if (this.#load > LOAD_ROOMY) this.#carry();
+  }
+
+  /** The load that the sums have come to. */
+  #loadFound(): number {
+    let load = 0;
+    for (const slot of this.#slots) {
+      for (let part = 0; part < slot.parts; part++) {
+        const ofOne = partMax(1, slot.level - part);
+        load = Math.max(load, Math.ceil(this.#kernel.largest(slot, part) / ofOne));
+      }
+    }
+    return load;
+  }
+
+  #carry(): void {
     this.#carries ??= this.#kernel.parts.map(({ length }) => new Int32Array(length));
     for (const slot of this.#slots) {
       for (const [index, { sums, carries }] of this.#partsOf(slot).entries()) {

@@ -1,8 +1,10 @@
 import {
   assembleModule,
   type Code,
+  f64x2Absolute,
   f64x2Add,
   f64x2FromFloats,
+  f64x2Max,
   f64x2Multiply,
   f64x2Subtract,
   get,
@@ -37,6 +39,8 @@ const [WEIGHTS, OTHER_WEIGHTS, HIGH_ROUNDERS, LOW_ROUNDERS, THIRD_ROUNDERS] = [7
 const [X, H, Y, G] = [12, 13, 14, 15];
 /** The factors lie here, as doubles in the order of the locals: as parameters each would be boxed at every call. */
 const FACTORS_ADDRESS = 0;
+/** Where the kernel leaves a largest magnitude. */
+const LARGEST_ADDRESS = 48;
 const STAGING_ADDRESS = 64;
 const SUMS_ADDRESS = STAGING_ADDRESS + STAGING_BYTES;
 
@@ -55,6 +59,8 @@ interface Kernels {
   readonly addFloats: AddValues;
   readonly addTwoFloats: AddValues;
   readonly addDoubles: AddValues;
+  /** Leaves the largest magnitude of the doubles between two addresses at a third, in two lanes. */
+  largest(from: number, end: number, into: number): void;
 }
 
 /**
@@ -73,6 +79,7 @@ export function wasmKernel({ three, two }: SumLengths): SumKernel | undefined {
     kernel('addFloats', addPair),
     kernel('addTwoFloats', addTwoPairs),
     kernel('addDoubles', addDoubles),
+    largestKernel(),
   ];
   const kernels = instantiate<Kernels>(assembleModule(pages, functions));
   return kernels && new WasmKernel(kernels, { three, two }, waiting);
@@ -91,6 +98,7 @@ class WasmKernel implements SumKernel {
   readonly #firstWaiting: number;
   readonly #waitingAddress: number;
   readonly #factors: Float64Array;
+  readonly #largest: Float64Array;
   readonly #floats: Float32Array;
   readonly #doubles: Float64Array;
   readonly #room: Float32Array;
@@ -116,6 +124,7 @@ class WasmKernel implements SumKernel {
     this.#floats = new Float32Array(buffer, STAGING_ADDRESS, STAGING_BYTES / 4);
     this.#doubles = new Float64Array(buffer, STAGING_ADDRESS, STAGING_BYTES / 8);
     this.#factors = new Float64Array(buffer, FACTORS_ADDRESS, 5);
+    this.#largest = new Float64Array(buffer, LARGEST_ADDRESS, 2);
     this.#room = new Float32Array(buffer, this.#waitingAddress, room);
   }
 
@@ -123,7 +132,8 @@ class WasmKernel implements SumKernel {
     // The kernels add one vector at least.
     if (values.length === 0) return;
     const { addFloats, addDoubles, addTwoFloats } = this.#kernels;
-    if (!(values instanceof Float32Array)) return this.#run(addDoubles, this.#doubles, values, slot, weight, 0);
+    if (slot.parts === 3) return this.#run(addDoubles, this.#doubles, values, slot, weight, 0);
+    if (!(values instanceof Float32Array)) throw new TypeError('sums of two parts are of float32');
     const other = this.#waiting[this.#next];
     const at = slot.at - this.#firstWaiting;
     if (other?.slot === slot) {
@@ -144,6 +154,15 @@ class WasmKernel implements SumKernel {
     this.#forgetWaiting();
   }
 
+  largest({ at, length }: SumSlot, part: number): number {
+    const sums = this.parts[part];
+    if (sums === undefined || length === 0) return 0;
+    const from = sums.byteOffset + 8 * at;
+    // Spare elements behind the slot's last hold zeros.
+    this.#kernels.largest(from, from + 8 * wholeVectors(length), LARGEST_ADDRESS);
+    return Math.max(...this.#largest);
+  }
+
   clear(): void {
     this.#forgetWaiting();
     for (const part of this.parts) part.fill(0);
@@ -157,10 +176,10 @@ class WasmKernel implements SumKernel {
     this.#waiting.push({ slot, weight });
   }
 
-  #run<T extends Float32Array | Float64Array>(
+  #run(
     add: AddValues,
-    staging: T,
-    values: T,
+    staging: Float32Array | Float64Array,
+    values: Float32Array | Float64Array,
     slot: SumSlot,
     weight: number,
     otherWeight: number,
@@ -216,6 +235,24 @@ function kernel(name: string, add: AddPair): WasmFunction {
     body: [
       factors.map((local, index) => [load64Splat(FACTORS, 8 * index), set(local)]),
       repeat([add(0), add(1), steps], lessUnsigned(VALUES, END)),
+    ],
+  };
+}
+
+/** Four doubles a turn, each pair with a maximum of its own. */
+function largestKernel(): WasmFunction {
+  const [from, end, into, first, second] = [0, 1, 2, 3, 4];
+  const take = (largest: number, offset: number) => [
+    f64x2Max(get(largest), f64x2Absolute(load128(from, offset))),
+    set(largest),
+  ];
+  return {
+    name: 'largest',
+    parameters: [I32, I32, I32],
+    locals: [V128, V128],
+    body: [
+      repeat([take(first, 0), take(second, 16), increase(from, 32)], lessUnsigned(from, end)),
+      store128(into, f64x2Max(get(first), get(second))),
     ],
   };
 }

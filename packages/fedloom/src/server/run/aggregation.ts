@@ -9,7 +9,7 @@ import { meanFold } from '../../update/mean-fold.js';
 import type { StageChain } from '../../update/stages/payload-specs.js';
 import { runServerStages } from '../../update/stages/server-stages.js';
 import type { Facts, Update, UpdateSpec } from '../../update/update.js';
-import { checkUpdate } from '../../update/update-check.js';
+import { checkTerms, checkUpdate } from '../../update/update-check.js';
 import { roundedWeight } from '../../update/weight.js';
 
 export interface AggregationOptions {
@@ -59,13 +59,11 @@ export class Aggregation {
       algorithm.weight?.(facts, scalars) ?? factOf(facts, 'sampleCount'),
       `client ${client}`,
     );
+    checkTerms(update, weight, magnitudes, chain.specs);
     return { contribution: { update, weight, magnitudes }, counted: { client, facts, weight, scalars } };
   }
 
-  /**
-   * Folds an update that was checked.
-   * @throws FedloomError `update.*` when the updates together are more than the fold holds
-   */
+  /** Folds an update that was checked: it throws for none. */
   add({ contribution, counted }: CheckedUpdate): void {
     this.#gathering.add(contribution);
     this.#counted.set(counted.client, counted);
