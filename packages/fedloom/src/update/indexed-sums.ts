@@ -45,6 +45,8 @@ export class IndexedSums {
   readonly #slots: readonly SumSlot[];
   /** Of each part, in quanta of the level above it. */
   #carries: readonly Int32Array[] | undefined;
+  /** Once made, kept for other rounds. */
+  #carryArrays: readonly Int32Array[] | undefined;
   /** As in `SumsImage`. */
   #load = 0;
   #isEmpty = true;
@@ -107,7 +109,7 @@ export class IndexedSums {
     if (this.#load + load > LOAD_MAX) this.#carry();
     this.#load += load;
     this.#isEmpty = false;
-    if (isCarried) this.#carries ??= this.#kernel.parts.map(({ length }) => new Int32Array(length));
+    if (isCarried) this.#startCarries();
     for (const [index, slot] of this.#slots.entries()) {
       const own = this.#partsOf(slot);
       const down = slot.level - levelAt(slots, index);
@@ -134,6 +136,7 @@ export class IndexedSums {
     if (this.#isEmpty) return;
     this.#kernel.clear();
     for (const slot of this.#slots) slot.level = LEVEL_MIN;
+    for (const carries of this.#carries ?? []) carries.fill(0);
     this.#carries = undefined;
     this.#load = 0;
     this.#isEmpty = true;
@@ -168,8 +171,13 @@ export class IndexedSums {
     return load;
   }
 
+  #startCarries(): void {
+    this.#carryArrays ??= this.#kernel.parts.map(({ length }) => new Int32Array(length));
+    this.#carries = this.#carryArrays;
+  }
+
   #carry(): void {
-    this.#carries ??= this.#kernel.parts.map(({ length }) => new Int32Array(length));
+    this.#startCarries();
     for (const slot of this.#slots) {
       for (const [index, { sums, carries }] of this.#partsOf(slot).entries()) {
         if (carries !== undefined) carryInto(carries, sums, slot.level - index);

@@ -265,13 +265,27 @@ describe('RunningMean of many updates', () => {
     expect(meanOf(terms)).toStrictEqual(meanOf(terms.toReversed()));
   });
 
-  it('sums what fills the parts exactly', () => {
+  it('sums what fills the parts exactly, in every round anew', () => {
     const mean = new RunningMean([specOf('a', [3], 'float64')]);
-    for (let i = 0; i < 1024; i++) mean.add(contributionOf({ a: tensorOf('float64', fillingValues) }));
-    expect([...(mean.finish().get('a')?.data ?? [])]).toEqual(fillingValues);
-    for (const part of ['high', 'low', 'third']) {
-      const { data } = mean.partial().tensors.get(`${part}-carries/mean/a`) ?? tensorOf('int32', []);
-      expect(Math.max(...(data as Int32Array))).toBeGreaterThan(400);
+    for (let round = 0; round < 2; round++) {
+      for (let i = 0; i < 1024; i++) mean.add(contributionOf({ a: tensorOf('float64', fillingValues) }));
+      expect([...(mean.finish().get('a')?.data ?? [])]).toEqual(fillingValues);
+      for (const part of ['high', 'low', 'third']) {
+        const { data } = mean.partial().tensors.get(`${part}-carries/mean/a`) ?? tensorOf('int32', []);
+        expect(Math.max(...(data as Int32Array))).toBeGreaterThan(400);
+      }
+      mean.reset();
+      expect(mean.partial().tensors.has('high-carries/mean/a')).toBe(false);
     }
+  });
+
+  it('carries nothing where terms of either sign keep the sums small', () => {
+    const mean = new RunningMean([specOf('a', [3], 'float64')]);
+    for (let i = 0; i < 1024; i++) {
+      const values = fillingValues.map((value) => (i % 2 === 0 ? value : -value));
+      mean.add(contributionOf({ a: tensorOf('float64', values) }));
+    }
+    expect(mean.finish().get('a')?.data).toStrictEqual(Float64Array.of(0, 0, 0));
+    expect(mean.partial().tensors.has('high-carries/mean/a')).toBe(false);
   });
 });

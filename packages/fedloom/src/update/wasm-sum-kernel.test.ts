@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { RandomStream } from '../core/random.js';
 import { levelOf } from './quanta.js';
@@ -104,6 +105,25 @@ describe('wasmKernel', () => {
       kernel.settle();
     }
     expect(bits(kernels[1])).toEqual(bits(kernels[0]));
+  });
+
+  it('finds the largest sum of a slot, whatever stands beside it', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 40 }), fc.nat(), (length, seed) => {
+        const lengths = { three: 48, two: 8 };
+        const kernels = [plainKernel(lengths), wasmKernel(lengths)!] as const;
+        const [before, slot, after] = [slotOf(0, 4, 3), slotOf(4, length, 3), slotOf(44, 3, 3)];
+        const values = Float32Array.from(awkwardValues(length, seed));
+        for (const kernel of kernels) {
+          kernel.add(values, slot, 3);
+          for (const other of [before, after]) kernel.add(new Float32Array(other.length).fill(2 ** 40), other, 1);
+        }
+        for (const part of [0, 1, 2]) {
+          const largest = Math.max(...kernels[0].parts[part]!.slice(4, 4 + length).map(Math.abs));
+          for (const kernel of kernels) expect(kernel.largest(slot, part)).toBe(largest);
+        }
+      }),
+    );
   });
 
   it('reads values over shared memory and views with an offset', () => {
