@@ -1,4 +1,4 @@
-import { LEVEL_MIN, PART_QUANTA, quantum, rounder } from './quanta.js';
+import { above, LEVEL_MIN, PART_QUANTA, quantum, rounder } from './quanta.js';
 import { plainKernel, type SumKernel, type SumLengths, type SumSlot } from './sum-kernel.js';
 import { wasmKernel } from './wasm-sum-kernel.js';
 
@@ -126,6 +126,8 @@ export class IndexedSums {
   /** Writes a slot's sums, each divided by `denominator`, to `quotients`. */
   divide(slot: SumSlot, denominator: number, quotients: Float64Array): void {
     this.#kernel.settle();
+    // Most tensors.
+    if (slot.parts === 2 && this.#carries === undefined) return this.#kernel.divide(slot, denominator, quotients);
     const [high, low, third] = this.#partsOf(slot);
     if (high === undefined || low === undefined) throw new RangeError('a slot has two parts at least');
     writeQuotients(slot.level, high, low, third, denominator, quotients);
@@ -246,9 +248,6 @@ function writeQuotients(
   denominator: number,
   quotients: Float64Array,
 ): void {
-  if (third === undefined && high.carries === undefined) {
-    return writePlainQuotients(level, high.sums, low.sums, denominator, quotients);
-  }
   const [unit, round] = [quantum(level), rounder(level)];
   const [unitAbove, roundAbove] = [quantum(level + 1), rounder(level + 1)];
   const [unitBelow, roundBelow] = [quantum(level - 1), rounder(level - 1)];
@@ -271,28 +270,4 @@ function writeQuotients(
     if (high.carries !== undefined) carry += high.carries[i]! * unitAbove;
     quotients[i] = (sum + carry) / denominator;
   }
-}
-
-/** Two parts without carries, the most common: a loop of its own, since means of 45 MB are made in it. */
-function writePlainQuotients(
-  level: number,
-  high: Float64Array,
-  low: Float64Array,
-  denominator: number,
-  quotients: Float64Array,
-): void {
-  const [unit, round, unitAbove, roundAbove] = [quantum(level), rounder(level), quantum(level + 1), rounder(level + 1)];
-  for (let i = 0; i < quotients.length; i++) {
-    const lowPart = low[i]!;
-    const carry = above(lowPart, unit, round);
-    const highPart = high[i]! + carry;
-    const rest = above(highPart, unitAbove, roundAbove);
-    quotients[i] = (lowPart - carry + (highPart - rest) + rest) / denominator;
-  }
-}
-
-/** The multiple of `unit` from which a sum differs by -unit/2 or more and less than unit/2. */
-function above(sum: number, unit: number, round: number): number {
-  const multiple = sum + round - round;
-  return sum - multiple === unit / 2 ? multiple + unit : multiple;
 }

@@ -1,5 +1,5 @@
 import { plainScan } from './magnitude.js';
-import { rounder } from './quanta.js';
+import { above, quantum, rounder } from './quanta.js';
 
 /** Where the sums of one tensor lie in the arrays of all, and at which level they are. */
 export interface SumSlot {
@@ -27,6 +27,8 @@ export interface SumKernel {
   settle(): void;
   /** The largest magnitude among the slot's sums of a part (0 high, 1 low, 2 third), of what is settled. */
   largest(slot: SumSlot, part: number): number;
+  /** Writes the sums of a slot with two parts, without carries, each divided by `denominator`: see `writeQuotients`. */
+  divide(slot: SumSlot, denominator: number, quotients: Float64Array): void;
   /** Forgets all terms. */
   clear(): void;
 }
@@ -58,6 +60,16 @@ export function plainKernel({ three, two }: SumLengths): SumKernel {
     settle() {},
     largest({ at, length }, part) {
       return plainScan(kernelParts[part]?.subarray(at, at + length) ?? []);
+    },
+    divide({ at, level }, denominator, quotients) {
+      const [unit, round] = [quantum(level), rounder(level)];
+      const [unitAbove, roundAbove] = [quantum(level + 1), rounder(level + 1)];
+      for (let i = 0; i < quotients.length; i++) {
+        const carry = above(low[at + i]!, unit, round);
+        const highPart = high[at + i]! + carry;
+        const rest = above(highPart, unitAbove, roundAbove);
+        quotients[i] = (low[at + i]! - carry + (highPart - rest) + rest) / denominator;
+      }
     },
     clear() {
       for (const part of kernelParts) part.fill(0);
