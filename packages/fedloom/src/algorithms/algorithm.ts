@@ -26,6 +26,13 @@ export interface FederatedAlgorithm {
    * @param scalars as the client had them
    */
   weight?(facts: Facts, scalars: Scalars): number;
+  /**
+   * What a stale update is the difference to, when it is folded: the model that its client started from (`base`), or the
+   * newest (`newest`: w_i - w, as FedAsync has it). Without staleness they are the same. Default `base`.
+   */
+  readonly reference?: 'base' | 'newest';
+  /** When whom is asked to train. Default: in rounds. */
+  readonly schedule?: BufferedSchedule;
   /** How the updates become one aggregate. Default: their exact weighted mean. */
   readonly fold?: Fold;
   /** Whether another fold may take its place, such as a robust one: the server update holds for any aggregate. Default false. */
@@ -40,6 +47,17 @@ export interface FederatedAlgorithm {
   readonly hyperparameters?: Hyperparameters;
   /** The same algorithm with some settings changed. @throws FedloomError `algorithm.option`. */
   with?(changes: Hyperparameters): FederatedAlgorithm;
+}
+
+/**
+ * Clients train all the time, each from the newest model when it is asked; every `bufferSize` updates make a version. In place
+ * of the clients a round, a run then has so many at work at a time.
+ */
+export interface BufferedSchedule {
+  readonly name: 'buffered';
+  readonly bufferSize: number;
+  /** Versions that may have been made since the one that an update started from; older updates are refused. Default: any. */
+  readonly stalenessMax?: number;
 }
 
 export interface AlgorithmClient {

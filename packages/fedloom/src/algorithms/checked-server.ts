@@ -45,7 +45,7 @@ function expectFinite(tensor: Tensor, where: string, name: string): void {
   const largest = largestMagnitude(tensor);
   if (Number.isFinite(largest)) return;
   throw new FedloomError(
-    'algorithm.result',
+    'algorithm.not-finite',
     `${where} holds ${largest} in tensor "${name}": training diverged; lower the learning rates.`,
     { tensor: name },
   );

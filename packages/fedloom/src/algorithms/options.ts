@@ -8,6 +8,8 @@ export interface OptionRule {
   readonly min?: number;
   /** Exclusive. */
   readonly above?: number;
+  /** Inclusive. */
+  readonly max?: number;
   /** Exclusive. */
   readonly below?: number;
 }
@@ -39,10 +41,13 @@ export function readOptions<Name extends string>(
 function readOption(algorithm: string, option: string, given: number | undefined, rule: OptionRule): number {
   const value = given ?? rule.default;
   const { min = Number.NEGATIVE_INFINITY, above = Number.NEGATIVE_INFINITY, below = Number.POSITIVE_INFINITY } = rule;
-  if (value !== undefined && Number.isFinite(value) && value >= min && value > above && value < below) return value;
+  const { max = Number.POSITIVE_INFINITY } = rule;
+  if (value !== undefined && Number.isFinite(value) && value >= min && value > above && value <= max && value < below)
+    return value;
   const bounds = [
     ...(rule.min === undefined ? [] : [`of at least ${min}`]),
     ...(rule.above === undefined ? [] : [`above ${above}`]),
+    ...(rule.max === undefined ? [] : [`of at most ${max}`]),
     ...(rule.below === undefined ? [] : [`below ${below}`]),
   ];
   throw new FedloomError(

@@ -3,7 +3,9 @@ import { didYouMean } from '../core/closest.js';
 import type { Fold } from '../update/fold-contract.js';
 import type { FederatedAlgorithm } from './algorithm.js';
 import { fedAdam } from './fed-adam.js';
+import { fedAsync } from './fed-async.js';
 import { fedAvg } from './fed-avg.js';
+import { fedBuff } from './fed-buff.js';
 import { fedNova } from './fed-nova.js';
 import { fedPer } from './fed-per.js';
 import { fedProx } from './fed-prox.js';
@@ -36,6 +38,8 @@ const ALGORITHMS: Readonly<Record<string, NamedAlgorithm>> = {
   fedNova: { usage: 'fedNova', make: fedNova },
   fedPer: { usage: 'fedPer(layers=1)', make: fedPer },
   qFedAvg: { usage: 'qFedAvg(q=1)', make: qFedAvg },
+  fedBuff: { usage: 'fedBuff(bufferSize=10)', make: fedBuff },
+  fedAsync: { usage: 'fedAsync(alpha=0.6)', make: fedAsync },
   median: { usage: 'median', make: plain('median', median) },
   trimmedMean: { usage: 'trimmedMean(trim=2)', make: trimmedMean },
   krum: { usage: 'krum(f=1)', make: krum },

@@ -7,10 +7,22 @@ export type Results = Readonly<Record<string, number | readonly number[]>>;
 export interface RoundRecord {
   /** From 0. */
   readonly round: number;
-  /** Indices of the clients that were asked to train, in the order of sampling; replacements come last. */
+  /** Indices of the clients that were meant to train, in the order of sampling; replacements come last. */
   readonly cohort: readonly number[];
   /** Indices of the clients whose updates counted, ascending. */
   readonly counted: readonly number[];
+  /** Who was to deliver, or did, and does not count, and why; ascending by client. */
+  readonly uncounted: readonly { readonly client: number; readonly code: string }[];
+  /** Whose place went to somebody else, and why, in the order in which it happened. */
+  readonly replaced: readonly { readonly client: number; readonly by: number; readonly reason: string }[];
+  /** Clients that were away for a while when they were to train; ascending. */
+  readonly awaited: readonly number[];
+  /** Why the round changed nothing; null: it did. */
+  readonly voided: { readonly code: string; readonly message: string } | null;
+  /** The model that came of it. */
+  readonly version: { readonly model: string; readonly number: number; readonly hash: string };
+  /** When it was over by the virtual clock of a simulated buffered run; else null. */
+  readonly virtualTime: number | null;
   /** Mean of the counted clients' training losses, weighted by their samples; null when no client reported one. */
   readonly trainLoss: number | null;
   /** Training samples behind the counted updates. */

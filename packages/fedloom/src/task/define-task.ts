@@ -25,6 +25,7 @@ export function defineTask(task: TaskDefinition): Task {
       name: task.name,
       trainer: task.trainer,
       concurrent: task.concurrent ?? false,
+      speed: task.speed ?? alike,
       algorithm,
       resultAggregator,
     });
@@ -40,8 +41,11 @@ export function defineTask(task: TaskDefinition): Task {
     training: Object.freeze({ ...task.training, shuffle: task.training.shuffle ?? true }),
     algorithm,
     resultAggregator,
+    speed: task.speed ?? alike,
   });
 }
+
+const alike = () => 1;
 
 /** Whether a value came from `defineTask`. */
 export function isTask(value: unknown): value is Task {

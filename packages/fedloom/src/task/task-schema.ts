@@ -28,6 +28,7 @@ const algorithm = field(
   (value) => isRecord(value) && typeof value.name === 'string' && has(['initialize', 'update'])(value.server),
   'a federated algorithm, such as fedAvg()',
 ).optional();
+const speed = field((value) => typeof value === 'function', 'a function (client) => number').optional();
 const resultAggregator = field(
   has(['aggregate']),
   'an object with aggregate(round, results), such as meanResultAggregator',
@@ -55,6 +56,7 @@ const planTask = z.strictObject({
         issue.code === 'unrecognized_keys' ? undefined : 'it must be an object { localEpochs, batchSize, optimizer }',
     },
   ),
+  speed,
   algorithm,
   resultAggregator,
 });
@@ -62,6 +64,7 @@ const planTask = z.strictObject({
 const trainerTask = z.strictObject({
   name,
   trainer: field((value) => typeof value === 'function', 'a function (client) => Trainer'),
+  speed,
   concurrent: field((value) => typeof value === 'boolean', 'true or false').optional(),
   algorithm,
   resultAggregator,

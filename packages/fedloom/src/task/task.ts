@@ -23,6 +23,11 @@ export interface PlanTaskDefinition {
   readonly training: TrainingDefinition;
   /** Default `fedAvg()`. */
   readonly algorithm?: FederatedAlgorithm;
+  /**
+   * How fast a simulated client is beside the others, above 0: what it takes for a training is 1 / speed, give or take a fifth.
+   * Counts only for algorithms that do not train in rounds, and there by a clock of its own. Default 1 for all.
+   */
+  readonly speed?: (client: number) => number;
   /** Default `meanResultAggregator`. */
   readonly resultAggregator?: ResultAggregator<Readonly<Record<string, number>>>;
 }
@@ -51,6 +56,11 @@ export interface TrainerTaskDefinition<R extends Results = Results> {
   readonly concurrent?: boolean;
   /** Default `fedAvg()`. */
   readonly algorithm?: FederatedAlgorithm;
+  /**
+   * How fast a simulated client is beside the others, above 0: what it takes for a training is 1 / speed, give or take a fifth.
+   * Counts only for algorithms that do not train in rounds, and there by a clock of its own. Default 1 for all.
+   */
+  readonly speed?: (client: number) => number;
   /** Default `meanResultAggregator`. */
   readonly resultAggregator?: ResultAggregator<R>;
 }

@@ -13,7 +13,7 @@ import { sha256 } from '../../core/node/sha256.js';
 import { encodeSafetensors } from '../../core/safetensors.js';
 import { arrays } from '../../data/arrays.js';
 import { Aggregation } from '../../server/run/aggregation.js';
-import { GlobalModel } from '../../server/run/global-model.js';
+import { Versions } from '../../server/run/versions.js';
 import type { ServerWorkload } from '../../server/run/workload.js';
 import { compileTask } from '../../task/compile-task.js';
 import { defineTask } from '../../task/define-task.js';
@@ -67,18 +67,18 @@ export async function runAlgorithm(
     scalarsOf: (round) => ({ learningRate: federation.learningRate(round), ...options.scalars?.(round) }),
     evaluate: async () => undefined,
   };
-  const server = new GlobalModel(workload, frozen, federation.clients.length, sha256);
+  const versions = new Versions({ workload, algorithm: frozen, totalClients: federation.clients.length, hash: sha256 });
   const aggregation = new Aggregation({ chain: chainStages([], specs), algorithm });
   const clientStates = new Map<number, NamedTensors>();
   let aggregate: NamedTensors = new Map();
   for (let round = 0; round < rounds; round++) {
-    const scalars = server.scalars(round);
-    const { version: base, tensors } = server.current;
+    const started = versions.newest;
+    const { version: base, tensors, scalars, model } = started;
     for (const client of federation.cohort(round)) {
       const job = { scalars, ...examples(federation, client) };
-      const initial = await runner.evaluate({ parameters: server.tensors, ...job });
+      const initial = await runner.evaluate({ parameters: model, ...job });
       const result = await runner.train({
-        parameters: server.tensors,
+        parameters: model,
         broadcast: tensors,
         state: clientStates.get(client) ?? new Map(),
         order: federation.order(round, client),
@@ -87,17 +87,19 @@ export async function runAlgorithm(
       const { sampleCount, sums } = initial;
       const { stepCount, meanLoss } = result;
       const facts = { sampleCount, stepCount, meanLoss, initialLoss: (sums.loss ?? 0) / sampleCount };
-      const body = encodeSafetensors(new Map([...changesOf(result.parameters, server.tensors), ...result.upload]));
+      const body = encodeSafetensors(new Map([...changesOf(result.parameters, model), ...result.upload]));
       const message = { type: 'update', task: round, attempt: 0, client, base, facts, trainMs: 0 } as const;
-      aggregation.add(await aggregation.check(message, body, () => ({ scalars, staleness: 0 })));
+      const sound = await aggregation.check(message, body);
+      aggregation.add(round, aggregation.weigh(sound, started, versions.newest));
       clientStates.set(client, freeze(result.state));
     }
-    const closed = aggregation.close();
+    const closed = aggregation.close(round);
     aggregate = closed.aggregate;
-    server.update(round, aggregate, closed.clients);
+    versions.update(round, aggregate, closed.clients);
   }
   await runner.release();
-  return { w: flatten(server.tensors), model: server.tensors, state: server.state, clientStates, aggregate };
+  const { model, state } = versions.newest;
+  return { w: flatten(model), model, state, clientStates, aggregate };
 }
 
 function frozenServer(

@@ -14,6 +14,12 @@ import { liveLines, roundLine } from './views.js';
 const record = (round: number, accuracy: number | null): RoundRecord => ({
   round,
   cohort: [3, 1, 4],
+  uncounted: [],
+  replaced: [],
+  awaited: [],
+  voided: null,
+  version: { model: 'model', number: 1, hash: 'sha256:0' },
+  virtualTime: null,
   counted: [1, 3],
   trainLoss: 0.25,
   sampleCount: 1000,

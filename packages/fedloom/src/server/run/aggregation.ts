@@ -1,16 +1,18 @@
 import { FedloomError, type NamedTensors, type Tensor } from '@fedloom/engine';
-import type { CountedClient, FederatedAlgorithm, Scalars } from '../../algorithms/algorithm.js';
+import type { CountedClient, FederatedAlgorithm } from '../../algorithms/algorithm.js';
 import { safetensorsDecoder } from '../../core/safetensors.js';
 import type { UpdateMessage } from '../../protocol/messages.js';
 import { deltaNorm } from '../../update/delta-norm.js';
 import { factOf } from '../../update/facts.js';
 import type { Aggregate, Contribution, Fold, RunningSum } from '../../update/fold-contract.js';
 import { meanFold } from '../../update/mean-fold.js';
+import { rebasedUpdate } from '../../update/rebase.js';
 import type { StageChain } from '../../update/stages/payload-specs.js';
 import { runServerStages } from '../../update/stages/server-stages.js';
 import type { Facts, Update, UpdateSpec } from '../../update/update.js';
-import { checkUpdate } from '../../update/update-check.js';
+import { checkTerms, checkUpdate } from '../../update/update-check.js';
 import { roundedWeight } from '../../update/weight.js';
+import type { ModelVersion } from './versions.js';
 
 export interface AggregationOptions {
   readonly chain: StageChain;
@@ -22,75 +24,113 @@ type MaybePromise<T> = T | Promise<T>;
 /** An update's way to the aggregate: bytes, checks, weight, fold. */
 export class Aggregation {
   readonly #options: AggregationOptions;
-  readonly #gathering: Gathering;
   readonly #decode = safetensorsDecoder();
   readonly #needsNorm: boolean;
-  #counted = new Map<number, CountedClient>();
+  /** By round: one may take updates while the one before is still on its way. */
+  readonly #open = new Map<number, OpenFold>();
+  /** Their memory is used again. */
+  readonly #idle: Gathering[] = [];
 
   constructor(options: AggregationOptions) {
     this.#options = options;
-    this.#gathering = gatheringOf(options.algorithm.fold ?? meanFold(), options.chain.specs);
     this.#needsNorm = options.algorithm.client?.needs?.includes('deltaNorm') ?? false;
   }
 
   /**
-   * The update in `body`, through the stages, checked and weighted. Its tensors may be views of `body`.
-   * @param at what the algorithm's weight may look at: asked once the stages are through
+   * The update in `body`, through the stages and checked. Its tensors may be views of `body`.
    * @returns a promise only where a stage's server half is async
-   * @throws FedloomError `safetensors.*`, `stage.*`, `update.*`, `algorithm.weight`: not for this model, or not sound
+   * @throws FedloomError `safetensors.*`, `stage.*`, `update.*`: not for this model, or not sound
    */
-  check(message: UpdateMessage, body: Uint8Array, at: () => WeightContext): MaybePromise<CheckedUpdate> {
+  check(message: UpdateMessage, body: Uint8Array): MaybePromise<SoundUpdate> {
     const { client, base, task, attempt, facts } = message;
-    const checked = (tensors: NamedTensors) => this.#checked({ client, base, task, attempt, facts, tensors }, at());
+    const checked = (tensors: NamedTensors) => this.#checked({ client, base, task, attempt, facts, tensors });
     const decoded = runServerStages(this.#options.chain, this.#decode(body), { client, task });
     return decoded instanceof Promise ? decoded.then(checked) : checked(decoded);
   }
 
-  #checked(update: Update, { scalars, staleness }: WeightContext): CheckedUpdate {
+  #checked(update: Update): SoundUpdate {
     const { chain, algorithm } = this.#options;
-    const { client } = update;
+    const { client, facts } = update;
     const magnitudes = checkUpdate(update, chain.specs);
     for (const fact of algorithm.client?.needs ?? []) {
-      if (fact !== 'deltaNorm' && update.facts[fact] === undefined) throw missingFact(client, fact, algorithm.name);
+      if (fact !== 'deltaNorm' && facts[fact] === undefined) throw missingFact(client, fact, algorithm.name);
     }
+    return { update, magnitudes };
+  }
+
+  /**
+   * How much a sound update counts, and as a difference to what.
+   * @param from the version it started from @param newest that of the server now
+   * @throws FedloomError `update.weight`, `update.fact`, and of the algorithm's weight
+   */
+  weigh(sound: SoundUpdate, from: StartedFrom, newest: StartedFrom): CheckedUpdate {
+    const { chain, algorithm } = this.#options;
+    const { scalars } = from;
+    const { client } = sound.update;
+    const staleness = newest.version.number - from.version.number;
+    const { update, magnitudes } = this.#referred(sound, from, newest, staleness);
     const norm = this.#needsNorm ? { deltaNorm: deltaNorm(update.tensors, chain.specs) } : {};
     const facts: Facts = { ...update.facts, staleness, ...norm };
     const weight = roundedWeight(
       algorithm.weight?.(facts, scalars) ?? factOf(facts, 'sampleCount'),
       `client ${client}`,
     );
+    checkTerms(update, weight, magnitudes, chain.specs);
     return { contribution: { update, weight, magnitudes }, counted: { client, facts, weight, scalars } };
   }
 
-  /**
-   * Folds an update that was checked.
-   * @throws FedloomError `update.*` when the updates together are more than the fold holds
-   */
-  add({ contribution, counted }: CheckedUpdate): void {
-    this.#gathering.add(contribution);
-    this.#counted.set(counted.client, counted);
+  #referred(sound: SoundUpdate, from: StartedFrom, newest: StartedFrom, staleness: number): SoundUpdate {
+    const { chain, algorithm } = this.#options;
+    if (algorithm.reference !== 'newest' || staleness === 0) return sound;
+    return this.#checked(rebasedUpdate(sound.update, chain.specs, from.model, newest.model));
   }
 
-  /** The aggregate of what was added since the last time, and whose it was, ascending. @throws FedloomError `aggregate.*` */
-  close(): { readonly aggregate: Aggregate; readonly clients: readonly CountedClient[] } {
-    const clients = [...this.#counted.values()].sort((a, b) => a.client - b.client);
-    this.#counted = new Map();
-    return { aggregate: this.#gathering.close(), clients };
+  /** Folds an update that was checked: it throws for none. */
+  add(round: number, { contribution, counted }: CheckedUpdate): void {
+    let fold = this.#open.get(round);
+    if (fold === undefined) {
+      const { algorithm, chain } = this.#options;
+      const gathering = this.#idle.pop() ?? gatheringOf(algorithm.fold ?? meanFold(), chain.specs);
+      fold = { gathering, counted: new Map() };
+      this.#open.set(round, fold);
+    }
+    fold.gathering.add(contribution);
+    fold.counted.set(counted.client, counted);
+  }
+
+  /** The aggregate of what was added to a round, and whose it was, ascending. @throws FedloomError `aggregate.*` */
+  close(round: number): { readonly aggregate: Aggregate; readonly clients: readonly CountedClient[] } {
+    const fold = this.#open.get(round);
+    if (fold === undefined) throw new FedloomError('aggregate.empty', 'There is no aggregate of no updates.');
+    this.#open.delete(round);
+    try {
+      const clients = [...fold.counted.values()].sort((a, b) => a.client - b.client);
+      return { aggregate: fold.gathering.close(), clients };
+    } finally {
+      this.#idle.push(fold.gathering);
+    }
   }
 }
 
-/** An update that passed its checks, and what the server update will be told of it. */
+interface OpenFold {
+  readonly gathering: Gathering;
+  readonly counted: Map<number, CountedClient>;
+}
+
+/** An update that passed its checks, with the largest magnitude of each tensor. */
+export interface SoundUpdate {
+  readonly update: Update;
+  readonly magnitudes: Float64Array;
+}
+
+/** One that is ready to be folded, and what the server update will be told of it. */
 export interface CheckedUpdate {
   readonly contribution: Contribution;
   readonly counted: CountedClient;
 }
 
-export interface WeightContext {
-  /** As the client had them. */
-  readonly scalars: Scalars;
-  /** Versions that were made since the one it started from. */
-  readonly staleness: number;
-}
+/** As much of a version as an update's checks look at. */
+export type StartedFrom = Pick<ModelVersion, 'version' | 'model' | 'scalars'>;
 
 /** Either kind of fold, from its updates to its aggregate. */
 interface Gathering {

@@ -1,67 +1,48 @@
 import { FedloomError, type NamedTensors } from '@fedloom/engine';
-import type { Scalars } from '../../algorithms/algorithm.js';
-import { type Evaluation, resultsOf } from '../../core/evaluation.js';
-import { expandRanges } from '../../core/index-ranges.js';
-import type { Results, RoundRecord, RunResult } from '../../core/records.js';
+import type { RoundRecord, RunResult } from '../../core/records.js';
 import { encodeSafetensors } from '../../core/safetensors.js';
 import { wireLimits } from '../../protocol/limits.js';
-import type { Evaluations, Failed, IndexRange, Settled, UpdateMessage } from '../../protocol/messages.js';
-import { pieces } from '../../protocol/pieces.js';
 import type { Connection } from '../../protocol/transport.js';
-import { clientResults } from '../../task/result-aggregator.js';
-import type { Session, SessionMessage } from '../lobby/session.js';
 import { SessionDoor } from '../lobby/session-door.js';
-import { initialState, step } from '../schedule/coordinator.js';
+import { initialState, isQuiet, step } from '../schedule/coordinator.js';
+import { resumeState } from '../schedule/resume.js';
 import type { CoordinatorState } from '../schedule/schedule.js';
-import type { CoordinatorEffect, CoordinatorEvent, UpdateTag } from '../schedule/types.js';
-import { Aggregation, type CheckedUpdate } from './aggregation.js';
-import { checkedResults } from './checked-results.js';
+import type { CoordinatorEffect, CoordinatorEvent } from '../schedule/types.js';
+import { Aggregation } from './aggregation.js';
+import { Candidates } from './candidates.js';
 import type { FederationOptions } from './federation-options.js';
-import { GlobalModel } from './global-model.js';
-import { RoundLedger } from './round-ledger.js';
-import { whyNot } from './why-not.js';
-
-/** An update that came whole and passed its checks, held while the coordinator decides. */
-interface Held {
-  readonly message: UpdateMessage;
-  /** What its checks took. */
-  readonly checkMs: number;
-  readonly update: CheckedUpdate;
-}
-
-interface Input {
-  readonly event: CoordinatorEvent;
-  readonly update?: Held;
-  readonly evaluation?: Evaluation;
-}
-
-type Effect<T extends CoordinatorEffect['type']> = Extract<CoordinatorEffect, { readonly type: T }>;
+import { type HeldUpdate, Incoming, type Input } from './incoming.js';
+import { type Effect, Outgoing } from './outgoing.js';
+import { noPersistence, type Persistence } from './persistence.js';
+import { RoundBooks } from './round-books.js';
+import { Versions } from './versions.js';
+import { VirtualTurns } from './virtual-turns.js';
 
 /**
- * The server of one run: the coordinator's shell. It turns messages into the coordinator's events and the coordinator's
- * effects into messages, folds, timers and records. It knows no transport: connections are given to `accept`.
+ * The server of one run: the coordinator's shell. It steps the coordinator and has its effects performed: what sessions say
+ * (`Incoming`), what they are told (`Outgoing`), the fold (`Aggregation`), the model (`Versions`), a closed fold's way
+ * (`Candidates`), the records (`RoundBooks`). It knows no transport: connections are given to `accept`.
  */
 export class Federation {
   /** Settles when the run is over; rejects when it failed. */
   readonly result: Promise<RunResult>;
   readonly #options: FederationOptions;
-  readonly #model: GlobalModel;
+  readonly #persistence: Persistence;
+  readonly #versions: Versions;
   readonly #aggregation: Aggregation;
   readonly #door: SessionDoor;
+  readonly #outgoing: Outgoing;
+  readonly #books: RoundBooks;
+  readonly #candidates: Candidates;
+  readonly #turns: VirtualTurns | undefined;
   readonly #timers = new Map<string, () => void>();
   readonly #abort = new AbortController();
   readonly #queue: Input[] = [];
-  /** What clients were told last of an update that counted. */
-  readonly #counted = new Map<number, Settled>();
   #state: CoordinatorState;
-  /** Of the rounds that are not finished: one may begin before the last is on the disk. */
-  readonly #ledgers = new Map<number, RoundLedger>();
-  /** The clients' in this round. */
-  #scalars: Scalars = {};
   #last: RoundRecord | undefined;
   /** After the last finished round. */
   #finishedModel: NamedTensors;
-  #rounds = 0;
+  #rounds: number;
   #stepping = false;
   #finished = false;
   #cause: unknown;
@@ -70,40 +51,78 @@ export class Federation {
 
   constructor(options: FederationOptions) {
     this.#options = options;
-    this.#model = new GlobalModel(options.workload, options.algorithm, options.coordinator.clients, options.hash);
-    this.#aggregation = new Aggregation({ chain: options.chain, algorithm: options.algorithm });
-    this.#finishedModel = this.#model.tensors;
-    this.#state = initialState(options.coordinator);
+    const { workload, algorithm, chain, hash, coordinator, resumed } = options;
+    this.#persistence = options.persistence ?? noPersistence;
+    const totalClients = coordinator.clients;
+    this.#versions = new Versions({
+      workload,
+      algorithm,
+      totalClients,
+      hash,
+      ...(resumed && { resumed: resumed.version, older: resumed.older }),
+    });
+    this.#aggregation = new Aggregation({ chain, algorithm });
+    this.#finishedModel = this.#versions.newest.model;
+    const { point } = resumed ?? {};
+    this.#rounds = (point?.firstRound ?? 0) - (point?.unrecorded === undefined ? 0 : 1);
+    this.#last = resumed?.lastEvaluated;
+    this.#state = resumed === undefined ? initialState(coordinator) : resumeState(coordinator, resumed.point);
     this.result = new Promise((resolve, reject) => {
       this.#resolve = resolve;
       this.#reject = reject;
     });
     // Whoever wants the failure awaits `result`; nobody has to.
     this.result.catch(() => {});
-    const { run, software, seed, workload, algorithm, coordinator } = options;
+    const dispatch = (input: Input) => this.#dispatch(input);
+    const incoming = new Incoming({
+      ...options,
+      versions: this.#versions,
+      aggregation: this.#aggregation,
+      dispatch,
+      trained: (input, tag) => {
+        if (this.#turns === undefined) return dispatch(input());
+        const taken = this.#turns.arrived(input, tag);
+        this.#turns.goOn();
+        return taken;
+      },
+    });
     this.#door = new SessionDoor({
       ...options,
-      welcome: {
-        run,
-        software,
-        clients: coordinator.clients,
-        seed,
-        workload: workload.descriptor,
-        algorithm: algorithm.name,
-        needs: (algorithm.client?.needs ?? []).filter((fact) => fact !== 'deltaNorm'),
-        stages: options.chain.stages.map(({ stage: { name, options } }) => ({ name, options })),
-      },
-      onMessage: (session, message, body) => this.#receive(session, message, body),
+      welcome: welcomeOf(options),
+      onMessage: (session, message, body) => incoming.receive(session, message, body),
       onClosed: (session, reason) => {
         this.#dispatch({ event: { type: 'sessionClosed', session: session.id } });
         this.#options.events.emit('clientsLeft', { session: session.id, reason, present: this.present });
       },
     });
+    this.#outgoing = new Outgoing(this.#door, this.#versions);
+    this.#books = new RoundBooks({ ...options, bytes: () => this.#door.bytes });
+    this.#turns =
+      options.virtual &&
+      new VirtualTurns({ ...options.virtual, seed: options.seed, isQuiet: () => isQuiet(this.#state), dispatch });
+    this.#candidates = new Candidates({
+      ...options,
+      versions: this.#versions,
+      aggregation: this.#aggregation,
+      books: this.#books,
+      persistence: this.#persistence,
+      signal: this.#abort.signal,
+      dispatch: (event) => this.#dispatch({ event }),
+      fail: (error) => this.fail(error),
+      virtualTime: () => this.#turns?.time ?? null,
+    });
+    if (resumed === undefined) this.#persistence.made(this.#versions.newest);
+    else if (point?.unrecorded && resumed.unrecorded) this.#books.restore(point.unrecorded.round, resumed.unrecorded);
   }
 
   /** Clients that have joined and not left. */
   get present(): number {
     return this.#state.membership.present;
+  }
+
+  /** Clients may come: the wait for them begins. */
+  open(): void {
+    this.#dispatch({ event: { type: 'opened' } });
   }
 
   /** Takes over a connection that a transport opened. */
@@ -122,98 +141,6 @@ export class Federation {
     this.#dispatch({ event: { type: 'abort', reason: 'failed', ...reasonOf(error) } });
   }
 
-  #receive(session: Session, message: SessionMessage, body: Uint8Array | undefined): void | Promise<void> {
-    switch (message.type) {
-      case 'getPlan':
-        return this.#sendPlan(session, message.hash);
-      case 'join':
-        session.work((work) => work.joined());
-        return this.#dispatch({ event: { type: 'clientsJoined', session: session.id, ranges: message.clients } });
-      case 'leave':
-        return this.#dispatch({ event: { type: 'clientsLeft', session: session.id, ranges: message.clients } });
-      case 'update':
-        return this.#receiveUpdate(session, message, body);
-      case 'failed':
-        return this.#receiveFailure(session, message);
-      case 'evaluations':
-        return this.#receiveEvaluations(session, message);
-    }
-  }
-
-  #sendPlan(session: Session, hash: string): void {
-    const { descriptor, planBytes } = this.#options.workload;
-    if (descriptor.kind !== 'plan' || planBytes === undefined || descriptor.hash !== hash) {
-      throw new FedloomError('protocol.unknown-plan', `This run has no plan ${hash}.`, { hash });
-    }
-    session.channel.send({ type: 'plan', hash }, planBytes);
-  }
-
-  /** @returns a promise where a stage is async: until it settles, the body is still needed */
-  #receiveUpdate(session: Session, message: UpdateMessage, body: Uint8Array = new Uint8Array()): void | Promise<void> {
-    session.work((work) => work.trained([message.client]));
-    const { clock } = this.#options;
-    const startedMs = clock.now();
-    const tag = { session: session.id, client: message.client, task: message.task, attempt: message.attempt };
-    const received = (update: CheckedUpdate) => {
-      const held = { message, update, checkMs: clock.now() - startedMs };
-      this.#dispatch({ event: { type: 'updateReceived', ...tag }, update: held });
-    };
-    const refused = (error: unknown) => this.#refuseUpdate(tag, error);
-    try {
-      this.#checkBase(message);
-      const checked = this.#aggregation.check(message, body, () => ({ scalars: this.#scalars, staleness: 0 }));
-      if (checked instanceof Promise) return checked.then(received, refused);
-      received(checked);
-    } catch (error) {
-      refused(error);
-    }
-  }
-
-  #refuseUpdate(tag: UpdateTag, error: unknown): void {
-    if (!(error instanceof FedloomError)) throw error;
-    const { code, message } = error;
-    this.#options.events.emit('refused', { client: tag.client, round: tag.task, code, message });
-    this.#dispatch({ event: { type: 'updateInvalid', ...tag, code, message } });
-  }
-
-  /** @throws FedloomError `update.base`: the update starts from a model that this run does not have, or has no more */
-  #checkBase({ client, base }: UpdateMessage): void {
-    const { version } = this.#model.current;
-    if (base.hash === version.hash && base.model === version.model) return;
-    const message = `The update of client ${client} starts from version ${base.number} of "${base.model}" (${base.hash}); the server is at version ${version.number} (${version.hash}).`;
-    throw new FedloomError('update.base', message, { client, base, version });
-  }
-
-  #receiveFailure(session: Session, { client, task: round, attempt, phase, code, message }: Failed): void {
-    this.#options.events.emit('refused', { client, round, code, message });
-    session.work((work) => (phase === 'train' ? work.trained([client]) : work.evaluated(round, 1)));
-    const at = { session: session.id, client, code, message };
-    this.#dispatch({
-      event:
-        phase === 'train'
-          ? { type: 'clientFailed', ...at, task: round, attempt }
-          : { type: 'evaluationFailed', ...at, round },
-    });
-  }
-
-  #receiveEvaluations(session: Session, { round, entries }: Evaluations): void {
-    session.work((work) => work.evaluated(round, entries.length));
-    for (const { client, ...evaluation } of entries) {
-      const { sampleCount } = evaluation;
-      if (!Number.isSafeInteger(sampleCount) || sampleCount < 0) {
-        const message = `Client ${client} says that it tested on ${sampleCount} samples; it must be a whole number of at least 0.`;
-        const fault = { client, round, code: 'evaluation.sample-count', message };
-        this.#options.events.emit('refused', fault);
-        this.#dispatch({ event: { type: 'evaluationFailed', session: session.id, ...fault } });
-        continue;
-      }
-      this.#dispatch({
-        event: { type: 'evaluationReceived', session: session.id, round, client },
-        evaluation,
-      });
-    }
-  }
-
   /** Steps the coordinator; what an effect brings about at once waits for its turn. */
   #dispatch(input: Input): void {
     this.#queue.push(input);
@@ -226,6 +153,7 @@ export class Federation {
     } finally {
       this.#stepping = false;
     }
+    this.#turns?.goOn();
   }
 
   #step(event: CoordinatorEvent): readonly CoordinatorEffect[] {
@@ -255,43 +183,48 @@ export class Federation {
   }
 
   #perform(effect: CoordinatorEffect, input: Input): void {
+    const { events } = this.#options;
     switch (effect.type) {
       case 'acceptJoin':
         return this.#acceptJoin(effect);
       case 'refuseJoin':
-        this.#door.get(effect.session)?.channel.fail(new FedloomError(effect.code, effect.message));
-        return;
+        return this.#outgoing.refuseJoin(effect);
       case 'configure':
-        return this.#configure(effect);
+        this.#books.begun(this.#state.round);
+        this.#turns?.asked(effect.clients, effect.task);
+        return this.#outgoing.configure(effect);
       case 'fold':
-        return this.#foldUpdate(input.update as Held);
+        return this.#fold(effect, input.update);
       case 'discard':
-        this.#options.events.emit('refused', { ...effect, round: effect.task });
+        events.emit('refused', { ...effect, round: effect.task });
         return;
       case 'settle':
-        return this.#settle(effect);
+        this.#turns?.cancelled(effect.clients, effect.task);
+        return this.#outgoing.settle(effect);
       case 'aggregate':
-        return this.#aggregate(effect);
+        return this.#candidates.aggregate(effect);
       case 'persist':
-        return this.#persist(effect.round);
+        return this.#candidates.persist(effect);
       case 'dropVersion':
-        // Under `rounds` nobody trains from any but the newest, which is all that is kept here.
-        return;
+        return this.#versions.drop(effect.number);
       case 'requestEvaluation':
-        return this.#requestEvaluation(effect);
+        return this.#outgoing.requestEvaluation(effect);
       case 'evaluateOnServer':
-        void this.#evaluateOnServer(effect.round);
+        void this.#candidates.evaluate(effect.round);
         return;
       case 'recordEvaluation':
-        this.#ledgers.get(effect.round)?.evaluated(effect.client, input.evaluation as Evaluation);
+        if (input.evaluation) this.#books.evaluated(effect.round, effect.client, input.evaluation);
         return;
       case 'discardEvaluation':
-        this.#options.events.emit('refused', effect);
+        events.emit('refused', effect);
         return;
       case 'roundFinished':
         return this.#finishRound(effect);
       case 'setTimer': {
-        const fire = () => this.#dispatch({ event: { type: 'deadline', timer: effect.timer } });
+        const fire = () => {
+          this.#timers.delete(effect.timer);
+          this.#dispatch({ event: { type: 'deadline', timer: effect.timer } });
+        };
         this.#timers.set(effect.timer, this.#options.clock.setTimer(effect.delayMs, fire));
         return;
       }
@@ -300,161 +233,43 @@ export class Federation {
         this.#timers.delete(effect.timer);
         return;
       case 'warn':
-        this.#options.events.emit('warning', effect);
+        events.emit('warning', effect);
         return;
       case 'finish':
         this.#finish(effect);
     }
   }
 
-  #acceptJoin({ session: id, ranges }: Effect<'acceptJoin'>): void {
-    const session = this.#door.get(id);
+  #acceptJoin(effect: Effect<'acceptJoin'>): void {
+    const session = this.#outgoing.acceptJoin(effect);
     if (session === undefined) return;
-    for (const part of pieces(ranges)) session.channel.send({ type: 'joined', clients: part });
-    this.#repeatSettled(session, ranges);
-    this.#options.events.emit('clientsJoined', {
-      session: id,
-      peer: session.channel.peer,
-      ranges,
-      present: this.present,
-    });
+    const { peer } = session.channel;
+    this.#options.events.emit('clientsJoined', { ...effect, peer, present: this.present });
   }
 
-  /**
-   * Tells clients that come back again that their last counted update counted: the first time may have been lost with the
-   * connection, and their private state must follow. Hearing it twice changes nothing.
-   */
-  #repeatSettled(session: Session, ranges: readonly IndexRange[]): void {
-    if (this.#counted.size === 0) return;
-    for (const client of expandRanges(ranges)) {
-      const settled = this.#counted.get(client);
-      if (settled !== undefined) session.channel.send({ ...settled, clients: [client] });
-    }
-  }
-
-  #configure({ session: id, task: round, attempt, clients }: Effect<'configure'>): void {
-    const session = this.#door.get(id);
-    if (session === undefined) return;
-    const { version, bytes } = this.#model.current;
-    if (!this.#ledgers.has(round)) this.#scalars = this.#model.scalars(round);
-    this.#startLedger(round).configured(clients);
-    session.sendModel(version, bytes);
-    session.work((work) => work.askedToTrain(clients));
-    for (const part of pieces(clients)) {
-      const work = { task: round, attempt, clients: part, base: version, scalars: this.#scalars };
-      session.channel.send({ type: 'train', ...work });
-    }
-  }
-
-  #startLedger(round: number): RoundLedger {
-    const known = this.#ledgers.get(round);
-    if (known !== undefined) return known;
-    const ledger = new RoundLedger(round, this.#options.clock.now(), this.#door.bytes);
-    this.#ledgers.set(round, ledger);
-    // One that begins before the last is recorded is announced after it.
-    if (this.#ledgers.size === 1) this.#options.events.emit('roundStarted', { round });
-    return ledger;
-  }
-
-  #foldUpdate({ message, update, checkMs }: Held): void {
-    const { clock, events } = this.#options;
+  #fold({ round }: Effect<'fold'>, held: HeldUpdate | undefined): void {
+    if (held === undefined) throw new Error('an update is folded that nobody holds');
+    const { clock } = this.#options;
     const startedMs = clock.now();
     try {
-      this.#aggregation.add(update);
+      this.#aggregation.add(round, held.update);
     } catch (error) {
       // It passed its own checks: the round's updates together are more than the aggregate holds.
       return this.fail(error);
     }
-    const nowMs = clock.now();
-    events.emit('update', this.#startLedger(message.task).folded(message, nowMs, checkMs + nowMs - startedMs));
+    this.#books.folded(round, held.message, held.checkMs + clock.now() - startedMs);
   }
 
-  #settle({ session: id, task, attempt, clients, counted, code, reason }: Effect<'settle'>): void {
-    const session = this.#door.get(id);
-    session?.work((work) => work.trained(clients));
-    const settled: Settled = { type: 'settled', task, attempt, clients: [], counted, ...whyNot(code, reason) };
-    if (counted) for (const client of clients) this.#counted.set(client, settled);
-    for (const part of pieces(clients)) session?.channel.send({ ...settled, clients: part });
-  }
-
-  #aggregate({ round }: Effect<'aggregate'>): void {
-    try {
-      const { aggregate, clients } = this.#aggregation.close();
-      this.#model.update(round, aggregate, clients);
-      this.#ledgers.get(round)?.aggregated(this.#options.clock.now());
-      this.#dispatch({ event: { type: 'aggregated', round } });
-    } catch (error) {
-      this.fail(error);
-    }
-  }
-
-  #persist(round: number): void {
-    const done = () => this.#dispatch({ event: { type: 'persisted', round } });
-    const { checkpoint } = this.#options;
-    if (checkpoint === undefined) return done();
-    try {
-      const saved = Promise.resolve(checkpoint(round, this.#model.tensors));
-      saved.then(done).catch((error: unknown) => this.fail(error));
-    } catch (error) {
-      this.fail(error);
-    }
-  }
-
-  #requestEvaluation({ session: id, round, ranges }: Effect<'requestEvaluation'>): void {
-    const session = this.#door.get(id);
-    if (session === undefined) return;
-    const { version: model, bytes } = this.#model.current;
-    session.sendModel(model, bytes);
-    session.work((work) => work.askedToEvaluate(round, ranges));
-    for (const part of pieces(ranges)) session.channel.send({ type: 'evaluate', round, clients: part, model });
-  }
-
-  async #evaluateOnServer(round: number): Promise<void> {
-    this.#options.events.emit('evaluating', { round });
-    try {
-      const evaluation = await this.#options.workload.evaluate(this.#model.current, round, this.#abort.signal);
-      const ledger = this.#ledgers.get(round);
-      if (ledger !== undefined && evaluation !== undefined) ledger.serverResults = resultsOf(evaluation);
-      this.#dispatch({ event: { type: 'serverEvaluated', round } });
-    } catch (error) {
-      if (!this.#finished) this.fail(error);
-    }
-  }
-
-  #finishRound({ round, cohort, counted, evaluated }: Effect<'roundFinished'>): void {
-    const ledger = this.#startLedger(round);
-    const record = ledger.close({
-      cohort,
-      counted,
-      clientMetrics: evaluated === null ? null : this.#aggregateResults(round, ledger.evaluations),
-      nowMs: this.#options.clock.now(),
-      bytes: this.#door.bytes,
-    });
+  #finishRound(effect: Effect<'roundFinished'>): void {
+    const { round, evaluated, voided } = effect;
+    const { version, model } = this.#versions.newest;
+    const record = this.#books.finish(effect, version, this.#turns?.now ?? null);
     this.#rounds += 1;
-    if (evaluated !== null) this.#last = record;
-    if (evaluated !== null && evaluated.missing.length > 0) this.#endEvaluation(round);
-    this.#finishedModel = this.#model.tensors;
+    if (evaluated !== null && voided === null) this.#last = record;
+    if (evaluated !== null && evaluated.missing.length > 0) this.#outgoing.endEvaluation(round);
+    this.#finishedModel = model;
+    this.#persistence.recorded(record);
     this.#options.events.emit('round', record);
-    this.#ledgers.delete(round);
-    if (this.#ledgers.has(round + 1)) this.#options.events.emit('roundStarted', { round: round + 1 });
-  }
-
-  /** Who still evaluates has better things to do. */
-  #endEvaluation(round: number): void {
-    const { version: model } = this.#model.current;
-    for (const { channel } of this.#door.sessions) channel.send({ type: 'evaluate', round, clients: [], model });
-  }
-
-  #aggregateResults(round: number, evaluations: ReadonlyMap<number, Evaluation>): Results | null {
-    if (evaluations.size === 0) return null;
-    try {
-      const results = new Map([...evaluations].map(([client, own]) => [client, clientResults(own)]));
-      return checkedResults(this.#options.resultAggregator.aggregate(round, results));
-    } catch (error) {
-      const message = `The result aggregator failed in round ${round}: ${error instanceof Error ? error.message : error}`;
-      this.#options.events.emit('warning', { code: 'aggregator.failed', message });
-      return null;
-    }
   }
 
   #finish(effect: Effect<'finish'>, cause = this.#cause): void {
@@ -465,11 +280,25 @@ export class Federation {
     this.#finished = true;
     this.#abort.abort();
     for (const cancel of this.#timers.values()) cancel();
-    this.#door.close({ type: 'finish', reason, message: message.slice(0, wireLimits.textLengthMax) }).then(() => {
-      const result = this.#report(reason === 'completed' ? 'completed' : 'cancelled');
-      if (reason !== 'failed') this.#resolve(result);
-      else this.#reject(new FedloomError(code, message, unseen(result), { cause }));
-    }, this.#reject);
+    const result = this.#report(reason === 'completed' ? 'completed' : 'cancelled');
+    this.#end(reason, message, result).then(
+      () => {
+        if (reason !== 'failed') this.#resolve(result);
+        else this.#reject(new FedloomError(code, message, unseen(result), { cause }));
+      },
+      (error: unknown) => this.#reject(error),
+    );
+  }
+
+  /** Who is told that a run is complete can rely on it: the disk is first. */
+  async #end(reason: 'completed' | 'cancelled' | 'failed', message: string, result: RunResult): Promise<void> {
+    try {
+      if (reason === 'completed') await this.#persistence.finished(result.rounds, result.modelHash);
+    } catch (error) {
+      await this.#door.close({ type: 'finish', reason: 'failed', message: reasonOf(error).message });
+      throw error;
+    }
+    await this.#door.close({ type: 'finish', reason, message: message.slice(0, wireLimits.textLengthMax) });
   }
 
   #report(status: RunResult['status']): RunResult {
@@ -485,6 +314,19 @@ export class Federation {
       modelHash: this.#options.hash(bytes),
     };
   }
+}
+
+function welcomeOf({ run, software, seed, workload, algorithm, coordinator, chain }: FederationOptions) {
+  return {
+    run,
+    software,
+    clients: coordinator.clients,
+    seed,
+    workload: workload.descriptor,
+    algorithm: algorithm.name,
+    needs: (algorithm.client?.needs ?? []).filter((fact) => fact !== 'deltaNorm'),
+    stages: chain.stages.map(({ stage: { name, options } }) => ({ name, options })),
+  };
 }
 
 function reasonOf(error: unknown): { readonly code: string; readonly message: string } {

@@ -55,6 +55,7 @@ export async function planWorkload(
     trained: trainedParameters(manifest),
     specs: updateSpecs(manifest),
     scalars: manifest.scalars,
+    keepsParameters: shared.length < manifest.parameters.length,
     scalarsOf: (round) => {
       const { optimizer } = task.training;
       return optimizer.learningRateOf === undefined ? {} : { learningRate: optimizer.learningRateOf(round) };

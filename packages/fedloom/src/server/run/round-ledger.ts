@@ -1,6 +1,9 @@
 import type { Evaluation } from '../../core/evaluation.js';
 import type { ClientRecord, Results, RoundRecord } from '../../core/records.js';
 import type { UpdateMessage } from '../../protocol/messages.js';
+import type { RoundFinished } from '../schedule/types.js';
+
+type Training = Pick<RoundRecord, 'trainLoss' | 'sampleCount'>;
 
 /** Collects what the server learns during one round, and turns it into the round's record. */
 export class RoundLedger {
@@ -9,11 +12,12 @@ export class RoundLedger {
   readonly #startedMs: number;
   readonly #bytesUp: number;
   readonly #bytesDown: number;
-  readonly #configured = new Set<number>();
   #trainedMs: number;
   #aggregatedMs: number;
   #foldMs = 0;
   serverResults: Results | null = null;
+  /** Of a round whose updates an earlier process folded. */
+  restored: Training | undefined;
 
   constructor(
     readonly round: number,
@@ -25,10 +29,6 @@ export class RoundLedger {
     this.#aggregatedMs = nowMs;
     this.#bytesUp = bytes.up;
     this.#bytesDown = bytes.down;
-  }
-
-  configured(clients: readonly number[]): void {
-    for (const client of clients) this.#configured.add(client);
   }
 
   folded({ client, task, attempt, base, facts, trainMs }: UpdateMessage, nowMs: number, foldMs: number): ClientRecord {
@@ -54,23 +54,34 @@ export class RoundLedger {
     return new Map([...this.#evaluations].sort(([a], [b]) => a - b));
   }
 
+  training(counted: readonly number[]): Training {
+    const records = counted.map((client) => this.#updates.get(client)).filter((record) => record !== undefined);
+    const sampleCount = records.reduce((sum, record) => sum + record.sampleCount, 0);
+    return { trainLoss: weightedLoss(records), sampleCount };
+  }
+
   close(input: {
-    readonly cohort: readonly number[];
-    readonly counted: readonly number[];
+    readonly finished: RoundFinished;
+    readonly version: RoundRecord['version'];
+    readonly virtualTime: number | null;
     readonly clientMetrics: Results | null;
     readonly nowMs: number;
     readonly bytes: { readonly up: number; readonly down: number };
   }): RoundRecord {
-    const { clientMetrics, nowMs, bytes } = input;
-    const sampled = new Set(input.cohort);
-    const records = input.counted.map((client) => this.#updates.get(client)).filter((record) => record !== undefined);
+    const { finished, version, virtualTime, clientMetrics, nowMs, bytes } = input;
+    const { counted, replaced, awaited, voided } = finished;
     return {
       round: this.round,
-      cohort: [...input.cohort, ...[...this.#configured].filter((client) => !sampled.has(client))],
-      counted: input.counted,
-      trainLoss: weightedLoss(records),
-      sampleCount: records.reduce((sum, record) => sum + record.sampleCount, 0),
-      metrics: this.serverResults ?? clientMetrics,
+      cohort: [...new Set([...finished.cohort, ...replaced.map(({ by }) => by), ...counted])],
+      counted,
+      uncounted: finished.uncounted.map(({ client, code }) => ({ client, code })),
+      replaced,
+      awaited,
+      voided,
+      version,
+      virtualTime,
+      ...(this.restored ?? this.training(counted)),
+      metrics: voided === null ? (this.serverResults ?? clientMetrics) : null,
       clientMetrics,
       testSampleCount: [...this.#evaluations.values()].reduce((sum, result) => sum + result.sampleCount, 0),
       bytesUp: bytes.up - this.#bytesUp,

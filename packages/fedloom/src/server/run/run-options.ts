@@ -1,13 +1,16 @@
 import { randomBytes } from 'node:crypto';
 import { FedloomError, type NamedTensors } from '@fedloom/engine';
 import * as z from 'zod';
+import type { BufferedSchedule } from '../../algorithms/algorithm.js';
 import { wireLimits } from '../../protocol/limits.js';
 import type { MessageOptions } from '../../protocol/own-messages.js';
 import type { Task } from '../../task/task.js';
 import type { Stage } from '../../update/stage-contract.js';
-import { rounds as roundsSchedule } from '../schedule/rounds.js';
+import { buffered as bufferedSchedule } from '../schedule/buffered.js';
+import { type RoundsOptions, rounds as roundsSchedule } from '../schedule/rounds.js';
 import type { Sampler } from '../schedule/sampling.js';
-import type { CoordinatorOptions } from '../schedule/schedule.js';
+import type { CoordinatorOptions, Schedule } from '../schedule/schedule.js';
+import type { JournalOptions } from './open-journal.js';
 
 /** What a run needs beside its task, wherever it runs. */
 export interface RunOptions extends MessageOptions {
@@ -34,8 +37,17 @@ export interface RunOptions extends MessageOptions {
   readonly run?: string;
   /** Called with each round's model; the round goes on when it settles. */
   readonly checkpoint?: (round: number, model: NamedTensors) => void | Promise<void>;
+  /**
+   * How long a client that was asked to train may be away before another takes its place, in milliseconds; null: as long as one
+   * that trains. Default: 10 s for servers, null for simulations.
+   */
+  readonly graceMs?: number | null;
+  /** How long the run waits for its first clients before it fails, in milliseconds; null, the default: without end. */
+  readonly waitForClientsMs?: number | null;
   /** What the server may hold of a round's updates at once, for folds that need all of them. Default: half of the machine's memory. */
   readonly memoryBytesMax?: number;
+  /** Where the run is written down, so that it can go on after whatever ends its process. Default: nowhere. */
+  readonly journal?: JournalOptions;
   /** What every update passes on its way, after the algorithm's own stages. */
   readonly stages?: readonly Stage[];
   readonly signal?: AbortSignal;
@@ -59,6 +71,8 @@ const schema = z.object({
   deadlineMs: z.number().positive().nullable().optional(),
   quorum: z.int().min(1).optional(),
   memoryBytesMax: z.number().positive().optional(),
+  graceMs: z.number().min(0).nullable().optional(),
+  waitForClientsMs: z.number().positive().nullable().optional(),
   run: z
     .string()
     .regex(/^[A-Za-z0-9._:-]{1,128}$/, 'must be 1 to 128 letters, digits, dots, dashes, colons or underscores')
@@ -91,18 +105,45 @@ export function checkRunOptions(options: RunOptions): void {
   }
 }
 
-export function coordinatorOptions(options: RunOptions, deadlineMs: number | null): CoordinatorOptions {
+/** How long a run waits for its clients, where its options do not say. */
+export interface Waits {
+  /** For a round's cohort. */
+  readonly deadlineMs: number | null;
+  readonly graceMs?: number;
+  readonly noticeEveryMs?: number;
+}
+
+/** @throws FedloomError `run.options` where a buffered run is asked for what it has not */
+function scheduleOf(
+  buffer: BufferedSchedule | undefined,
+  clientsPerRound: number,
+  common: Omit<RoundsOptions, 'clientsPerRound'>,
+): Schedule {
+  if (buffer === undefined) return roundsSchedule({ clientsPerRound, ...common });
+  const { bufferSize, stalenessMax = null } = buffer;
+  return bufferedSchedule({ concurrency: clientsPerRound, bufferSize, stalenessMax, ...common });
+}
+
+export function coordinatorOptions(
+  options: RunOptions,
+  { deadlineMs, ...waits }: Waits,
+  schedule?: BufferedSchedule,
+): CoordinatorOptions {
   const { clients, clientsPerRound, rounds, evaluateEvery, minimumClients, quorum, sampler } = options;
   const deadline = options.deadlineMs === undefined ? deadlineMs : options.deadlineMs;
+  const common = {
+    deadlineMs: deadline,
+    ...(quorum !== undefined && { quorum }),
+    ...(sampler !== undefined && { sampler }),
+  };
+  const { graceMs, waitForClientsMs } = options;
   return {
     clients,
     rounds,
-    schedule: roundsSchedule({
-      clientsPerRound,
-      deadlineMs: deadline,
-      ...(quorum !== undefined && { quorum }),
-      ...(sampler !== undefined && { sampler }),
-    }),
+    schedule: scheduleOf(schedule, clientsPerRound, common),
+    ...waits,
+    ...(graceMs !== undefined && { graceMs }),
+    ...(waitForClientsMs !== undefined && { waitForClientsMs }),
     evaluateOnServer: true,
     evaluationDeadlineMs: deadline,
     ...(evaluateEvery !== undefined && { evaluateEvery }),

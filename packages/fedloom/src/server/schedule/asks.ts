@@ -55,6 +55,7 @@ export function fill(context: BufferedContext): void {
     removeSpare(own.idle, client);
     const task = own.tasks[client] ?? 0;
     own.tasks[client] = task + 1;
+    own.started.add(client);
     place(state, own, { client, base: state.version, task, attempt: NEVER });
     const vacated = own.vacated.shift();
     if (vacated !== undefined) own.fold.replaced.push({ client: vacated.client, by: client, reason: vacated.reason });
@@ -121,6 +122,7 @@ export function setAskTimer({ state, settings, own, output }: BufferedContext, a
 export function freePlace({ state, own, output }: BufferedContext, asked: BufferedAsk): void {
   if (asked.status === 'working') own.working -= 1;
   own.asks.delete(asked.client);
+  own.started.delete(asked.client);
   if (asked.timer === null) return;
   own.timers.delete(asked.timer);
   output.clearTimer(state, asked.timer);

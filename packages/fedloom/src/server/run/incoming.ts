@@ -1,0 +1,165 @@
+import { FedloomError } from '@fedloom/engine';
+import type { Evaluation } from '../../core/evaluation.js';
+import type { Evaluations, Failed, UpdateMessage } from '../../protocol/messages.js';
+import type { Session, SessionMessage } from '../lobby/session.js';
+import type { CoordinatorEvent, Reason, UpdateTag } from '../schedule/types.js';
+import type { Aggregation, CheckedUpdate, SoundUpdate } from './aggregation.js';
+import type { FederationOptions } from './federation-options.js';
+import type { ModelVersion, Versions } from './versions.js';
+
+/** An update that came whole and passed its checks, held while the coordinator decides. */
+export interface HeldUpdate {
+  readonly message: UpdateMessage;
+  /** What its checks took. */
+  readonly checkMs: number;
+  readonly update: CheckedUpdate;
+}
+
+/** An event for the coordinator, with what the shell holds for it. */
+export interface Input {
+  readonly event: CoordinatorEvent;
+  readonly update?: HeldUpdate;
+  readonly evaluation?: Evaluation;
+}
+
+export interface IncomingOptions extends Pick<FederationOptions, 'workload' | 'clock' | 'events'> {
+  readonly versions: Versions;
+  readonly aggregation: Aggregation;
+  /**
+   * What came of a client's training, to be made when it has its turn: how much an update counts follows from what has counted
+   * before. A promise where that is not now.
+   */
+  readonly trained: (input: () => Input, tag: UpdateTag) => void | Promise<void>;
+  /** Everything else, at once. */
+  readonly dispatch: (input: Input) => void;
+}
+
+interface Received {
+  readonly message: UpdateMessage;
+  readonly sound: SoundUpdate;
+  readonly from: ModelVersion;
+  readonly tag: UpdateTag;
+  readonly checkMs: number;
+}
+
+/** What sessions say, as events for the coordinator. Updates are checked whole before it hears of them. */
+export class Incoming {
+  constructor(private readonly options: IncomingOptions) {}
+
+  /**
+   * @returns a promise as long as the body is still needed
+   * @throws FedloomError what closes the session
+   */
+  receive(session: Session, message: SessionMessage, body: Uint8Array | undefined): void | Promise<void> {
+    const { dispatch } = this.options;
+    switch (message.type) {
+      case 'getPlan':
+        return this.#sendPlan(session, message.hash);
+      case 'join':
+        session.work((work) => work.joined());
+        return dispatch({ event: { type: 'clientsJoined', session: session.id, ranges: message.clients } });
+      case 'leave':
+        return dispatch({ event: { type: 'clientsLeft', session: session.id, ranges: message.clients } });
+      case 'update':
+        return this.#update(session, message, body ?? new Uint8Array());
+      case 'failed':
+        return this.#failed(session, message);
+      case 'evaluations':
+        return this.#evaluations(session, message);
+    }
+  }
+
+  #sendPlan(session: Session, hash: string): void {
+    const { descriptor, planBytes } = this.options.workload;
+    if (descriptor.kind !== 'plan' || planBytes === undefined || descriptor.hash !== hash) {
+      throw new FedloomError('protocol.unknown-plan', `This run has no plan ${hash}.`, { hash });
+    }
+    session.channel.send({ type: 'plan', hash }, planBytes);
+  }
+
+  #update(session: Session, message: UpdateMessage, body: Uint8Array): void | Promise<void> {
+    const { clock, trained, aggregation } = this.options;
+    session.work((work) => work.trained([message.client]));
+    const tag: UpdateTag = {
+      session: session.id,
+      client: message.client,
+      task: message.task,
+      attempt: message.attempt,
+    };
+    const startedMs = clock.now();
+    const refusal = (error: unknown): Input => {
+      if (!(error instanceof FedloomError)) throw error;
+      const { code, message } = error;
+      this.#tellRefused(tag, { code, message });
+      return { event: { type: 'updateInvalid', ...tag, code, message } };
+    };
+    const refused = (error: unknown) => trained(() => refusal(error), tag);
+    try {
+      const from = this.#baseOf(message);
+      const received = (sound: SoundUpdate) => {
+        const checkMs = clock.now() - startedMs;
+        return trained(() => this.#weighed({ message, sound, from, tag, checkMs }, refusal), tag);
+      };
+      const checked = aggregation.check(message, body);
+      return checked instanceof Promise ? checked.then(received, refused) : received(checked);
+    } catch (error) {
+      return refused(error);
+    }
+  }
+
+  #weighed({ message, sound, from, tag, checkMs }: Received, refusal: (error: unknown) => Input): Input {
+    const { aggregation, versions } = this.options;
+    try {
+      const update = aggregation.weigh(sound, from, versions.newest);
+      return { event: { type: 'updateReceived', ...tag }, update: { message, checkMs, update } };
+    } catch (error) {
+      return refusal(error);
+    }
+  }
+
+  /** @throws FedloomError `update.base`: it starts from a model that this run does not have, or has no more */
+  #baseOf({ client, base }: UpdateMessage): ModelVersion {
+    const { versions } = this.options;
+    const from = versions.find(base);
+    if (from !== undefined) return from;
+    const { number, hash } = versions.newest.version;
+    const text =
+      `The update of client ${client} starts from version ${base.number} of "${base.model}" (${base.hash}), which the server ` +
+      `does not have, or has no more; it is at version ${number} (${hash}).`;
+    throw new FedloomError('update.base', text, { client, base, newest: number });
+  }
+
+  #failed(session: Session, { client, task, attempt, phase, code, message }: Failed): void | Promise<void> {
+    const reason = { code, message };
+    const at = { session: session.id, client };
+    this.#tellRefused({ client, task }, reason);
+    if (phase === 'evaluate') {
+      session.work((work) => work.evaluated(task, 1));
+      return this.options.dispatch({ event: { type: 'evaluationFailed', ...at, round: task, ...reason } });
+    }
+    session.work((work) => work.trained([client]));
+    const tag = { ...at, task, attempt };
+    return this.options.trained(() => ({ event: { type: 'clientFailed', ...tag, ...reason } }), tag);
+  }
+
+  #evaluations(session: Session, { round, entries }: Evaluations): void {
+    const { dispatch } = this.options;
+    session.work((work) => work.evaluated(round, entries.length));
+    for (const { client, ...evaluation } of entries) {
+      const { sampleCount } = evaluation;
+      const at = { session: session.id, round, client };
+      if (Number.isSafeInteger(sampleCount) && sampleCount >= 0) {
+        dispatch({ event: { type: 'evaluationReceived', ...at }, evaluation });
+        continue;
+      }
+      const message = `Client ${client} says that it tested on ${sampleCount} samples; it must be a whole number of at least 0.`;
+      const reason = { code: 'evaluation.sample-count', message };
+      this.#tellRefused({ client, task: round }, reason);
+      dispatch({ event: { type: 'evaluationFailed', ...at, ...reason } });
+    }
+  }
+
+  #tellRefused({ client, task }: Pick<UpdateTag, 'client' | 'task'>, reason: Reason): void {
+    this.options.events.emit('refused', { client, round: task, ...reason });
+  }
+}

@@ -1,0 +1,104 @@
+import type { EventEmitter } from 'node:events';
+import { type Evaluation, resultsOf } from '../../core/evaluation.js';
+import type { Results, RoundRecord } from '../../core/records.js';
+import type { UpdateMessage } from '../../protocol/messages.js';
+import { clientResults, type ResultAggregator } from '../../task/result-aggregator.js';
+import type { RoundFinished } from '../schedule/types.js';
+import { checkedResults } from './checked-results.js';
+import type { FederationEvents, FederationOptions } from './federation-options.js';
+import { RoundLedger } from './round-ledger.js';
+
+type Unrecorded = NonNullable<FederationOptions['resumed']>['unrecorded'];
+
+export interface RoundBooksOptions extends Pick<FederationOptions, 'clock'> {
+  readonly events: EventEmitter<FederationEvents>;
+  readonly resultAggregator: ResultAggregator;
+  /** Over all connections so far. */
+  readonly bytes: () => { readonly up: number; readonly down: number };
+}
+
+/** What is learnt of each round under way, and its record at the end. One may begin before the last is finished. */
+export class RoundBooks {
+  readonly #ledgers = new Map<number, RoundLedger>();
+
+  constructor(private readonly options: RoundBooksOptions) {}
+
+  /** A round that an earlier process decided and did not record. */
+  restore(round: number, { trainLoss, sampleCount, serverResults }: NonNullable<Unrecorded>): void {
+    const ledger = this.#ledger(round);
+    ledger.restored = { trainLoss, sampleCount };
+    ledger.serverResults = serverResults;
+  }
+
+  /** Of the updates that were folded so far, those of these clients. */
+  training(round: number, counted: readonly number[]): Pick<RoundRecord, 'trainLoss' | 'sampleCount'> {
+    return this.#ledger(round).training(counted);
+  }
+
+  /** Somebody is asked to train for it. */
+  begun(round: number): void {
+    this.#ledger(round);
+  }
+
+  folded(round: number, message: UpdateMessage, foldMs: number): void {
+    const { clock, events } = this.options;
+    events.emit('update', this.#ledger(round).folded(message, clock.now(), foldMs));
+  }
+
+  aggregated(round: number): void {
+    this.#ledger(round).aggregated(this.options.clock.now());
+  }
+
+  evaluated(round: number, client: number, evaluation: Evaluation): void {
+    this.#ledgers.get(round)?.evaluated(client, evaluation);
+  }
+
+  evaluatedOnServer(round: number, evaluation: Evaluation): void {
+    this.#ledger(round).serverResults = resultsOf(evaluation);
+  }
+
+  serverResults(round: number): Results | null {
+    return this.#ledgers.get(round)?.serverResults ?? null;
+  }
+
+  /** @param version what came of it @param virtualTime when it was over, by the virtual clock */
+  finish(finished: RoundFinished, version: RoundRecord['version'], virtualTime: number | null): RoundRecord {
+    const { clock, bytes } = this.options;
+    const { round, evaluated, voided } = finished;
+    const ledger = this.#ledger(round);
+    const record = ledger.close({
+      finished,
+      version,
+      virtualTime,
+      clientMetrics: evaluated === null || voided !== null ? null : this.#aggregateResults(round, ledger.evaluations),
+      nowMs: clock.now(),
+      bytes: bytes(),
+    });
+    this.#ledgers.delete(round);
+    if (this.#ledgers.has(round + 1)) this.options.events.emit('roundStarted', { round: round + 1 });
+    return record;
+  }
+
+  #ledger(round: number): RoundLedger {
+    const known = this.#ledgers.get(round);
+    if (known !== undefined) return known;
+    const ledger = new RoundLedger(round, this.options.clock.now(), this.options.bytes());
+    this.#ledgers.set(round, ledger);
+    // One that begins before the last is recorded is announced after it.
+    if (this.#ledgers.size === 1) this.options.events.emit('roundStarted', { round });
+    return ledger;
+  }
+
+  #aggregateResults(round: number, evaluations: ReadonlyMap<number, Evaluation>): Results | null {
+    if (evaluations.size === 0) return null;
+    try {
+      const results = new Map([...evaluations].map(([client, own]) => [client, clientResults(own)]));
+      return checkedResults(this.options.resultAggregator.aggregate(round, results));
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error);
+      const message = `The result aggregator failed in round ${round + 1}: ${why}`;
+      this.options.events.emit('warning', { code: 'aggregator.failed', message });
+      return null;
+    }
+  }
+}

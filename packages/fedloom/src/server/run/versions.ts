@@ -1,0 +1,145 @@
+import type { NamedTensors, Tensor } from '@fedloom/engine';
+import type { CountedClient, FederatedAlgorithm, Scalars, ServerState } from '../../algorithms/algorithm.js';
+import { broadcastTensors } from '../../algorithms/broadcast.js';
+import type { ModelSnapshot } from '../../compute/executor.js';
+import type { HashFunction } from '../../core/hash.js';
+import { encodeSafetensors } from '../../core/safetensors.js';
+import { sharedBytes } from '../../data/shared-tensor.js';
+import type { Version } from '../../update/update.js';
+import type { ServerWorkload } from './workload.js';
+
+/** A model at one point of its history, as it travels and as the server has it. */
+export interface ModelVersion extends ModelSnapshot {
+  readonly version: Version;
+  /** The shared parameters, ascending by name; `tensors` holds the algorithm's broadcast ones too. */
+  readonly model: NamedTensors;
+  /** The algorithm's, `slot/parameter`. */
+  readonly state: ServerState;
+  /** What clients train with that start from it. */
+  readonly scalars: Scalars;
+}
+
+/** The run's one model. Nothing in the protocol or the records takes it to be the only one. */
+export const MODEL = 'model';
+
+/** What versions are made of. */
+export interface VersionsOptions {
+  readonly workload: Pick<ServerWorkload, 'initialModel' | 'trained' | 'scalars' | 'scalarsOf'>;
+  readonly algorithm: FederatedAlgorithm;
+  readonly totalClients: number;
+  readonly hash: HashFunction;
+  /** Where a run goes on: its last version, as it was written down. */
+  readonly resumed?: SavedVersion;
+  /** Where a run goes on: those that somebody trained from. */
+  readonly older?: readonly SavedVersion[];
+}
+
+/** A version as it was written down. */
+export interface SavedVersion {
+  readonly number: number;
+  readonly model: NamedTensors;
+  readonly state: ServerState;
+}
+
+/** The versions of the federation's model: the newest, the one before it, and those that somebody still trains from. */
+export class Versions {
+  readonly #options: VersionsOptions;
+  readonly #versions = new Map<number, ModelVersion>();
+  #newest: ModelVersion;
+  #before: ModelVersion | undefined;
+
+  constructor(options: VersionsOptions) {
+    this.#options = options;
+    const { initialModel, trained } = options.workload;
+    for (const { number, model, state } of options.older ?? []) this.#make(number, model, state);
+    const start = options.resumed ?? {
+      number: 0,
+      model: initialModel,
+      state: options.algorithm.server.initialize(initialModel, trained),
+    };
+    this.#newest = this.#make(start.number, start.model, start.state);
+  }
+
+  get newest(): ModelVersion {
+    return this.#newest;
+  }
+
+  /** @throws Error for one that was dropped: the coordinator asks for none */
+  at(number: number): ModelVersion {
+    const version = this.#versions.get(number);
+    if (version === undefined) throw new Error(`version ${number} was dropped`);
+    return version;
+  }
+
+  /** Those that are kept. */
+  get numbers(): readonly number[] {
+    return [...this.#versions.keys()];
+  }
+
+  /** The version that an update says it started from, if it is one of those that are kept. */
+  find({ model, number, hash }: Version): ModelVersion | undefined {
+    const version = this.#versions.get(number);
+    return version?.version.hash === hash && version.version.model === model ? version : undefined;
+  }
+
+  /**
+   * The server update: from the clients' aggregate to the next version.
+   * @throws FedloomError `algorithm.*`; then there is no further version
+   */
+  update(round: number, aggregate: NamedTensors, clients: readonly CountedClient[]): ModelVersion {
+    const { algorithm, workload, totalClients } = this.#options;
+    const { model, state } = this.#newest;
+    const { trained } = workload;
+    const next = algorithm.server.update({ round, model, state, aggregate, trained, clients, totalClients });
+    return this.#add(next.model, next.state);
+  }
+
+  /** The newest version goes: its round is void, and the one before is the newest again. */
+  takeBack(): void {
+    if (this.#before === undefined) throw new Error('there is no version before the newest');
+    this.#versions.delete(this.#newest.version.number);
+    this.#newest = this.#before;
+    this.#before = undefined;
+    this.#versions.set(this.#newest.version.number, this.#newest);
+  }
+
+  /** Nobody trains from it any more. */
+  drop(number: number): void {
+    if (number !== this.#newest.version.number) this.#versions.delete(number);
+  }
+
+  #add(model: NamedTensors, state: ServerState): ModelVersion {
+    this.#before = this.#newest;
+    this.#newest = this.#make(this.#before.version.number + 1, model, state);
+    return this.#newest;
+  }
+
+  #make(number: number, model: NamedTensors, state: ServerState): ModelVersion {
+    const { algorithm, workload, hash: hashOf } = this.#options;
+    const scalarsNow = () => ({
+      ...workload.scalars,
+      ...workload.scalarsOf?.(number),
+      ...algorithm.client?.scalars?.(number, state),
+    });
+    let scalars: Scalars | undefined;
+    const tensors = new Map<string, Tensor>([...model, ...broadcastTensors(algorithm, state)]);
+    const encoded = encodeSafetensors(tensors);
+    const hash = hashOf(encoded);
+    const made: ModelVersion = {
+      version: { model: MODEL, number, hash },
+      hash,
+      // Shared, so that the server's own evaluation hands it to worker threads as it is.
+      bytes: sharedBytes(encoded),
+      tensors,
+      model,
+      state,
+      // When somebody starts from it: nobody does from the last.
+      get scalars() {
+        scalars ??= scalarsNow();
+        return scalars;
+      },
+    };
+    this.#versions.set(number, made);
+    return made;
+  }
+}
