@@ -82,7 +82,8 @@ export class Versions {
   /** The newest version is taken back, if it is this round's: the round was void, and the next version is as the one before. */
   void(round: number): ModelVersion {
     const before = this.#newest.version.number > round ? this.#before : this.#newest;
-    if (before === undefined) throw new FedloomError('server.version', `There is no version before round ${round}.`);
+    if (before === undefined)
+      throw new FedloomError('server.version', `There is no version before round ${round + 1}.`);
     this.#versions.delete(round + 1);
     this.#newest = before;
     return this.#add(before.model, before.state);
