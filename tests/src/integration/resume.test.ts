@@ -86,7 +86,7 @@ function logisticRegressionWithHead(): Task {
   return defineTask({ ...definition, model: sequential([dense(6), relu(), dense(3)]) });
 }
 
-describe.each(cases)('a simulated run of %s', (_name, task, more) => {
+describe.each(cases)('a simulated run of %s', (name, task, more) => {
   const options = { ...size, ...more, workers: 1 };
 
   it('is the same with its journal as without', async () => {
@@ -98,7 +98,8 @@ describe.each(cases)('a simulated run of %s', (_name, task, more) => {
     const whole = await undisturbed(task, options);
     expect(whole.rounds.length).toBe(options.rounds);
     for (let write = 1; write <= whole.writes; write += 1) {
-      for (const landed of [false, true]) {
+      // What a crash loses is for SCAFFOLD tried both ways at each write; for the others in turn.
+      for (const landed of name === 'scaffold' ? [false, true] : [write % 2 === 0]) {
         const ended = await withFault(task, options, { kind: 'crash', write, landed });
         expect([write, landed, ended.result.modelHash]).toEqual([write, landed, whole.result.modelHash]);
         if (ended.rounds.length > 0) expect(ended.rounds).toEqual(whole.rounds);
