@@ -94,7 +94,7 @@ describe('a client that has left for good', () => {
       Array.from({ length: 2 }, () => ({
         counted: [0],
         awaited: [1],
-        uncounted: [{ client: 1, code: 'round.closed' }],
+        uncounted: [{ client: 1, code: 'client.away' }],
       })),
     );
     for (const { ms } of records) expect(ms.total).toBeLessThan(SOON_MS);

@@ -139,6 +139,27 @@ describe('JobQueue', () => {
     expect(ran).toEqual([0, 1]);
   });
 
+  it('drops a waiting training that a newer one of its client supersedes, and keeps its evaluation', async () => {
+    const { queue, started, finish } = controlled(1);
+    queue.add([job(0), job(1, { task: 5 }), job(2), job(1, { kind: 'evaluate', task: 4 })]);
+    queue.add([job(1, { task: 4 })]);
+    for (let at = 0; at < 4; at += 1) await finish(at);
+    expect(started.map(({ clients, kind, task }) => [clients[0], kind, task])).toEqual([
+      [0, 'train', 0],
+      [2, 'train', 0],
+      [1, 'evaluate', 4],
+      [1, 'train', 4],
+    ]);
+  });
+
+  it('tells which jobs it cancelled, and whether one runs or waits', () => {
+    const { queue } = controlled(1);
+    queue.add([job(0), job(1), job(2)]);
+    expect(queue.cancel(({ clients: [client] }) => client !== 1).map(({ clients }) => clients[0])).toEqual([2, 0]);
+    const has = (client: number) => queue.some((other) => other.clients.includes(client));
+    expect([has(0), has(1), has(2)]).toEqual([true, true, false]);
+  });
+
   it('takes 100,000 jobs in little more than linear time', async () => {
     let done = 0;
     const all = new Promise<void>((resolve) => {

@@ -52,7 +52,7 @@ export function addRunCommand(program: Command, exit: (code: number) => void): v
       ).choices(poolKinds),
     )
     .addOption(deadlineOption('none').hideHelp())
-    .addOption(graceOption('10').hideHelp())
+    .addOption(graceOption('none').hideHelp())
     .action(async (path, clients, perRound, rounds, flags) => {
       exit(await run(path, runSettings([clients, perRound, rounds], flags), flags));
     });
@@ -97,9 +97,8 @@ async function run(
   }
   const terminal = await openTerminal(settings.json);
   const { workers = availableParallelism() } = settings;
-  // Our own children do not vanish without a word: they have the time that they need.
-  const graceMs = waitMs(grace);
-  const waits = { deadlineMs: waitMs(deadline) ?? null, ...(graceMs !== undefined && { graceMs }) };
+  // Our own children do not vanish without a word: they have the time that they need, and who has ended does not come back.
+  const waits = { deadlineMs: waitMs(deadline) ?? null, graceMs: waitMs(grace) ?? null };
   // They load their code while this process loads the task, which may turn out to need none.
   const ahead = processes === undefined ? openPool(pool, workers) : undefined;
   try {

@@ -12,6 +12,7 @@ import { takeUpdate } from './updates.js';
 
 const MISSED_DEADLINE = { code: 'round.deadline', message: 'the deadline passed before the update came' };
 const AWAY = { code: 'client.away', message: 'the client was away when all others had finished' };
+const AWAY_AT_CLOSE = { code: 'client.away', message: 'the client was away when the round closed' };
 const CLOSED = { code: 'round.closed', message: 'the round closed without its update' };
 
 export function samplerFailed(state: CoordinatorState, { sampler }: RoundsSettings, output: Output): void {
@@ -120,7 +121,8 @@ function close(context: RoundContext): void {
     );
   }
   for (const status of ['awaited', 'unsettled', 'working'] as const) {
-    for (const member of membersWith(training, status)) dropMember(context, member, CLOSED);
+    const reason = status === 'awaited' ? AWAY_AT_CLOSE : CLOSED;
+    for (const member of membersWith(training, status)) dropMember(context, member, reason);
   }
   training.closed = true;
   closeFold(state, decide(context), output);

@@ -1,0 +1,132 @@
+import { describe, expect, it } from 'vitest';
+import type { Stage } from '../../update/stage-contract.js';
+import { rounds } from '../schedule/rounds.js';
+import type { Schedule } from '../schedule/schedule.js';
+import { federationUnderTest, until } from './testing/federation-under-test.js';
+
+/** Three clients, of which two are asked, so that one refused update costs no run. */
+async function askedClient(over: Parameters<typeof federationUnderTest>[0] = {}) {
+  const all = federationUnderTest({ ...over, coordinator: { clients: 3, ...over.coordinator } });
+  const client = await all.enter(0, 1, 2);
+  const asked = await client.asked(0);
+  const [first, second] = asked.clients as [number, number];
+  return { ...all, client, asked, first, second };
+}
+
+describe('what sessions say', () => {
+  it.each<[string, Uint8Array]>([
+    ['no safetensors', Uint8Array.of(1, 2, 3)],
+    ['nothing at all', new Uint8Array()],
+  ])('an update that is %s is refused, and somebody else is asked', async (_, body) => {
+    const { client, asked, first, refused, federation } = await askedClient();
+    const { task, attempt, base } = asked;
+    client.say({ type: 'update', task, attempt, base, client: first, facts: {}, trainMs: 0 }, body);
+    await until(() => refused.length === 1);
+    expect(refused[0]?.code).toMatch(/^safetensors\./);
+    const next = await client.asked(0, 1);
+    expect(asked.clients).not.toContain(next.clients[0]);
+    expect(client.of('settled')).toMatchObject([{ clients: [first], counted: false }]);
+    federation.cancel();
+    await federation.result;
+  });
+
+  it('an update of the wrong shape, or one that is not finite, is refused', async () => {
+    for (const delta of [[1], [1, Number.NaN], [1, 2, 3]]) {
+      const { client, asked, first, refused, federation } = await askedClient();
+      client.update(first, asked, ...delta);
+      await until(() => refused.length === 1);
+      expect(refused[0]).toMatchObject({ client: first, code: expect.stringMatching(/^update\./) });
+      federation.cancel();
+      await federation.result;
+    }
+  });
+
+  it('that a client cannot train is told, and it is replaced; said twice it means nothing', async () => {
+    const { client, asked, first, second, refused, records, federation } = await askedClient();
+    const failed = {
+      type: 'failed',
+      task: 0,
+      attempt: 0,
+      phase: 'train',
+      code: 'client.failed',
+      message: 'no',
+    } as const;
+    client.say({ ...failed, client: first });
+    client.say({ ...failed, client: first });
+    const next = await client.asked(0, 1);
+    const [spare] = next.clients as [number];
+    client.update(spare, next, 1, 1);
+    client.update(second, asked, 1, 1);
+    await until(() => records.length === 1);
+    expect(records[0]).toMatchObject({ replaced: [{ client: first, by: spare }], counted: [second, spare].sort() });
+    expect(refused.map((one) => [one.client, one.code])).toEqual([
+      [first, 'client.failed'],
+      [first, 'client.failed'],
+    ]);
+    federation.cancel();
+    await federation.result;
+  });
+
+  it('a plan that the run has not is asked for: the session ends, the run does not', async () => {
+    const { client, left, federation } = await askedClient();
+    client.say({ type: 'getPlan', hash: `sha256:${'0'.repeat(64)}` });
+    expect((await client.end.closed).error?.code).toBe('protocol.unknown-plan');
+    await until(() => left.length === 1);
+    federation.cancel();
+    expect((await federation.result).status).toBe('cancelled');
+  });
+
+  it('evaluations are recorded for who was asked, once; others are dropped by name', async () => {
+    const { client, asked, first, second, refused, records, federation } = await askedClient({
+      coordinator: { rounds: 1, evaluateOnClients: true },
+    });
+    client.update(first, asked, 1, 1);
+    client.update(second, asked, 1, 1);
+    await until(() => client.types.includes('evaluate'));
+    const tested = (index: number, score: number) => ({
+      client: index,
+      sampleCount: 1,
+      statistics: { score: { sum: score, weight: 1 } },
+    });
+    client.say({ type: 'evaluations', round: 3, entries: [tested(0, 9)] });
+    client.say({ type: 'evaluations', round: 0, entries: [tested(0, 1), tested(0, 9), tested(1, 2), tested(2, 3)] });
+    await federation.result;
+    expect(records[0]?.clientMetrics).toEqual({ score: 2 });
+    expect(refused.map(({ code }) => code)).toEqual(['evaluation.unknown-round', 'evaluation.repeated']);
+  });
+
+  it('a stage that rejects refuses the update, and somebody else is asked', async () => {
+    const stage: Stage = {
+      name: 'test/refusing',
+      options: {},
+      server: async () => {
+        throw new Error('a bug');
+      },
+    };
+    const { client, asked, first, refused, federation } = await askedClient({ stages: [stage] });
+    client.update(first, asked, 1, 1);
+    await until(() => refused.length === 1);
+    expect(refused[0]).toMatchObject({ client: first, code: expect.stringMatching(/^stage\./) });
+    expect(refused[0]?.message).toContain('a bug');
+    await client.asked(0, 1);
+    federation.cancel();
+    expect((await federation.result).status).toBe('cancelled');
+  });
+});
+
+describe('a schedule that is wrong', () => {
+  it('folds an update that nobody holds: the run fails, in words', async () => {
+    const sound = rounds({ clientsPerRound: 2 });
+    const schedule: Schedule = {
+      ...sound,
+      start(state, output) {
+        sound.start(state, output);
+        output.push({ type: 'fold', session: 's0', client: 0, task: 0, attempt: 0, round: 0, base: 0, staleness: 0 });
+      },
+    };
+    const { federation, enter } = federationUnderTest({ coordinator: { schedule } });
+    const client = await enter(0, 1);
+    await expect(federation.result).rejects.toThrow('an update is folded that nobody holds');
+    expect(client.of('finish')).toMatchObject([{ reason: 'failed' }]);
+  });
+});
