@@ -9,9 +9,11 @@ import { partitionedSource } from '../compute/partitioned-source.js';
 import { TrainerExecutor } from '../compute/trainer-executor.js';
 import type { RunResult } from '../core/records.js';
 import { type MessageOptions, OwnMessages } from '../protocol/own-messages.js';
-import { resultOf } from '../server/create-server.js';
+import type { Lobby } from '../server/lobby/lobby.js';
+import { systemLobby } from '../server/lobby/system-lobby.js';
 import type { Federation } from '../server/run/federation.js';
 import { openFederation } from '../server/run/open-federation.js';
+import { resultOf } from '../server/run/result-of.js';
 import { Run } from '../server/run/run.js';
 import { checkRunOptions, federationStages, type RunOptions } from '../server/run/run-options.js';
 import type { Task } from '../task/task.js';
@@ -58,7 +60,9 @@ async function runSimulation(
       : new TrainerExecutor({ task, concurrency: workers });
   try {
     const evaluator = executor instanceof PlanExecutor ? executor : undefined;
+    const lobby = systemLobby();
     const { federation, prepared, close } = await openFederation(task, options, {
+      lobby,
       events,
       evaluator,
       waits: { deadlineMs: null },
@@ -66,7 +70,7 @@ async function runSimulation(
     });
     events.emit('prepared', prepared);
     try {
-      return await serveInMemory(federation, executor, task, options, signal);
+      return await serveInMemory(lobby, federation, executor, task, options, signal);
     } finally {
       await close();
     }
@@ -76,6 +80,7 @@ async function runSimulation(
 }
 
 async function serveInMemory(
+  lobby: Lobby,
   federation: Federation,
   executor: ClientExecutor,
   task: Task,
@@ -85,7 +90,7 @@ async function serveInMemory(
   const states = diskStateStore();
   try {
     const transport = memoryTransport();
-    const listener = transport.listen((connection) => federation.accept(connection));
+    const listener = transport.listen((connection) => lobby.accept(connection));
     const host = nodeClientHost({
       clients: [{ from: 0, count: options.clients }],
       executor,

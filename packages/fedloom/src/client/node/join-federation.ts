@@ -28,6 +28,8 @@ const RETRY_PAUSE_MS = { first: 100, last: 2_000 };
 export interface JoinOptions extends MessageOptions {
   /** The clients this process hosts. */
   readonly clients: Join['clients'];
+  /** Name of the run to take part in, where the server has several. Default: the only one there. */
+  readonly run?: string;
   /** Folder of their data: one part folder, or `client-<index>` for each. Without it the task deals its data set. */
   readonly dataDir?: string;
   /** Needed without `dataDir`, and for trainer tasks. Where given, it must compile to the server's plan. */
@@ -72,6 +74,7 @@ export async function joinFederation(url: string, options: JoinOptions): Promise
       ...expectedPlan(options.task),
       keptBytesMax: KEPT_BYTES_MAX,
       extraStages: [...(options.task?.algorithm.client?.stages ?? []), ...(options.stages ?? [])],
+      ...(options.run !== undefined && { run: options.run }),
       ...(options.onEvent && { onEvent: options.onEvent }),
     });
     return await serveUntilFinished(url, host, options);
@@ -152,7 +155,9 @@ function noServer(url: string, waitedMs: number, reason: string, cause: unknown)
  */
 function mayPass(error: unknown, joined: boolean): error is FedloomError {
   if (!(error instanceof FedloomError)) return false;
-  if (error.code === 'join.held') return joined;
+  // A server with several runs that starts anew opens them one after another.
+  if (error.code === 'lobby.empty') return true;
+  if (error.code === 'join.held' || error.code === 'lobby.run') return joined;
   if (error.code === 'protocol.stalled') return true;
   return error.code === 'transport.connect' && !['url', 'rejected'].includes(String(error.fields.reason));
 }
