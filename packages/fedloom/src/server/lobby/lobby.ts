@@ -117,14 +117,13 @@ export class Lobby {
    * @throws FedloomError `lobby.run`, `lobby.empty`, `protocol.capability`
    */
   #admit(channel: Channel, { run, capabilities }: ClientAccepted): Guest | undefined {
-    const id = `s${this.#nextSession}`;
     const found = this.#doors.find(run);
-    if (found.kind === 'open') {
-      const common = commonCapabilities(capabilities, found.door.options.messages.capabilities);
-      this.#nextSession += 1;
-      return found.door.enter(id, channel, common);
-    }
+    const id = `s${this.#nextSession}`;
     this.#nextSession += 1;
+    if (found.kind === 'open') {
+      const { door } = found;
+      return door.enter(id, channel, commonCapabilities(capabilities, door.options.messages.capabilities));
+    }
     channel.send({ type: 'welcome', session: id, ...found.welcome });
     channel.send(found.finish);
     channel.closeWhenSent('the run is over');
