@@ -1,5 +1,7 @@
 import { FedloomError } from '@fedloom/engine';
 import { describe, expect, test, vi } from 'vitest';
+import { Recorder } from '../../conformance/recorder.js';
+import { encodeControl } from '../../protocol/codec.js';
 import { defineMessage } from '../../protocol/define-message.js';
 import { handleMessage, OwnMessages } from '../../protocol/own-messages.js';
 import { update } from '../../protocol/testing/messages.js';
@@ -115,6 +117,29 @@ describe('a run that is over', () => {
     const again = openDoor(lobby, 'digits');
     await enter('digits');
     expect([...again.door.sessions]).toHaveLength(1);
+  });
+
+  test('gives back the memory that its clients held, and the others go on', async () => {
+    const { lobby, transport, listener, clock, enter } = testLobby();
+    const hoarders = openDoor(lobby, 'hoarders', { budgetBytes: 1 << 20 });
+    const others = openDoor(lobby, 'others', { budgetBytes: 1 << 20 });
+    const hoarder = await transport.dial(listener.url);
+    const heard = Recorder.bind(hoarder);
+    hoarder.send(encodeControl({ type: 'hello', versions: [2], software: 'c', capabilities: [] }));
+    hoarder.send(encodeControl({ type: 'auth', method: 'none', run: 'hoarders' }));
+    // It asks for all there is, and sends nothing.
+    hoarder.send(encodeControl(update, { stream: 1, bytes: 1 << 20 }));
+    await heard.received(3);
+    expect(lobby.budget.usedBytes).toBe(1 << 20);
+    const other = await enter('others');
+    other.channel.send(update, new Uint8Array(100_000));
+    await vi.waitFor(() => expect(others.door.bytes.up).toBe(other.channel.bytesOut));
+    expect(others.came).toEqual([]);
+    const closing = hoarders.door.close(finish);
+    clock.fire();
+    await closing;
+    await vi.waitFor(() => expect(others.came).toEqual([['s1', 'update']]));
+    expect(lobby.budget.usedBytes).toBe(0);
   });
 
   test('that only breaks in what one client says costs that client', async () => {
