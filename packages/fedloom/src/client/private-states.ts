@@ -16,15 +16,17 @@ export class PrivateStates {
     return this.store.get(client);
   }
 
-  /** Takes the place of what was pending for the client. */
-  propose(client: number, task: number, state: Uint8Array): void {
+  /** Takes the place of what was pending for the client. Settles when the update that goes with it may be sent. */
+  async propose(client: number, task: number, state: Uint8Array): Promise<void> {
     this.#pending.set(client, { task, state });
+    await this.store.propose?.(client, task, state);
   }
 
   /** Commits what is pending of this task, or drops it. Whichever attempt counted: all train the same, from the same model. */
   async settle(clients: readonly number[], task: number, counted: boolean): Promise<void> {
-    const commits: Promise<void>[] = [];
+    const commits: (Promise<void> | undefined)[] = [];
     for (const client of clients) {
+      if (!counted) commits.push(this.store.drop?.(client, task));
       const pending = this.#pending.get(client);
       if (pending?.task !== task) continue;
       this.#pending.delete(client);

@@ -66,7 +66,8 @@ export class Training {
       const staged = await stages.apply(outcome, { client, task, seed, ...(committed && { committed }) });
       if (signal.aborted) return;
       const trainMs = clock.now() - startedMs;
-      if (staged.state !== undefined) states.propose(client, task, staged.state);
+      if (staged.state !== undefined) await states.propose(client, task, staged.state);
+      if (signal.aborted) return;
       const attempt = this.#asked.get(client)?.attempt ?? job.attempt;
       const facts = finiteFacts(outcome.facts);
       const message: UpdateMessage = { type: 'update', task, attempt, client, base, facts, trainMs };

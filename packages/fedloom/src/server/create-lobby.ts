@@ -21,7 +21,7 @@ export interface FederationLobby {
   readonly closed: Promise<void>;
   /**
    * Opens another run. Its name is `options.run`; what goes wrong in it goes wrong in no other.
-   * @throws FedloomError `run.options`, `lobby.run-taken`, `lobby.closed`, or what is wrong with the task
+   * @throws FedloomError `run.options`, `compute.pool`, `lobby.run-taken`, `lobby.closed`, or what is wrong with the task
    */
   open(task: Task, options: ServedRunOptions): Promise<ServedRun>;
   /** Cancels the runs that are not over, and stops listening. */

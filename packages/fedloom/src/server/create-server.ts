@@ -18,8 +18,8 @@ export interface FederationServer extends ServedRun {
 
 /**
  * Opens the federation of a task for clients over WebSocket, or over transports of your own: a lobby with one run.
- * @throws FedloomError `transport.port-in-use`, `server.insecure`, `server.listeners`, `run.options`, or what is wrong with
- *   the task
+ * @throws FedloomError `transport.port-in-use`, `server.insecure`, `server.listeners`, `run.options`, `compute.pool`, or what
+ *   is wrong with the task
  */
 export async function createServer(task: Task, options: ServerOptions): Promise<FederationServer> {
   checkRunOptions(options);

@@ -1,8 +1,7 @@
 import { availableParallelism } from 'node:os';
-import type { PlanManifest } from '@fedloom/engine';
-import type { ClientDataSource } from '../compute/data-source.js';
-import { BatchingPool } from '../compute/node/batching-pool.js';
-import { PlanExecutor } from '../compute/node/plan-executor.js';
+import { planEvaluator } from '../compute/executor-factory.js';
+import { checkPool, openPool, type PoolChoice } from '../compute/node/pool-choice.js';
+import type { PlanExecutor } from '../compute/plan-executor.js';
 import type { RoundRecord, RunResult } from '../core/records.js';
 import type { Task } from '../task/task.js';
 import type { Lobby } from './lobby/lobby.js';
@@ -20,8 +19,10 @@ const NOTICE_EVERY_MS = 30_000;
 
 /** What a run that is served to others needs beside its task. */
 export interface ServedRunOptions extends RunOptions {
-  /** Threads that evaluate on the server's held-out data. Default: one a core. */
+  /** Threads or processes that evaluate on the server's held-out data. Default: one a core. */
   readonly workers?: number;
+  /** What evaluates a plan; results do not depend on it. Default `threads`. */
+  readonly pool?: PoolChoice;
   /** Handed to a task's own trainer. */
   readonly dataDir?: string;
 }
@@ -46,7 +47,7 @@ export interface AroundRun {
 
 /**
  * Opens the federation of a task to the clients that a lobby sends.
- * @throws FedloomError `run.options`, `lobby.run-taken`, or what is wrong with the task
+ * @throws FedloomError `run.options`, `compute.pool`, `lobby.run-taken`, or what is wrong with the task
  */
 export async function openRun(
   task: Task,
@@ -55,15 +56,10 @@ export async function openRun(
   around: AroundRun = {},
 ): Promise<ServedRun> {
   checkRunOptions(options);
+  checkPool(options.pool);
   if (options.run !== undefined) lobby.refuseTaken(options.run);
-  const executor =
-    task.kind === 'plan'
-      ? new PlanExecutor({
-          threads: new BatchingPool(options.workers ?? availableParallelism()),
-          source: noClients,
-          trains: false,
-        })
-      : undefined;
+  const { pool, workers = availableParallelism() } = options;
+  const executor = planEvaluator(task, () => openPool(pool, workers));
   // The run begins a turn later, when `opening` is there.
   const run: Run = new Run(async (_events, signal) => {
     const { federation, prepared, close } = await opening;
@@ -124,12 +120,3 @@ async function open(
   }
   return opened;
 }
-
-/** The server's executor only evaluates: it hosts no clients. */
-const noClients: ClientDataSource = {
-  open: async (_plan: PlanManifest) => {},
-  train: () => {
-    throw new Error('the server hosts no clients');
-  },
-  test: () => undefined,
-};

@@ -3,7 +3,7 @@ import type { NamedTensors } from '@fedloom/engine';
 import type { FederatedAlgorithm } from '../../algorithms/algorithm.js';
 import type { Clock } from '../../core/clock.js';
 import type { HashFunction } from '../../core/hash.js';
-import type { ClientRecord, RoundRecord } from '../../core/records.js';
+import type { ClientRecord, Results, RoundRecord } from '../../core/records.js';
 import type { IndexRange, Welcome } from '../../protocol/messages.js';
 import type { OwnMessages } from '../../protocol/own-messages.js';
 import type { ResultAggregator } from '../../task/result-aggregator.js';
@@ -13,6 +13,7 @@ import type { CoordinatorOptions } from '../schedule/schedule.js';
 import type { ResumePoint } from '../schedule/state.js';
 import type { VirtualTime } from '../schedule/virtual-clock.js';
 import type { Persistence } from './persistence.js';
+import type { SavedVersion } from './versions.js';
 import type { ServerWorkload } from './workload.js';
 
 export interface FederationOptions {
@@ -40,10 +41,13 @@ export interface FederationOptions {
   readonly persistence?: Persistence;
   /** Where a run goes on. */
   readonly resumed?: {
-    readonly version: { readonly number: number; readonly model: NamedTensors; readonly state: NamedTensors };
+    readonly version: SavedVersion;
+    readonly older: readonly SavedVersion[];
     readonly point: ResumePoint;
     /** The record of the last round that was evaluated. */
     readonly lastEvaluated?: RoundRecord;
+    /** What is known of the last round, where it was not recorded. */
+    readonly unrecorded?: Pick<RoundRecord, 'trainLoss' | 'sampleCount'> & { readonly serverResults: Results | null };
   };
   /** Simulated buffered runs take results by a virtual clock, and so do not depend on who computes them. */
   readonly virtual?: {
@@ -59,7 +63,15 @@ export interface FederationOptions {
 /** What a federation tells while it runs. */
 export interface FederationEvents {
   /** The task is compiled and its data are there; clients may join. */
-  prepared: [{ readonly run: string; readonly workload: Welcome['workload']; readonly parameterCount: number }];
+  prepared: [
+    {
+      readonly run: string;
+      readonly workload: Welcome['workload'];
+      readonly parameterCount: number;
+      /** Of rounds that an earlier process finished, ascending. */
+      readonly records: readonly RoundRecord[];
+    },
+  ];
   clientsJoined: [
     {
       readonly session: string;

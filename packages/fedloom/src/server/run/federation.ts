@@ -58,11 +58,12 @@ export class Federation {
       algorithm,
       totalClients,
       hash,
-      ...(resumed && { resumed: resumed.version }),
+      ...(resumed && { resumed: resumed.version, older: resumed.older }),
     });
     this.#aggregation = new Aggregation({ chain, algorithm });
     this.#finishedModel = this.#versions.newest.model;
-    this.#rounds = resumed?.point.firstRound ?? 0;
+    const { point } = resumed ?? {};
+    this.#rounds = (point?.firstRound ?? 0) - (point?.unrecorded === undefined ? 0 : 1);
     this.#last = resumed?.lastEvaluated;
     this.#state = resumed === undefined ? initialState(coordinator) : resumeState(coordinator, resumed.point);
     this.result = new Promise((resolve, reject) => {
@@ -110,7 +111,8 @@ export class Federation {
       fail: (error) => this.fail(error),
       virtualTime: () => this.#turns?.time ?? null,
     });
-    this.#persistence.made(this.#versions.newest);
+    if (resumed === undefined) this.#persistence.made(this.#versions.newest);
+    else if (point?.unrecorded && resumed.unrecorded) this.#books.restore(point.unrecorded.round, resumed.unrecorded);
   }
 
   /** Clients that have joined and not left. */
@@ -214,7 +216,10 @@ export class Federation {
       case 'roundFinished':
         return this.#finishRound(effect);
       case 'setTimer': {
-        const fire = () => this.#dispatch({ event: { type: 'deadline', timer: effect.timer } });
+        const fire = () => {
+          this.#timers.delete(effect.timer);
+          this.#dispatch({ event: { type: 'deadline', timer: effect.timer } });
+        };
         this.#timers.set(effect.timer, this.#options.clock.setTimer(effect.delayMs, fire));
         return;
       }
@@ -252,7 +257,7 @@ export class Federation {
 
   #finishRound(effect: Effect<'roundFinished'>): void {
     const { round, evaluated, voided } = effect;
-    const { version, model } = this.#versions.at(round + 1);
+    const { version, model } = this.#versions.newest;
     const record = this.#books.finish(effect, version, this.#turns?.now ?? null);
     this.#rounds += 1;
     if (evaluated !== null && voided === null) this.#last = record;

@@ -1,21 +1,22 @@
 import { totalmem } from 'node:os';
 import { bytesPerElement, elementCount, FedloomError, type NamedTensors } from '@fedloom/engine';
+import type { FederatedAlgorithm } from '../../algorithms/algorithm.js';
 import { systemClock } from '../../core/clock.js';
 import { sha256 } from '../../core/node/sha256.js';
 import { SOFTWARE } from '../../core/version.js';
 import { OwnMessages } from '../../protocol/own-messages.js';
 import type { Task } from '../../task/task.js';
-import type { Fold } from '../../update/fold-contract.js';
 import { meanFold } from '../../update/mean-fold.js';
 import { chainStages, payloadBytesMax } from '../../update/stages/payload-specs.js';
 import type { UpdateSpec } from '../../update/update.js';
 import type { Lobby } from '../lobby/lobby.js';
 import { Federation } from './federation.js';
 import type { FederationEvents } from './federation-options.js';
-import { type PlanEvaluator, planWorkload } from './plan-workload.js';
+import { type OpenedJournal, openJournal } from './open-journal.js';
+import { openWorkload } from './open-workload.js';
+import type { PlanEvaluator } from './plan-workload.js';
 import type { Run } from './run.js';
 import { coordinatorOptions, federationStages, newRunId, type RunOptions, type Waits } from './run-options.js';
-import { trainerWorkload } from './trainer-workload.js';
 
 /** Bytes of updates on their way in, over all connections together. */
 const UPDATE_BUDGET_BYTES = 64 << 20;
@@ -26,6 +27,8 @@ export interface OpenFederation {
   readonly federation: Federation;
   /** What the event `prepared` tells, once somebody can listen. */
   readonly prepared: FederationEvents['prepared'][0];
+  /** Where the run is written down, if it is. */
+  readonly journal: OpenedJournal | undefined;
   readonly close: () => Promise<void>;
 }
 
@@ -46,15 +49,30 @@ export async function openFederation(
 ): Promise<OpenFederation> {
   const { lobby, events, evaluator, waits, simulated = false, dataDir } = parts;
   const { clients, seed = 0, initialModel, checkpoint } = options;
-  const common = { seed, ...(initialModel && { initialModel }) };
-  const { workload, close } =
-    task.kind === 'plan'
-      ? { workload: await planWorkload(task, { ...common, hash: sha256, evaluator }), close: async () => {} }
-      : await trainerWorkload(task, { ...common, clients, ...(dataDir && { dataDir }) });
+  const { workload, close } = await openWorkload(task, {
+    seed,
+    clients,
+    evaluator,
+    ...(initialModel && { initialModel }),
+    ...(dataDir && { dataDir }),
+  });
   const chain = chainStages(federationStages(task, options), workload.specs);
-  checkFold(task.algorithm.fold ?? meanFold(), workload.specs, options);
+  checkFold(task.algorithm, workload.specs, options);
   const updateBytes = payloadBytesMax(chain.wire) + UPDATE_HEADER_BYTES;
-  const run = options.run ?? newRunId(task.name);
+  const journal =
+    options.journal &&
+    (await openJournal(options.journal, task, workload, { ...options, run: options.run ?? newRunId(task.name) }));
+  const run = journal?.run ?? options.run ?? newRunId(task.name);
+  const closeAll = async () => {
+    await close();
+    await journal?.close();
+  };
+  try {
+    lobby.refuseTaken(run);
+  } catch (error) {
+    await closeAll();
+    throw error;
+  }
   const isVirtual = simulated && task.algorithm.schedule !== undefined;
   const federation = new Federation({
     run,
@@ -67,8 +85,13 @@ export async function openFederation(
       ...coordinatorOptions(options, waits, task.algorithm.schedule),
       // What they keep is used in their evaluation.
       evaluateAfterSettlement: workload.keepsParameters ?? false,
+      ...(journal && { firstAttempt: journal.firstAttempt }),
     },
-    ...(isVirtual && { virtual: { speed: task.speed } }),
+    ...(journal && { persistence: journal.persistence }),
+    ...(journal?.resumed && { resumed: journal.resumed }),
+    ...(isVirtual && {
+      virtual: { speed: task.speed, ...(journal?.virtualTime && { time: journal.virtualTime }) },
+    }),
     clock: systemClock,
     hash: sha256,
     // Results that wait for their turn are held: each of those at work may have one.
@@ -80,23 +103,34 @@ export async function openFederation(
     chain,
     ...(checkpoint && { checkpoint }),
   });
-  const prepared = { run, workload: workload.descriptor, parameterCount: countOf(workload.initialModel) };
-  return { federation, prepared, close };
+  const records = journal?.records ?? [];
+  const prepared = { run, workload: workload.descriptor, parameterCount: countOf(workload.initialModel), records };
+  return {
+    federation,
+    prepared,
+    journal,
+    close: closeAll,
+  };
 }
 
 /** @throws FedloomError `fold.too-few`, `fold.memory`: the cohort is not one for the algorithm's fold, or for this machine */
-function checkFold(fold: Fold, specs: readonly UpdateSpec[], options: RunOptions): void {
-  const { clientsPerRound, memoryBytesMax = totalmem() / 2 } = options;
-  fold.checkCohort?.(clientsPerRound);
-  const bytes = fold.memoryBytes(specs, clientsPerRound);
+function checkFold(
+  { fold = meanFold(), schedule }: FederatedAlgorithm,
+  specs: readonly UpdateSpec[],
+  options: RunOptions,
+): void {
+  const updates = schedule?.bufferSize ?? options.clientsPerRound;
+  const { memoryBytesMax = totalmem() / 2 } = options;
+  fold.checkCohort?.(updates);
+  const bytes = fold.memoryBytes(specs, updates);
   if (bytes <= memoryBytesMax) return;
   const each = specs.reduce((sum, { shape, dtype }) => sum + elementCount(shape) * bytesPerElement[dtype], 0);
   const megabytes = (count: number) => `${(count / 2 ** 20).toFixed(1)} MB`;
   throw new FedloomError(
     'fold.memory',
-    `The fold ${fold.name} would hold ${megabytes(bytes)}: ${clientsPerRound} updates of ${megabytes(each)}. ` +
+    `The fold ${fold.name} would hold ${megabytes(bytes)}: ${updates} updates of ${megabytes(each)}. ` +
       `The limit is ${megabytes(memoryBytesMax)}. Ask for fewer clients a round, or allow more memory (memoryBytesMax).`,
-    { fold: fold.name, bytes, memoryBytesMax, updates: clientsPerRound },
+    { fold: fold.name, bytes, memoryBytesMax, updates },
   );
 }
 

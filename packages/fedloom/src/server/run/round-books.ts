@@ -8,6 +8,8 @@ import { checkedResults } from './checked-results.js';
 import type { FederationEvents, FederationOptions } from './federation-options.js';
 import { RoundLedger } from './round-ledger.js';
 
+type Unrecorded = NonNullable<FederationOptions['resumed']>['unrecorded'];
+
 export interface RoundBooksOptions extends Pick<FederationOptions, 'clock'> {
   readonly events: EventEmitter<FederationEvents>;
   readonly resultAggregator: ResultAggregator;
@@ -20,6 +22,18 @@ export class RoundBooks {
   readonly #ledgers = new Map<number, RoundLedger>();
 
   constructor(private readonly options: RoundBooksOptions) {}
+
+  /** A round that an earlier process decided and did not record. */
+  restore(round: number, { trainLoss, sampleCount, serverResults }: NonNullable<Unrecorded>): void {
+    const ledger = this.#ledger(round);
+    ledger.restored = { trainLoss, sampleCount };
+    ledger.serverResults = serverResults;
+  }
+
+  /** Of the updates that were folded so far, those of these clients. */
+  training(round: number, counted: readonly number[]): Pick<RoundRecord, 'trainLoss' | 'sampleCount'> {
+    return this.#ledger(round).training(counted);
+  }
 
   /** Somebody is asked to train for it. */
   begun(round: number): void {

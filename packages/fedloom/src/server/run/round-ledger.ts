@@ -3,6 +3,8 @@ import type { ClientRecord, Results, RoundRecord } from '../../core/records.js';
 import type { UpdateMessage } from '../../protocol/messages.js';
 import type { RoundFinished } from '../schedule/types.js';
 
+type Training = Pick<RoundRecord, 'trainLoss' | 'sampleCount'>;
+
 /** Collects what the server learns during one round, and turns it into the round's record. */
 export class RoundLedger {
   readonly #updates = new Map<number, ClientRecord>();
@@ -14,6 +16,8 @@ export class RoundLedger {
   #aggregatedMs: number;
   #foldMs = 0;
   serverResults: Results | null = null;
+  /** Of a round whose updates an earlier process folded. */
+  restored: Training | undefined;
 
   constructor(
     readonly round: number,
@@ -50,6 +54,12 @@ export class RoundLedger {
     return new Map([...this.#evaluations].sort(([a], [b]) => a - b));
   }
 
+  training(counted: readonly number[]): Training {
+    const records = counted.map((client) => this.#updates.get(client)).filter((record) => record !== undefined);
+    const sampleCount = records.reduce((sum, record) => sum + record.sampleCount, 0);
+    return { trainLoss: weightedLoss(records), sampleCount };
+  }
+
   close(input: {
     readonly finished: RoundFinished;
     readonly version: RoundRecord['version'];
@@ -60,7 +70,6 @@ export class RoundLedger {
   }): RoundRecord {
     const { finished, version, virtualTime, clientMetrics, nowMs, bytes } = input;
     const { counted, replaced, awaited, voided } = finished;
-    const records = counted.map((client) => this.#updates.get(client)).filter((record) => record !== undefined);
     return {
       round: this.round,
       cohort: [...new Set([...finished.cohort, ...replaced.map(({ by }) => by), ...counted])],
@@ -71,8 +80,7 @@ export class RoundLedger {
       voided,
       version,
       virtualTime,
-      trainLoss: weightedLoss(records),
-      sampleCount: records.reduce((sum, record) => sum + record.sampleCount, 0),
+      ...(this.restored ?? this.training(counted)),
       metrics: voided === null ? (this.serverResults ?? clientMetrics) : null,
       clientMetrics,
       testSampleCount: [...this.#evaluations.values()].reduce((sum, result) => sum + result.sampleCount, 0),

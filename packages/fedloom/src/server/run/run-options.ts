@@ -10,6 +10,7 @@ import { buffered as bufferedSchedule } from '../schedule/buffered.js';
 import { type RoundsOptions, rounds as roundsSchedule } from '../schedule/rounds.js';
 import type { Sampler } from '../schedule/sampling.js';
 import type { CoordinatorOptions, Schedule } from '../schedule/schedule.js';
+import type { JournalOptions } from './journal-options.js';
 
 /** What a run needs beside its task, wherever it runs. */
 export interface RunOptions extends MessageOptions {
@@ -45,6 +46,8 @@ export interface RunOptions extends MessageOptions {
   readonly waitForClientsMs?: number | null;
   /** What the server may hold of a round's updates at once, for folds that need all of them. Default: half of the machine's memory. */
   readonly memoryBytesMax?: number;
+  /** Where the run is written down, so that it can go on after whatever ends its process. Default: nowhere. */
+  readonly journal?: JournalOptions;
   /** What every update passes on its way, after the algorithm's own stages. */
   readonly stages?: readonly Stage[];
   readonly signal?: AbortSignal;

@@ -1,4 +1,4 @@
-import { FedloomError, type NamedTensors, type Tensor } from '@fedloom/engine';
+import type { NamedTensors, Tensor } from '@fedloom/engine';
 import type { CountedClient, FederatedAlgorithm, Scalars, ServerState } from '../../algorithms/algorithm.js';
 import { broadcastTensors } from '../../algorithms/broadcast.js';
 import type { ModelSnapshot } from '../../compute/executor.js';
@@ -29,7 +29,16 @@ export interface VersionsOptions {
   readonly totalClients: number;
   readonly hash: HashFunction;
   /** Where a run goes on: its last version, as it was written down. */
-  readonly resumed?: { readonly number: number; readonly model: NamedTensors; readonly state: ServerState };
+  readonly resumed?: SavedVersion;
+  /** Where a run goes on: those that somebody trained from. */
+  readonly older?: readonly SavedVersion[];
+}
+
+/** A version as it was written down. */
+export interface SavedVersion {
+  readonly number: number;
+  readonly model: NamedTensors;
+  readonly state: ServerState;
 }
 
 /** The versions of the federation's model: the newest, the one before it, and those that somebody still trains from. */
@@ -42,6 +51,7 @@ export class Versions {
   constructor(options: VersionsOptions) {
     this.#options = options;
     const { initialModel, trained } = options.workload;
+    for (const { number, model, state } of options.older ?? []) this.#make(number, model, state);
     const start = options.resumed ?? {
       number: 0,
       model: initialModel,
@@ -59,6 +69,11 @@ export class Versions {
     const version = this.#versions.get(number);
     if (version === undefined) throw new Error(`version ${number} was dropped`);
     return version;
+  }
+
+  /** Those that are kept. */
+  get numbers(): readonly number[] {
+    return [...this.#versions.keys()];
   }
 
   /** The version that an update says it started from, if it is one of those that are kept. */
@@ -79,13 +94,13 @@ export class Versions {
     return this.#add(next.model, next.state);
   }
 
-  /** The newest version is taken back, if it is this round's: the round was void, and the next version is as the one before. */
-  void(round: number): ModelVersion {
-    const before = this.#newest.version.number > round ? this.#before : this.#newest;
-    if (before === undefined) throw new FedloomError('server.version', `There is no version before round ${round}.`);
-    this.#versions.delete(round + 1);
-    this.#newest = before;
-    return this.#add(before.model, before.state);
+  /** The newest version goes: its round is void, and the one before is the newest again. */
+  takeBack(): void {
+    if (this.#before === undefined) throw new Error('there is no version before the newest');
+    this.#versions.delete(this.#newest.version.number);
+    this.#newest = this.#before;
+    this.#before = undefined;
+    this.#versions.set(this.#newest.version.number, this.#newest);
   }
 
   /** Nobody trains from it any more. */

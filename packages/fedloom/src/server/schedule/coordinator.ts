@@ -5,20 +5,19 @@ import {
   noteArrival,
   noteDeparture,
   startGrace,
-  startGraceOfAbsent,
   startWaiting,
-  stopWaiting,
   waitingDeadline,
 } from './absence.js';
 import { evaluationDeadline, evaluationFailed, evaluationReceived, evaluatorLost } from './evaluation.js';
 import { finish } from './finish.js';
-import { aggregated, aggregationVoided, goOnAfterEvaluation, persisted, serverEvaluated } from './folds.js';
+import { aggregated, aggregationVoided, goOnAfterEvaluation, persisted, recordFold, serverEvaluated } from './folds.js';
 import { addClient, anyClientOf, createMembership, removeClient, sessionOf } from './membership.js';
 import { resolveOptions } from './options.js';
 import { Output } from './output.js';
 import { appendIndex, describeRanges, splitRanges } from './ranges.js';
 import { refuseUpdate } from './refusals.js';
 import type { CoordinatorOptions, CoordinatorState, Step } from './schedule.js';
+import { endRun, isOver, startRun } from './start.js';
 import type { CoordinatorEvent, Reason, UpdateTag } from './types.js';
 
 /**
@@ -75,7 +74,7 @@ export function step(state: CoordinatorState, event: CoordinatorEvent): Step {
 function dispatch(state: CoordinatorState, event: CoordinatorEvent, output: Output): void {
   switch (event.type) {
     case 'opened':
-      return startWaiting(state, output);
+      return isOver(state) ? endRun(state, output) : startWaiting(state, output);
     case 'clientsJoined':
       return clientsJoined(state, event.session, event.ranges, output);
     case 'clientsLeft':
@@ -140,14 +139,14 @@ function clientsJoined(state: CoordinatorState, session: string, ranges: readonl
     for (const settlement of owed) output.settle(state, client, settlement);
   }
   if (state.phase === 'running') state.options.schedule.arrived(state, arrived, output);
-  else if (state.membership.present >= state.options.minimumClients) startRun(state, output);
+  else if (isOver(state)) endRun(state, output);
+  else if (state.membership.present >= state.options.minimumClients) beginRun(state, output);
 }
 
-function startRun(state: CoordinatorState, output: Output): void {
-  stopWaiting(state, output);
-  state.phase = 'running';
-  startGraceOfAbsent(state, output);
-  state.options.schedule.start(state, output);
+/** Enough clients are there. What the last process decided and did not record comes first. */
+function beginRun(state: CoordinatorState, output: Output): void {
+  if (state.folds.length === 0) startRun(state, output);
+  else recordFold(state, output);
 }
 
 /** Gives the session those clients that no other session holds. */

@@ -1,8 +1,9 @@
 /** A closed fold's way: candidate, evaluation on the server, disk, settlement, record; and the clients' evaluation beside it. */
 import { abandonEvaluation, concludeEvaluation, isEvaluationRound, startEvaluation } from './evaluation.js';
 import { finish } from './finish.js';
-import type { Output } from './output.js';
+import { notCounted, type Output } from './output.js';
 import type { CoordinatorState } from './schedule.js';
+import { startRun } from './start.js';
 import type { ClosedFold } from './state.js';
 import type { Reason, RoundDecision } from './types.js';
 import { addVersion } from './versions.js';
@@ -24,6 +25,29 @@ function aggregate(fold: ClosedFold, output: Output): void {
   const { round, counted } = fold.decision;
   fold.stage = 'aggregating';
   output.push({ type: 'aggregate', round, counted: counted.map(({ client }) => client) });
+}
+
+/** A run goes on whose last round is on the disk, but not recorded: nothing but its clients' evaluation is left to do. */
+export function takeUpFold(state: CoordinatorState, decision: RoundDecision): void {
+  const { evaluateOnClients } = state.options;
+  const due = isEvaluationRound(state.options, decision.round) && decision.voided === null;
+  const evaluated = due ? (evaluateOnClients ? 'pending' : { clients: 0, missing: [] }) : null;
+  state.folds.push({ decision, folded: [], stage: 'persisted', evaluated, concluded: true });
+}
+
+/** Enough clients are there to evaluate what was taken up; the run starts when it is recorded. */
+export function recordFold(state: CoordinatorState, output: Output): void {
+  const fold = state.folds[0];
+  if (fold === undefined || state.evaluation !== null) return;
+  if (fold.evaluated === 'pending') startEvaluation(state, fold.decision.round, output);
+  goOnAfterEvaluation(state, output);
+  if (fold.evaluated !== 'pending') recorded(state, fold, output);
+}
+
+function recorded(state: CoordinatorState, fold: ClosedFold, output: Output): void {
+  if (state.phase !== 'waiting' || state.folds[0] !== fold) return;
+  finishFold(state, fold, output);
+  if (goesOn(state, fold)) startRun(state, output);
 }
 
 /** The shell has made the candidate. */
@@ -74,10 +98,8 @@ export function aggregationVoided(state: CoordinatorState, round: number, reason
 function persist(state: CoordinatorState, fold: ClosedFold, output: Output): void {
   fold.stage = 'persisting';
   output.push({ type: 'persist', ...fold.decision });
-  addVersion(state, output);
-  if (!goesOn(state, fold)) return;
-  state.options.schedule.versionMade(state, output);
-  tellEvaluated(state, fold, output);
+  if (fold.decision.voided === null) addVersion(state, output);
+  if (goesOn(state, fold)) tellEvaluated(state, fold, output);
 }
 
 /** The decision is on the disk: now it may be told. */
@@ -88,8 +110,7 @@ export function persisted(state: CoordinatorState, round: number, output: Output
   const { voided } = fold.decision;
   for (const { client, task, attempt } of fold.folded) {
     state.unsettled.delete(client);
-    const counted = voided === null;
-    output.settle(state, client, { task, attempt, counted, ...(voided !== null && { reason: voided.message }) });
+    output.settle(state, client, { task, attempt, ...(voided === null ? { counted: true } : notCounted(voided)) });
   }
   if (fold.evaluated === 'pending' && state.options.evaluateAfterSettlement) startEvaluation(state, round, output);
   const clients = fold.folded.map(({ client }) => client);
@@ -108,6 +129,7 @@ export function goOnAfterEvaluation(state: CoordinatorState, output: Output): vo
   // The candidate may still be void: then nobody wants to know who did not evaluate it.
   if (fold.stage === 'evaluating') return;
   fold.evaluated = concludeEvaluation(state, evaluation, output);
+  if (state.phase === 'waiting') return recorded(state, fold, output);
   finishFold(state, fold, output);
   if (state.phase === 'running' && goesOn(state, fold)) tellEvaluated(state, fold, output);
 }
@@ -121,7 +143,7 @@ function tellEvaluated(state: CoordinatorState, fold: ClosedFold, output: Output
 function finishFold(state: CoordinatorState, fold: ClosedFold, output: Output): void {
   if (fold.stage !== 'persisted' || fold.evaluated === 'pending' || state.folds[0] !== fold) return;
   const { decision, evaluated } = fold;
-  const { ongoing: _, position: __, ...told } = decision;
+  const { started: _, position: __, ...told } = decision;
   const counted = decision.counted.map(({ client }) => client);
   state.folds.shift();
   output.push({ type: 'roundFinished', ...told, counted, evaluated });

@@ -33,7 +33,7 @@ describe('resolveOptions', () => {
     ['clientsPerRound', 11],
     ['rounds', 0],
     ['rounds', Number.NaN],
-    ['firstRound', 3],
+    ['firstRound', 4],
     ['firstRound', -1],
     ['evaluateEvery', -1],
     ['minimumClients', 0],

@@ -29,7 +29,8 @@ export function resolveOptions(options: CoordinatorOptions): ResolvedOptions {
     noticeEveryMs: options.noticeEveryMs ?? null,
     voidRoundsMax: options.voidRoundsMax ?? 3,
   };
-  checkWhole('firstRound', resolved.firstRound, 0, rounds - 1, 'the last round');
+  // Of a run whose rounds are all decided, the last record may be missing, or the word that it is over.
+  checkWhole('firstRound', resolved.firstRound, 0, rounds, 'the number of rounds');
   checkWhole('firstAttempt', resolved.firstAttempt, 0, 2 ** 31 - 1);
   checkWhole('evaluateEvery', resolved.evaluateEvery, 0, Number.MAX_SAFE_INTEGER);
   checkWhole('minimumClients', resolved.minimumClients, 1, clients, 'the number of clients');

@@ -45,19 +45,25 @@ export interface Absence {
 /** Where a run goes on: what `persist` wrote, put together. */
 export interface ResumePoint {
   readonly firstRound: number;
+  /** The newest: as many as rounds, less those that were void. */
+  readonly version: number;
   /** The last thing that was decided about each client: told again when it joins, for the first time may have been lost. */
   readonly settled: ReadonlyMap<number, LastSettlement>;
   /** How often each client was asked, for those that were. */
   readonly tasks: ReadonlyMap<number, number>;
+  /** Who trained then, ascending by client. */
   readonly ongoing: readonly Ongoing[];
   readonly position: number;
   /** Void rounds at the end. */
   readonly voidInARow: number;
+  /** The last round, if it was decided but not recorded: its clients' evaluation, if due, is made again first. */
+  readonly unrecorded?: RoundDecision;
 }
 
 export interface LastSettlement {
   readonly task: number;
   readonly attempt: number;
   readonly counted: boolean;
+  readonly code?: string;
   readonly reason?: string;
 }

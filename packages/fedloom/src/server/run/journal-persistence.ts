@@ -1,0 +1,108 @@
+import type { RoundRecord } from '../../core/records.js';
+import { encodeSafetensors } from '../../core/safetensors.js';
+import type { StoredBlob } from '../../journal/blob-shelf.js';
+import type { JournalStates } from '../../journal/journal-states.js';
+import type { Json } from '../../journal/record.js';
+import type { NewVersion, RunJournal } from '../../journal/run-journal.js';
+import type { DecidedRound, Persistence } from './persistence.js';
+import { MODEL, type ModelVersion } from './versions.js';
+
+/** What a round's record holds beside what the journal itself looks at: where the schedule stands, and parts of its record. */
+export type Progress = Pick<DecidedRound, 'decision' | 'virtualTime' | 'training'>;
+
+/** A version of which the journal has the bytes, and no record yet. */
+interface Stored {
+  readonly number: number;
+  readonly hash: string;
+  readonly model: StoredBlob;
+  readonly state: StoredBlob | null;
+}
+
+/** Writes a run down in its journal. */
+export class JournalPersistence implements Persistence {
+  readonly #journal: RunJournal;
+  readonly #states: JournalStates;
+  #stored: Stored | undefined;
+  #first: Promise<void> = Promise.resolve();
+
+  /**
+   * @param states of the clients that are simulated in this process
+   */
+  constructor(journal: RunJournal, states: JournalStates) {
+    this.#journal = journal;
+    this.#states = states;
+  }
+
+  made(version: ModelVersion): void {
+    const { number } = version.version;
+    this.#release();
+    this.#stored = {
+      number,
+      hash: version.hash,
+      model: this.#journal.store('versions', encodeSafetensors(version.model)),
+      state: version.state.size === 0 ? null : this.#journal.store('versions', encodeSafetensors(version.state)),
+    };
+    if (number > 0) return;
+    this.#first = this.#journal.commitFirstVersion(this.#take([]));
+    // Whoever decides the first round is told.
+    this.#first.catch(() => {});
+  }
+
+  async decided(round: DecidedRound): Promise<void> {
+    await this.#first;
+    const { decision, version, needs, serverResults, virtualTime, training } = round;
+    const { counted, uncounted, replaced, voided } = decision;
+    const progress: Progress = { decision, virtualTime, training };
+    if (version === null) this.#release();
+    await this.#journal.commitRound({
+      decided: {
+        round: decision.round,
+        outcome: voided === null ? 'counted' : 'void',
+        ...(voided !== null && { reason: { code: voided.code, message: voided.message } }),
+        counted,
+        refused: uncounted.flatMap(({ client, task, attempt, code }) =>
+          attempt === null ? [] : [{ client, task, attempt, code }],
+        ),
+        replaced: replaced.map(({ client, by }) => ({ client, by, code: 'client.replaced' })),
+        serverResults,
+        schedule: asJson(progress),
+      },
+      ...(version !== null && { version: this.#take(needs) }),
+      privateStates: this.#states.take(counted),
+    });
+    for (const { client, task } of uncounted) this.#states.drop(client, task);
+  }
+
+  recorded(record: RoundRecord): void {
+    // What fails shows at the next decision, or at the end.
+    this.#journal.noteEvaluation({ round: record.round, report: record }).catch(() => {});
+  }
+
+  async finished(rounds: number, modelHash: string): Promise<void> {
+    await this.#first;
+    await this.#journal.finish({ rounds, modelHash });
+  }
+
+  /** A version whose bytes belong to the journal from now on. */
+  #take(needs: readonly number[]): NewVersion {
+    const stored = this.#stored;
+    if (stored === undefined) throw new Error('a version is recorded that was not stored');
+    this.#stored = undefined;
+    const { number } = stored;
+    return { number, models: { [MODEL]: { hash: stored.hash, blob: stored.model } }, state: stored.state, needs };
+  }
+
+  /** What a void round left behind. */
+  #release(): void {
+    const stored = this.#stored;
+    if (stored === undefined) return;
+    this.#stored = undefined;
+    this.#journal.release(stored.model);
+    if (stored.state !== null) this.#journal.release(stored.state);
+  }
+}
+
+/** Plain data as the journal has it: what stands nowhere in JSON is left out. */
+function asJson(progress: Progress): Json {
+  return JSON.parse(JSON.stringify(progress)) as Json;
+}

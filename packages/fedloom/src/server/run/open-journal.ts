@@ -1,0 +1,154 @@
+import { FedloomError, type NamedTensors } from '@fedloom/engine';
+import { systemClock } from '../../core/clock.js';
+import { sha256 } from '../../core/node/sha256.js';
+import type { RoundRecord } from '../../core/records.js';
+import { decodeSafetensors } from '../../core/safetensors.js';
+import { SOFTWARE } from '../../core/version.js';
+import { JournalStates } from '../../journal/journal-states.js';
+import type { Json, VersionMade } from '../../journal/record.js';
+import type { Recovered } from '../../journal/recover.js';
+import { type DiskWaits, RunJournal } from '../../journal/run-journal.js';
+import type { JournalStorage } from '../../journal/storage.js';
+import type { Task } from '../../task/task.js';
+import { taskSummary } from '../../task/task-summary.js';
+import { resumePoint } from '../schedule/resume.js';
+import type { VirtualTime } from '../schedule/virtual-clock.js';
+import type { FederationOptions } from './federation-options.js';
+import type { JournalOptions } from './journal-options.js';
+import { JournalPersistence, type Progress } from './journal-persistence.js';
+import type { RunOptions } from './run-options.js';
+import { MODEL, type SavedVersion } from './versions.js';
+import type { ServerWorkload } from './workload.js';
+
+/** A journal that is open, and where its run goes on. */
+export interface OpenedJournal {
+  readonly persistence: JournalPersistence;
+  /** Of clients that are simulated in this process. */
+  readonly states: JournalStates;
+  readonly firstAttempt: number;
+  readonly run: string;
+  readonly resumed: FederationOptions['resumed'];
+  readonly virtualTime: VirtualTime | undefined;
+  /** Records of the rounds before, ascending. */
+  readonly records: readonly RoundRecord[];
+  readonly diskWaits: () => DiskWaits;
+  close(): Promise<void>;
+}
+
+/**
+ * @throws FedloomError `journal.*`: there is a run already, or none, or one that is finished, of another task, or damaged;
+ *   `store.*`
+ */
+export async function openJournal(
+  { storage, mode = 'begin', taskHash: given }: JournalOptions,
+  task: Task,
+  workload: ServerWorkload,
+  options: RunOptions & { readonly run: string },
+): Promise<OpenedJournal> {
+  const parts = { hash: sha256, clock: systemClock, at: new Date().toISOString() };
+  const taskHash = given ?? sha256(new TextEncoder().encode(JSON.stringify(taskSummary(task))));
+  const planHash = workload.descriptor.kind === 'plan' ? workload.descriptor.hash : null;
+  const { seed = 0 } = options;
+  const settings = settingsOf(options);
+  const as = { taskHash, planHash, options: { ...settings, seed } };
+  if (mode !== 'begin') {
+    const taken = await takeUp(storage, parts, as, mode);
+    if (taken !== undefined) return resumed(taken.journal, taken.recovered);
+  }
+  const journal = await RunJournal.create(
+    storage,
+    {
+      run: options.run,
+      task: { name: task.name, hash: taskHash },
+      plan: planHash === null ? null : { hash: planHash },
+      algorithm: { name: task.algorithm.name, ...task.algorithm.hyperparameters },
+      options: settings,
+      seed,
+      versions: { fedloom: SOFTWARE },
+    },
+    parts,
+    workload.planBytes,
+  );
+  const states = new JournalStates(journal);
+  const persistence = new JournalPersistence(journal, states);
+  const begun = { resumed: undefined, virtualTime: undefined, records: [], run: options.run, firstAttempt: 0 };
+  return { ...common(journal), persistence, states, ...begun };
+}
+
+async function takeUp(
+  storage: JournalStorage,
+  parts: Parameters<typeof RunJournal.resume>[1],
+  as: Parameters<typeof RunJournal.resume>[2],
+  mode: 'resume' | 'resume-or-begin',
+) {
+  try {
+    return await RunJournal.resume(storage, parts, as);
+  } catch (error) {
+    const isNone = error instanceof FedloomError && error.code === 'journal.none';
+    if (isNone && mode === 'resume-or-begin') return undefined;
+    throw error;
+  }
+}
+
+function common(journal: RunJournal) {
+  return { diskWaits: () => journal.diskWaits, close: () => journal.close() };
+}
+
+async function resumed(journal: RunJournal, recovered: Recovered): Promise<OpenedJournal> {
+  const { versions, rounds, reports, lastRound, run } = recovered;
+  const decided = recovered.decided.map(({ schedule }) => schedule as unknown as Progress);
+  const progress = decided.at(-1);
+  const records = [...reports.values()].filter(({ round }) => round < rounds);
+  const saved = await Promise.all(versions.map((version) => readVersion(journal, version)));
+  const version = saved.at(-1);
+  const states = new JournalStates(journal);
+  const common_ = {
+    ...common(journal),
+    states,
+    run: run.run,
+    firstAttempt: journal.attemptBase,
+    records,
+    virtualTime: progress?.virtualTime ?? undefined,
+  };
+  // Nothing but the run's description came to the disk.
+  if (version === undefined) {
+    return { ...common_, persistence: new JournalPersistence(journal, states), resumed: undefined };
+  }
+  const lastEvaluated = records.filter(({ metrics }) => metrics !== null).at(-1);
+  const isRecorded = lastRound === undefined || reports.has(lastRound.round);
+  return {
+    ...common_,
+    persistence: new JournalPersistence(journal, states),
+    resumed: {
+      version,
+      older: saved.slice(0, -1),
+      point: {
+        ...resumePoint(decided.map(({ decision }) => decision)),
+        ...(!isRecorded && progress && { unrecorded: progress.decision }),
+      },
+      ...(lastEvaluated && { lastEvaluated }),
+      ...(!isRecorded &&
+        progress && { unrecorded: { ...progress.training, serverResults: lastRound?.serverResults ?? null } }),
+    },
+  };
+}
+
+async function readVersion(journal: RunJournal, { number, models, state }: VersionMade): Promise<SavedVersion> {
+  const saved = models[MODEL];
+  if (saved === undefined) throw new FedloomError('journal.version', `Version ${number} has no model "${MODEL}".`);
+  const model = decodeSafetensors(await journal.read('versions', saved.blob));
+  const slots: NamedTensors = state === null ? new Map() : decodeSafetensors(await journal.read('versions', state));
+  return { number, model, state: slots };
+}
+
+/** What a result depends on beside the task and the seed; what only says how long to wait may change. */
+function settingsOf({
+  clients,
+  clientsPerRound,
+  rounds,
+  evaluateEvery = 1,
+  stages = [],
+}: RunOptions): Readonly<Record<string, Json>> {
+  const named = stages.map(({ name, options }) => ({ name, options }));
+  return { clients, clientsPerRound, rounds, evaluateEvery, stages: named };
+}

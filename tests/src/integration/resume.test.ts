@@ -1,0 +1,108 @@
+import {
+  defineTask,
+  dense,
+  type FederatedAlgorithm,
+  fedAvg,
+  fedBuff,
+  fedPer,
+  type RoundRecord,
+  type RunResult,
+  relu,
+  type SimulateOptions,
+  scaffold,
+  sequential,
+  simulate,
+  type Task,
+  topK,
+} from 'fedloom';
+import { describe, expect, it } from 'vitest';
+import {
+  type Fault,
+  MemoryDisk,
+  MemoryStorage,
+} from '../../../packages/fedloom/dist/journal/testing/memory-storage.js';
+import { clouds, logisticRegression } from './logistic-regression.js';
+
+type Told = Omit<RoundRecord, 'ms' | 'bytesUp' | 'bytesDown'>;
+
+interface Ended {
+  readonly result: RunResult;
+  /** Of all processes together. */
+  readonly rounds: readonly Told[];
+}
+
+const size = { clients: 5, clientsPerRound: 3, rounds: 3, seed: 9, evaluateEvery: 2 };
+
+/** What stays of a record: how long it took is another matter. */
+function told({ ms: _, bytesUp: __, bytesDown: ___, ...record }: RoundRecord): Told {
+  return JSON.parse(JSON.stringify(record)) as Told;
+}
+
+async function attempt(task: Task, options: SimulateOptions, storage: MemoryStorage): Promise<Ended> {
+  const run = simulate(task, { ...options, journal: { storage, mode: 'resume-or-begin' } });
+  const rounds: Told[] = [];
+  run.on('prepared', ({ records }) => rounds.push(...records.map(told)));
+  run.on('round', (record) => rounds.push(told(record)));
+  return { result: await run.result, rounds };
+}
+
+/** The run that nobody kills, and how often it writes. */
+async function undisturbed(task: Task, options: SimulateOptions) {
+  const storage = new MemoryStorage(new MemoryDisk());
+  const ended = await attempt(task, options, storage);
+  return { ...ended, writes: storage.writes };
+}
+
+/** Dies at the fault, and is taken up until it is through. */
+async function withFault(task: Task, options: SimulateOptions, fault: Fault): Promise<Ended> {
+  const disk = new MemoryDisk();
+  try {
+    return await attempt(task, options, new MemoryStorage(disk, fault));
+  } catch {
+    try {
+      return await attempt(task, options, new MemoryStorage(disk));
+    } catch (error) {
+      // The last word was written, and only nobody heard of it.
+      if ((error as { code?: string }).code !== 'journal.finished') throw error;
+      return { result: (error as { fields: never }).fields, rounds: [] };
+    }
+  }
+}
+
+const slow = (algorithm: FederatedAlgorithm) => {
+  const { kind: _kind, ...definition } = logisticRegression(algorithm, clouds(100, 40));
+  return defineTask({ ...definition, speed: (client) => (client === 3 ? 0.2 : 1) });
+};
+
+const cases: readonly (readonly [string, Task, Partial<SimulateOptions>])[] = [
+  ['scaffold', logisticRegression(scaffold(), clouds(100, 40)), {}],
+  ['topK with its residual', logisticRegression(fedAvg(), clouds(100, 40)), { stages: [topK({ fraction: 0.2 })] }],
+  ['private heads', logisticRegressionWithHead(), {}],
+  ['buffered, on the virtual clock', slow(fedBuff({ bufferSize: 2 })), { rounds: 4 }],
+];
+
+function logisticRegressionWithHead(): Task {
+  const { kind: _kind, ...definition } = logisticRegression(fedPer(), clouds(100, 40));
+  return defineTask({ ...definition, model: sequential([dense(6), relu(), dense(3)]) });
+}
+
+describe.each(cases)('a simulated run of %s', (_name, task, more) => {
+  const options = { ...size, ...more, workers: 1 };
+
+  it('is the same with its journal as without', async () => {
+    const plain = await simulate(task, options).result;
+    expect((await undisturbed(task, options)).result.modelHash).toBe(plain.modelHash);
+  });
+
+  it('that dies at any write ends as if it had not: model and every round', async () => {
+    const whole = await undisturbed(task, options);
+    expect(whole.rounds.length).toBe(options.rounds);
+    for (let write = 1; write <= whole.writes; write += 1) {
+      for (const landed of [false, true]) {
+        const ended = await withFault(task, options, { kind: 'crash', write, landed });
+        expect([write, landed, ended.result.modelHash]).toEqual([write, landed, whole.result.modelHash]);
+        if (ended.rounds.length > 0) expect(ended.rounds).toEqual(whole.rounds);
+      }
+    }
+  }, 240_000);
+});
