@@ -1,4 +1,3 @@
-import type { Clock } from '../../../core/clock.js';
 import type { MessageOptions } from '../../../protocol/own-messages.js';
 import { OwnMessages } from '../../../protocol/own-messages.js';
 import { TestEnd } from '../../../protocol/testing/channel-pair.js';
@@ -6,28 +5,7 @@ import type { Connection } from '../../../protocol/transport.js';
 import { memoryTransport } from '../../../transport/memory/memory-transport.js';
 import { Lobby } from '../lobby.js';
 import type { SessionDoor, SessionDoorOptions } from '../session-door.js';
-
-/** Timers that fire when a test says so. */
-export class HandClock implements Clock {
-  readonly #timers = new Map<() => void, number>();
-  now = () => 0;
-
-  setTimer(delayMs: number, fire: () => void): () => void {
-    this.#timers.set(fire, delayMs);
-    return () => this.#timers.delete(fire);
-  }
-
-  get delaysMs(): number[] {
-    return [...this.#timers.values()];
-  }
-
-  /** All that wait, at once. */
-  fire(): void {
-    const due = [...this.#timers.keys()];
-    this.#timers.clear();
-    for (const fire of due) fire();
-  }
-}
+import { HandClock } from './hand-clock.js';
 
 /** A run's door, with what it heard: what came, who has gone, what failed. */
 export interface TestDoor {
