@@ -91,7 +91,10 @@ export type {
   Listen,
   Listener,
 } from './protocol/transport.js';
+export { createLobby, type FederationLobby, type LobbyOptions } from './server/create-lobby.js';
 export { createServer, type FederationServer, type ServerOptions } from './server/create-server.js';
+export type { ListenOptions } from './server/listening.js';
+export type { ServedRun, ServedRunOptions } from './server/open-run.js';
 export type { FederationEvents } from './server/run/federation-options.js';
 export { Run } from './server/run/run.js';
 export type { RunOptions } from './server/run/run-options.js';

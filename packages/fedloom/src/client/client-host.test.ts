@@ -102,3 +102,49 @@ it('never reports an evaluation of one round under another', async () => {
   await serving;
   await states.close();
 });
+
+it('names the run it is to take part in; who comes back, the run it was let in to', async () => {
+  const transport = memoryTransport();
+  const asked: (string | undefined)[] = [];
+  const listener = transport.listen((connection) => {
+    const channel: Channel = new Channel(connection, {
+      role: 'server',
+      budget: new ByteBudget(0),
+      onMessage: (message) => {
+        if (message.type === 'hello') {
+          channel.send({ type: 'challenge', version: 2, methods: ['none'], nonce: '00'.repeat(16) });
+        }
+        if (message.type !== 'auth') return;
+        asked.push(message.run);
+        const workload = { kind: 'trainer' as const, task: 't' };
+        const run = { run: 'r', software: 's', clients: 3, seed: 0, algorithm: 'fedAvg', needs: [], stages: [] };
+        channel.send({ type: 'welcome', session: 's0', workload, ...run });
+        setTimeout(() => channel.close('the line broke'), 5);
+      },
+      onClosed: () => {},
+    });
+  });
+  const hostOf = (run?: string) =>
+    new ClientHost({
+      clients: [{ from: 0, count: 1 }],
+      executor: slowExecutor().executor,
+      states: { get: async () => undefined, put: async () => {}, close: async () => {} },
+      clock: systemClock,
+      hash: sha256,
+      budget: new ByteBudget(0),
+      limits: defaultLimits,
+      software: 'test',
+      decodePlan: () => expect.unreachable(),
+      ...(run !== undefined && { run }),
+    });
+  const serve = async (host: ClientHost) => host.serve(await transport.dial(listener.url));
+  const unnamed = hostOf();
+  for (let i = 0; i < 2; i += 1) expect(await serve(unnamed)).toMatchObject({ kind: 'lost' });
+  expect(await serve(hostOf('r'))).toMatchObject({ kind: 'lost' });
+  // A server that is too old to know of names lets it in to the run it has.
+  await expect(serve(hostOf('other'))).rejects.toMatchObject({
+    code: 'client.other-run',
+    fields: { expected: 'other', actual: 'r' },
+  });
+  expect(asked).toEqual([undefined, 'r', 'r', 'other']);
+});

@@ -7,7 +7,7 @@ import type { ByteBudget } from '../protocol/byte-budget.js';
 import { Channel } from '../protocol/channel.js';
 import { answerChallenge, clientHello } from '../protocol/handshake.js';
 import { errorCodePattern, type Limits, wireLimits } from '../protocol/limits.js';
-import type { Finish, Join, Message, Settled, UpdateMessage, Welcome } from '../protocol/messages.js';
+import type { Challenge, Finish, Join, Message, Settled, UpdateMessage, Welcome } from '../protocol/messages.js';
 import { type MessagePeer, OwnMessages } from '../protocol/own-messages.js';
 import { pieces } from '../protocol/pieces.js';
 import type { Connection } from '../protocol/transport.js';
@@ -42,6 +42,8 @@ export interface ClientHostOptions {
   /** Stages that this client knows beside the built-in ones. */
   readonly extraStages?: readonly Stage[];
   readonly onEvent?: (event: ClientEvent) => void;
+  /** The run to take part in, where the server has several. Default: the only one there. */
+  readonly run?: string;
   /** Messages of the user's own. Default none. */
   readonly messages?: OwnMessages;
 }
@@ -177,10 +179,11 @@ export class ClientHost {
 
   /**
    * Whether dialling again may help: the line was bad, or the server has not noticed yet that our earlier connection is gone
-   * and thinks that somebody holds our indices.
+   * and thinks that somebody holds our indices, or it has not opened its runs yet, which it does one after another.
    */
   #mayPass({ code }: FedloomError): boolean {
-    return LINE_ERRORS.has(code) || (code === 'join.held' && this.#mayBeHeld);
+    if (LINE_ERRORS.has(code) || code === 'lobby.empty') return true;
+    return code === 'join.held' ? this.#mayBeHeld : code === 'lobby.run' && this.#welcome !== undefined;
   }
 
   /** Who may come back trains on, and has its update at hand then. */
@@ -198,8 +201,7 @@ export class ClientHost {
   async #receive(channel: Channel, message: Message, body: Uint8Array | undefined): Promise<void> {
     switch (message.type) {
       case 'challenge':
-        channel.send(answerChallenge(message, { software: this.#options.software }).reply);
-        return;
+        return this.#answer(channel, message);
       case 'welcome':
         return this.#start(channel, message);
       case 'plan':
@@ -240,7 +242,22 @@ export class ClientHost {
     }
   }
 
+  /** Who comes back names the run that it took part in: the server may have opened another meanwhile. */
+  #answer(channel: Channel, challenge: Challenge): void {
+    const { software, run = this.#welcome?.run } = this.#options;
+    channel.send(answerChallenge(challenge, { software, ...(run !== undefined && { run }) }).reply);
+  }
+
   async #start(channel: Channel, welcome: Welcome): Promise<void> {
+    const asked = this.#options.run;
+    if (asked !== undefined && asked !== welcome.run) {
+      throw new FedloomError(
+        'client.other-run',
+        `This client asked for the run ${asked}, the server let it in to ${welcome.run}: it is of a version that has one run only. ` +
+          'Update fedloom there, or ask for no run.',
+        { expected: asked, actual: welcome.run },
+      );
+    }
     if (this.#welcome !== undefined && this.#welcome.run !== welcome.run) {
       throw new FedloomError(
         'client.other-run',

@@ -383,6 +383,31 @@ describe('what ends a connection', () => {
     await until(() => executor.trained.length === 1);
   });
 
+  it('lobby.run: of somebody who was let in its run may open again; of others it is a mistake', async () => {
+    const unknown = { type: 'error', code: 'lobby.run', message: 'no such run' } as const;
+    const { executor, dial, enter } = hostUnderTest();
+    const early = await dial();
+    early.say({ ...unknown, code: 'lobby.empty' });
+    expect(await early.ended).toMatchObject({ kind: 'lost', joined: false });
+    const wrong = await dial();
+    wrong.say(unknown);
+    await expect(wrong.ended).rejects.toMatchObject({ code: 'lobby.run' });
+    const first = await enter();
+    first.model(0);
+    first.train([1], 0, 0);
+    await until(() => executor.trained.length === 1);
+    await first.cut();
+    const second = await dial();
+    second.say(unknown);
+    expect(await second.ended).toMatchObject({ kind: 'lost', joined: false });
+    executor.trained[0]?.end();
+    const third = await enter();
+    third.model(0);
+    third.train([1], 0, 1);
+    await until(() => third.updates.length === 1);
+    expect(executor.trained).toHaveLength(1);
+  });
+
   it('another run behind the same address: the client does not take it for its own', async () => {
     const { dial, enter } = hostUnderTest();
     await (await enter()).cut();

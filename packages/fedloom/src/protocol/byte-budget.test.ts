@@ -76,3 +76,14 @@ test('whatever happens, the capacity holds, everyone is served, and all comes ba
     { numRuns: 300 },
   );
 });
+
+test('grows for whoever waits, and never shrinks', () => {
+  const budget = new ByteBudget(10);
+  const lane = budget.lane();
+  const granted: number[] = [];
+  for (const bytes of [8, 7]) lane.request(bytes, () => granted.push(bytes));
+  budget.grow(5);
+  expect([granted, budget.capacityBytes]).toEqual([[8], 10]);
+  budget.grow(15);
+  expect([granted, budget.capacityBytes, budget.usedBytes]).toEqual([[8, 7], 15, 15]);
+});

@@ -4,14 +4,24 @@
  * no smaller one slips past, so a large body is never starved. Granted bytes come back when their owner releases them.
  */
 export class ByteBudget {
-  readonly capacityBytes: number;
+  #capacityBytes: number;
   #usedBytes = 0;
   /** Lanes with requests, in order of their turns. */
   readonly #waiting: BudgetLane[] = [];
   #granting = false;
 
   constructor(capacityBytes: number) {
-    this.capacityBytes = capacityBytes;
+    this.#capacityBytes = capacityBytes;
+  }
+
+  get capacityBytes(): number {
+    return this.#capacityBytes;
+  }
+
+  /** Makes room for at least so much. It never shrinks: what waits for room was promised it. */
+  grow(capacityBytes: number): void {
+    this.#capacityBytes = Math.max(this.#capacityBytes, capacityBytes);
+    this.#grantWaiting();
   }
 
   /** Above `capacityBytes` only by bodies that came inline. */
@@ -42,7 +52,7 @@ export class ByteBudget {
     this.#granting = true;
     try {
       for (let lane = this.#waiting[0]; lane !== undefined; lane = this.#waiting[0]) {
-        if (this.#usedBytes + lane.nextBytes > this.capacityBytes) break;
+        if (this.#usedBytes + lane.nextBytes > this.#capacityBytes) break;
         this.#waiting.shift();
         lane.grantNext();
       }

@@ -48,7 +48,8 @@ export class Channel {
   readonly peer: string;
   readonly #connection: Connection;
   readonly #options: ChannelOptions;
-  readonly #registry: MessageRegistry;
+  #registry: MessageRegistry;
+  #bodyBytesMax: number;
   readonly #lane: BudgetLane;
   readonly #outbox: Outbox;
   readonly #incoming: IncomingBodies;
@@ -60,16 +61,16 @@ export class Channel {
 
   constructor(connection: Connection, options: ChannelOptions) {
     const limits = options.limits ?? defaultLimits;
-    const { capacityBytes } = options.budget;
     this.peer = connection.peer;
     this.#connection = connection;
     this.#options = options;
     this.#registry = options.registry ?? builtInRegistry;
+    this.#bodyBytesMax = limits.bodyBytesMax;
     this.#lane = options.budget.lane();
     this.#outbox = new Outbox((frame) => this.#write(frame), this.#registry);
     this.#incoming = new IncomingBodies({
       lane: this.#lane,
-      bodyBytesMax: Math.min(limits.bodyBytesMax, capacityBytes),
+      bodyBytesMax: () => Math.min(this.#bodyBytesMax, options.budget.capacityBytes),
       sendGrant: (stream, bytes) => this.#sendGrant(stream, bytes),
       deliver: (message, body) => this.#deliver(message, body, body.length),
     });
@@ -102,6 +103,13 @@ export class Channel {
   /** Whether the other end may be silent for as long as it likes, since it works on what it was asked; see `Connection`. */
   set patient(patient: boolean) {
     this.#connection.patient = patient;
+  }
+
+  /** Once it is known who the other end is: the messages that both understand from now on, and the largest body of its. */
+  admit({ registry, bodyBytesMax }: { readonly registry: MessageRegistry; readonly bodyBytesMax: number }): void {
+    this.#registry = registry;
+    this.#outbox.registry = registry;
+    this.#bodyBytesMax = bodyBytesMax;
   }
 
   /** Messages wait to be handed to the transport. */

@@ -47,7 +47,7 @@ describe('every message', () => {
   });
 
   test.each(messages)('$type is refused without any one of its required fields', (message) => {
-    const optional = new Set(['auth.proof', 'settled.reason', 'settled.code', 'welcome.capabilities']);
+    const optional = new Set(['auth.proof', 'auth.run', 'settled.reason', 'settled.code', 'welcome.capabilities']);
     for (const field of Object.keys(message)) {
       if (optional.has(`${message.type}.${field}`)) continue;
       const { [field as 'type']: _, ...rest } = message;

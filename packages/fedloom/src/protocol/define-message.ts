@@ -36,7 +36,7 @@ export interface ExtensionMessage {
 }
 
 /** The message types one end understands, by type. */
-export type MessageRegistry = ReadonlyMap<string, MessageDefinition>;
+export type MessageRegistry = Pick<ReadonlyMap<string, MessageDefinition>, 'get'>;
 
 const builtInType = /^[a-z][A-Za-z0-9]{0,63}$/;
 const extensionType = /^[a-z][a-z0-9.-]{0,63}\/[a-z][A-Za-z0-9.-]{0,63}$/;

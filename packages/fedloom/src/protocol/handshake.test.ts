@@ -4,6 +4,7 @@ import {
   type AuthMethod,
   answerChallenge,
   clientHello,
+  commonCapabilities,
   type ServerHandshakeState,
   stepServerHandshake,
 } from './handshake.js';
@@ -24,13 +25,26 @@ const token: AuthMethod = {
 test('hello, challenge, auth lead to accepted', () => {
   const client = { software: 'fedloom/0.1.0', capabilities: ['resume', 'gossip'] };
   const hello = clientHello(client);
-  const first = stepServerHandshake(start, hello, { nonce, capabilities: ['resume', 'compress'] });
+  const first = stepServerHandshake(start, hello, { nonce });
   expect(first.reply).toEqual({ type: 'challenge', version: 2, methods: ['none'], nonce });
   const { version, reply } = answerChallenge(first.reply!, client);
   expect([version, reply]).toEqual([2, { type: 'auth', method: 'none' }]);
   expect(stepServerHandshake(first.state, reply, { nonce })).toEqual({
-    state: { step: 'accepted', version: 2, software: 'fedloom/0.1.0', capabilities: ['resume'], identity: 'anonymous' },
+    state: {
+      step: 'accepted',
+      version: 2,
+      software: 'fedloom/0.1.0',
+      capabilities: ['resume', 'gossip'],
+      identity: 'anonymous',
+    },
   });
+});
+
+test('a client names its run beside its proof', () => {
+  const { state, reply } = stepServerHandshake(start, examples.hello, { nonce, methods: [token] });
+  const { reply: auth } = answerChallenge(reply!, { software: '', methods: [token], run: 'digits' });
+  expect(auth).toEqual({ type: 'auth', method: 'token', proof: `proof of ${nonce}`, run: 'digits' });
+  expect(stepServerHandshake(state, auth, { nonce, methods: [token] }).state).toMatchObject({ run: 'digits' });
 });
 
 test('the highest common version is taken; without one both sides are named', () => {
@@ -49,13 +63,11 @@ test('the highest common version is taken; without one both sides are named', ()
 });
 
 test('a required capability must be there; others are left out', () => {
-  const hello = { ...examples.hello, capabilities: ['!masks', 'resume'] };
-  expect(() => stepServerHandshake(start, hello, { nonce })).toThrow(
+  const announced = ['!masks', 'resume'];
+  expect(() => commonCapabilities(announced, ['resume'])).toThrow(
     expect.objectContaining({ code: 'protocol.capability', fields: { capability: 'masks' } }),
   );
-  expect(stepServerHandshake(start, hello, { nonce, capabilities: ['masks'] }).state).toMatchObject({
-    capabilities: ['masks'],
-  });
+  expect(commonCapabilities(announced, ['masks', 'compress'])).toEqual(['masks']);
 });
 
 test('auth methods are tried in the order of the server; a wrong proof is refused', () => {

@@ -25,8 +25,6 @@ export interface ServerHandshakeOptions {
   readonly nonce: string;
   /** In order of preference; default `[noAuth]`. */
   readonly methods?: readonly AuthMethod[];
-  /** Names of the features this server has, without `!`; default none. */
-  readonly capabilities?: readonly string[];
   readonly versions?: readonly number[];
 }
 
@@ -40,20 +38,22 @@ export type ServerHandshakeState =
     }
   | ClientAccepted;
 
-/** The handshake is over but for the server's `welcome`. */
+/** The handshake is over but for the server's `welcome`, which is that of a run. */
 export interface ClientAccepted {
   readonly step: 'accepted';
   readonly version: number;
   readonly software: string;
-  /** Features that both ends have. */
+  /** As the client announced them: `commonCapabilities` with those of the run are what both have. */
   readonly capabilities: readonly string[];
+  /** The run that the client named, if it did. */
+  readonly run?: string;
   /** As the auth method names the client. */
   readonly identity: string;
 }
 
 /**
  * One step of the server's side, from `{ step: 'hello' }` to `accepted`; the caller sends `reply` and sets a deadline.
- * @throws FedloomError `protocol.order`, `protocol.version`, `protocol.capability`, `protocol.auth`: fail the channel with it.
+ * @throws FedloomError `protocol.order`, `protocol.version`, `protocol.auth`: fail the channel with it.
  */
 export function stepServerHandshake(
   state: ServerHandshakeState,
@@ -64,17 +64,16 @@ export function stepServerHandshake(
   if (state.step === 'hello') {
     const { versions, software, capabilities } = expectType<Hello>(message, 'hello');
     const version = commonVersion(versions, options.versions ?? protocolVersions);
-    const common = commonCapabilities(capabilities, options.capabilities ?? []);
     const reply: Challenge = {
       type: 'challenge',
       version,
       methods: methods.map(({ name }) => name),
       nonce: options.nonce,
     };
-    return { state: { step: 'auth', version, software, capabilities: common }, reply };
+    return { state: { step: 'auth', version, software, capabilities }, reply };
   }
   if (state.step === 'auth') {
-    const { method: name, proof } = expectType<Auth>(message, 'auth');
+    const { method: name, proof, run } = expectType<Auth>(message, 'auth');
     const method = methods.find((known) => known.name === name);
     if (method === undefined) {
       throw new FedloomError(
@@ -83,7 +82,8 @@ export function stepServerHandshake(
         { method: name },
       );
     }
-    return { state: { ...state, step: 'accepted', identity: method.verify(proof, options.nonce) } };
+    const identity = method.verify(proof, options.nonce);
+    return { state: { ...state, step: 'accepted', identity, ...(run !== undefined && { run }) } };
   }
   throw outOfOrder(message, 'nothing more of the handshake');
 }
@@ -96,6 +96,8 @@ export interface ClientHandshakeOptions {
   /** Default `[noAuth]`; the first of the server's list that is here is used. */
   readonly methods?: readonly AuthMethod[];
   readonly versions?: readonly number[];
+  /** The run to take part in; default: the only one there is. */
+  readonly run?: string;
 }
 
 /** The client's first message. */
@@ -123,9 +125,10 @@ export function answerChallenge(
     const method = methods.find((known) => known.name === name);
     if (method === undefined) continue;
     const proof = method.prove(challenge.nonce);
+    const { run } = options;
     return {
       version,
-      reply: proof === undefined ? { type: 'auth', method: name } : { type: 'auth', method: name, proof },
+      reply: { type: 'auth', method: name, ...(proof !== undefined && { proof }), ...(run !== undefined && { run }) },
     };
   }
   throw new FedloomError(
@@ -156,8 +159,11 @@ function commonVersion(theirs: readonly number[], ours: readonly number[]): numb
   );
 }
 
-/** The names both ends know. A name with `!` that we do not know is a feature the other end cannot do without. */
-function commonCapabilities(theirs: readonly string[], ours: readonly string[]): readonly string[] {
+/**
+ * The names both ends know, of those that a client announced and those, without `!`, that a run has.
+ * @throws FedloomError `protocol.capability`: a name with `!` that we do not know is a feature the client cannot do without
+ */
+export function commonCapabilities(theirs: readonly string[], ours: readonly string[]): readonly string[] {
   const common: string[] = [];
   for (const asked of theirs) {
     const required = asked.startsWith('!');

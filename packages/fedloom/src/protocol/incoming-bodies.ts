@@ -14,8 +14,8 @@ interface IncomingBody {
 
 export interface IncomingBodiesHost {
   readonly lane: BudgetLane;
-  /** Largest body to accept, bytes. */
-  readonly bodyBytesMax: number;
+  /** Largest body to accept, bytes; it may change. */
+  readonly bodyBytesMax: () => number;
   sendGrant(stream: number, bytes: number): void;
   /** The body is whole; its bytes stay counted until the owner releases them. */
   deliver(message: AnyMessage, body: Uint8Array): void;
@@ -45,7 +45,7 @@ export class IncomingBodies {
 
   /** @throws FedloomError `protocol.stream`, `protocol.streams`, `protocol.body-size`. */
   announce(message: AnyMessage, { stream, bytes }: BodyInfo): void {
-    const { bodyBytesMax } = this.#host;
+    const bodyBytesMax = this.#host.bodyBytesMax();
     if (stream <= this.#lastStream) {
       throw streamError(`stream ${stream} comes after stream ${this.#lastStream}; numbers must rise`, stream);
     }

@@ -43,6 +43,8 @@ export interface Auth {
   readonly method: string;
   /** What the method computed over the nonce; `none` has no proof. */
   readonly proof?: string;
+  /** The run to take part in. Needed only where the server has several. */
+  readonly run?: string;
 }
 export interface Welcome {
   readonly type: 'welcome';

@@ -36,7 +36,8 @@ type Outgoing = ({ readonly frame: Uint8Array } | { readonly body: OutgoingBody 
 export class Outbox {
   /** Hands a frame to the transport; false asks to wait for `drained`. */
   readonly #write: (frame: Uint8Array) => boolean;
-  readonly #registry: MessageRegistry;
+  /** What the other end may be sent. */
+  registry: MessageRegistry;
   /** Sent places are emptied at once, so that nothing holds a sent body, and cut off later. */
   #queue: (Outgoing | undefined)[] = [];
   #head = 0;
@@ -49,7 +50,7 @@ export class Outbox {
 
   constructor(write: (frame: Uint8Array) => boolean, registry: MessageRegistry) {
     this.#write = write;
-    this.#registry = registry;
+    this.registry = registry;
   }
 
   get empty(): boolean {
@@ -63,12 +64,12 @@ export class Outbox {
     this.#checkBodyRule(message, bytes);
     const end = onSent === undefined ? {} : { onSent };
     if (bytes === undefined) {
-      this.#queue.push({ frame: encodeControl(message, undefined, this.#registry), ...end });
+      this.#queue.push({ frame: encodeControl(message, undefined, this.registry), ...end });
     } else if (bytes.length <= wireLimits.inlineBodyBytesMax) {
-      this.#queue.push({ frame: encodeInline(message, bytes, this.#registry), ...end });
+      this.#queue.push({ frame: encodeInline(message, bytes, this.registry), ...end });
     } else {
       // Encoded once to refuse a bad message here, where its sender is on the stack.
-      encodeControl(message, undefined, this.#registry);
+      encodeControl(message, undefined, this.registry);
       this.#queue.push({ body: { message, bytes, stream: 0, creditBytes: 0, sentBytes: 0, giveAway }, ...end });
     }
     this.#pump();
@@ -124,7 +125,7 @@ export class Outbox {
       const { body } = item;
       body.stream = ++this.#lastStream;
       this.#open.set(body.stream, body);
-      this.#send(encodeControl(body.message, { stream: body.stream, bytes: body.bytes.length }, this.#registry));
+      this.#send(encodeControl(body.message, { stream: body.stream, bytes: body.bytes.length }, this.registry));
       return true;
     }
     return false;
@@ -168,7 +169,7 @@ export class Outbox {
   }
 
   #checkBodyRule(message: AnyMessage, bytes: Uint8Array | undefined): void {
-    const rule = this.#registry.get(message.type)?.body;
+    const rule = this.registry.get(message.type)?.body;
     if (rule === (bytes === undefined ? 'required' : 'none')) {
       throw new FedloomError(
         'protocol.body',

@@ -73,6 +73,7 @@ const definitions: { readonly [T in Message['type']]: MessageDefinition<Extract<
   auth: define('auth', 'client', 'none', {
     method: name,
     proof: optional(text(0, limits.proofLengthMax)),
+    run: optional(identifier),
   }),
   welcome: define('welcome', 'server', 'none', {
     session: identifier,

@@ -9,9 +9,11 @@ import { checkPool, openPool, type PoolChoice } from '../compute/node/pool-choic
 import { PlanExecutor } from '../compute/plan-executor.js';
 import type { RunResult } from '../core/records.js';
 import { type MessageOptions, OwnMessages } from '../protocol/own-messages.js';
-import { resultOf } from '../server/create-server.js';
+import type { Lobby } from '../server/lobby/lobby.js';
+import { systemLobby } from '../server/lobby/system-lobby.js';
 import type { Federation } from '../server/run/federation.js';
 import { openFederation } from '../server/run/open-federation.js';
+import { resultOf } from '../server/run/result-of.js';
 import { Run } from '../server/run/run.js';
 import { checkRunOptions, federationStages, type RunOptions } from '../server/run/run-options.js';
 import type { Task } from '../task/task.js';
@@ -49,7 +51,9 @@ async function runSimulation(
   const executor = clientExecutor(task, { pool: () => openPool(options.pool, workers), workers });
   try {
     const evaluator = executor instanceof PlanExecutor ? executor : undefined;
+    const lobby = systemLobby();
     const { federation, prepared, journal, close } = await openFederation(task, options, {
+      lobby,
       events,
       evaluator,
       waits: { deadlineMs: null },
@@ -59,7 +63,7 @@ async function runSimulation(
     try {
       const states = journal === undefined ? diskStateStore() : journalStateStore(journal.states);
       federation.open();
-      return await serveInMemory(federation, executor, states, task, options, signal);
+      return await serveInMemory(lobby, federation, executor, states, task, options, signal);
     } finally {
       await close();
     }
@@ -69,6 +73,7 @@ async function runSimulation(
 }
 
 async function serveInMemory(
+  lobby: Lobby,
   federation: Federation,
   executor: ClientExecutor,
   states: StateStore,
@@ -78,7 +83,7 @@ async function serveInMemory(
 ): Promise<RunResult> {
   try {
     const transport = memoryTransport();
-    const listener = transport.listen((connection) => federation.accept(connection));
+    const listener = transport.listen((connection) => lobby.accept(connection));
     const host = nodeClientHost({
       clients: [{ from: 0, count: options.clients }],
       executor,

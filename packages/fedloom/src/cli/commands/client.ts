@@ -22,6 +22,7 @@ import { openTerminal } from '../terminal.js';
 interface ClientFlags {
   readonly server: string;
   readonly index: IndexRange[];
+  readonly run?: string;
   readonly data?: string;
   readonly workers?: number;
   readonly set?: string[];
@@ -50,6 +51,7 @@ export function addClientCommand(program: Command, exit: (code: number) => void)
     .requiredOption('--index <ranges>', 'the clients that this process hosts: 7, 0-49 or 0-49,60', (text) =>
       parseRanges(text),
     )
+    .option('--run <name>', 'the run to take part in, where the server has several')
     .option('--data <dir>', "folder of the clients' data: one part folder, or client-<index> for each")
     .addOption(workersOption())
     .addOption(setOption())
@@ -81,6 +83,7 @@ async function join(path: string | undefined, flags: ClientFlags): Promise<numbe
     retryForMs: flags.retryFor,
     signal: AbortSignal.any([interrupts.signal, gone.signal]),
     onEvent: eventTeller(screen, flags),
+    ...(flags.run !== undefined && { run: flags.run }),
     ...(flags.data !== undefined && { dataDir: flags.data }),
     ...(loaded && { task: guardTask(loaded.task, interrupts) }),
     ...(flags.pingEvery !== undefined && { pingEveryMs: flags.pingEvery }),

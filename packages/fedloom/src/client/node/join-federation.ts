@@ -26,6 +26,8 @@ const RETRY_PAUSES = { firstMs: 100, lastMs: 2_000 };
 export interface JoinOptions extends MessageOptions {
   /** The clients this process hosts. */
   readonly clients: Join['clients'];
+  /** Name of the run to take part in, where the server has several. Default: the only one there. */
+  readonly run?: string;
   /** Folder of their data: one part folder, or `client-<index>` for each. Without it the task deals its data set. */
   readonly dataDir?: string;
   /** Needed without `dataDir`, and for trainer tasks. Where given, it must compile to the server's plan. */
@@ -76,6 +78,7 @@ export async function joinFederation(url: string, options: JoinOptions): Promise
       ...expectedPlan(options.task),
       keptBytesMax: options.keptBytesMax ?? KEPT_BYTES_MAX,
       extraStages: [...(options.task?.algorithm.client?.stages ?? []), ...(options.stages ?? [])],
+      ...(options.run !== undefined && { run: options.run }),
       ...(options.onEvent && { onEvent: options.onEvent }),
     });
     return await serveUntilFinished(url, host, options);

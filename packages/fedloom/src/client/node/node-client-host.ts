@@ -13,7 +13,7 @@ const BUDGET_BYTES = 1 << 30;
 export function nodeClientHost(
   options: Pick<
     ClientHostOptions,
-    'clients' | 'executor' | 'states' | 'expectedPlan' | 'extraStages' | 'keptBytesMax' | 'onEvent' | 'messages'
+    'clients' | 'executor' | 'states' | 'expectedPlan' | 'extraStages' | 'keptBytesMax' | 'onEvent' | 'messages' | 'run'
   >,
 ): ClientHost {
   return new ClientHost({

@@ -20,7 +20,7 @@ export const update: UpdateMessage = {
 export const examples: { readonly [T in Message['type']]: Extract<Message, { readonly type: T }> } = {
   hello: { type: 'hello', versions: [2], software: 'fedloom/0.1.0', capabilities: ['resume', '!secure-aggregation'] },
   challenge: { type: 'challenge', version: 2, methods: ['none'], nonce: '00112233445566778899aabbccddeeff' },
-  auth: { type: 'auth', method: 'none', proof: 'c0ffee' },
+  auth: { type: 'auth', method: 'none', proof: 'c0ffee', run: '2026-11-23T18-39-mnist' },
   welcome: {
     type: 'welcome',
     session: 's-1',

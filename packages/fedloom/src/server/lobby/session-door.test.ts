@@ -1,87 +1,18 @@
 import { FedloomError } from '@fedloom/engine';
 import { describe, expect, test, vi } from 'vitest';
 import { Recorder } from '../../conformance/recorder.js';
-import type { Clock } from '../../core/clock.js';
-import { ByteBudget } from '../../protocol/byte-budget.js';
 import type { AnyMessage } from '../../protocol/codec.js';
-import { defaultLimits } from '../../protocol/limits.js';
-import { OwnMessages } from '../../protocol/own-messages.js';
-import { TestEnd } from '../../protocol/testing/channel-pair.js';
-import type { Connection } from '../../protocol/transport.js';
-import { memoryTransport } from '../../transport/memory/memory-transport.js';
-import type { Session, SessionMessage } from './session.js';
-import { SessionDoor } from './session-door.js';
-
-/** Timers that fire when a test says so. */
-class HandClock implements Clock {
-  readonly #timers = new Map<() => void, number>();
-  now = () => 0;
-
-  setTimer(delayMs: number, fire: () => void): () => void {
-    this.#timers.set(fire, delayMs);
-    return () => this.#timers.delete(fire);
-  }
-
-  get delaysMs(): number[] {
-    return [...this.#timers.values()];
-  }
-
-  /** All that wait, at once. */
-  fire(): void {
-    const due = [...this.#timers.keys()];
-    this.#timers.clear();
-    for (const fire of due) fire();
-  }
-}
+import type { SessionDoorOptions } from './session-door.js';
+import { openDoor, testLobby } from './testing/lobby-end.js';
 
 const finish = { type: 'finish', reason: 'completed', message: '' } as const;
-
-function opened(onMessage: (session: Session, message: SessionMessage) => void = () => {}) {
-  const clock = new HandClock();
-  const transport = memoryTransport();
-  const came: [string, string][] = [];
-  const gone: [string, string][] = [];
-  const accepted: Connection[] = [];
-  const door = new SessionDoor({
-    welcome: {
-      run: 'r',
-      software: 's',
-      clients: 4,
-      seed: 0,
-      workload: { kind: 'trainer', task: 't' },
-      algorithm: 'FedAvg',
-      needs: [],
-      stages: [],
-    },
-    clock,
-    budget: new ByteBudget(1 << 20),
-    limits: defaultLimits,
-    nonce: () => '00'.repeat(16),
-    messages: new OwnMessages('server'),
-    onMessage: (session, message) => {
-      came.push([session.id, message.type]);
-      onMessage(session, message);
-    },
-    onClosed: (session, reason) => gone.push([session.id, reason]),
-  });
-  const listener = transport.listen((connection) => {
-    accepted.push(connection);
-    door.accept(connection);
-  });
-  const dial = async () => new TestEnd(await transport.dial(listener.url), { role: 'client' });
-  /** A client that is through its handshake. */
-  const enter = async () => {
-    const client = await dial();
-    client.channel.send({ type: 'hello', versions: [2], software: 'c', capabilities: [] });
-    client.channel.send({ type: 'auth', method: 'none' });
-    await client.messages(2);
-    return client;
-  };
-  return { door, clock, came, gone, accepted, transport, listener, dial, enter };
-}
-
-const types = (messages: readonly { readonly message: AnyMessage }[]) => messages.map(({ message }) => message.type);
 const join = { type: 'join', clients: [{ from: 0, count: 1 }] } as const;
+const types = (messages: readonly { readonly message: AnyMessage }[]) => messages.map(({ message }) => message.type);
+
+function opened(onMessage?: SessionDoorOptions['onMessage']) {
+  const house = testLobby();
+  return { ...house, ...openDoor(house.lobby, 'r', onMessage && { onMessage }) };
+}
 
 describe('at the door', () => {
   test('the handshake gives each connection a session of its own', async () => {
@@ -146,6 +77,30 @@ describe('at the door', () => {
     await vi.waitFor(() => expect(gone).toHaveLength(1));
     expect(door.bytes).toEqual(before);
   });
+
+  test('a run that breaks when it hears that somebody is gone is told so, and the process lives', async () => {
+    const { lobby, enter } = testLobby();
+    const broken = openDoor(lobby, 'r', {
+      onClosed: () => {
+        throw new Error('a bug');
+      },
+    });
+    (await enter()).channel.close();
+    await vi.waitFor(() => expect(broken.failures).toEqual([new Error('a bug')]));
+    expect([...broken.door.sessions]).toEqual([]);
+  });
+
+  test('a run that breaks when it hears of a new peer keeps nothing of it', async () => {
+    const { lobby, knock } = testLobby();
+    const { door, gone } = openDoor(lobby, 'r', {
+      onPeer: () => {
+        throw new Error('a bug');
+      },
+    });
+    expect((await (await knock()).closed).error?.code).toBe('protocol.internal');
+    await vi.waitFor(() => expect(gone).toHaveLength(1));
+    expect([...door.sessions]).toEqual([]);
+  });
 });
 
 describe('the silence of a session', () => {
@@ -182,20 +137,22 @@ describe('the farewell', () => {
   });
 
   test('waits no longer than its time for who does not close', async () => {
-    const { door, clock, transport, listener, enter } = opened();
+    const { door, clock, enter } = opened();
     const client = await enter();
-    const silent = Recorder.bind(await transport.dial(listener.url));
     const closing = door.close(finish);
     await client.messages(3);
     clock.fire();
     await closing;
     expect((await client.closed).reason).toBe('the run is over');
-    await silent.ended();
   });
 
-  test('of an empty house is over at once', async () => {
-    const { door, clock } = opened();
+  test('of an empty house is over at once, whoever still stands in the lobby', async () => {
+    const { lobby, door, clock, transport, listener } = opened();
+    const silent = Recorder.bind(await transport.dial(listener.url));
     await door.close(finish);
-    expect(clock.delaysMs).toEqual([]);
+    expect(clock.delaysMs).toEqual([10_000]);
+    lobby.close();
+    await silent.ended();
+    await vi.waitFor(() => expect(clock.delaysMs).toEqual([]));
   });
 });

@@ -1,47 +1,63 @@
 import { FedloomError } from '@fedloom/engine';
 import type { Clock } from '../../core/clock.js';
-import type { ByteBudget } from '../../protocol/byte-budget.js';
-import { Channel } from '../../protocol/channel.js';
-import { type ServerHandshakeState, stepServerHandshake } from '../../protocol/handshake.js';
-import type { Limits } from '../../protocol/limits.js';
+import { type Channel, internalError, type MessageHandler } from '../../protocol/channel.js';
+import type { ExtensionMessage } from '../../protocol/define-message.js';
 import type { Finish, Message, Welcome } from '../../protocol/messages.js';
 import type { MessagePeer, OwnMessages } from '../../protocol/own-messages.js';
-import type { Connection } from '../../protocol/transport.js';
 import { Session, type SessionMessage } from './session.js';
 
-/** A client that has not said who it is after this long is let go. */
-const HANDSHAKE_TIMEOUT_MS = 10_000;
 /** How long the server waits, at the end, for clients to close. */
 const FAREWELL_TIMEOUT_MS = 2_000;
 
 export interface SessionDoorOptions {
+  /** What every client of the run is told. */
   readonly welcome: Omit<Welcome, 'type' | 'session' | 'capabilities'>;
-  readonly clock: Clock;
-  readonly budget: ByteBudget;
-  readonly limits: Limits;
-  readonly nonce: () => string;
   readonly messages: OwnMessages;
+  /** Largest body that a client of the run may send. */
+  readonly bodyBytesMax: number;
+  /** Room that its bodies need, on their way in, all together. */
+  readonly budgetBytes: number;
   /**
    * What it throws, or rejects with, closes the session: the peer gets a `FedloomError` in words, and a bug as
    * `protocol.internal`. The body is there until it returns or its promise settles.
    */
   readonly onMessage: (session: Session, message: SessionMessage, body: Uint8Array | undefined) => void | Promise<void>;
   readonly onClosed: (session: Session, reason: string) => void;
+  /** Its own code threw where no session is to blame. */
+  readonly onFailure: (error: unknown) => void;
 }
 
-/** Lets connections in: handshake, sessions, the bytes they move, and the farewell. */
+/** What the lobby hands on of a connection that it has let in. */
+export interface Guest {
+  /** Says welcome; from now on the run hears of it. */
+  begin(): void;
+  readonly message: MessageHandler<Message>;
+  readonly extension: MessageHandler<ExtensionMessage>;
+  closed(reason: string): void;
+}
+
+/** The part of a lobby that belongs to one run: its sessions, the bytes they move, and the farewell. */
 export class SessionDoor {
   readonly #options: SessionDoorOptions;
-  readonly #channels = new Set<Channel>();
+  readonly #clock: Clock;
   readonly #sessions = new Map<string, Session>();
-  #nextSession = 0;
   #closedUp = 0;
   #closedDown = 0;
   #finish: Finish | undefined;
   #whenEmpty: (() => void) | undefined;
 
-  constructor(options: SessionDoorOptions) {
+  /** @param onOver the farewell is over */
+  constructor(
+    options: SessionDoorOptions,
+    clock: Clock,
+    private readonly onOver: (finish: Finish) => void = () => {},
+  ) {
     this.#options = options;
+    this.#clock = clock;
+  }
+
+  get options(): SessionDoorOptions {
+    return this.#options;
   }
 
   get sessions(): Iterable<Session> {
@@ -52,45 +68,39 @@ export class SessionDoor {
     return this.#sessions.get(id);
   }
 
-  /** Bytes over all connections so far. */
+  /** Bytes over all sessions so far, their handshakes included. */
   get bytes(): { readonly up: number; readonly down: number } {
     let up = this.#closedUp;
     let down = this.#closedDown;
-    for (const channel of this.#channels) {
+    for (const { channel } of this.#sessions.values()) {
       up += channel.bytesIn;
       down += channel.bytesOut;
     }
     return { up, down };
   }
 
-  accept(connection: Connection): void {
-    const { budget, limits, clock, messages, onClosed } = this.#options;
-    let session: Session | undefined;
+  /** The run is over: what is told who still comes. */
+  get finish(): Finish | undefined {
+    return this.#finish;
+  }
+
+  /** @param capabilities those that the client and the run have */
+  enter(id: string, channel: Channel, capabilities: readonly string[]): Guest {
+    const { welcome, messages, onMessage, onClosed, onFailure } = this.#options;
+    const session = new Session(id, channel);
     let peer: MessagePeer | undefined;
-    const nonce = this.#options.nonce();
-    let handshake: ServerHandshakeState = { step: 'hello' };
-    const channel: Channel = new Channel(connection, {
-      role: 'server',
-      budget,
-      limits,
-      registry: messages.registry,
-      onMessage: (message, body, release) => {
-        const handle = (): void | Promise<void> => {
-          if (session !== undefined) return this.#options.onMessage(session, sessionMessage(message), body);
-          const { state, reply } = stepServerHandshake(handshake, message, {
-            nonce,
-            capabilities: messages.capabilities,
-          });
-          handshake = state;
-          if (reply !== undefined) channel.send(reply);
-          if (state.step !== 'accepted') return;
-          cancelTimer();
-          session = this.#open(channel, state.capabilities);
-          peer = messages.connect(channel, session.id, state.capabilities);
-        };
+    return {
+      begin: () => {
+        this.#sessions.set(id, session);
+        channel.admit({ registry: messages.registry, bodyBytesMax: this.#options.bodyBytesMax });
+        channel.send({ type: 'welcome', session: id, ...welcome, ...(capabilities.length > 0 && { capabilities }) });
+        if (this.#finish !== undefined) channel.send(this.#finish);
+        peer = messages.connect(channel, id, capabilities);
+      },
+      message: (message, body, release) => {
         let working: void | Promise<void>;
         try {
-          working = handle();
+          working = onMessage(session, sessionMessage(message), body);
         } catch (error) {
           release();
           throw error;
@@ -98,60 +108,42 @@ export class SessionDoor {
         if (working === undefined) release();
         else working.catch((error: unknown) => channel.fail(asFedloomError(error))).finally(release);
       },
-      onExtension: (message, body, release) => messages.receive(channel, peer, message, body, release),
-      onClosed: (reason) => {
-        cancelTimer();
-        this.#channels.delete(channel);
+      extension: (message, body, release) => messages.receive(channel, peer, message, body, release),
+      closed: (reason) => {
+        this.#sessions.delete(id);
         this.#closedUp += channel.bytesIn;
         this.#closedDown += channel.bytesOut;
-        if (session !== undefined) {
-          this.#sessions.delete(session.id);
+        try {
           onClosed(session, reason);
+        } catch (error) {
+          // Nobody is on the stack to catch it: it would end the process, and every other run in it.
+          onFailure(error);
         }
-        if (this.#channels.size === 0) this.#whenEmpty?.();
+        if (this.#sessions.size === 0) this.#whenEmpty?.();
       },
-    });
-    this.#channels.add(channel);
-    const cancelTimer = clock.setTimer(HANDSHAKE_TIMEOUT_MS, () =>
-      channel.fail(
-        new FedloomError('protocol.handshake-timeout', `No complete handshake within ${HANDSHAKE_TIMEOUT_MS} ms.`),
-      ),
-    );
+    };
   }
 
   /** Tells every session that the run is over and waits, for a while, until they have closed. */
   async close(finish: Finish): Promise<void> {
     this.#finish = finish;
     for (const session of this.#sessions.values()) session.channel.send(finish);
-    if (this.#channels.size === 0) return;
-    await new Promise<void>((resolve) => {
-      const cancel = this.#options.clock.setTimer(FAREWELL_TIMEOUT_MS, resolve);
-      this.#whenEmpty = () => {
-        cancel();
-        resolve();
-      };
-    });
-    for (const channel of [...this.#channels]) channel.close('the run is over');
-  }
-
-  #open(channel: Channel, capabilities: readonly string[]): Session {
-    const session = new Session(`s${this.#nextSession}`, channel);
-    this.#nextSession += 1;
-    this.#sessions.set(session.id, session);
-    channel.send({
-      type: 'welcome',
-      session: session.id,
-      ...this.#options.welcome,
-      ...(capabilities.length > 0 && { capabilities }),
-    });
-    if (this.#finish !== undefined) channel.send(this.#finish);
-    return session;
+    if (this.#sessions.size > 0) {
+      await new Promise<void>((resolve) => {
+        const cancel = this.#clock.setTimer(FAREWELL_TIMEOUT_MS, resolve);
+        this.#whenEmpty = () => {
+          cancel();
+          resolve();
+        };
+      });
+      for (const { channel } of [...this.#sessions.values()]) channel.close('the run is over');
+    }
+    this.onOver(finish);
   }
 }
 
 function asFedloomError(error: unknown): FedloomError {
-  if (error instanceof FedloomError) return error;
-  return new FedloomError('protocol.internal', `A message could not be handled: a bug here. ${String(error)}`);
+  return error instanceof FedloomError ? error : internalError(error);
 }
 
 /** @throws FedloomError `protocol.order` for a message of the handshake, which is over. */

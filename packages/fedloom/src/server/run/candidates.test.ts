@@ -6,12 +6,13 @@ import type { Evaluation } from '../../core/evaluation.js';
 import { sha256 } from '../../core/node/sha256.js';
 import { meanResultAggregator } from '../../task/mean-results.js';
 import { chainStages } from '../../update/stages/payload-specs.js';
+import { HandClock } from '../lobby/testing/hand-clock.js';
 import type { CoordinatorEvent } from '../schedule/types.js';
 import { Aggregation } from './aggregation.js';
 import { Candidates, type CandidatesOptions } from './candidates.js';
 import { noPersistence, type Persistence } from './persistence.js';
 import { RoundBooks } from './round-books.js';
-import { HandClock, specs, tensorsOf, until, workloadOf } from './testing/federation-under-test.js';
+import { specs, tensorsOf, until, workloadOf } from './testing/federation-under-test.js';
 import { Versions } from './versions.js';
 
 type Over = Partial<Pick<CandidatesOptions, 'checkpoint'>> & {

@@ -41,8 +41,8 @@ export class Candidates {
 
   async evaluate(round: number): Promise<void> {
     const { workload, versions, books, events, signal, dispatch, fail } = this.options;
-    events.emit('evaluating', { round });
     try {
+      events.emit('evaluating', { round });
       const evaluation = await workload.evaluate(versions.newest, round, signal);
       const loss = evaluation === undefined ? undefined : lossOf(evaluation);
       if (loss !== undefined && !Number.isFinite(loss)) {

@@ -4,12 +4,11 @@ import type { FederatedAlgorithm } from '../../algorithms/algorithm.js';
 import type { Clock } from '../../core/clock.js';
 import type { HashFunction } from '../../core/hash.js';
 import type { ClientRecord, Results, RoundRecord } from '../../core/records.js';
-import type { ByteBudget } from '../../protocol/byte-budget.js';
-import type { Limits } from '../../protocol/limits.js';
 import type { IndexRange, Welcome } from '../../protocol/messages.js';
 import type { OwnMessages } from '../../protocol/own-messages.js';
 import type { ResultAggregator } from '../../task/result-aggregator.js';
 import type { StageChain } from '../../update/stages/payload-specs.js';
+import type { SessionDoor, SessionDoorOptions } from '../lobby/session-door.js';
 import type { CoordinatorOptions } from '../schedule/schedule.js';
 import type { ResumePoint } from '../schedule/state.js';
 import type { VirtualTime } from '../schedule/virtual-clock.js';
@@ -27,10 +26,12 @@ export interface FederationOptions {
   readonly coordinator: CoordinatorOptions;
   readonly clock: Clock;
   readonly hash: HashFunction;
-  readonly budget: ByteBudget;
-  readonly limits: Limits;
-  /** Fresh hexadecimal text, not to be guessed. */
-  readonly nonce: () => string;
+  /** Where its clients come in. */
+  readonly lobby: { openDoor(options: SessionDoorOptions): SessionDoor };
+  /** Largest body that a client may send. */
+  readonly bodyBytesMax: number;
+  /** Room that bodies on their way in need, all together. */
+  readonly budgetBytes: number;
   /** Messages of the user's own. */
   readonly messages: OwnMessages;
   /** Called when a round's model is made; the round goes on when it settles. Rejecting ends the run as failed. */

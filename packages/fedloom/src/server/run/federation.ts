@@ -2,8 +2,7 @@ import { FedloomError, type NamedTensors } from '@fedloom/engine';
 import type { RoundRecord, RunResult } from '../../core/records.js';
 import { encodeSafetensors } from '../../core/safetensors.js';
 import { wireLimits } from '../../protocol/limits.js';
-import type { Connection } from '../../protocol/transport.js';
-import { SessionDoor } from '../lobby/session-door.js';
+import type { SessionDoor } from '../lobby/session-door.js';
 import { initialState, isQuiet, step } from '../schedule/coordinator.js';
 import { resumeState } from '../schedule/resume.js';
 import type { CoordinatorState } from '../schedule/schedule.js';
@@ -21,7 +20,7 @@ import { VirtualTurns } from './virtual-turns.js';
 /**
  * The server of one run: the coordinator's shell. It steps the coordinator and has its effects performed: what sessions say
  * (`Incoming`), what they are told (`Outgoing`), the fold (`Aggregation`), the model (`Versions`), a closed fold's way
- * (`Candidates`), the records (`RoundBooks`). It knows no transport: connections are given to `accept`.
+ * (`Candidates`), the records (`RoundBooks`). It knows no connections: sessions come from the lobby.
  */
 export class Federation {
   /** Settles when the run is over; rejects when it failed. */
@@ -86,10 +85,11 @@ export class Federation {
         return taken;
       },
     });
-    this.#door = new SessionDoor({
+    this.#door = options.lobby.openDoor({
       ...options,
       welcome: welcomeOf(options),
       onMessage: (session, message, body) => incoming.receive(session, message, body),
+      onFailure: (error) => this.fail(error),
       onClosed: (session, reason) => {
         this.#dispatch({ event: { type: 'sessionClosed', session: session.id } });
         this.#options.events.emit('clientsLeft', { session: session.id, reason, present: this.present });
@@ -123,11 +123,6 @@ export class Federation {
   /** Clients may come: the wait for them begins. */
   open(): void {
     this.#dispatch({ event: { type: 'opened' } });
-  }
-
-  /** Takes over a connection that a transport opened. */
-  accept(connection: Connection): void {
-    this.#door.accept(connection);
   }
 
   /** Ends the run: the model as it stands after the last finished round is the result. */
@@ -165,8 +160,8 @@ export class Federation {
       return effects;
     } catch (error) {
       // Only what the user gave can throw here: the sampler. The state may be half changed, so the run ends.
-      this.#options.events.emit('warning', { code: 'server.failed', message: String(error) });
       this.#finish({ type: 'finish', reason: 'failed', ...reasonOf(error) }, error);
+      this.#options.events.emit('warning', { code: 'server.failed', message: String(error) });
       return [];
     }
   }

@@ -1,17 +1,15 @@
-import { randomBytes } from 'node:crypto';
 import { totalmem } from 'node:os';
 import { bytesPerElement, elementCount, FedloomError, type NamedTensors } from '@fedloom/engine';
 import type { FederatedAlgorithm } from '../../algorithms/algorithm.js';
 import { systemClock } from '../../core/clock.js';
 import { sha256 } from '../../core/node/sha256.js';
 import { SOFTWARE } from '../../core/version.js';
-import { ByteBudget } from '../../protocol/byte-budget.js';
-import { defaultLimits } from '../../protocol/limits.js';
 import { OwnMessages } from '../../protocol/own-messages.js';
 import type { Task } from '../../task/task.js';
 import { meanFold } from '../../update/mean-fold.js';
 import { chainStages, payloadBytesMax } from '../../update/stages/payload-specs.js';
 import type { UpdateSpec } from '../../update/update.js';
+import type { Lobby } from '../lobby/lobby.js';
 import { Federation } from './federation.js';
 import type { FederationEvents } from './federation-options.js';
 import { type OpenedJournal, openJournal } from './open-journal.js';
@@ -34,13 +32,12 @@ export interface OpenFederation {
   readonly close: () => Promise<void>;
 }
 
-/**
- * Compiles the task and opens its federation, ready for connections from any transport.
- */
+/** Compiles the task and opens its federation to the clients that the lobby sends. */
 export async function openFederation(
   task: Task,
   options: RunOptions,
   parts: {
+    readonly lobby: Lobby;
     readonly events: Run;
     /** Needed for plan tasks only: a trainer evaluates itself. */
     readonly evaluator: PlanEvaluator | undefined;
@@ -50,7 +47,7 @@ export async function openFederation(
     readonly dataDir?: string;
   },
 ): Promise<OpenFederation> {
-  const { events, evaluator, waits, simulated = false, dataDir } = parts;
+  const { lobby, events, evaluator, waits, simulated = false, dataDir } = parts;
   const { clients, seed = 0, initialModel, checkpoint } = options;
   const { workload, close } = await openWorkload(task, {
     seed,
@@ -66,6 +63,16 @@ export async function openFederation(
     options.journal &&
     (await openJournal(options.journal, task, workload, { ...options, run: options.run ?? newRunId(task.name) }));
   const run = journal?.run ?? options.run ?? newRunId(task.name);
+  const closeAll = async () => {
+    await close();
+    await journal?.close();
+  };
+  try {
+    lobby.refuseTaken(run);
+  } catch (error) {
+    await closeAll();
+    throw error;
+  }
   const isVirtual = simulated && task.algorithm.schedule !== undefined;
   const federation = new Federation({
     run,
@@ -88,10 +95,10 @@ export async function openFederation(
     clock: systemClock,
     hash: sha256,
     // Results that wait for their turn are held: each of those at work may have one.
-    budget: new ByteBudget(Math.max(UPDATE_BUDGET_BYTES, updateBytes * (isVirtual ? options.clientsPerRound + 1 : 2))),
-    limits: { ...defaultLimits, bodyBytesMax: updateBytes },
+    budgetBytes: Math.max(UPDATE_BUDGET_BYTES, updateBytes * (isVirtual ? options.clientsPerRound + 1 : 2)),
+    bodyBytesMax: updateBytes,
+    lobby,
     messages: new OwnMessages('server', options),
-    nonce: () => randomBytes(16).toString('hex'),
     events,
     chain,
     ...(checkpoint && { checkpoint }),
@@ -102,10 +109,7 @@ export async function openFederation(
     federation,
     prepared,
     journal,
-    close: async () => {
-      await close();
-      await journal?.close();
-    },
+    close: closeAll,
   };
 }
 

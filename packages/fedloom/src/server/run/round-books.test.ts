@@ -3,10 +3,10 @@ import { describe, expect, it } from 'vitest';
 import type { UpdateMessage } from '../../protocol/messages.js';
 import { meanResultAggregator } from '../../task/mean-results.js';
 import type { ResultAggregator } from '../../task/result-aggregator.js';
+import { HandClock } from '../lobby/testing/hand-clock.js';
 import type { RoundFinished } from '../schedule/types.js';
 import type { FederationEvents } from './federation-options.js';
 import { RoundBooks } from './round-books.js';
-import { HandClock } from './testing/federation-under-test.js';
 
 const version = { model: 'model', number: 1, hash: 'h' };
 const update = (client: number, meanLoss: number | undefined, sampleCount: number): UpdateMessage => ({

@@ -1,12 +1,9 @@
 import { EventEmitter } from 'node:events';
 import type { NamedTensors } from '@fedloom/engine';
 import { fedAvg } from '../../../algorithms/fed-avg.js';
-import type { Clock } from '../../../core/clock.js';
 import { sha256 } from '../../../core/node/sha256.js';
 import type { RoundRecord } from '../../../core/records.js';
 import { encodeSafetensors } from '../../../core/safetensors.js';
-import { ByteBudget } from '../../../protocol/byte-budget.js';
-import { defaultLimits } from '../../../protocol/limits.js';
 import type { ClientMessage, Message, Train } from '../../../protocol/messages.js';
 import { OwnMessages } from '../../../protocol/own-messages.js';
 import { TestEnd } from '../../../protocol/testing/channel-pair.js';
@@ -15,33 +12,13 @@ import { memoryTransport } from '../../../transport/memory/memory-transport.js';
 import type { Stage } from '../../../update/stage-contract.js';
 import { chainStages } from '../../../update/stages/payload-specs.js';
 import type { UpdateSpec } from '../../../update/update.js';
+import { Lobby } from '../../lobby/lobby.js';
+import { HandClock } from '../../lobby/testing/hand-clock.js';
 import { rounds } from '../../schedule/rounds.js';
 import type { CoordinatorOptions } from '../../schedule/schedule.js';
 import { Federation } from '../federation.js';
 import type { FederationEvents, FederationOptions } from '../federation-options.js';
 import type { ServerWorkload } from '../workload.js';
-
-/** Time stands still; timers fire when a test says so. */
-export class HandClock implements Clock {
-  readonly #timers = new Map<() => void, number>();
-  now = () => 0;
-
-  setTimer(delayMs: number, fire: () => void): () => void {
-    this.#timers.set(fire, delayMs);
-    return () => this.#timers.delete(fire);
-  }
-
-  get delaysMs(): number[] {
-    return [...this.#timers.values()];
-  }
-
-  /** All that wait for so long, at once. */
-  fire(delayMs: number): void {
-    const due = [...this.#timers].filter(([, delay]) => delay === delayMs).map(([fire]) => fire);
-    for (const fire of due) this.#timers.delete(fire);
-    for (const fire of due) fire();
-  }
-}
 
 export const tensorsOf = (...values: number[]): NamedTensors =>
   new Map([['w', { dtype: 'float32', shape: [values.length], data: Float32Array.from(values) }]]);
@@ -126,6 +103,7 @@ type Options = Partial<Omit<FederationOptions, 'coordinator'>> & {
 /** A federation with real parts around it: its transport is memory, its clock and its clients are a test's hands. */
 export function federationUnderTest({ coordinator, stages = [], ...over }: Options = {}) {
   const clock = new HandClock();
+  const lobby = new Lobby({ clock, nonce: () => '00'.repeat(16) });
   const events = new EventEmitter<FederationEvents>();
   const records: RoundRecord[] = [];
   const warnings: { code: string; message: string }[] = [];
@@ -153,16 +131,16 @@ export function federationUnderTest({ coordinator, stages = [], ...over }: Optio
     },
     clock,
     hash: sha256,
-    budget: new ByteBudget(1 << 20),
-    limits: defaultLimits,
-    nonce: () => '00'.repeat(16),
+    lobby,
+    budgetBytes: 1 << 20,
+    bodyBytesMax: 1 << 20,
     messages: new OwnMessages('server'),
     events,
     chain: chainStages(stages, workload.specs),
     ...over,
   });
   const transport = memoryTransport();
-  const listener = transport.listen((connection) => federation.accept(connection));
+  const listener = transport.listen((connection) => lobby.accept(connection));
   const enter = async (...clients: number[]) => {
     const client = new HandClient(new TestEnd(await transport.dial(listener.url), { role: 'client' }));
     client.say({ type: 'hello', versions: [2], software: 'c', capabilities: [] });

@@ -1,0 +1,82 @@
+import type { Server as HttpServer } from 'node:http';
+import { FedloomError } from '@fedloom/engine';
+import type { Connection, Listen, Listener } from '../protocol/transport.js';
+import { webSocketListen } from '../transport/websocket/on-demand.js';
+
+/** Where a server or a lobby listens. */
+export interface ListenOptions {
+  /**
+   * Transports to listen on, in place of the one WebSocket that the options below describe; `webSocketListen` may be among
+   * them. Who may reach them is up to whoever made them.
+   */
+  readonly listeners?: readonly Listen[];
+  /** Address to listen on. Default 127.0.0.1 and a free port. */
+  readonly listen?: { readonly host?: string; readonly port?: number };
+  /** Attach to this HTTP server instead of opening a port. */
+  readonly server?: HttpServer;
+  /** Path of the WebSocket endpoint. Default `/`. */
+  readonly path?: string;
+  /** Listen beyond loopback although nothing is encrypted and nobody is asked who they are. */
+  readonly insecure?: boolean;
+  /** Browser pages from these origins may connect. Default none. */
+  readonly allowedOrigins?: readonly string[];
+  /** Names under which clients may reach the server, beside the address itself and loopback names. */
+  readonly allowedHosts?: readonly string[];
+  /** How often a WebSocket asks its client for a sign of life; below the idle timeout of proxies between. Default 15 s. */
+  readonly pingEveryMs?: number;
+}
+
+/** @throws FedloomError `server.listeners` when there are none, or options of a WebSocket beside them; `server.insecure` */
+export function listensOf(options: ListenOptions): readonly Listen[] {
+  const { listeners, listen, server, path, allowedOrigins, allowedHosts, insecure, pingEveryMs } = options;
+  const webSocket = {
+    ...listen,
+    ...(server && { server }),
+    ...(path && { path }),
+    ...(allowedOrigins && { allowedOrigins }),
+    ...(allowedHosts && { allowedHosts }),
+    ...(insecure && { insecure }),
+    ...(pingEveryMs !== undefined && { pingEveryMs }),
+  };
+  if (listeners === undefined) return [webSocketListen(webSocket)];
+  const idle = Object.keys(webSocket);
+  if (listeners.length > 0 && idle.length === 0) return listeners;
+  throw new FedloomError(
+    'server.listeners',
+    listeners.length === 0
+      ? 'A server needs at least one of listeners; leave the option away for a WebSocket on a free port.'
+      : `The options ${idle.join(', ')} are of the server's own WebSocket, which listeners replace: give them to webSocketListen in the list.`,
+    { options: idle },
+  );
+}
+
+/** All of them, in their order. */
+export class Listeners {
+  readonly #open: Listener[] = [];
+  #closing: Promise<unknown> | undefined;
+
+  get urls(): readonly string[] {
+    return this.#open.map(({ url }) => url);
+  }
+
+  /** The first one's. */
+  get url(): string {
+    return this.urls[0] ?? '';
+  }
+
+  /** @throws FedloomError `transport.*`; then none listens */
+  async open(listens: readonly Listen[], accept: (connection: Connection) => void): Promise<void> {
+    try {
+      for (const listen of listens) this.#open.push(await listen(accept));
+    } catch (error) {
+      await this.close();
+      throw error;
+    }
+  }
+
+  /** Stops accepting; connections stay. */
+  async close(): Promise<void> {
+    this.#closing ??= Promise.allSettled(this.#open.map((listener) => listener.close()));
+    await this.#closing;
+  }
+}

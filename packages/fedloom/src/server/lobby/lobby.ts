@@ -1,0 +1,143 @@
+import { FedloomError } from '@fedloom/engine';
+import type { Clock } from '../../core/clock.js';
+import { ByteBudget } from '../../protocol/byte-budget.js';
+import { Channel } from '../../protocol/channel.js';
+import type { MessageRegistry } from '../../protocol/define-message.js';
+import {
+  type ClientAccepted,
+  commonCapabilities,
+  type ServerHandshakeState,
+  stepServerHandshake,
+} from '../../protocol/handshake.js';
+import { defaultLimits, wireLimits } from '../../protocol/limits.js';
+import type { Message } from '../../protocol/messages.js';
+import { builtInRegistry } from '../../protocol/schemas.js';
+import type { Connection } from '../../protocol/transport.js';
+import { Doors } from './doors.js';
+import type { Guest, SessionDoor, SessionDoorOptions } from './session-door.js';
+
+/** A client that has not said who it is after this long is let go. */
+const HANDSHAKE_TIMEOUT_MS = 10_000;
+/** Nobody sends bodies before it is let in: those that come with their message are refused for their order. */
+const limitsOfStrangers = { ...defaultLimits, bodyBytesMax: wireLimits.inlineBodyBytesMax };
+
+export interface LobbyParts {
+  readonly clock: Clock;
+  /** Fresh hexadecimal text, not to be guessed. */
+  readonly nonce: () => string;
+}
+
+/**
+ * Where connections come in, from any transport: handshake, and on to the run that the client names. It has one byte budget;
+ * a run has its own sessions, messages and limits, and what happens to it happens to nobody else.
+ */
+export class Lobby {
+  /** Memory for bodies on their way in, shared by the runs: it grows to what the largest of them needs. */
+  readonly budget = new ByteBudget(0);
+  readonly #parts: LobbyParts;
+  readonly #doors: Doors;
+  readonly #strangers = new Set<Channel>();
+  #nextSession = 0;
+  #closed = false;
+
+  constructor(parts: LobbyParts) {
+    this.#parts = parts;
+    this.#doors = new Doors(parts.clock);
+  }
+
+  /** Names of the runs that take clients. */
+  get runs(): readonly string[] {
+    return this.#doors.open;
+  }
+
+  /**
+   * Lets clients in to a run, until its door is closed.
+   * @throws FedloomError `lobby.run-taken`
+   */
+  openDoor(options: SessionDoorOptions): SessionDoor {
+    const door = this.#doors.add(options);
+    this.budget.grow(options.budgetBytes);
+    return door;
+  }
+
+  /** @throws FedloomError `lobby.run-taken` when a run of that name is here, if only to say farewell */
+  refuseTaken(run: string): void {
+    this.#doors.refuseTaken(run);
+  }
+
+  /** Takes over a connection that a transport opened. */
+  accept(connection: Connection): void {
+    const nonce = this.#parts.nonce();
+    let handshake: ServerHandshakeState = { step: 'hello' };
+    let guest: Guest | undefined;
+    const channel: Channel = new Channel(connection, {
+      role: 'server',
+      budget: this.budget,
+      limits: limitsOfStrangers,
+      registry: this.#registryOfStrangers,
+      onMessage: (message, body, release) => {
+        if (guest !== undefined) return guest.message(message, body, release);
+        release();
+        const { state, reply } = stepServerHandshake(handshake, message, { nonce });
+        handshake = state;
+        if (reply !== undefined) channel.send(reply);
+        if (state.step !== 'accepted') return;
+        cancelTimer();
+        this.#strangers.delete(channel);
+        guest = this.#admit(channel, state);
+        guest?.begin();
+      },
+      onExtension: (message, body, release) => {
+        if (guest === undefined) throw tooEarly(message);
+        guest.extension(message, body, release);
+      },
+      onClosed: (reason) => {
+        cancelTimer();
+        this.#strangers.delete(channel);
+        guest?.closed(reason);
+      },
+    });
+    this.#strangers.add(channel);
+    const cancelTimer = this.#parts.clock.setTimer(HANDSHAKE_TIMEOUT_MS, () =>
+      channel.fail(
+        new FedloomError('protocol.handshake-timeout', `No complete handshake within ${HANDSHAKE_TIMEOUT_MS} ms.`),
+      ),
+    );
+    if (this.#closed) channel.close(CLOSED);
+  }
+
+  /** Lets nobody in any more. Sessions stay until their runs close them. */
+  close(): void {
+    this.#closed = true;
+    for (const channel of [...this.#strangers]) channel.close(CLOSED);
+  }
+
+  /**
+   * @returns undefined for a run that is over, of which the client has been told
+   * @throws FedloomError `lobby.run`, `lobby.empty`, `protocol.capability`
+   */
+  #admit(channel: Channel, { run, capabilities }: ClientAccepted): Guest | undefined {
+    const found = this.#doors.find(run);
+    const id = `s${this.#nextSession}`;
+    this.#nextSession += 1;
+    if (found.kind === 'open') {
+      const { door } = found;
+      return door.enter(id, channel, commonCapabilities(capabilities, door.options.messages.capabilities));
+    }
+    channel.send({ type: 'welcome', session: id, ...found.welcome });
+    channel.send(found.finish);
+    channel.closeWhenSent('the run is over');
+    return undefined;
+  }
+
+  /** What is known in any run can be told from nonsense, and is too early all the same. */
+  readonly #registryOfStrangers: MessageRegistry = {
+    get: (type) => builtInRegistry.get(type) ?? this.#doors.definition(type),
+  };
+}
+
+const CLOSED = 'the server is closing';
+
+function tooEarly({ type }: Pick<Message, 'type'> | { readonly type: string }): FedloomError {
+  return new FedloomError('protocol.order', `Message '${type}' came before the handshake was over.`, { type });
+}

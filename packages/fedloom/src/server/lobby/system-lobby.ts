@@ -1,0 +1,8 @@
+import { randomBytes } from 'node:crypto';
+import { systemClock } from '../../core/clock.js';
+import { Lobby } from './lobby.js';
+
+/** A lobby with the machine's clock and randomness. */
+export function systemLobby(): Lobby {
+  return new Lobby({ clock: systemClock, nonce: () => randomBytes(16).toString('hex') });
+}

@@ -1,0 +1,122 @@
+import { availableParallelism } from 'node:os';
+import { planEvaluator } from '../compute/executor-factory.js';
+import { checkPool, openPool, type PoolChoice } from '../compute/node/pool-choice.js';
+import type { PlanExecutor } from '../compute/plan-executor.js';
+import type { RoundRecord, RunResult } from '../core/records.js';
+import type { Task } from '../task/task.js';
+import type { Lobby } from './lobby/lobby.js';
+import { openFederation } from './run/open-federation.js';
+import { resultOf } from './run/result-of.js';
+import { Run } from './run/run.js';
+import { checkRunOptions, type RunOptions } from './run/run-options.js';
+
+/** What a round waits for its cohort when nobody said: a vanished client must not hold up the others for ever. */
+const DEADLINE_MS = 120_000;
+/** Longer than it takes to dial again when a line has broken. */
+const GRACE_MS = 10_000;
+/** How often a server that waits for its first clients says whom it misses. */
+const NOTICE_EVERY_MS = 30_000;
+
+/** What a run that is served to others needs beside its task. */
+export interface ServedRunOptions extends RunOptions {
+  /** Threads or processes that evaluate on the server's held-out data. Default: one a core. */
+  readonly workers?: number;
+  /** What evaluates a plan; results do not depend on it. Default `threads`. */
+  readonly pool?: PoolChoice;
+  /** Handed to a task's own trainer. */
+  readonly dataDir?: string;
+}
+
+/** A run that is served; it starts when its clients have joined. */
+export interface ServedRun extends AsyncIterable<RoundRecord> {
+  /** What clients name to take part in it. */
+  readonly name: string;
+  readonly run: Run;
+  readonly result: Promise<RunResult>;
+  /** Cancels the run if it is not over. */
+  close(): Promise<void>;
+}
+
+/** What whoever opens a run does around it. */
+export interface AroundRun {
+  /** When its door is open, before it begins. What it rejects with, the opening rejects with. */
+  readonly before?: () => Promise<void>;
+  /** When it is over, or could not be opened; its result waits for it. */
+  readonly after?: () => Promise<void>;
+}
+
+/**
+ * Opens the federation of a task to the clients that a lobby sends.
+ * @throws FedloomError `run.options`, `compute.pool`, `lobby.run-taken`, or what is wrong with the task
+ */
+export async function openRun(
+  task: Task,
+  options: ServedRunOptions,
+  lobby: Lobby,
+  around: AroundRun = {},
+): Promise<ServedRun> {
+  checkRunOptions(options);
+  checkPool(options.pool);
+  if (options.run !== undefined) lobby.refuseTaken(options.run);
+  const { pool, workers = availableParallelism() } = options;
+  const executor = planEvaluator(task, () => openPool(pool, workers));
+  // The run begins a turn later, when `opening` is there.
+  const run: Run = new Run(async (_events, signal) => {
+    const { federation, prepared, close } = await opening;
+    try {
+      // One more turn: whoever awaits the run can listen first.
+      await new Promise((resolve) => setImmediate(resolve));
+      run.emit('prepared', prepared);
+      federation.open();
+      return await resultOf(federation, signal);
+    } catch (error) {
+      // A listener that threw: the run ends all the same, and its clients hear of it.
+      federation.fail(error);
+      await federation.result.catch(() => {});
+      throw error;
+    } finally {
+      await Promise.allSettled([close(), around.after?.(), executor?.close()]);
+    }
+  }, options.signal);
+  const opening = open(task, options, lobby, run, executor, around);
+  const { prepared } = await opening.catch(async (error: unknown) => {
+    await Promise.allSettled([around.after?.(), executor?.close()]);
+    throw error;
+  });
+  return {
+    name: prepared.run,
+    run,
+    result: run.result,
+    close: async () => {
+      run.cancel();
+      await run.result.catch(() => {});
+    },
+    [Symbol.asyncIterator]: () => run[Symbol.asyncIterator](),
+  };
+}
+
+async function open(
+  task: Task,
+  options: ServedRunOptions,
+  lobby: Lobby,
+  events: Run,
+  executor: PlanExecutor | undefined,
+  { before }: AroundRun,
+) {
+  const { dataDir } = options;
+  const opened = await openFederation(task, options, {
+    lobby,
+    events,
+    evaluator: executor,
+    waits: { deadlineMs: DEADLINE_MS, graceMs: GRACE_MS, noticeEveryMs: NOTICE_EVERY_MS },
+    ...(dataDir && { dataDir }),
+  });
+  try {
+    await before?.();
+  } catch (error) {
+    opened.federation.fail(error);
+    await opened.close();
+    throw error;
+  }
+  return opened;
+}
