@@ -12,13 +12,18 @@ import { type ConformanceCase, check, checkRefused } from './suite.js';
  * @example for (const { name, run } of algorithmSuite(() => myAlgorithm({ beta: 0.9 }))) test(name, run);
  */
 export function algorithmSuite(make: () => FederatedAlgorithm): readonly ConformanceCase[] {
-  const chosen = make().with === undefined ? cases : { ...cases, ...settingsCases };
+  const { weight, with: changed } = make();
+  const chosen = {
+    ...cases,
+    ...(weight === undefined ? {} : weightCases),
+    ...(changed === undefined ? {} : settingsCases),
+  };
   return Object.entries(chosen).map(([name, run]) => ({ name, run: async () => run(make) }));
 }
 
-type Case = (make: () => FederatedAlgorithm) => void | Promise<void>;
+type Cases = Readonly<Record<string, (make: () => FederatedAlgorithm) => void | Promise<void>>>;
 
-const cases: Readonly<Record<string, Case>> = {
+const cases: Cases = {
   'names, shapes and dtypes stay as they were'(make) {
     const [start, ...rounds] = playRounds(make(), 3);
     for (const [round, { model, state }] of rounds.entries()) {
@@ -98,10 +103,11 @@ const cases: Readonly<Record<string, Case>> = {
       }
     }
   },
+};
 
+const weightCases: Cases = {
   'weighs updates by finite numbers of at least 0, the same each time'(make) {
     const algorithm = make();
-    if (algorithm.weight === undefined) return;
     const { clients } = inputOf(algorithm, { model: initialModel(), state: initialState(algorithm) });
     for (const { facts, scalars } of clients) {
       const [weight, again] = [algorithm, make()].map((one) => one.weight?.(facts, scalars));
@@ -111,7 +117,7 @@ const cases: Readonly<Record<string, Case>> = {
   },
 };
 
-const settingsCases: Readonly<Record<string, Case>> = {
+const settingsCases: Cases = {
   'can be made again with its own settings, and refuses unknown ones'(make) {
     const algorithm = make();
     const again = algorithm.with?.(algorithm.hyperparameters ?? {}) ?? algorithm;

@@ -68,6 +68,7 @@ const cases: Readonly<Record<string, (stage: StageUnderTest) => Promise<void>>> 
 
   async 'changes none of the tensors it is given'({ chain }) {
     const links = chain();
+    const specs = structuredClone(links.specs);
     let state: NamedTensors = new Map();
     for (let task = 0; task < 3; task++) {
       const given = { tensors: updateOf(links.specs, task), state };
@@ -79,6 +80,7 @@ const cases: Readonly<Record<string, (stage: StageUnderTest) => Promise<void>>> 
       checkSame(sent.tensors, payload, 'the payload after the server half ran');
       state = sent.state;
     }
+    checkSame(links.specs, specs, 'the list of specs after the stage ran');
   },
 
   async 'is deterministic to the bit'({ chain }) {
