@@ -96,13 +96,20 @@ describe('the packed packages', () => {
   it('bring the suites of the extension points, for any test framework', async () => {
     const script = `
       import { test } from 'node:test';
-      import { fedmlSampling, iid } from 'fedloom';
-      import { partitionerSuite, samplerSuite } from 'fedloom/testing';
-      for (const { name, run } of [...samplerSuite(fedmlSampling), ...partitionerSuite(iid)]) test(name, run);
+      import { clip, fedAvg, fedmlSampling, foldNamed, iid } from 'fedloom';
+      import { algorithmSuite, foldSuite, partitionerSuite, samplerSuite, stageSuite } from 'fedloom/testing';
+      const cases = [
+        ...samplerSuite(fedmlSampling),
+        ...partitionerSuite(iid),
+        ...foldSuite(() => foldNamed('median')),
+        ...stageSuite(() => clip({ norm: 1 })),
+        ...algorithmSuite(fedAvg),
+      ];
+      for (const { name, run } of cases) test(name, run);
     `;
     await writeFile(join(folder, 'suites.mjs'), script);
     const { stdout } = await exec(process.execPath, ['--test-reporter=tap', 'suites.mjs'], { cwd: folder });
-    expect(stdout).toMatch(/# pass 10\n# fail 0\n/);
+    expect(stdout).toMatch(/# pass 44\n# fail 0\n/);
   });
 
   it('carry no tests and no sources of tests', async () => {

@@ -43,7 +43,18 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   ],
 };
 
-const BROWSER_CLEAN = ['core', 'task', 'data', 'algorithms', 'update', 'protocol', 'compute', 'client', 'journal'];
+const BROWSER_CLEAN = [
+  'core',
+  'task',
+  'data',
+  'algorithms',
+  'update',
+  'protocol',
+  'compute',
+  'client',
+  'journal',
+  'conformance',
+];
 /** Folders for Node alone, within folders that are otherwise browser-clean. */
 const NODE_ONLY = /\/(node|websocket)\//;
 

@@ -1,11 +1,18 @@
 import { describe, expect, it } from 'vitest';
+import { algorithmSuite } from '../conformance/algorithm-suite.js';
+import { describeSuite } from '../conformance/testing/describe-suite.js';
 import type { CountedClient, ServerUpdateInput } from './algorithm.js';
 import { fedAsync } from './fed-async.js';
 import { fedBuff } from './fed-buff.js';
-import { algorithmConformance } from './testing/conformance.js';
 
-algorithmConformance(() => fedBuff({ serverLearningRate: 0.5 }));
-algorithmConformance(() => fedAsync({ alpha: 0.5 }));
+describeSuite(
+  'algorithm fedBuff(serverLearningRate=0.5)',
+  algorithmSuite(() => fedBuff({ serverLearningRate: 0.5 })),
+);
+describeSuite(
+  'algorithm fedAsync(alpha=0.5)',
+  algorithmSuite(() => fedAsync({ alpha: 0.5 })),
+);
 
 /** One scalar model, with the fold's weighted mean of the deltas. */
 function input(w: number, updates: readonly { readonly delta: number; readonly weight: number }[]): ServerUpdateInput {

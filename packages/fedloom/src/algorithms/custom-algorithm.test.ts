@@ -1,6 +1,7 @@
 import { onnxRuntimeNode } from '@fedloom/engine/node';
 import { describe, expect, it } from 'vitest';
-import { algorithmConformance } from './testing/conformance.js';
+import { algorithmSuite } from '../conformance/algorithm-suite.js';
+import { describeSuite } from '../conformance/testing/describe-suite.js';
 import { fedAvgM, fedDyn } from './testing/custom-algorithms.js';
 import { distance, expectClose } from './testing/expect-close.js';
 import { localSgd, minus, plus, type ReferenceProblem, times, weightedMean } from './testing/reference/problem.js';
@@ -9,8 +10,14 @@ import { smallFederation } from './testing/small-federation.js';
 
 const backend = onnxRuntimeNode();
 
-algorithmConformance(() => fedAvgM({ serverLearningRate: 0.5, momentum: 0.9 }));
-algorithmConformance(() => fedDyn({ alpha: 0.1 }));
+describeSuite(
+  'algorithm fedAvgM(serverLearningRate=0.5, momentum=0.9)',
+  algorithmSuite(() => fedAvgM({ serverLearningRate: 0.5, momentum: 0.9 })),
+);
+describeSuite(
+  'algorithm fedDyn(alpha=0.1)',
+  algorithmSuite(() => fedDyn({ alpha: 0.1 })),
+);
 
 describe('an algorithm from outside', () => {
   it('fedDyn follows its Algorithm 1 over five rounds', async () => {

@@ -2,8 +2,9 @@ import { readFileSync } from 'node:fs';
 import type { Tensor } from '@fedloom/engine';
 import { onnxRuntimeNode } from '@fedloom/engine/node';
 import { describe, expect, it } from 'vitest';
+import { algorithmSuite } from '../conformance/algorithm-suite.js';
+import { describeSuite } from '../conformance/testing/describe-suite.js';
 import { fedAdam } from './fed-adam.js';
-import { algorithmConformance } from './testing/conformance.js';
 import { expectClose } from './testing/expect-close.js';
 import { referenceFedAdam } from './testing/reference/fed-adam.js';
 import { runAlgorithm } from './testing/run-algorithm.js';
@@ -14,7 +15,10 @@ const goldens = JSON.parse(
   readFileSync(new URL('../../../../tools/goldens/data/fedopt.json', import.meta.url), 'utf8'),
 ) as Goldens;
 
-algorithmConformance(() => fedAdam({ serverLearningRate: 0.1 }));
+describeSuite(
+  'algorithm fedAdam(serverLearningRate=0.1)',
+  algorithmSuite(() => fedAdam({ serverLearningRate: 0.1 })),
+);
 
 describe('fedAdam', () => {
   it.each([

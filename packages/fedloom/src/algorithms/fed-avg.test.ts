@@ -1,7 +1,8 @@
 import { onnxRuntimeNode } from '@fedloom/engine/node';
 import { describe, expect, it } from 'vitest';
+import { algorithmSuite } from '../conformance/algorithm-suite.js';
+import { describeSuite } from '../conformance/testing/describe-suite.js';
 import { fedAvg } from './fed-avg.js';
-import { algorithmConformance } from './testing/conformance.js';
 import { fedAvgM } from './testing/custom-algorithms.js';
 import { distance, expectClose } from './testing/expect-close.js';
 import { referenceFedAvg } from './testing/reference/fed-avg.js';
@@ -12,7 +13,10 @@ import { softmaxGradient } from './testing/softmax-regression.js';
 
 const backend = onnxRuntimeNode();
 
-algorithmConformance(() => fedAvg());
+describeSuite(
+  'algorithm fedAvg',
+  algorithmSuite(() => fedAvg()),
+);
 
 describe('fedAvg', () => {
   it('follows Algorithm 1 over five rounds', async () => {

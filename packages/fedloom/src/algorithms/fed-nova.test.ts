@@ -1,8 +1,9 @@
 import { onnxRuntimeNode } from '@fedloom/engine/node';
 import { describe, expect, it } from 'vitest';
+import { algorithmSuite } from '../conformance/algorithm-suite.js';
+import { describeSuite } from '../conformance/testing/describe-suite.js';
 import { fedAvg } from './fed-avg.js';
 import { fedNova } from './fed-nova.js';
-import { algorithmConformance } from './testing/conformance.js';
 import { distance, expectClose } from './testing/expect-close.js';
 import { referenceFedNova } from './testing/reference/fed-nova.js';
 import { runAlgorithm } from './testing/run-algorithm.js';
@@ -10,7 +11,10 @@ import { smallFederation } from './testing/small-federation.js';
 
 const backend = onnxRuntimeNode();
 
-algorithmConformance(() => fedNova({ momentum: 0.5 }));
+describeSuite(
+  'algorithm fedNova(momentum=0.5)',
+  algorithmSuite(() => fedNova({ momentum: 0.5 })),
+);
 
 describe('fedNova', () => {
   it('follows eq. (8) over five rounds, for clients of different numbers of steps', async () => {

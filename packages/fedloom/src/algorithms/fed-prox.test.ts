@@ -1,8 +1,9 @@
 import { onnxRuntimeNode } from '@fedloom/engine/node';
 import { describe, expect, it } from 'vitest';
+import { algorithmSuite } from '../conformance/algorithm-suite.js';
+import { describeSuite } from '../conformance/testing/describe-suite.js';
 import { fedAvg } from './fed-avg.js';
 import { fedProx } from './fed-prox.js';
-import { algorithmConformance } from './testing/conformance.js';
 import { distance, expectClose } from './testing/expect-close.js';
 import { referenceFedProx } from './testing/reference/fed-prox.js';
 import { runAlgorithm } from './testing/run-algorithm.js';
@@ -10,7 +11,10 @@ import { smallFederation } from './testing/small-federation.js';
 
 const backend = onnxRuntimeNode();
 
-algorithmConformance(() => fedProx({ mu: 0.3 }));
+describeSuite(
+  'algorithm fedProx(mu=0.3)',
+  algorithmSuite(() => fedProx({ mu: 0.3 })),
+);
 
 describe('fedProx', () => {
   it.each([0.01, 1])('follows Algorithm 2 over five rounds at mu = %f', async (mu) => {

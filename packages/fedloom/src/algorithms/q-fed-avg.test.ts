@@ -1,8 +1,9 @@
 import { onnxRuntimeNode } from '@fedloom/engine/node';
 import { describe, expect, it } from 'vitest';
+import { algorithmSuite } from '../conformance/algorithm-suite.js';
+import { describeSuite } from '../conformance/testing/describe-suite.js';
 import { fedAvg } from './fed-avg.js';
 import { qFedAvg } from './q-fed-avg.js';
-import { algorithmConformance } from './testing/conformance.js';
 import { distance, expectClose } from './testing/expect-close.js';
 import { referenceQFedAvg } from './testing/reference/q-fed-avg.js';
 import { runAlgorithm } from './testing/run-algorithm.js';
@@ -11,7 +12,10 @@ import { softmaxLoss } from './testing/softmax-regression.js';
 
 const backend = onnxRuntimeNode();
 
-algorithmConformance(() => qFedAvg({ q: 0.5 }));
+describeSuite(
+  'algorithm qFedAvg(q=0.5)',
+  algorithmSuite(() => qFedAvg({ q: 0.5 })),
+);
 
 describe('qFedAvg', () => {
   it.each([0.2, 1, 5])('follows Algorithm 2 over five rounds at q = %f', async (q) => {

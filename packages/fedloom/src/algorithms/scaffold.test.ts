@@ -1,8 +1,9 @@
 import { onnxRuntimeNode } from '@fedloom/engine/node';
 import { describe, expect, it } from 'vitest';
+import { algorithmSuite } from '../conformance/algorithm-suite.js';
+import { describeSuite } from '../conformance/testing/describe-suite.js';
 import { fedAvg } from './fed-avg.js';
 import { scaffold } from './scaffold.js';
-import { algorithmConformance } from './testing/conformance.js';
 import { distance, expectClose } from './testing/expect-close.js';
 import { minus, times, weightedMean } from './testing/reference/problem.js';
 import { referenceScaffold } from './testing/reference/scaffold.js';
@@ -12,8 +13,14 @@ import { SAMPLES, type SmallFederation, smallFederation } from './testing/small-
 const backend = onnxRuntimeNode();
 const everyone = () => [0, 1, 2, 3, 4];
 
-algorithmConformance(() => scaffold());
-algorithmConformance(() => scaffold({ serverLearningRate: 0.5, weighting: 'samples' }));
+describeSuite(
+  'algorithm scaffold',
+  algorithmSuite(() => scaffold()),
+);
+describeSuite(
+  'algorithm scaffold(serverLearningRate=0.5, weighting=samples)',
+  algorithmSuite(() => scaffold({ serverLearningRate: 0.5, weighting: 'samples' })),
+);
 
 describe('scaffold', () => {
   it.each([{}, { serverLearningRate: 0.5 }, { weighting: 'samples' as const }])(

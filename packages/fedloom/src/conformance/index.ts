@@ -4,8 +4,11 @@
  *
  * @example for (const { name, run } of transportSuite(() => myTransport())) test(name, run);
  */
+export { algorithmSuite } from './algorithm-suite.js';
+export { type FoldSuiteOptions, foldSuite } from './fold-suite.js';
 export { type JobPoolUnderTest, jobPoolSuite } from './job-pool-suite.js';
 export { partitionerSuite } from './partitioner-suite.js';
 export { samplerSuite } from './sampler-suite.js';
+export { stageSuite } from './stage-suite.js';
 export type { ConformanceCase } from './suite.js';
 export { type TransportUnderTest, transportSuite } from './transport-suite.js';

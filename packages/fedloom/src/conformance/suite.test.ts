@@ -11,19 +11,8 @@ import { jobPoolSuite } from './job-pool-suite.js';
 import { partitionerSuite } from './partitioner-suite.js';
 import { samplerSuite } from './sampler-suite.js';
 import type { ConformanceCase } from './suite.js';
+import { failures } from './testing/failures.js';
 import { transportSuite } from './transport-suite.js';
-
-/** Names of the cases that an implementation fails, with what they say. */
-async function failures(cases: readonly ConformanceCase[]): Promise<string> {
-  const said: string[] = [];
-  for (const { name, run } of cases) {
-    await run().catch((error: unknown) => {
-      expect(error).toMatchObject({ code: expect.stringMatching(/^(conformance\.broken|partition\.)/) });
-      said.push(`${name}: ${(error as Error).message}`);
-    });
-  }
-  return said.join('\n');
-}
 
 /** The memory transport with an end at the client's side that is not quite right. */
 function flawed(flaw: (sound: Connection) => Partial<Connection>): readonly ConformanceCase[] {

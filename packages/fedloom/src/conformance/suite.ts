@@ -34,6 +34,15 @@ export async function checkRefused(attempt: () => unknown, code: string, what: s
   throw broken(`${what} succeeds; it must fail with code '${code}'`);
 }
 
+/** What `attempt` gives; it must not throw. */
+export function checkAccepted<T>(attempt: () => T, what: string): T {
+  try {
+    return attempt();
+  } catch (error) {
+    throw broken(`${what} fails with ${String(error)}`, error);
+  }
+}
+
 /** The promise's value, if it comes in time. */
 export async function inTime<T>(promise: Promise<T>, what: string): Promise<T> {
   let timer: ReturnType<typeof setTimeout> | undefined;

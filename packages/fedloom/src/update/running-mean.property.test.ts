@@ -1,12 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { shuffled } from '../conformance/fold-inputs.js';
 import { RandomStream } from '../core/random.js';
 import { decodeSafetensors, encodeSafetensors } from '../core/safetensors.js';
 import type { Aggregate, Contribution, PartialSum } from './fold-contract.js';
 import { RunningMean } from './running-mean.js';
 import { contributionOf, fillingValues, specOf, tensorOf } from './testing/contributions.js';
 import { exactly, exactProducts, magnitudeOf } from './testing/exact-value.js';
-import { shuffledIndices } from './testing/rational.js';
 import { roundedWeight } from './weight.js';
 
 const LENGTH = 5;
@@ -127,9 +127,9 @@ describe('RunningMean of any updates', () => {
       fc.property(cohorts, fc.nat(), (cohort, seed) => {
         const expected = flat(cohort);
         expect(flat(cohort, 'plain')).toStrictEqual(expected);
-        const shuffled = shuffledIndices(cohort.length, seed).flatMap((at) => cohort.slice(at, at + 1));
-        expect(flat(shuffled)).toStrictEqual(expected);
-        expect(overTree(shuffled, RandomStream.of(1, 'tree', seed)).finish()).toStrictEqual(expected);
+        const arrived = shuffled(cohort, seed);
+        expect(flat(arrived)).toStrictEqual(expected);
+        expect(overTree(arrived, RandomStream.of(1, 'tree', seed)).finish()).toStrictEqual(expected);
       }),
       { numRuns: 300 },
     );
@@ -227,8 +227,8 @@ describe('RunningMean of many updates', () => {
     const expected = flat(cohort);
     expect(flat(cohort, 'plain')).toStrictEqual(expected);
     for (let i = 0; i < 5; i++) {
-      const shuffled = shuffledIndices(cohort.length, i).flatMap((at) => cohort.slice(at, at + 1));
-      expect(overTree(shuffled, RandomStream.of(2, 'tree', i)).finish()).toStrictEqual(expected);
+      const arrived = shuffled(cohort, i);
+      expect(overTree(arrived, RandomStream.of(2, 'tree', i)).finish()).toStrictEqual(expected);
     }
   });
 

@@ -1,6 +1,7 @@
 import type { Tensor } from '@fedloom/engine';
 import { describe, expect, it } from 'vitest';
-import { specOf, tensorOf } from '../testing/fold-inputs.js';
+import { tensorOf } from '../../conformance/tensor-values.js';
+import { specOf } from '../testing/fold-inputs.js';
 import { checkAggregate } from './check-aggregate.js';
 import { median } from './median.js';
 

@@ -4,7 +4,8 @@ import type { Fold } from '../fold-contract.js';
 const NAME = /^[a-z][A-Za-z0-9]*(\/[a-z][A-Za-z0-9]*)?$/;
 
 /**
- * Checks a fold and freezes it, the very object. The built-in folds use nothing else; `foldConformance` tests what one of your own does.
+ * Checks a fold and freezes it, the very object. The built-in folds use nothing else; `foldSuite` of `fedloom/testing` tests
+ * what one of your own does.
  * @throws FedloomError `fold.definition`
  */
 export function defineFold<F extends Fold>(fold: F): Readonly<F> {

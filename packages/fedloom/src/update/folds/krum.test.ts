@@ -1,11 +1,11 @@
 import type { DType, Tensor } from '@fedloom/engine';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { foldOnce, shuffled } from '../../conformance/fold-inputs.js';
+import { valuesOf } from '../../conformance/tensor-values.js';
 import { RandomStream } from '../../core/random.js';
 import type { IndividualFold } from '../fold-contract.js';
-import { foldOnce } from '../testing/fold-conformance.js';
-import { contributionOf, specOf, valuesOf, vectorsOf } from '../testing/fold-inputs.js';
-import { shuffledIndices } from '../testing/rational.js';
+import { contributionOf, specOf, vectorsOf } from '../testing/fold-inputs.js';
 import { krum, krumScores, multiKrum } from './krum.js';
 import { squaredDistances } from './squared-distances.js';
 import { naiveKrumOrder, naiveSquaredDistance, naiveWeightedMean } from './testing/naive-folds.js';
@@ -120,7 +120,7 @@ describe('krum', () => {
       fc.property(fc.nat(), fc.integer({ min: 0, max: 2 }), (seed, f) => {
         const random = RandomStream.of(seed, 'krum-test');
         const vectors = Array.from({ length: 9 }, () => Array.from({ length: 5 }, () => random.normal()));
-        const moved = shuffledIndices(vectors.length, seed).map((at) => vectors[at] as number[]);
+        const moved = shuffled(vectors, seed);
         expect(folded(krum({ f }), moved)).toEqual(folded(krum({ f }), vectors));
         const [one, other] = [moved, vectors].map((clients) => folded(multiKrum({ f }), clients, 'float64'));
         expect(Math.max(...(one ?? []).map((value, i) => Math.abs(value - (other?.[i] as number))))).toBeLessThan(

@@ -1,9 +1,9 @@
 import type { DType } from '@fedloom/engine';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { foldOnce } from '../testing/fold-conformance.js';
-import { contributionOf, specOf, valuesOf, vectorsOf } from '../testing/fold-inputs.js';
-import { shuffledIndices } from '../testing/rational.js';
+import { foldOnce, shuffled } from '../../conformance/fold-inputs.js';
+import { valuesOf } from '../../conformance/tensor-values.js';
+import { contributionOf, specOf, vectorsOf } from '../testing/fold-inputs.js';
 import { median } from './median.js';
 import { naiveMedian, naiveTrimmedMean } from './testing/naive-folds.js';
 import { trimmedMean } from './trimmed-mean.js';
@@ -70,7 +70,7 @@ describe('median', () => {
   it('does not depend on who sent what: clients may change places', () => {
     fc.assert(
       fc.property(vectors(fc.double({ noNaN: true, noDefaultInfinity: true })), fc.nat(), (clients, order) => {
-        const moved = shuffledIndices(clients.length, order).map((at) => clients[at] as number[]);
+        const moved = shuffled(clients, order);
         expect(folded(median(), moved, 'float64')).toEqual(folded(median(), clients, 'float64'));
         const trim = Math.floor((clients.length - 1) / 3);
         expect(folded(trimmedMean({ trim }), moved, 'float64')).toEqual(

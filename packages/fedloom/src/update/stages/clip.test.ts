@@ -1,10 +1,11 @@
 import type { NamedTensors, Tensor } from '@fedloom/engine';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { stageSuite } from '../../conformance/stage-suite.js';
+import { describeSuite } from '../../conformance/testing/describe-suite.js';
 import { decodeHalves } from '../../core/float16.js';
 import { RandomStream } from '../../core/random.js';
 import { scaled } from '../testing/rational.js';
-import { stageConformance } from '../testing/stage-conformance.js';
 import type { UpdateSpec } from '../update.js';
 import { type ClientStagesResult, runClientStages } from './client-stages.js';
 import { clip } from './clip.js';
@@ -14,8 +15,14 @@ import { chainStages, type StageChain } from './payload-specs.js';
 import { runServerStages } from './server-stages.js';
 import { topK } from './top-k.js';
 
-stageConformance(() => clip({ norm: 0.01 }));
-stageConformance(() => clip({ norm: 1e6 }));
+describeSuite(
+  'stage clip(norm=0.01)',
+  stageSuite(() => clip({ norm: 0.01 })),
+);
+describeSuite(
+  'stage clip(norm=1e6)',
+  stageSuite(() => clip({ norm: 1e6 })),
+);
 
 const at = { client: 3, task: 0 };
 const random = () => RandomStream.of(1, 'none');

@@ -1,18 +1,25 @@
 import type { NamedTensors, Tensor } from '@fedloom/engine';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { stageSuite } from '../../conformance/stage-suite.js';
+import { describeSuite } from '../../conformance/testing/describe-suite.js';
 import { decodeHalves, encodeHalves } from '../../core/float16.js';
 import { RandomStream } from '../../core/random.js';
 import type { Stage } from '../stage-contract.js';
-import { stageConformance } from '../testing/stage-conformance.js';
 import type { UpdateSpec } from '../update.js';
 import { type ClientStagesResult, runClientStages } from './client-stages.js';
 import { chainStages, type StageChain } from './payload-specs.js';
 import { runServerStages } from './server-stages.js';
 import { topK } from './top-k.js';
 
-stageConformance(() => topK({ fraction: 0.3 }));
-stageConformance(() => topK({ fraction: 1 }));
+describeSuite(
+  'stage topK(fraction=0.3)',
+  stageSuite(() => topK({ fraction: 0.3 })),
+);
+describeSuite(
+  'stage topK(fraction=1)',
+  stageSuite(() => topK({ fraction: 1 })),
+);
 
 const trained = (name: string, length: number, dtype: UpdateSpec['dtype'] = 'float32'): UpdateSpec => ({
   name,

@@ -1,7 +1,8 @@
+import { foldOnce } from '../../../conformance/fold-inputs.js';
+import { valuesOf } from '../../../conformance/tensor-values.js';
 import { RandomStream } from '../../../core/random.js';
 import type { Fold } from '../../fold-contract.js';
-import { foldOnce } from '../../testing/fold-conformance.js';
-import { contributionOf, specOf, valuesOf } from '../../testing/fold-inputs.js';
+import { contributionOf, specOf } from '../../testing/fold-inputs.js';
 
 const CLASSES = 3;
 const FEATURES = 4;

@@ -1,19 +1,29 @@
 import { type DType, elementCount, type NamedTensors, type Tensor, type TensorData } from '@fedloom/engine';
-import type { Contribution, IndividualFold, PartialSum, RunningSum, SumFold } from '../fold-contract.js';
-import { defineFold } from '../folds/define-fold.js';
-import { memoryOf } from '../folds/fold-tensors.js';
-import { elementwiseMaximum } from '../maximum.js';
-import { isFloat, type UpdateSpec } from '../update.js';
-import { foldConformance } from './fold-conformance.js';
-import { valuesOf } from './fold-inputs.js';
-import { scaled } from './rational.js';
+import type { Contribution, PartialSum, RunningSum, SumFold } from '../../update/fold-contract.js';
+import { defineFold } from '../../update/folds/define-fold.js';
+import { memoryOf } from '../../update/folds/fold-tensors.js';
+import { elementwiseMaximum } from '../../update/maximum.js';
+import { scaled } from '../../update/testing/rational.js';
+import { isFloat, type UpdateSpec } from '../../update/update.js';
+import { valuesOf } from '../tensor-values.js';
+
+/** A sum fold as others may write it: a mean that travels as tensors of its own making. */
+export function rationalFold(): SumFold {
+  return defineFold<SumFold>({
+    kind: 'sum',
+    name: 'test/rational',
+    options: {},
+    memoryBytes: (specs) => memoryOf(specs, 0, 0) * DIGITS,
+    start: (specs) => new RationalSum(specs),
+  });
+}
 
 /** Whole multiples of 2^-400 in base 2^48, as float64: how an exact sum can travel as a tensor. */
 const DIGITS = 14;
 const BASE = 2n ** 48n;
 const SHIFT = 2n ** 671n;
 
-/** The suite serves sum folds too: a mean in exact rational arithmetic, far too slow for use. */
+/** A mean in exact rational arithmetic, far too slow for use. */
 class RationalSum implements RunningSum {
   #count = 0;
   readonly #sums = new Map<string, bigint[]>();
@@ -114,41 +124,4 @@ function tensorIn(tensors: NamedTensors, name: string): Tensor {
   const tensor = tensors.get(name);
   if (tensor === undefined) throw new RangeError(`there is no tensor ${name}`);
   return tensor;
-}
-
-foldConformance(() =>
-  defineFold<SumFold>({
-    kind: 'sum',
-    name: 'test/rational',
-    options: {},
-    memoryBytes: (specs) => memoryOf(specs, 0, 0) * DIGITS,
-    start: (specs) => new RationalSum(specs),
-  }),
-);
-
-/** A fold of somebody's own: neither averages nor needs more than one update. */
-foldConformance(
-  () =>
-    defineFold<IndividualFold>({
-      kind: 'individual',
-      name: 'test/zero',
-      options: { ignored: 1 },
-      memoryBytes: (specs, updates) => memoryOf(specs, updates, 0),
-      combine: (_, specs) =>
-        new Map(
-          [...specs]
-            .sort((a, b) => (a.name < b.name ? -1 : 1))
-            .map(({ name, shape, dtype, fold }): [string, Tensor] => {
-              const sort = isFloat(dtype) && fold === 'mean' ? 'float64' : dtype;
-              return [name, { dtype: sort, shape, data: dataOf(sort, elementCount(shape)) }];
-            }),
-        ),
-    }),
-  { averages: false, updates: 4 },
-);
-
-function dataOf(dtype: DType, length: number): TensorData {
-  if (dtype === 'int64') return new BigInt64Array(length);
-  if (dtype === 'int32') return new Int32Array(length);
-  return dtype === 'float64' ? new Float64Array(length) : new Uint8Array(length);
 }

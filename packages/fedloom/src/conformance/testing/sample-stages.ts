@@ -1,15 +1,12 @@
 import { elementCount, type NamedTensors, type Tensor } from '@fedloom/engine';
 import { sortedTensors } from '../../core/params.js';
-import type { PayloadSpec, Stage } from '../stage-contract.js';
-import { defineStage } from '../stages/define-stage.js';
-import { stageConformance } from './stage-conformance.js';
+import type { PayloadSpec, Stage } from '../../update/stage-contract.js';
+import { defineStage } from '../../update/stages/define-stage.js';
 
-/** Stages as others may write them: one whose payload has no size of its own and whose halves wait, one that draws. */
-stageConformance(nonzeros);
-stageConformance(dither);
+// Stages as others may write them: one whose payload has no size of its own and whose halves wait, one that draws.
 
 /** Sends the trained values that are not zero, as bits so that -0 is one of them, with their places. */
-function nonzeros(): Stage {
+export function nonzeros(): Stage {
   const places = (name: string) => `acme/places/${name}`;
   const trained = (input: readonly PayloadSpec[]) => input.filter((spec) => spec.trained === true);
   return defineStage({
@@ -59,7 +56,7 @@ function nonzeros(): Stage {
 }
 
 /** Adds up to half a unit to the trained float32 values, and counts its updates. */
-function dither(): Stage {
+export function dither(): Stage {
   return defineStage({
     name: 'acme/dither',
     options: { unit: 2 ** -10, law: 'uniform' },
