@@ -10,6 +10,7 @@ import { settlesWithin } from '../../launch/settles-within.js';
 import { createServer } from '../../server/create-server.js';
 import type { RunOptions } from '../../server/run/run-options.js';
 import { simulateOn } from '../../simulation/simulate.js';
+import type { StoredRun } from '../../store/read-runs.js';
 import { type Deadline, secondsOrNone, wholeNumber } from '../arguments.js';
 import { conductRun, type StartedRun } from '../conduct-run.js';
 import { changesAsArguments, loadTaskWith } from '../load-settings.js';
@@ -20,7 +21,7 @@ import type { LoadedTask } from '../task-loader.js';
 import { openTerminal } from '../terminal.js';
 import { usageError } from '../usage-error.js';
 
-interface RunFlags {
+export interface RunFlags {
   readonly processes?: number;
   readonly deadline?: Deadline;
 }
@@ -63,7 +64,13 @@ export function deadlineMs(deadline: Deadline | undefined): number | null | unde
   return deadline === 'none' ? null : deadline;
 }
 
-async function run(path: string, settings: RunSettings, { processes, deadline }: RunFlags): Promise<number> {
+/** @param resume a run that is to go on, in place of a new one */
+export async function run(
+  path: string,
+  settings: RunSettings,
+  { processes, deadline }: RunFlags,
+  resume?: StoredRun,
+): Promise<number> {
   if (deadline !== undefined && processes === undefined) {
     throw usageError('deadline', '--deadline has a meaning only with --processes: simulated clients do not vanish.');
   }
@@ -81,6 +88,7 @@ async function run(path: string, settings: RunSettings, { processes, deadline }:
       loaded,
       settings,
       command: 'run',
+      ...(resume && { resume }),
       otherArguments: processes === undefined ? {} : { processes, deadlineMs: waits },
       ...(processes !== undefined && { runOptions: { deadlineMs: waits } }),
       start: async (options, task) => {
