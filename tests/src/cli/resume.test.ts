@@ -45,8 +45,8 @@ function linesOf(text: string): object[] {
     .map((line) => JSON.parse(line) as object);
 }
 
-async function killedAt(command: Fedloom, round: number): Promise<void> {
-  await command.event('round', (event) => event.round === round);
+async function killedAt(command: Fedloom, round: number, server = command): Promise<void> {
+  await server.event('round', (event) => event.round === round);
   command.child.kill('SIGKILL');
   expect((await command.ended).signal).toBe('SIGKILL');
 }
@@ -100,6 +100,12 @@ describe('a run that was killed', () => {
     expect(await next.event('started')).not.toHaveProperty('roundsBefore');
   });
 
+  it('as client processes goes on where the clients were, with what they keep to themselves', async () => {
+    const at = await place();
+    await killedAt(at.start(`run task.ts ${SIZE} --processes=2 --json`), 5);
+    expect(await completed(at.start('resume latest --json'))).toEqual(whole);
+  });
+
   it('after its last round has its folder made whole, and is not resumed again', async () => {
     const at = await place();
     const run = at.start(`run task.ts ${SIZE} --json`);
@@ -116,6 +122,23 @@ describe('a run that was killed', () => {
       'journal.finished',
       /has finished all of its 12 rounds: there is nothing to resume/,
     );
+  });
+});
+
+describe('a client that was killed', () => {
+  it('and is started again with its private state, is as if it had not been', async () => {
+    const at = await place();
+    const server = at.start(`server task.ts ${SIZE} --listen 127.0.0.1:0 --json --deadline none`);
+    const { url } = await server.event('listening');
+    const client = () => at.start(`client task.ts --server ${url} --index 0-5 --state-dir states`);
+    for (const round of [2, 5]) await killedAt(client(), round, server);
+    const last = client();
+    const { modelHash, rounds } = await completed(server);
+    expect(modelHash).toBe(whole.modelHash);
+    // That they were waited for is on record.
+    expect(rounds.map((round) => ({ ...round, awaited: [] }))).toEqual(whole.rounds);
+    expect(rounds).not.toEqual(whole.rounds);
+    expect((await last.ended).code).toBe(0);
   });
 });
 

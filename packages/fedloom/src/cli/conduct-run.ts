@@ -46,8 +46,11 @@ export interface Conduct {
   readonly otherArguments: Readonly<Record<string, unknown>>;
   /** What this command adds to the options. */
   readonly runOptions?: Partial<RunOptions>;
-  /** @param task the loaded one, with its own functions guarded against Ctrl-C */
-  readonly start: (options: RunOptions, task: Task) => Promise<StartedRun>;
+  /**
+   * @param task the loaded one, with its own functions guarded against Ctrl-C
+   * @param folder of the run
+   */
+  readonly start: (options: RunOptions, task: Task, folder: string) => Promise<StartedRun>;
 }
 
 /**
@@ -91,7 +94,7 @@ async function conductIn(place: RunPlace, options: RunOptions & { run: string },
     folder.checkpoint(round, () => encodeSafetensors(model));
   const task = guardTask(loaded.task, interrupts);
   const started = await conduct
-    .start({ ...options, checkpoint, journal, signal: interrupts.signal }, task)
+    .start({ ...options, checkpoint, journal, signal: interrupts.signal }, task, folder.path)
     .catch((error: unknown) => {
       interrupts.stop();
       throw error;

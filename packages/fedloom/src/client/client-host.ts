@@ -229,6 +229,7 @@ export class ClientHost {
       );
     }
     this.#stages.open(welcome.stages);
+    this.#options.states.open?.(welcome.run);
     refuseUnknownFacts(welcome.needs);
     this.#welcome = welcome;
     if (this.#prepared) return this.#join(channel);

@@ -23,6 +23,7 @@ interface ClientFlags {
   readonly server: string;
   readonly index: IndexRange[];
   readonly data?: string;
+  readonly stateDir?: string;
   readonly workers?: number;
   readonly set?: string[];
   readonly algorithm?: string;
@@ -51,6 +52,11 @@ export function addClientCommand(program: Command, exit: (code: number) => void)
       parseRanges(text),
     )
     .option('--data <dir>', "folder of the clients' data: one part folder, or client-<index> for each")
+    .option(
+      '--state-dir <dir>',
+      'keep what clients keep to themselves between rounds here, so that they can be started again within a run ' +
+        '(.fedloom in --data, as long as the run goes on; without --data only in memory)',
+    )
     .addOption(workersOption())
     .addOption(setOption())
     .addOption(algorithmOption())
@@ -82,6 +88,7 @@ async function join(path: string | undefined, flags: ClientFlags): Promise<numbe
     signal: AbortSignal.any([interrupts.signal, gone.signal]),
     onEvent: eventTeller(screen, flags),
     ...(flags.data !== undefined && { dataDir: flags.data }),
+    ...(flags.stateDir !== undefined && { stateDir: flags.stateDir }),
     ...(loaded && { task: guardTask(loaded.task, interrupts) }),
     ...(flags.pingEvery !== undefined && { pingEveryMs: flags.pingEvery }),
     ...(flags.workers && { workers: flags.workers }),

@@ -91,8 +91,10 @@ export async function run(
       ...(resume && { resume }),
       otherArguments: processes === undefined ? {} : { processes, deadlineMs: waits },
       ...(processes !== undefined && { runOptions: { deadlineMs: waits } }),
-      start: async (options, task) => {
-        if (processes !== undefined) return startWithProcesses({ ...loaded, task }, settings, options, processes);
+      start: async (options, task, folder) => {
+        if (processes !== undefined) {
+          return startWithProcesses({ ...loaded, task }, settings, options, { processes, folder });
+        }
         const started = simulateOn(task, { ...options, workers }, threads);
         return { run: started, result: started.result };
       },
@@ -106,7 +108,7 @@ async function startWithProcesses(
   { task, file }: LoadedTask,
   settings: RunSettings,
   options: RunOptions,
-  processes: number,
+  { processes, folder }: { readonly processes: number; readonly folder: string },
 ): Promise<StartedRun> {
   const { workers, clients } = settings;
   const server = await createServer(task, { ...options, ...(workers && { workers }) });
@@ -145,6 +147,7 @@ async function startWithProcesses(
     command: process.execPath,
     args: [
       ...[COMMAND, 'client', file, '--server', server.url, '--workers', '1', '--lifeline', `${LIFELINE_FD}`],
+      ...['--state-dir', join(folder, 'journal', 'clients')],
       ...changesAsArguments(settings),
     ],
     parts,

@@ -1,4 +1,5 @@
 import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { FedloomError } from '@fedloom/engine';
 import type { ClientExecutor } from '../../compute/executor.js';
@@ -18,11 +19,13 @@ import type { Stage } from '../../update/stage-contract.js';
 import type { ClientEvent, ClientHost, ClientHostOptions } from '../client-host.js';
 import { type DialsByScheme, dialByScheme } from '../dial-by-scheme.js';
 import { diskStateStore } from './disk-state-store.js';
+import { fileStateStore } from './file-state-store.js';
 import { nodeClientHost } from './node-client-host.js';
 
 /** Of updates that are not settled yet, so that a line that breaks costs no training. */
 const KEPT_BYTES_MAX = 256 << 20;
 const RETRY_FOR_MS = 60_000;
+const STATE_FOLDER = '.fedloom';
 const RETRY_PAUSE_MS = { first: 100, last: 2_000 };
 
 export interface JoinOptions extends MessageOptions {
@@ -48,6 +51,11 @@ export interface JoinOptions extends MessageOptions {
   /** Leaves the federation. */
   readonly signal?: AbortSignal;
   readonly onEvent?: (event: JoinEvent) => void;
+  /**
+   * Folder where the clients' private state outlives this process, a folder in it for each run. Default: `.fedloom` in
+   * `dataDir`, where it is taken away when the run is complete; without `dataDir` it is kept for this process alone.
+   */
+  readonly stateDir?: string;
 }
 
 export type JoinEvent =
@@ -62,7 +70,9 @@ export type JoinEvent =
 export async function joinFederation(url: string, options: JoinOptions): Promise<Finish | undefined> {
   const messages = new OwnMessages('client', options);
   const executor = executorFor(options);
-  const states = diskStateStore();
+  const { dataDir, stateDir = dataDir && join(dataDir, STATE_FOLDER) } = options;
+  const kept = stateDir === undefined ? undefined : fileStateStore(stateDir);
+  const states = kept ?? diskStateStore();
   try {
     const host = nodeClientHost({
       clients: options.clients,
@@ -74,7 +84,9 @@ export async function joinFederation(url: string, options: JoinOptions): Promise
       extraStages: [...(options.task?.algorithm.client?.stages ?? []), ...(options.stages ?? [])],
       ...(options.onEvent && { onEvent: options.onEvent }),
     });
-    return await serveUntilFinished(url, host, options);
+    const finish = await serveUntilFinished(url, host, options);
+    if (options.stateDir === undefined && finish?.reason === 'completed') await kept?.forget();
+    return finish;
   } finally {
     await executor.close();
     await states.close();
