@@ -55,11 +55,13 @@ export interface RunArguments {
   readonly processes?: number;
   /** Null: none; absent: as the command has it. */
   readonly deadlineMs?: number | null;
+  readonly graceMs?: number | null;
   /** Of `server`, as the following. */
   readonly listen?: string;
   readonly insecure?: boolean;
   readonly quorum?: number;
   readonly minimumClients?: number;
+  readonly waitForClientsMs?: number | null;
   readonly pingEveryMs?: number;
   readonly [other: string]: unknown;
 }

@@ -1,9 +1,9 @@
 import { type Command, Option } from 'commander';
 import { findRun, type StoredRun } from '../../store/read-runs.js';
-import { type Deadline, hostAndPort } from '../arguments.js';
+import { hostAndPort } from '../arguments.js';
 import { jsonOption, outOption, settingsOf, verboseOption, workersOption } from '../run-settings.js';
-import { run } from './run.js';
-import { type ServerFlags, serve } from './server.js';
+import { run, waitOf } from './run.js';
+import { type ServerFlags, serve, whereGiven } from './server.js';
 
 interface ResumeFlags {
   readonly out: string;
@@ -35,21 +35,21 @@ export function addResumeCommand(program: Command, exit: (code: number) => void)
 
 async function resume(found: StoredRun, flags: ResumeFlags): Promise<number> {
   const { file } = found;
-  const { command, processes, deadlineMs } = file.arguments;
+  const { command, processes, deadlineMs, graceMs } = file.arguments;
   const settings = settingsOf(file, flags);
-  const deadline: Deadline | undefined = deadlineMs === null ? 'none' : deadlineMs;
-  const waits = deadline === undefined ? {} : { deadline };
+  const waits = { ...whereGiven('deadline', waitOf(deadlineMs)), ...whereGiven('grace', waitOf(graceMs)) };
   if (command === 'server') return serve(file.taskFile, settings, { ...waits, ...serverFlags(found, flags) }, found);
   return run(file.taskFile, settings, processes === undefined ? {} : { ...waits, processes }, found);
 }
 
 function serverFlags({ file }: StoredRun, flags: ResumeFlags): ServerFlags {
-  const { insecure, quorum, minimumClients, pingEveryMs, listen = '127.0.0.1:0' } = file.arguments;
+  const { insecure, quorum, minimumClients, pingEveryMs, waitForClientsMs, listen = '127.0.0.1:0' } = file.arguments;
   return {
     listen: flags.listen ?? hostAndPort(listen),
     ...(insecure && { insecure }),
-    ...(quorum !== undefined && { quorum }),
-    ...(minimumClients !== undefined && { minimumClients }),
-    ...(pingEveryMs !== undefined && { pingEvery: pingEveryMs }),
+    ...whereGiven('quorum', quorum),
+    ...whereGiven('minimumClients', minimumClients),
+    ...whereGiven('waitForClients', waitOf(waitForClientsMs)),
+    ...whereGiven('pingEvery', pingEveryMs),
   };
 }

@@ -2,16 +2,16 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { FedloomError } from '@fedloom/engine';
 import { type Command, Option } from 'commander';
-import { BatchingPool } from '../../compute/node/batching-pool.js';
+import { openPool, poolKinds } from '../../compute/node/pool-choice.js';
 import { formatRanges } from '../../core/index-ranges.js';
+import { LIFELINE_FD } from '../../core/node/lifeline.js';
 import { type LostProcess, splitClients, startClientProcesses } from '../../launch/client-processes.js';
-import { LIFELINE_FD } from '../../launch/lifeline.js';
 import { settlesWithin } from '../../launch/settles-within.js';
 import { createServer } from '../../server/create-server.js';
 import type { RunOptions } from '../../server/run/run-options.js';
-import { simulateOn } from '../../simulation/simulate.js';
+import { simulate } from '../../simulation/simulate.js';
 import type { StoredRun } from '../../store/read-runs.js';
-import { type Deadline, secondsOrNone, wholeNumber } from '../arguments.js';
+import { secondsOrNone, type Wait, wholeNumber } from '../arguments.js';
 import { conductRun, type StartedRun } from '../conduct-run.js';
 import { changesAsArguments, loadTaskWith } from '../load-settings.js';
 import { packageFolder } from '../own-files.js';
@@ -23,7 +23,9 @@ import { usageError } from '../usage-error.js';
 
 export interface RunFlags {
   readonly processes?: number;
-  readonly deadline?: Deadline;
+  readonly deadline?: Wait;
+  readonly grace?: Wait;
+  readonly pool?: (typeof poolKinds)[number];
 }
 
 const PROCESSES_MAX = 1024;
@@ -44,7 +46,14 @@ export function addRunCommand(program: Command, exit: (code: number) => void): v
         (text) => (text === 'auto' ? availableParallelism() : wholeNumber('--processes', 1, PROCESSES_MAX)(text)),
       ),
     )
+    .addOption(
+      new Option(
+        '--pool <kind>',
+        'what trains a plan: threads, or processes of their own, which take nothing along when native code fails (threads)',
+      ).choices(poolKinds),
+    )
     .addOption(deadlineOption('none').hideHelp())
+    .addOption(graceOption('10').hideHelp())
     .action(async (path, clients, perRound, rounds, flags) => {
       exit(await run(path, runSettings([clients, perRound, rounds], flags), flags));
     });
@@ -59,48 +68,69 @@ export function deadlineOption(unsaid: string): Option {
   ).argParser(secondsOrNone('--deadline'));
 }
 
+/** @param unsaid how long one may be away when nobody says: `10` */
+export function graceOption(unsaid: string): Option {
+  return new Option(
+    '--grace <seconds>',
+    'how long a client that is to train may be away before another takes its place; or none: until the deadline ' +
+      `(${unsaid})`,
+  ).argParser(secondsOrNone('--grace', 'zero'));
+}
+
 /** The option's value as runs take it; undefined where it was not given. */
-export function deadlineMs(deadline: Deadline | undefined): number | null | undefined {
-  return deadline === 'none' ? null : deadline;
+export function waitMs(wait: Wait | undefined): number | null | undefined {
+  return wait === 'none' ? null : wait;
+}
+
+/** What a run was told to wait, as the option's value. */
+export function waitOf(ms: number | null | undefined): Wait | undefined {
+  return ms === null ? 'none' : ms;
 }
 
 /** @param resume a run that is to go on, in place of a new one */
 export async function run(
   path: string,
   settings: RunSettings,
-  { processes, deadline }: RunFlags,
+  { processes, deadline, grace, pool }: RunFlags,
   resume?: StoredRun,
 ): Promise<number> {
   if (deadline !== undefined && processes === undefined) {
     throw usageError('deadline', '--deadline has a meaning only with --processes: simulated clients do not vanish.');
   }
+  if (grace !== undefined && processes === undefined) {
+    throw usageError('grace', '--grace has a meaning only with --processes: simulated clients do not vanish.');
+  }
+  if (pool !== undefined && processes !== undefined) {
+    throw usageError('pool', '--pool has a meaning only without --processes, whose clients train on a thread each.');
+  }
   const terminal = await openTerminal(settings.json);
   const { workers = availableParallelism() } = settings;
   // Our own children do not vanish without a word: they have the time that they need.
-  const waits = deadlineMs(deadline) ?? null;
-  // Threads load their code while this one loads the task, which may turn out to need none.
-  const threads = processes === undefined ? new BatchingPool(workers) : undefined;
+  const graceMs = waitMs(grace);
+  const waits = { deadlineMs: waitMs(deadline) ?? null, ...(graceMs !== undefined && { graceMs }) };
+  // They load their code while this process loads the task, which may turn out to need none.
+  const ahead = processes === undefined ? openPool(pool, workers) : undefined;
   try {
     const loaded = await loadTaskWith(path, settings);
-    if (loaded.task.kind !== 'plan') void threads?.close();
+    if (loaded.task.kind !== 'plan') void ahead?.close();
     return await conductRun({
       terminal,
       loaded,
       settings,
       command: 'run',
       ...(resume && { resume }),
-      otherArguments: processes === undefined ? {} : { processes, deadlineMs: waits },
-      ...(processes !== undefined && { runOptions: { deadlineMs: waits } }),
+      otherArguments: processes === undefined ? {} : { processes, ...waits },
+      ...(processes !== undefined && { runOptions: waits }),
       start: async (options, task, folder) => {
         if (processes !== undefined) {
           return startWithProcesses({ ...loaded, task }, settings, options, { processes, folder });
         }
-        const started = simulateOn(task, { ...options, workers }, threads);
+        const started = simulate(task, { ...options, workers, ...(ahead && { pool: () => ahead }) });
         return { run: started, result: started.result };
       },
     });
   } finally {
-    await threads?.close();
+    await ahead?.close();
   }
 }
 

@@ -3,11 +3,9 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { FedloomError } from '@fedloom/engine';
 import type { ClientExecutor } from '../../compute/executor.js';
-import { BatchingPool } from '../../compute/node/batching-pool.js';
+import { clientExecutor } from '../../compute/executor-factory.js';
 import { partSource } from '../../compute/node/part-source.js';
-import { PlanExecutor } from '../../compute/node/plan-executor.js';
-import { partitionedSource } from '../../compute/partitioned-source.js';
-import { TrainerExecutor } from '../../compute/trainer-executor.js';
+import { openPool, type PoolChoice } from '../../compute/node/pool-choice.js';
 import { sha256 } from '../../core/node/sha256.js';
 import type { Finish, Join } from '../../protocol/messages.js';
 import { type MessageOptions, OwnMessages } from '../../protocol/own-messages.js';
@@ -16,17 +14,17 @@ import { compileTask } from '../../task/compile-task.js';
 import type { Task } from '../../task/task.js';
 import { webSocketDial } from '../../transport/websocket/on-demand.js';
 import type { Stage } from '../../update/stage-contract.js';
+import { Backoff } from '../backoff.js';
 import type { ClientEvent, ClientHost, ClientHostOptions } from '../client-host.js';
 import { type DialsByScheme, dialByScheme } from '../dial-by-scheme.js';
 import { diskStateStore } from './disk-state-store.js';
 import { fileStateStore } from './file-state-store.js';
 import { nodeClientHost } from './node-client-host.js';
 
-/** Of updates that are not settled yet, so that a line that breaks costs no training. */
 const KEPT_BYTES_MAX = 256 << 20;
 const RETRY_FOR_MS = 60_000;
 const STATE_FOLDER = '.fedloom';
-const RETRY_PAUSE_MS = { first: 100, last: 2_000 };
+const RETRY_PAUSES = { firstMs: 100, lastMs: 2_000 };
 
 export interface JoinOptions extends MessageOptions {
   /** The clients this process hosts. */
@@ -35,10 +33,16 @@ export interface JoinOptions extends MessageOptions {
   readonly dataDir?: string;
   /** Needed without `dataDir`, and for trainer tasks. Where given, it must compile to the server's plan. */
   readonly task?: Task;
-  /** Threads that train. Default: one a core. */
+  /** Threads or processes that train. Default: one a core. */
   readonly workers?: number;
+  /** What trains a plan; results do not depend on it. Default `threads`. */
+  readonly pool?: PoolChoice;
   /** How long to go on dialling a server that is not there, from the last time it was. Default 60 s. */
   readonly retryForMs?: number;
+  /** Bytes of updates kept until they are settled, so that a line that breaks costs no training. Default 256 MiB. */
+  readonly keptBytesMax?: number;
+  /** Uniform in [0, 1): spreads the pauses between attempts to reach the server. Default `Math.random`. */
+  readonly random?: () => number;
   /** Stages that the run may ask for beside the built-in ones and those of the task's algorithm. */
   readonly stages?: readonly Stage[];
   /**
@@ -65,7 +69,7 @@ export type JoinEvent =
 /**
  * Takes part in a federation until it is over, over WebSocket or a transport of your own; dials again when the server is away.
  * @returns how the run ended; undefined when the signal made this process leave
- * @throws FedloomError `client.no-server` after `retryForMs`, or why the server or the data refuse
+ * @throws FedloomError `client.no-server` after `retryForMs`, `client.no-data`, `compute.pool`, or why the server or the data refuse
  */
 export async function joinFederation(url: string, options: JoinOptions): Promise<Finish | undefined> {
   const messages = new OwnMessages('client', options);
@@ -80,7 +84,7 @@ export async function joinFederation(url: string, options: JoinOptions): Promise
       states,
       messages,
       ...expectedPlan(options.task),
-      keptBytesMax: KEPT_BYTES_MAX,
+      keptBytesMax: options.keptBytesMax ?? KEPT_BYTES_MAX,
       extraStages: [...(options.task?.algorithm.client?.stages ?? []), ...(options.stages ?? [])],
       ...(options.onEvent && { onEvent: options.onEvent }),
     });
@@ -93,16 +97,13 @@ export async function joinFederation(url: string, options: JoinOptions): Promise
   }
 }
 
-function executorFor({ task, dataDir, clients, workers = availableParallelism() }: JoinOptions): ClientExecutor {
-  if (task?.kind === 'trainer') {
-    return new TrainerExecutor({ task, concurrency: workers, ...(dataDir && { dataDir }) });
-  }
-  const source = dataDir !== undefined ? partSource(dataDir, clients) : task && partitionedSource(task);
-  if (source !== undefined) return new PlanExecutor({ threads: new BatchingPool(workers), source, trains: true });
-  throw new FedloomError(
-    'client.no-data',
-    'A client needs data to train on: give --data DIR with its part folders, or the task file whose data set it is dealt from.',
-  );
+function executorFor(options: JoinOptions): ClientExecutor {
+  const { task, dataDir, clients, pool, workers = availableParallelism() } = options;
+  return clientExecutor(task, {
+    pool: () => openPool(pool, workers),
+    workers,
+    ...(dataDir && { dataDir, source: partSource(dataDir, clients) }),
+  });
 }
 
 function expectedPlan(task: Task | undefined): Pick<ClientHostOptions, 'expectedPlan'> {
@@ -117,10 +118,10 @@ function dialOf({ dial, pingEveryMs }: JoinOptions): Dial {
 }
 
 async function serveUntilFinished(url: string, host: ClientHost, options: JoinOptions): Promise<Finish | undefined> {
-  const { signal, retryForMs = RETRY_FOR_MS, onEvent } = options;
+  const { signal, retryForMs = RETRY_FOR_MS, onEvent, random = Math.random } = options;
   const dial = dialOf(options);
+  const backoff = new Backoff({ ...RETRY_PAUSES, random });
   let aloneSinceMs = Date.now();
-  let pauseMs = RETRY_PAUSE_MS.first;
   while (!signal?.aborted) {
     let reason: string;
     let cause: unknown;
@@ -131,20 +132,20 @@ async function serveUntilFinished(url: string, host: ClientHost, options: JoinOp
       reason = ended.reason;
       if (ended.joined) {
         aloneSinceMs = Date.now();
-        pauseMs = RETRY_PAUSE_MS.first;
+        backoff.reset();
       }
     } catch (error) {
       if (signal?.aborted) return undefined;
-      if (!mayPass(error, host.joined)) throw error;
+      if (!mayPass(error)) throw error;
       reason = error.message;
       cause = error;
     }
     if (signal?.aborted) return undefined;
     const waitedMs = Date.now() - aloneSinceMs;
+    const pauseMs = backoff.nextMs();
     if (waitedMs + pauseMs > retryForMs) throw noServer(url, waitedMs, reason, cause);
     onEvent?.({ type: 'retrying', reason, waitedMs, limitMs: retryForMs });
     await sleep(pauseMs, undefined, signal ? { signal } : {}).catch(() => {});
-    pauseMs = Math.min(RETRY_PAUSE_MS.last, pauseMs * 2);
   }
   return undefined;
 }
@@ -158,13 +159,8 @@ function noServer(url: string, waitedMs: number, reason: string, cause: unknown)
   );
 }
 
-/**
- * Whether dialling again may help: nobody is there yet, the network is down for a while, or the server has not noticed yet
- * that our earlier connection is gone and thinks that somebody holds our indices.
- */
-function mayPass(error: unknown, joined: boolean): error is FedloomError {
+/** Whether dialling again may help: nobody is there yet, or the network is down for a while. */
+function mayPass(error: unknown): error is FedloomError {
   if (!(error instanceof FedloomError)) return false;
-  if (error.code === 'join.held') return joined;
-  if (error.code === 'protocol.stalled') return true;
   return error.code === 'transport.connect' && !['url', 'rejected'].includes(String(error.fields.reason));
 }
