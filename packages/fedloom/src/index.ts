@@ -76,6 +76,8 @@ export { iid } from './data/iid.js';
 export { mnist } from './data/node/mnist.js';
 export { definePartition, type Partition, type Partitioner } from './data/partition.js';
 export { shards } from './data/shards.js';
+export { folderStorage } from './journal/node/folder-storage.js';
+export type { BlobKind, BlobName, JournalStorage } from './journal/storage.js';
 export { defineMessage, type MessageDefinition, type MessageSchema } from './protocol/define-message.js';
 export {
   type HandledMessage,
@@ -96,6 +98,7 @@ export { createServer, type FederationServer, type ServerOptions } from './serve
 export type { ListenOptions } from './server/listening.js';
 export type { ServedRun, ServedRunOptions } from './server/open-run.js';
 export type { FederationEvents } from './server/run/federation-options.js';
+export type { JournalOptions } from './server/run/journal-options.js';
 export { Run } from './server/run/run.js';
 export type { RunOptions } from './server/run/run-options.js';
 export { fedmlSampling, type Sampler } from './server/schedule/sampling.js';

@@ -8,6 +8,7 @@ import { FailedRun } from './conduct-run.js';
 import { buildProgram } from './program.js';
 import { errorEvent, JsonEvents } from './report/json-events.js';
 import { errorLines } from './report/reporter.js';
+import { resumeHint } from './resume-hint.js';
 import { isUsageError } from './usage-error.js';
 
 const FAILED = 1;
@@ -46,7 +47,7 @@ function endFor(error: unknown, args: readonly string[]): void {
 async function endWith(error: unknown, code: number): Promise<never> {
   setTimeout(() => process.exit(code), PATIENCE_MS);
   // Else its folder would say for ever that the run goes on.
-  await failOpenRuns(asFedloomError(error));
+  for (const path of await failOpenRuns(asFedloomError(error))) process.stderr.write(`${resumeHint(path)}\n`);
   await closeAllPools().catch(() => {});
   process.exit(code);
 }

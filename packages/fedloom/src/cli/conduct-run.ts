@@ -1,11 +1,13 @@
+import { resolve } from 'node:path';
 import { FedloomError } from '@fedloom/engine';
 import { parseCall } from '../core/call-text.js';
 import type { RunResult } from '../core/records.js';
 import { encodeSafetensors } from '../core/safetensors.js';
 import type { Run } from '../server/run/run.js';
 import { checkRunOptions, newRunId, type RunOptions } from '../server/run/run-options.js';
+import type { StoredRun } from '../store/read-runs.js';
 import type { RunArguments } from '../store/run-file.js';
-import { RunFolder } from '../store/run-folder.js';
+import type { RunFolder } from '../store/run-folder.js';
 import type { Task } from '../task/task.js';
 import { taskSummary } from '../task/task-summary.js';
 import { stageNamed } from '../update/stages/registry.js';
@@ -13,8 +15,12 @@ import { asFedloomError } from './as-fedloom-error.js';
 import { guardTask } from './guard-task.js';
 import { type Interrupts, watchInterrupts } from './interrupts.js';
 import { readModelFile } from './model-file.js';
+import { counted } from './report/format.js';
 import { errorEvent, type SavedRun, savedOf } from './report/json-events.js';
 import { Reporter } from './report/reporter.js';
+import { modelLines } from './report/summary.js';
+import { resumeHint } from './resume-hint.js';
+import { beginRun, type RunPlace, takeUpRun } from './run-place.js';
 import type { RunSettings } from './run-settings.js';
 import type { LoadedTask } from './task-loader.js';
 import type { Terminal } from './terminal.js';
@@ -34,12 +40,17 @@ export interface Conduct {
   readonly loaded: LoadedTask;
   readonly settings: RunSettings;
   readonly command: RunArguments['command'];
+  /** A run that is to go on, in place of a new one. */
+  readonly resume?: StoredRun;
   /** Arguments of this command alone, for `run.json`. */
   readonly otherArguments: Readonly<Record<string, unknown>>;
   /** What this command adds to the options. */
   readonly runOptions?: Partial<RunOptions>;
-  /** @param task the loaded one, with its own functions guarded against Ctrl-C */
-  readonly start: (options: RunOptions, task: Task) => Promise<StartedRun>;
+  /**
+   * @param task the loaded one, with its own functions guarded against Ctrl-C
+   * @param folder of the run
+   */
+  readonly start: (options: RunOptions, task: Task, folder: string) => Promise<StartedRun>;
 }
 
 /**
@@ -48,29 +59,54 @@ export interface Conduct {
  * @throws what made the run fail, after everything was saved; nothing is left of a run that could not even start
  */
 export async function conductRun(conduct: Conduct): Promise<number> {
-  const { terminal, loaded, settings, start } = conduct;
-  const { screen, json } = terminal;
-  const id = newRunId(loaded.task.name);
-  const options: RunOptions = { ...(await optionsOf(settings)), ...conduct.runOptions, run: id };
-  checkRunOptions(options);
-  const folder = await RunFolder.create(settings.out, describe(conduct, id));
-  const reporter = new Reporter(screen, loaded.task, settings);
+  const { loaded, settings, resume } = conduct;
+  if (resume === undefined) {
+    const id = newRunId(loaded.task.name);
+    const options = await optionsOf(conduct, id, settings.init);
+    const place = await beginRun(settings.out, describe(conduct, id));
+    return within(place, () => conductIn(place, options, conduct));
+  }
+  const place = await takeUpRun(resume, loaded.hash);
+  return within(place, async () => {
+    if (place.finished !== undefined) return tellFinished(place.finished, place, conduct);
+    const options = await optionsOf(conduct, resume.file.run, place.hasModel ? undefined : settings.init);
+    return conductIn(place, options, conduct);
+  });
+}
+
+/** Lets go of a run's place in the end; one whose end was not written could not be started. */
+async function within(place: RunPlace, work: () => Promise<number>): Promise<number> {
+  try {
+    return await work();
+  } finally {
+    await place.close();
+    if (!place.folder.ended) await place.folder.discard();
+  }
+}
+
+async function conductIn(place: RunPlace, options: RunOptions & { run: string }, conduct: Conduct): Promise<number> {
+  const { terminal, loaded, settings } = conduct;
+  const { json } = terminal;
+  const { folder, journal, roundsBefore } = place;
+  const reporter = new Reporter(terminal.screen, loaded.task, settings);
   const interrupts = watchInterrupts(() => reporter.stopping());
   const checkpoint: RunOptions['checkpoint'] = (round, model) =>
     folder.checkpoint(round, () => encodeSafetensors(model));
   const task = guardTask(loaded.task, interrupts);
-  const started = await start({ ...options, checkpoint, signal: interrupts.signal }, task).catch(
-    async (error: unknown) => {
+  const started = await conduct
+    .start({ ...options, checkpoint, journal, signal: interrupts.signal }, task, folder.path)
+    .catch((error: unknown) => {
       interrupts.stop();
-      await folder.discard();
       throw error;
-    },
-  );
+    });
   // In the same turn, so that no event is missed.
-  follow(started.run, { terminal, folder, reporter });
-  json?.write({ event: 'started', folder: folder.path, ...describe(conduct, id) });
+  const seen = follow(started.run, { terminal, folder, reporter });
+  const before = roundsBefore === undefined ? {} : { roundsBefore };
+  json?.write({ event: 'started', folder: folder.path, ...before, ...begunAs(conduct, options.run) });
   if (started.url !== undefined) json?.write({ event: 'listening', url: started.url });
-  reporter.start(started);
+  reporter.start(started, roundsBefore);
+  // What cannot be written shows at the next checkpoint.
+  if (started.url !== undefined) folder.listensAt(started.url).catch(() => {});
   let result: RunResult | undefined;
   let failure: unknown;
   try {
@@ -79,35 +115,75 @@ export async function conductRun(conduct: Conduct): Promise<number> {
     failure = error;
     result = resultIn(error);
   }
+  if (failure !== undefined && roundsBefore !== undefined && !seen.prepared) {
+    // It could not be taken up: its folder is left as it was found.
+    interrupts.stop();
+    throw failure;
+  }
   failure = await save(folder, result, failure, interrupts);
   const saved = savedIn(folder, result);
   reporter.finish(result, saved, failure !== undefined);
+  if (seen.prepared && result?.status !== 'completed') terminal.screen.line(resumeHint(folder.path));
   interrupts.stop();
   if (failure !== undefined) throw withResult(failure, result, saved);
   return conclude(result, folder, interrupts, terminal);
 }
 
-async function optionsOf(settings: RunSettings): Promise<RunOptions> {
-  const { clients, clientsPerRound, rounds, seed, evaluateEvery, init } = settings;
+/** A run that was through when its process died: only its folder did not say so. */
+async function tellFinished(result: RunResult, { folder }: RunPlace, conduct: Conduct): Promise<number> {
+  const { json, screen } = conduct.terminal;
+  const { rounds: roundsBefore } = result;
+  json?.write({ event: 'started', folder: folder.path, roundsBefore, ...begunAs(conduct, result.run) });
+  await folder.finish({ status: 'completed', result });
+  json?.write({ event: 'finished', ...savedOf(result, folder) });
+  screen.line(`All ${counted(result.rounds, 'round')} were done already: only the end was not recorded. It is now.`);
+  for (const line of modelLines(folder.modelPath, result.modelHash, screen)) screen.line(line);
+  return 0;
+}
+
+/** @param init the file of the model that it begins with @throws FedloomError `run.options`, `model.*`, `call.*`, `stage.*` */
+async function optionsOf(
+  { settings, runOptions }: Conduct,
+  run: string,
+  init: string | undefined,
+): Promise<RunOptions & { readonly run: string }> {
+  const { clients, clientsPerRound, rounds, seed, evaluateEvery } = settings;
   const initialModel = init === undefined ? undefined : await readModelFile(init);
   const stages = settings.stages.map((text) => {
     const { name, options } = parseCall(text, 'topK(fraction=0.01)');
     return stageNamed(name, options);
   });
-  return { clients, clientsPerRound, rounds, seed, evaluateEvery, stages, ...(initialModel && { initialModel }) };
+  const sizes = { clients, clientsPerRound, rounds, seed, evaluateEvery };
+  const all = { ...sizes, stages, ...(initialModel && { initialModel }), ...runOptions, run };
+  checkRunOptions(all);
+  return all;
+}
+
+/** What programs are told of it. */
+function begunAs(conduct: Conduct, run: string) {
+  const { taskHash: _hash, ...told } = describe(conduct, run);
+  return told;
 }
 
 function describe({ loaded, settings, command, otherArguments }: Conduct, run: string) {
   const { clients, clientsPerRound, rounds, evaluateEvery, set, init, workers, seed } = settings;
   const { algorithm, fold, stages } = settings;
   const changes = { ...(algorithm && { algorithm }), ...(fold && { fold }), ...(stages.length > 0 && { stages }) };
-  const given = { ...changes, ...(init && { init }), ...(workers && { workers }), ...otherArguments };
+  const given = { ...changes, ...(init && { init: resolve(init) }), ...(workers && { workers }), ...otherArguments };
   const args: RunArguments = { command, clients, clientsPerRound, rounds, evaluateEvery, set, ...given };
-  return { run, task: taskSummary(loaded.task), taskFile: loaded.file, arguments: args, seed };
+  return { run, task: taskSummary(loaded.task), taskFile: loaded.file, taskHash: loaded.hash, arguments: args, seed };
 }
 
-function follow(run: Run, to: { terminal: Terminal; folder: RunFolder; reporter: Reporter }): void {
+/** @returns what was heard so far */
+function follow(
+  run: Run,
+  to: { terminal: Terminal; folder: RunFolder; reporter: Reporter },
+): { readonly prepared: boolean } {
   const { folder, reporter, terminal } = to;
+  const seen = { prepared: false };
+  run.on('prepared', () => {
+    seen.prepared = true;
+  });
   run.on('update', (record) => folder.addClient(record));
   run.on('round', (record) => {
     if (folder.ended) return;
@@ -119,6 +195,7 @@ function follow(run: Run, to: { terminal: Terminal; folder: RunFolder; reporter:
     terminal.json?.write({ event: 'refused', client, round, code, message });
   });
   reporter.follow(run);
+  return seen;
 }
 
 /** Writes how the run ended, and returns what is to be told as its failure. */

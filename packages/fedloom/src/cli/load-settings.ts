@@ -18,8 +18,8 @@ export interface TaskChanges {
 
 /** The task of a file with another algorithm, another fold and changed settings, in this order. */
 export async function loadTaskWith(path: string, changes: TaskChanges): Promise<LoadedTask> {
-  const { task, file } = await loadTask(path);
-  return { task: changedTask(task, changes), file };
+  const loaded = await loadTask(path);
+  return { ...loaded, task: changedTask(loaded.task, changes) };
 }
 
 /** @throws FedloomError `call.syntax`, `algorithm.*`, `fold.*`, `task.*`, naming what cannot be done */

@@ -3,6 +3,7 @@ import { VERSION } from '../core/version.js';
 import { addClientCommand } from './commands/client.js';
 import { addEvaluateCommand } from './commands/evaluate.js';
 import { addPartitionCommand } from './commands/partition.js';
+import { addResumeCommand } from './commands/resume.js';
 import { addRunCommand } from './commands/run.js';
 import { addRunsCommand } from './commands/runs.js';
 import { addServerCommand } from './commands/server.js';
@@ -22,6 +23,7 @@ export function buildProgram(exit: (code: number) => void): Command {
     .configureOutput({ outputError: () => {} });
   addRunCommand(program, exit);
   addServerCommand(program, exit);
+  addResumeCommand(program, exit);
   addClientCommand(program, exit);
   addPartitionCommand(program, exit);
   addEvaluateCommand(program, exit);

@@ -1,5 +1,6 @@
 import { Argument, type Command, Option } from 'commander';
 import { algorithmNames } from '../algorithms/registry.js';
+import type { RunFile } from '../store/run-file.js';
 import { foldNames } from '../update/folds/registry.js';
 import { builtInStages } from '../update/stages/registry.js';
 import { oneOf, seconds, setting, wholeNumber } from './arguments.js';
@@ -107,6 +108,22 @@ export function runSettings(positional: readonly (number | undefined)[], parsed:
       ...(perRound === undefined ? [`${clientsPerRound} a round`] : []),
       ...(rounds === undefined ? [`${ROUNDS} rounds`] : []),
     ],
+  };
+}
+
+/** What a run was started with, as its folder tells it; how it is shown, and on how many threads, is up to who resumes it. */
+export function settingsOf(
+  { arguments: args, seed }: RunFile,
+  shown: { readonly out: string; readonly json?: true; readonly verbose?: true; readonly workers?: number },
+): RunSettings {
+  const { clients, clientsPerRound, rounds, evaluateEvery, set, algorithm, fold, stages = [], init } = args;
+  return {
+    ...{ clients, clientsPerRound, rounds, evaluateEvery, seed, set, algorithm, fold, stages, init },
+    workers: shown.workers ?? args.workers,
+    out: shown.out,
+    json: shown.json ?? false,
+    verbose: shown.verbose ?? false,
+    byDefault: [],
   };
 }
 

@@ -5,6 +5,7 @@ import * as engine from '@fedloom/engine';
 import { FedloomError } from '@fedloom/engine';
 import type { createJiti } from 'jiti';
 import { didYouMean } from '../core/closest.js';
+import { sha256 } from '../core/node/sha256.js';
 import * as fedloom from '../index.js';
 import { isTask } from '../task/define-task.js';
 import type { Task } from '../task/task.js';
@@ -16,6 +17,8 @@ export interface LoadedTask {
   readonly task: Task;
   /** Absolute. */
   readonly file: string;
+  /** SHA-256 of the file's bytes, as `sha256:<hex>`. */
+  readonly hash: string;
 }
 
 /**
@@ -25,6 +28,7 @@ export interface LoadedTask {
  */
 export async function loadTask(path: string): Promise<LoadedTask> {
   const file = findTaskFile(path);
+  const hash = sha256(readFileSync(file));
   const jiti = loader().createJiti(import.meta.url, {
     virtualModules: { fedloom, '@fedloom/engine': engine },
     interopDefault: false,
@@ -47,7 +51,7 @@ export async function loadTask(path: string): Promise<LoadedTask> {
     const message = `The default export of ${name} is no task. Make it one: \`export default defineTask({ ... })\`.`;
     throw new FedloomError('task.not-a-task', message, { file });
   }
-  return { task: module.default, file };
+  return { task: module.default, file, hash };
 }
 
 /** By `require`: as an ES module it loads 30 ms later, since its names are looked for in its code first. */

@@ -266,6 +266,7 @@ export class ClientHost {
       );
     }
     this.#stages.open(welcome.stages);
+    this.#options.states.open?.(welcome.run);
     refuseUnknownFacts(welcome.needs);
     this.#welcome = welcome;
     if (this.#preparing !== undefined) return this.#joinPrepared(channel, this.#preparing);

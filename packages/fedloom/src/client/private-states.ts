@@ -26,12 +26,14 @@ export class PrivateStates {
   async settle(clients: readonly number[], task: number, counted: boolean): Promise<void> {
     const commits: (Promise<void> | undefined)[] = [];
     for (const client of clients) {
-      if (!counted) commits.push(this.store.drop?.(client, task));
+      // What an earlier process of this client proposed too.
+      if (counted) commits.push(this.store.commit?.(client, task));
+      else commits.push(this.store.drop?.(client, task));
       const pending = this.#pending.get(client);
       if (pending?.task !== task) continue;
       this.#pending.delete(client);
       // All put before the first await: the next task's jobs, which may come right after, must see every one.
-      if (counted) commits.push(this.store.put(client, pending.state));
+      if (counted && this.store.commit === undefined) commits.push(this.store.put(client, pending.state));
     }
     await Promise.all(commits);
   }

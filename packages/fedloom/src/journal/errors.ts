@@ -63,6 +63,15 @@ export function unknownRecordError(
   );
 }
 
+export function softwareChangedError(run: string, begun: string, now: string): FedloomError {
+  return new FedloomError(
+    'journal.version',
+    `The run ${run} was begun by ${begun}, and this is ${now}, which may come to other results. Go on with the version that began ` +
+      'it, or start a new run with --init from its model.',
+    { run, begun, now },
+  );
+}
+
 export function finishedError(run: string, rounds: number, modelHash: string): FedloomError {
   return new FedloomError(
     'journal.finished',

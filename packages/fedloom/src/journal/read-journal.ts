@@ -1,6 +1,13 @@
 import type { HashFunction } from '../core/hash.js';
 import { type Entry, readLog } from './entries.js';
-import { corruptError, type Damage, finishedError, optionsChangedError, taskChangedError } from './errors.js';
+import {
+  corruptError,
+  type Damage,
+  finishedError,
+  optionsChangedError,
+  softwareChangedError,
+  taskChangedError,
+} from './errors.js';
 import type { JournalRecord, Json, VersionMade } from './record.js';
 import { decodeRecords } from './record-codec.js';
 import { blobsOf, type Recovered, recover } from './recover.js';
@@ -39,15 +46,21 @@ export async function readJournal(storage: JournalStorage, hash: HashFunction): 
 /** What a run that is to go on must still be. */
 export interface ResumedAs {
   readonly taskHash: string;
+  /** The version that is to go on: another's results may differ. */
+  readonly software: string;
   /** Null for trainer objects. */
   readonly planHash: string | null;
   /** Settings that were given anew, `seed` among them: each must be what the run was begun with. */
   readonly options?: { readonly [name: string]: Json };
 }
 
-/** @throws FedloomError `journal.finished`, `journal.task-changed` */
-export function checkResumable({ run, finished }: Recovered, { taskHash, planHash, options = {} }: ResumedAs): void {
+/** @throws FedloomError `journal.finished`, `journal.version`, `journal.task-changed` */
+export function checkResumable(
+  { run, finished }: Recovered,
+  { taskHash, planHash, software, options = {} }: ResumedAs,
+): void {
   if (finished !== undefined) throw finishedError(run.run, finished.rounds, finished.modelHash);
+  if (run.versions.fedloom !== software) throw softwareChangedError(run.run, run.versions.fedloom, software);
   const begun: { readonly [name: string]: Json } = { ...run.options, seed: run.seed };
   for (const [name, now] of Object.entries(options)) {
     if (JSON.stringify(now) !== JSON.stringify(begun[name])) throw optionsChangedError(name, begun[name], now);

@@ -11,6 +11,7 @@ import { countingRun, DESCRIPTION, stateAfter } from './testing/counting-run.js'
 import { MemoryDisk, MemoryStorage } from './testing/memory-storage.js';
 
 const bytesOf = (text: string) => new TextEncoder().encode(text);
+const software = DESCRIPTION.versions.fedloom;
 let nowMs = 0;
 const parts: JournalParts = {
   hash: sha256,
@@ -177,7 +178,7 @@ describe('RunJournal', () => {
   });
 
   it('resumes only what is there', async () => {
-    const as = { taskHash: DESCRIPTION.task.hash, planHash: DESCRIPTION.plan?.hash ?? null };
+    const as = { taskHash: DESCRIPTION.task.hash, planHash: DESCRIPTION.plan?.hash ?? null, software };
     await expect(RunJournal.resume(new MemoryStorage(), parts, as)).rejects.toMatchObject({ code: 'journal.none' });
     const disk = new MemoryDisk();
     const begun = await RunJournal.create(new MemoryStorage(disk), DESCRIPTION, parts);
@@ -202,7 +203,9 @@ describe('RunJournal', () => {
     const before = disk.log;
     const storage = new MemoryStorage(disk);
     await expect(
-      RunJournal.open(storage, parts, (recovered) => checkResumable(recovered, { taskHash: '', planHash: null })),
+      RunJournal.open(storage, parts, (recovered) =>
+        checkResumable(recovered, { taskHash: '', planHash: null, software }),
+      ),
     ).rejects.toMatchObject({ code: 'journal.finished' });
     expect(storage.writes).toBe(0);
     expect(disk.log).toBe(before);
@@ -220,7 +223,7 @@ describe('a run that is not to go on', () => {
 
   it('has finished', async () => {
     const recovered = await recoveredOf(await ranOn(new MemoryDisk(), 3));
-    expect(() => checkResumable(recovered, { taskHash, planHash })).toThrow(
+    expect(() => checkResumable(recovered, { taskHash, planHash, software })).toThrow(
       /has finished all of its 3 rounds.*sha256:[0-9a-f]{64}.*--init/,
     );
   });
@@ -228,23 +231,33 @@ describe('a run that is not to go on', () => {
   it('is to be resumed with other settings', async () => {
     const recovered = await unfinished();
     const resumed = (options: { readonly [name: string]: number }) => () =>
-      checkResumable(recovered, { taskHash, planHash, options });
+      checkResumable(recovered, { taskHash, planHash, software, options });
     expect(resumed({ clients: 6, seed: 0 })).not.toThrow();
     expect(resumed({ clients: 7 })).toThrow(/begun with clients 6, and is to be resumed with 7\. Leave it out/);
     expect(resumed({ seed: 1 })).toThrow(expect.objectContaining({ code: 'journal.task-changed' }));
     expect(resumed({ other: 1 })).toThrow(/begun with other unset/);
   });
 
+  it('was begun by another version', async () => {
+    const recovered = await unfinished();
+    expect(() => checkResumable(recovered, { taskHash, planHash, software: 'fedloom/9.9.9' })).toThrow(
+      expect.objectContaining({
+        code: 'journal.version',
+        message: expect.stringMatching(/was begun by 0\.0\.0, and this is fedloom\/9\.9\.9/),
+      }),
+    );
+  });
+
   it('has another task or plan now: both hashes are shown', async () => {
     const recovered = await unfinished();
-    expect(() => checkResumable(recovered, { taskHash, planHash })).not.toThrow();
+    expect(() => checkResumable(recovered, { taskHash, planHash, software })).not.toThrow();
     for (const [what, now] of [
       ['plan', { taskHash, planHash: 'sha256:ff' }],
       ['plan', { taskHash, planHash: null }],
       ['task', { taskHash: 'sha256:ff', planHash }],
     ] as const) {
       const begun = what === 'plan' ? planHash : taskHash;
-      expect(() => checkResumable(recovered, now)).toThrow(
+      expect(() => checkResumable(recovered, { ...now, software })).toThrow(
         expect.objectContaining({
           code: 'journal.task-changed',
           message: expect.stringContaining(

@@ -3,7 +3,10 @@ import { join, resolve } from 'node:path';
 import { FedloomError } from '@fedloom/engine';
 import { storageError } from '../core/node/storage-error.js';
 import type { RoundRecord } from '../core/records.js';
+import { VERSION } from '../core/version.js';
 import { currentStatus, type RunFile, type RunStatus } from './run-file.js';
+
+const FORMAT = 1;
 
 /** A run as its folder tells it. */
 export interface StoredRun {
@@ -24,10 +27,15 @@ export async function listRuns(root: string): Promise<StoredRun[]> {
 }
 
 /**
- * The run of this name below `root`, or the only one whose name holds `id`; `latest` is the last that was started.
- * @throws FedloomError `store.unknown-run`
+ * The run of this name below `root`, or the only one whose name holds `id`, or that in the folder `id`; `latest` is the last
+ * that was started.
+ * @throws FedloomError `store.unknown-run`, `store.version` for a folder that another version of fedloom wrote
  */
 export async function findRun(root: string, id: string): Promise<StoredRun> {
+  for (const path of [resolve(root, id), resolve(id)]) {
+    const run = await runIn(path);
+    if (run !== undefined) return run;
+  }
   const runs = await listRuns(root);
   const exact = id === 'latest' ? runs.at(-1) : runs.find(({ file }) => file.run === id);
   if (exact !== undefined) return exact;
@@ -64,10 +72,41 @@ async function namesIn(root: string): Promise<string[]> {
   }
 }
 
+/** What any version writes. */
+interface AnyRunFile {
+  readonly format: number;
+  readonly versions?: { readonly fedloom?: string };
+}
+
 async function readRunFile(path: string): Promise<RunFile | undefined> {
+  const file = await readAnyRunFile(path);
+  return file !== undefined && isOurs(file) ? file : undefined;
+}
+
+/**
+ * The run in this very folder; undefined where there is none.
+ * @throws FedloomError `store.version` where another version of fedloom wrote it
+ */
+export async function runIn(path: string): Promise<StoredRun | undefined> {
+  const file = await readAnyRunFile(path);
+  if (file === undefined) return undefined;
+  if (isOurs(file)) return { path, file, status: currentStatus(file) };
+  const { format, versions: { fedloom = 'that wrote it' } = {} } = file;
+  throw new FedloomError(
+    'store.version',
+    `The run in ${path} has format ${format}, and this fedloom (${VERSION}) reads format ${FORMAT}. Use the fedloom ${fedloom}.`,
+    { path, found: format, known: FORMAT },
+  );
+}
+
+function isOurs(file: AnyRunFile): file is RunFile {
+  return file.format === FORMAT;
+}
+
+async function readAnyRunFile(path: string): Promise<AnyRunFile | undefined> {
   try {
-    const file = JSON.parse(await readFile(join(path, 'run.json'), 'utf8')) as RunFile;
-    return file.format === 1 ? file : undefined;
+    const file = JSON.parse(await readFile(join(path, 'run.json'), 'utf8')) as AnyRunFile;
+    return typeof file.format === 'number' ? file : undefined;
   } catch {
     return undefined;
   }

@@ -14,6 +14,8 @@ export interface RunFile {
   /** Names and settings of the task, as JSON. */
   readonly task: { readonly name: string } & object;
   readonly taskFile: string;
+  /** SHA-256 of the task file's bytes; absent in runs of versions that kept no journal. */
+  readonly taskHash?: string;
   readonly arguments: RunArguments;
   readonly seed: number;
   readonly versions: { readonly fedloom: string; readonly node: string; readonly onnxruntime: string };
@@ -21,6 +23,10 @@ export interface RunFile {
   /** Who runs it: a run whose process is gone was interrupted. */
   readonly process: ProcessIdentity;
   readonly startedAt: string;
+  /** When further processes took it up, ascending; absent: none did. */
+  readonly resumedAt?: readonly string[];
+  /** Where the run's server listened last. */
+  readonly url?: string;
   readonly finishedAt: string | null;
   readonly result: RunOutcome | null;
   /** The round that made `model.safetensors`, from 0; -1: what the run began with; null: there is none yet. */
@@ -37,6 +43,26 @@ export interface RunArguments {
   readonly evaluateEvery: number;
   /** `path=value`, in order. */
   readonly set: readonly string[];
+  /** `fedProx(mu=0.1)`, in place of the task's own. */
+  readonly algorithm?: string;
+  /** `krum(f=1)`, in place of the algorithm's own. */
+  readonly fold?: string;
+  readonly stages?: readonly string[];
+  /** The model that it begins with; absolute. */
+  readonly init?: string;
+  readonly workers?: number;
+  /** Of `run`: processes of the clients. */
+  readonly processes?: number;
+  /** Null: none; absent: as the command has it. */
+  readonly deadlineMs?: number | null;
+  readonly graceMs?: number | null;
+  /** Of `server`, as the following. */
+  readonly listen?: string;
+  readonly insecure?: boolean;
+  readonly quorum?: number;
+  readonly minimumClients?: number;
+  readonly waitForClientsMs?: number | null;
+  readonly pingEveryMs?: number;
   readonly [other: string]: unknown;
 }
 
@@ -60,5 +86,5 @@ export interface RunOutcome {
 /** A run's status as it stands now: one whose process ended without a word was interrupted. */
 export function currentStatus(file: RunFile): RunStatus | 'interrupted' {
   if (file.status !== 'running') return file.status;
-  return isGone(file.process, Date.parse(file.startedAt)) ? 'interrupted' : 'running';
+  return isGone(file.process, Date.parse(file.resumedAt?.at(-1) ?? file.startedAt)) ? 'interrupted' : 'running';
 }

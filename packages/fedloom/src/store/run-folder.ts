@@ -9,6 +9,7 @@ import { storageError } from '../core/node/storage-error.js';
 import type { ClientRecord, RoundRecord, RunResult } from '../core/records.js';
 import { JsonLines } from './json-lines.js';
 import { processor, versions } from './machine.js';
+import { mendLines } from './mend-lines.js';
 import type { RunFile, RunOutcome } from './run-file.js';
 import { writeWhole } from './write-whole.js';
 
@@ -17,14 +18,19 @@ const SAVE_PAUSE_MS = 1000;
 /** and seldom enough that saving takes at most a twentieth of the time. */
 const SAVE_SHARE = 20;
 
-export type RunDescription = Pick<RunFile, 'run' | 'task' | 'taskFile' | 'arguments' | 'seed'>;
+export type RunDescription = Pick<RunFile, 'run' | 'task' | 'taskFile' | 'taskHash' | 'arguments' | 'seed'>;
 
 /** Folders of runs that go on in this process. */
 const open = new Set<RunFolder>();
 
-/** Records that the runs of this process failed, as far as it can, before the process ends for a reason outside of them. */
-export async function failOpenRuns(error: FedloomError): Promise<void> {
-  await Promise.allSettled([...open].map((folder) => folder.finish({ status: 'failed', error })));
+/**
+ * Records that the runs of this process failed, as far as it can, before the process ends for a reason outside of them.
+ * @returns the folders of these runs
+ */
+export async function failOpenRuns(error: FedloomError): Promise<readonly string[]> {
+  const folders = [...open];
+  await Promise.allSettled(folders.map((folder) => folder.finish({ status: 'failed', error })));
+  return folders.map(({ path }) => path);
 }
 
 /** How a run ended; `result` is there also for a run that failed after it had begun. */
@@ -56,6 +62,8 @@ export class RunFolder {
     file: RunFile,
     private readonly rounds: JsonLines,
     private readonly clients: JsonLines,
+    /** What an earlier process left. */
+    private readonly before?: RunFile,
   ) {
     this.path = path;
     this.modelPath = join(path, 'model.safetensors');
@@ -94,6 +102,48 @@ export class RunFolder {
     } catch (error) {
       throw storageError(error, 'make the run folder', path);
     }
+  }
+
+  /**
+   * Takes up the folder of a run that did not finish, which this process must hold by the lock of its journal.
+   * @param records of rounds that are done, ascending: what `metrics.jsonl` holds from now on
+   * @param rounds that were decided, those that are yet to be recorded among them
+   * @throws FedloomError `store.*`
+   */
+  static async resume(
+    path: string,
+    before: RunFile,
+    records: readonly RoundRecord[],
+    rounds: number,
+  ): Promise<RunFolder> {
+    const { error: _error, ...kept } = before;
+    const file: RunFile = {
+      ...kept,
+      status: 'running',
+      processor: processor(),
+      versions: versions(),
+      process: thisProcess(),
+      resumedAt: [...(before.resumedAt ?? []), new Date().toISOString()],
+      finishedAt: null,
+      result: null,
+    };
+    try {
+      await mendLines(path, records, rounds);
+      const lines = await JsonLines.create(join(path, 'metrics.jsonl'));
+      const folder = new RunFolder(path, file, lines, await JsonLines.create(join(path, 'clients.jsonl')), before);
+      for (const record of records) folder.#tally.add(record);
+      await folder.#writeFile();
+      open.add(folder);
+      return folder;
+    } catch (error) {
+      throw storageError(error, 'take up the run in', path);
+    }
+  }
+
+  /** Notes where the run's server listens, so that a process that takes it up can be found there. */
+  async listensAt(url: string): Promise<void> {
+    this.#file = { ...this.#file, url };
+    await this.#writeFile();
   }
 
   addRound(record: RoundRecord): void {
@@ -181,10 +231,14 @@ export class RunFolder {
     if (failures.length > 0) throw failures[0];
   }
 
-  /** Takes the folder away again: for a run that could not be started. */
+  /** For a run that could not be started: takes the folder away again, or leaves it as it was found. */
   async discard(): Promise<void> {
     open.delete(this);
     await Promise.allSettled([this.rounds.close(), this.clients.close()]);
+    if (this.before !== undefined) {
+      this.#file = this.before;
+      return this.#writeFile();
+    }
     await rm(this.path, { recursive: true, force: true }).catch(() => {});
   }
 

@@ -24,6 +24,7 @@ interface ClientFlags {
   readonly index: IndexRange[];
   readonly run?: string;
   readonly data?: string;
+  readonly stateDir?: string;
   readonly workers?: number;
   readonly set?: string[];
   readonly algorithm?: string;
@@ -53,6 +54,11 @@ export function addClientCommand(program: Command, exit: (code: number) => void)
     )
     .option('--run <name>', 'the run to take part in, where the server has several')
     .option('--data <dir>', "folder of the clients' data: one part folder, or client-<index> for each")
+    .option(
+      '--state-dir <dir>',
+      'keep what clients keep to themselves between rounds here, so that they can be started again within a run ' +
+        '(.fedloom in --data, as long as the run goes on; without --data only in memory)',
+    )
     .addOption(workersOption())
     .addOption(setOption())
     .addOption(algorithmOption())
@@ -85,6 +91,7 @@ async function join(path: string | undefined, flags: ClientFlags): Promise<numbe
     onEvent: eventTeller(screen, flags),
     ...(flags.run !== undefined && { run: flags.run }),
     ...(flags.data !== undefined && { dataDir: flags.data }),
+    ...(flags.stateDir !== undefined && { stateDir: flags.stateDir }),
     ...(loaded && { task: guardTask(loaded.task, interrupts) }),
     ...(flags.pingEvery !== undefined && { pingEveryMs: flags.pingEvery }),
     ...(flags.workers && { workers: flags.workers }),

@@ -10,6 +10,7 @@ import { settlesWithin } from '../../launch/settles-within.js';
 import { createServer } from '../../server/create-server.js';
 import type { RunOptions } from '../../server/run/run-options.js';
 import { simulate } from '../../simulation/simulate.js';
+import type { StoredRun } from '../../store/read-runs.js';
 import { secondsOrNone, type Wait, wholeNumber } from '../arguments.js';
 import { conductRun, type StartedRun } from '../conduct-run.js';
 import { changesAsArguments, loadTaskWith } from '../load-settings.js';
@@ -20,7 +21,7 @@ import type { LoadedTask } from '../task-loader.js';
 import { openTerminal } from '../terminal.js';
 import { usageError } from '../usage-error.js';
 
-interface RunFlags {
+export interface RunFlags {
   readonly processes?: number;
   readonly deadline?: Wait;
   readonly grace?: Wait;
@@ -81,10 +82,17 @@ export function waitMs(wait: Wait | undefined): number | null | undefined {
   return wait === 'none' ? null : wait;
 }
 
-async function run(
+/** What a run was told to wait, as the option's value. */
+export function waitOf(ms: number | null | undefined): Wait | undefined {
+  return ms === null ? 'none' : ms;
+}
+
+/** @param resume a run that is to go on, in place of a new one */
+export async function run(
   path: string,
   settings: RunSettings,
   { processes, deadline, grace, pool }: RunFlags,
+  resume?: StoredRun,
 ): Promise<number> {
   if (deadline !== undefined && processes === undefined) {
     throw usageError('deadline', '--deadline has a meaning only with --processes: simulated clients do not vanish.');
@@ -109,10 +117,13 @@ async function run(
       loaded,
       settings,
       command: 'run',
+      ...(resume && { resume }),
       otherArguments: processes === undefined ? {} : { processes, ...waits },
       ...(processes !== undefined && { runOptions: waits }),
-      start: async (options, task) => {
-        if (processes !== undefined) return startWithProcesses({ ...loaded, task }, settings, options, processes);
+      start: async (options, task, folder) => {
+        if (processes !== undefined) {
+          return startWithProcesses({ ...loaded, task }, settings, options, { processes, folder });
+        }
         const started = simulate(task, { ...options, workers, ...(ahead && { pool: () => ahead }) });
         return { run: started, result: started.result };
       },
@@ -126,7 +137,7 @@ async function startWithProcesses(
   { task, file }: LoadedTask,
   settings: RunSettings,
   options: RunOptions,
-  processes: number,
+  { processes, folder }: { readonly processes: number; readonly folder: string },
 ): Promise<StartedRun> {
   const { workers, clients } = settings;
   const server = await createServer(task, { ...options, ...(workers && { workers }) });
@@ -165,6 +176,7 @@ async function startWithProcesses(
     command: process.execPath,
     args: [
       ...[COMMAND, 'client', file, '--server', server.url, '--workers', '1', '--lifeline', `${LIFELINE_FD}`],
+      ...['--state-dir', join(folder, 'journal', 'clients')],
       ...changesAsArguments(settings),
     ],
     parts,

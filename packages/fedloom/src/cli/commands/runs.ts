@@ -76,7 +76,8 @@ function headLines({ file, status, path }: StoredRun, screen: Screen): string[] 
   const lasted = endMs === undefined ? '' : `, ${formatDuration(endMs - Date.parse(file.startedAt))}`;
   const facts: [string, string][] = [
     ['status', `${colored(status, screen)}${error === undefined ? '' : `: ${error.message}`}`],
-    ['started', `${new Date(file.startedAt).toLocaleString('sv')}${lasted}`],
+    ['started', `${timeText(file.startedAt)}${lasted}`],
+    ...(file.resumedAt === undefined ? [] : [['resumed', timesText(file.resumedAt)] satisfies [string, string]]),
     ['task', `${file.task.name}, ${algorithmOf(file.task)} (${fromHere(file.taskFile)})`],
     ['clients', `${formatCount(args.clients)}, ${formatCount(args.clientsPerRound)} a round`],
     ['rounds', `${result?.rounds ?? '?'} of ${args.rounds}`],
@@ -102,6 +103,14 @@ function headLines({ file, status, path }: StoredRun, screen: Screen): string[] 
     ...(result?.losses === undefined ? [] : lossLines(result.losses).map(screen.colors.yellow)),
     ...hash,
   ];
+}
+
+function timeText(at: string): string {
+  return new Date(at).toLocaleString('sv');
+}
+
+function timesText(times: readonly string[]): string {
+  return `${counted(times.length, 'time')}, last ${timeText(times.at(-1) ?? '')}`;
 }
 
 function roundLines(rounds: readonly RoundRecord[], { path }: StoredRun, screen: Screen): string[] {

@@ -1,14 +1,16 @@
 import { type Command, Option } from 'commander';
 import { createServer } from '../../server/create-server.js';
 import type { RunOptions } from '../../server/run/run-options.js';
+import type { StoredRun } from '../../store/read-runs.js';
 import { hostAndPort, secondsOrNone, type Wait, wholeNumber } from '../arguments.js';
 import { conductRun } from '../conduct-run.js';
 import { loadTaskWith } from '../load-settings.js';
 import { addRunSettings, pingEveryOption, type RunSettings, runSettings } from '../run-settings.js';
 import { openTerminal } from '../terminal.js';
+import { unfinishedRun } from '../unfinished-run.js';
 import { deadlineOption, graceOption, waitMs } from './run.js';
 
-interface ServerFlags {
+export interface ServerFlags {
   readonly listen: ReturnType<typeof hostAndPort>;
   readonly insecure?: true;
   readonly deadline?: Wait;
@@ -17,6 +19,7 @@ interface ServerFlags {
   readonly quorum?: number;
   readonly minimumClients?: number;
   readonly pingEvery?: number;
+  readonly resume?: true;
 }
 
 const ADDRESS = '127.0.0.1:8080';
@@ -53,15 +56,27 @@ export function addServerCommand(program: Command, exit: (code: number) => void)
       ),
     )
     .addOption(pingEveryOption())
+    .option(
+      '--resume',
+      'go on with the latest run below --out of this task and these settings if it did not finish; else begin a new one',
+    )
     .action(async (path, clients, perRound, rounds, flags) => {
-      exit(await serve(path, runSettings([clients, perRound, rounds], flags), flags));
+      const settings = runSettings([clients, perRound, rounds], flags);
+      exit(await serve(path, settings, flags, flags.resume && (await unfinishedRun(path, settings))));
     });
 }
 
-async function serve(path: string, settings: RunSettings, flags: ServerFlags): Promise<number> {
+/** @param resume a run that is to go on, in place of a new one */
+export async function serve(
+  path: string,
+  settings: RunSettings,
+  flags: ServerFlags,
+  resume?: StoredRun,
+): Promise<number> {
   const terminal = await openTerminal(settings.json);
   const loaded = await loadTaskWith(path, settings);
-  const { listen, insecure = false, quorum, minimumClients, pingEvery } = flags;
+  const listen = resume === undefined ? flags.listen : samePort(flags.listen, resume.file);
+  const { insecure = false, quorum, minimumClients, pingEvery } = flags;
   const given: Pick<RunOptions, 'deadlineMs' | 'graceMs' | 'waitForClientsMs' | 'quorum' | 'minimumClients'> = {
     ...whereGiven('deadlineMs', waitMs(flags.deadline)),
     ...whereGiven('graceMs', waitMs(flags.grace)),
@@ -75,7 +90,13 @@ async function serve(path: string, settings: RunSettings, flags: ServerFlags): P
     loaded,
     settings,
     command: 'server',
-    otherArguments: { listen: `${listen.host}:${listen.port}`, insecure, ...given },
+    ...(resume && { resume }),
+    otherArguments: {
+      listen: `${listen.host}:${listen.port}`,
+      insecure,
+      ...given,
+      ...whereGiven('pingEveryMs', pingEvery),
+    },
     runOptions: given,
     start: async (options, task) => {
       const { run, result, url } = await createServer(task, {
@@ -92,6 +113,11 @@ async function serve(path: string, settings: RunSettings, flags: ServerFlags): P
 }
 
 /** An option's value under its name, or nothing. */
-function whereGiven<N extends string, T>(name: N, value: T | undefined): { readonly [K in N]?: T } {
+export function whereGiven<N extends string, T>(name: N, value: T | undefined): { readonly [K in N]?: T } {
   return value === undefined ? {} : ({ [name]: value } as { readonly [K in N]?: T });
+}
+
+/** Where its clients look for a run that goes on: also where the port was any that was free. */
+function samePort(listen: ServerFlags['listen'], { url }: StoredRun['file']): ServerFlags['listen'] {
+  return listen.port === 0 && url !== undefined ? { ...listen, port: Number(new URL(url).port) } : listen;
 }

@@ -7,7 +7,11 @@ import type { RunFile } from '../../store/run-file.js';
 
 /** What `--json` prints: one object a line, the first field `event`. */
 export type JsonEvent =
-  | ({ readonly event: 'started' } & Pick<RunFile, 'run' | 'task' | 'arguments' | 'seed'> & { readonly folder: string })
+  | ({ readonly event: 'started' } & Pick<RunFile, 'run' | 'task' | 'arguments' | 'seed'> & {
+        readonly folder: string;
+        /** Of a run that was taken up: rounds that earlier processes finished. */
+        readonly roundsBefore?: number;
+      })
   | { readonly event: 'listening'; readonly url: string }
   | ({ readonly event: 'round' } & RoundRecord)
   | ({ readonly event: 'refused' } & FederationEvents['refused'][0])

@@ -36,6 +36,9 @@ export class Progress {
   ) {}
 
   follow(run: Run): void {
+    run.on('prepared', ({ records }) => {
+      for (const record of records) this.#take(record);
+    });
     run.on('clientsJoined', ({ present }) => {
       this.present = present;
       this.listen();
@@ -86,9 +89,13 @@ export class Progress {
   }
 
   #finish(record: RoundRecord): void {
+    this.#take(record);
+    this.#recentMs = [...this.#recentMs, record.ms.total].slice(-LOOK_BACK_ROUNDS);
+  }
+
+  #take(record: RoundRecord): void {
     this.last = record;
     this.roundsDone += 1;
-    this.#recentMs = [...this.#recentMs, record.ms.total].slice(-LOOK_BACK_ROUNDS);
     if (record.metrics === null) return;
     this.evaluated = record;
     this.metric ??= scalarMetrics(record.metrics)[0]?.[0];

@@ -33,8 +33,14 @@ export class Reporter {
     this.#progress = new Progress(clients, clientsPerRound, rounds, localEpochs);
   }
 
-  /** Says what was started; then the live lines begin. */
-  start({ notes = [], url }: { readonly notes?: readonly string[]; readonly url?: string }): void {
+  /**
+   * Says what was started; then the live lines begin.
+   * @param roundsBefore that earlier processes finished, of a run that was taken up
+   */
+  start(
+    { notes = [], url }: { readonly notes?: readonly string[]; readonly url?: string },
+    roundsBefore?: number,
+  ): void {
     if (url !== undefined) this.#progress.listen();
     const { screen, settings } = this;
     const { clients, clientsPerRound, rounds, seed, byDefault } = settings;
@@ -48,6 +54,7 @@ export class Reporter {
     ];
     screen.line(fitting(parts, screen.columns));
     if (byDefault.length > 0) screen.line(dim(`By default: ${byDefault.join(', ')}.`));
+    if (roundsBefore !== undefined) screen.line(`Taken up after ${counted(roundsBefore, 'round')}.`);
     for (const note of notes) screen.line(note);
     if (!screen.live) return;
     const redraw = () => screen.redraw(liveLines(this.#progress, screen.columns, screen.colors));

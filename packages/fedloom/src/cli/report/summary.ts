@@ -23,7 +23,7 @@ export function summaryLines(
   progress: Progress,
   { modelPath, losses, failed, elapsedMs, screen }: Surroundings,
 ): string[] {
-  const { bold, dim, green, red, yellow } = screen.colors;
+  const { bold, green, red, yellow } = screen.colors;
   const rounds = counted(result.rounds, 'round');
   const head =
     result.status === 'completed'
@@ -35,10 +35,13 @@ export function summaryLines(
     head,
     ...lossLines(losses).map(yellow),
     ...metricLines(result.metrics, result.clientMetrics).map((line, i) => (i === 0 ? bold(line) : line)),
-    ...(modelPath === undefined
-      ? [red('model       not saved')]
-      : [`model       ${fromHere(modelPath)}`, dim(`  ${result.modelHash}`)]),
+    ...(modelPath === undefined ? [red('model       not saved')] : modelLines(modelPath, result.modelHash, screen)),
   ];
+}
+
+/** Where a model lies, and its hash. */
+export function modelLines(path: string, hash: string, { colors }: Screen): string[] {
+  return [`model       ${fromHere(path)}`, colors.dim(`  ${hash}`)];
 }
 
 /** What the run went on without; nothing where all who were asked counted. */

@@ -1,4 +1,5 @@
 import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { FedloomError } from '@fedloom/engine';
 import type { ClientExecutor } from '../../compute/executor.js';
@@ -17,10 +18,12 @@ import { Backoff } from '../backoff.js';
 import type { ClientEvent, ClientHost, ClientHostOptions } from '../client-host.js';
 import { type DialsByScheme, dialByScheme } from '../dial-by-scheme.js';
 import { diskStateStore } from './disk-state-store.js';
+import { fileStateStore } from './file-state-store.js';
 import { nodeClientHost } from './node-client-host.js';
 
 const KEPT_BYTES_MAX = 256 << 20;
 const RETRY_FOR_MS = 60_000;
+const STATE_FOLDER = '.fedloom';
 const RETRY_PAUSES = { firstMs: 100, lastMs: 2_000 };
 
 export interface JoinOptions extends MessageOptions {
@@ -54,6 +57,11 @@ export interface JoinOptions extends MessageOptions {
   /** Leaves the federation. */
   readonly signal?: AbortSignal;
   readonly onEvent?: (event: JoinEvent) => void;
+  /**
+   * Folder where the clients' private state outlives this process, a folder in it for each run. Default: `.fedloom` in
+   * `dataDir`, where it is taken away when the run is complete; without `dataDir` it is kept for this process alone.
+   */
+  readonly stateDir?: string;
 }
 
 export type JoinEvent =
@@ -68,7 +76,9 @@ export type JoinEvent =
 export async function joinFederation(url: string, options: JoinOptions): Promise<Finish | undefined> {
   const messages = new OwnMessages('client', options);
   const executor = executorFor(options);
-  const states = diskStateStore();
+  const { dataDir, stateDir = dataDir && join(dataDir, STATE_FOLDER) } = options;
+  const kept = stateDir === undefined ? undefined : fileStateStore(stateDir);
+  const states = kept ?? diskStateStore();
   try {
     const host = nodeClientHost({
       clients: options.clients,
@@ -81,7 +91,9 @@ export async function joinFederation(url: string, options: JoinOptions): Promise
       ...(options.run !== undefined && { run: options.run }),
       ...(options.onEvent && { onEvent: options.onEvent }),
     });
-    return await serveUntilFinished(url, host, options);
+    const finish = await serveUntilFinished(url, host, options);
+    if (options.stateDir === undefined && finish?.reason === 'completed') await kept?.forget();
+    return finish;
   } finally {
     await executor.close();
     await states.close();

@@ -50,7 +50,7 @@ export async function openJournal(
   const planHash = workload.descriptor.kind === 'plan' ? workload.descriptor.hash : null;
   const { seed = 0 } = options;
   const settings = settingsOf(options);
-  const as = { taskHash, planHash, options: { ...settings, seed } };
+  const as = { taskHash, planHash, software: SOFTWARE, options: { ...settings, seed } };
   if (mode !== 'begin') {
     const taken = await takeUp(storage, parts, as, mode);
     if (taken !== undefined) return resumed(taken.journal, taken.recovered);

@@ -1,0 +1,55 @@
+import { type Command, Option } from 'commander';
+import { findRun, type StoredRun } from '../../store/read-runs.js';
+import { hostAndPort } from '../arguments.js';
+import { jsonOption, outOption, settingsOf, verboseOption, workersOption } from '../run-settings.js';
+import { run, waitOf } from './run.js';
+import { type ServerFlags, serve, whereGiven } from './server.js';
+
+interface ResumeFlags {
+  readonly out: string;
+  readonly workers?: number;
+  readonly listen?: ServerFlags['listen'];
+  readonly json?: true;
+  readonly verbose?: true;
+}
+
+export function addResumeCommand(program: Command, exit: (code: number) => void): void {
+  program
+    .command('resume')
+    .summary('go on with a run that did not finish')
+    .description(
+      'Goes on with a run that was interrupted, killed or failed, from the last round that its journal holds. It takes its\n' +
+        'task file, settings and seed from the run folder. The result is that of a run which was never interrupted; for a\n' +
+        'server, where its clients come back before others take their places.',
+    )
+    .argument('<run>', "the run's name, a part of it that no other has, its folder, or latest")
+    .addOption(outOption())
+    .addOption(workersOption())
+    .addOption(
+      new Option('--listen <host:port>', 'address of a server, in place of the one that it had').argParser(hostAndPort),
+    )
+    .addOption(jsonOption())
+    .addOption(verboseOption())
+    .action(async (id: string, flags: ResumeFlags) => exit(await resume(await findRun(flags.out, id), flags)));
+}
+
+async function resume(found: StoredRun, flags: ResumeFlags): Promise<number> {
+  const { file } = found;
+  const { command, processes, deadlineMs, graceMs } = file.arguments;
+  const settings = settingsOf(file, flags);
+  const waits = { ...whereGiven('deadline', waitOf(deadlineMs)), ...whereGiven('grace', waitOf(graceMs)) };
+  if (command === 'server') return serve(file.taskFile, settings, { ...waits, ...serverFlags(found, flags) }, found);
+  return run(file.taskFile, settings, processes === undefined ? {} : { ...waits, processes }, found);
+}
+
+function serverFlags({ file }: StoredRun, flags: ResumeFlags): ServerFlags {
+  const { insecure, quorum, minimumClients, pingEveryMs, waitForClientsMs, listen = '127.0.0.1:0' } = file.arguments;
+  return {
+    listen: flags.listen ?? hostAndPort(listen),
+    ...(insecure && { insecure }),
+    ...whereGiven('quorum', quorum),
+    ...whereGiven('minimumClients', minimumClients),
+    ...whereGiven('waitForClients', waitOf(waitForClientsMs)),
+    ...whereGiven('pingEvery', pingEveryMs),
+  };
+}

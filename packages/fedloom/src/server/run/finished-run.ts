@@ -1,0 +1,34 @@
+import type { HashFunction } from '../../core/hash.js';
+import type { RunResult } from '../../core/records.js';
+import { decodeSafetensors } from '../../core/safetensors.js';
+import { wholeBlob } from '../../journal/read-journal.js';
+import type { Recovered } from '../../journal/recover.js';
+import type { JournalStorage } from '../../journal/storage.js';
+import { MODEL } from './versions.js';
+
+/**
+ * What a run came to whose journal says that all of its rounds are done: its process may have died before it told anybody.
+ * Undefined while rounds are left.
+ */
+export async function finishedResult(
+  storage: JournalStorage,
+  hash: HashFunction,
+  { run, finished, versions, reports }: Recovered,
+): Promise<RunResult | undefined> {
+  const saved = versions.at(-1)?.models[MODEL];
+  if (finished === undefined || saved === undefined) return undefined;
+  const modelBytes = await wholeBlob(storage, hash, 'versions', saved.blob);
+  // Reading the journal has found it whole.
+  if (modelBytes === undefined) throw new Error(`the blob ${saved.blob} of the last version is gone`);
+  const evaluated = [...reports.values()].filter(({ metrics }) => metrics !== null).at(-1);
+  return {
+    status: 'completed',
+    run: run.run,
+    rounds: finished.rounds,
+    metrics: evaluated?.metrics ?? {},
+    clientMetrics: evaluated?.clientMetrics ?? {},
+    model: decodeSafetensors(modelBytes),
+    modelBytes,
+    modelHash: finished.modelHash,
+  };
+}
