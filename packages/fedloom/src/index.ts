@@ -54,12 +54,24 @@ export { algorithmNamed, algorithmNames, withFold } from './algorithms/registry.
 export { krum, median, multiKrum, trimmedMean } from './algorithms/robust.js';
 export { type ScaffoldOptions, scaffold } from './algorithms/scaffold.js';
 export { type JoinEvent, type JoinOptions, joinFederation } from './client/node/join-federation.js';
+export type { CancelSignal } from './compute/cancel-signal.js';
+export type {
+  EvaluateReply,
+  JobPool,
+  PoolEvaluateJob,
+  PoolPlan,
+  PoolTrainJob,
+  TrainReply,
+} from './compute/job-pool.js';
+export type { PoolChoice } from './compute/node/pool-choice.js';
+export { processPool } from './compute/node/process-pool.js';
+export { threadPool } from './compute/node/thread-pool.js';
 export { RandomStream } from './core/random.js';
 export type { ClientRecord, Results, RoundRecord, RunResult } from './core/records.js';
 export { decodeSafetensors, encodeSafetensors } from './core/safetensors.js';
 export { VERSION } from './core/version.js';
 export { arrays } from './data/arrays.js';
-export type { Dataset, Examples } from './data/dataset.js';
+export type { ClientExamples, Dataset, Examples } from './data/dataset.js';
 export { iid } from './data/iid.js';
 export { mnist } from './data/node/mnist.js';
 export { definePartition, type Partition, type Partitioner } from './data/partition.js';

@@ -92,6 +92,7 @@ describe('an update that must not reach the model', () => {
       await Promise.all([honest(server.url, 0, 1, 1), honest(server.url, 1, 4, 2)]);
       const { attempt } = await evil.next('train');
       evil.sendWithBody(update(2, { attempt, ...fields }), body(tensors));
+      expect(await evil.next('settled')).toMatchObject({ counted: false, code: expect.stringMatching(code) });
       expect(await finalValue(server)).toEqual(new Array(WIDTH).fill(3));
       expect(refused.join()).toMatch(code);
       expect(refused.join()).toMatch(/^2 /);

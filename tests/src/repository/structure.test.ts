@@ -24,7 +24,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   store: ['core', 'journal'],
   launch: ['core'],
   // The suites of extension points know the interfaces that they are about.
-  conformance: ['core', 'data', 'update', 'algorithms', 'protocol', 'server'],
+  conformance: ['core', 'data', 'update', 'algorithms', 'task', 'protocol', 'compute', 'server'],
   cli: [
     'core',
     'data',

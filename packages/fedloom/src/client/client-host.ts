@@ -9,6 +9,7 @@ import { answerChallenge, clientHello } from '../protocol/handshake.js';
 import { errorCodePattern, type Limits, wireLimits } from '../protocol/limits.js';
 import type { Finish, Join, Message, Settled, UpdateMessage, Welcome } from '../protocol/messages.js';
 import { type MessagePeer, OwnMessages } from '../protocol/own-messages.js';
+import { pieces } from '../protocol/pieces.js';
 import type { Connection } from '../protocol/transport.js';
 import type { Stage } from '../update/stage-contract.js';
 import { Evaluating } from './evaluating.js';
@@ -265,7 +266,8 @@ export class ClientHost {
   }
 
   #join(channel: Channel): void {
-    channel.send({ type: 'join', clients: this.#options.clients });
+    for (const clients of pieces(this.#options.clients, wireLimits.joinRangesMax))
+      channel.send({ type: 'join', clients });
   }
 
   async #settle({ task, clients, counted, code, reason }: Settled): Promise<void> {

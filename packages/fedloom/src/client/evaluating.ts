@@ -2,14 +2,13 @@ import { FedloomError } from '@fedloom/engine';
 import type { CancelSignal } from '../compute/cancel-signal.js';
 import type { ClientEvaluation, ClientExecutor, ModelSnapshot } from '../compute/executor.js';
 import type { Evaluation } from '../core/evaluation.js';
+import { type EvaluationSize, evaluationSize, fitsMessage } from '../protocol/evaluation-size.js';
 import { wireLimits } from '../protocol/limits.js';
 import type { Evaluate, Evaluations } from '../protocol/messages.js';
 import type { Job } from './job-queue.js';
 
 /** Entries of one `evaluations` message; the protocol allows 256. */
 const ENTRIES_PER_MESSAGE = 64;
-/** Keeps a message well below the protocol's limit for control frames, also in UTF-8. */
-const MESSAGE_CHARACTERS = 256 << 10;
 
 type Entry = Evaluations['entries'][number];
 
@@ -88,18 +87,25 @@ function entryOf(evaluation: ClientEvaluation): Entry {
 /** Entries in lists that fit one message each, however long their results are. */
 function* inMessages(entries: readonly Entry[]): Generator<readonly Entry[]> {
   let part: Entry[] = [];
-  let characters = 0;
+  let total = NOTHING;
   for (const entry of entries) {
-    const length = JSON.stringify(entry).length;
-    if (part.length > 0 && (part.length === ENTRIES_PER_MESSAGE || characters + length > MESSAGE_CHARACTERS)) {
+    const size = evaluationSize(entry);
+    const together = sum(total, size);
+    const full = part.length === ENTRIES_PER_MESSAGE || !fitsMessage(together);
+    if (full && part.length > 0) {
       yield part;
       part = [];
-      characters = 0;
     }
+    total = part.length === 0 ? size : together;
     part.push(entry);
-    characters += length;
   }
   if (part.length > 0) yield part;
+}
+
+const NOTHING: EvaluationSize = { numbers: 0, nameChars: 0 };
+
+function sum(a: EvaluationSize, b: EvaluationSize): EvaluationSize {
+  return { numbers: a.numbers + b.numbers, nameChars: a.nameChars + b.nameChars };
 }
 
 /** @throws FedloomError `client.results`: what the protocol cannot carry costs this client's result alone. */
@@ -109,11 +115,23 @@ function checkEvaluation({ sampleCount, statistics, results = {} }: Evaluation):
   }
   checkNamed(Object.entries(results));
   checkNamed(Object.entries(statistics).map(([name, { sum }]) => [name, sum]));
+  checkSize({ sampleCount, statistics, results });
   for (const [name, { weight }] of Object.entries(statistics)) {
     if (!(weight > 0 && Number.isFinite(weight))) {
       throw refusal(`'${name}' the weight ${weight}; it must be a finite number above 0`);
     }
   }
+}
+
+/** @throws FedloomError `client.results`: alone in a message, it would not fit */
+function checkSize(evaluation: Evaluation): void {
+  const size = evaluationSize(evaluation);
+  if (fitsMessage(size)) return;
+  const { evaluationNumbersMax, evaluationNameCharsMax } = wireLimits;
+  throw refusal(
+    `${size.numbers} numbers under names of ${size.nameChars} characters; at most ${evaluationNumbersMax} travel, and ` +
+      `${evaluationNameCharsMax} characters`,
+  );
 }
 
 function checkNamed(entries: readonly (readonly [string, number | readonly number[]])[]): void {

@@ -4,6 +4,7 @@
  *
  * @example for (const { name, run } of transportSuite(() => myTransport())) test(name, run);
  */
+export { type JobPoolUnderTest, jobPoolSuite } from './job-pool-suite.js';
 export { partitionerSuite } from './partitioner-suite.js';
 export { samplerSuite } from './sampler-suite.js';
 export type { ConformanceCase } from './suite.js';

@@ -1,10 +1,13 @@
 import { FedloomError } from '@fedloom/engine';
 import { describe, expect, test } from 'vitest';
+import type { JobPool } from '../compute/job-pool.js';
+import { threadPool } from '../compute/node/thread-pool.js';
 import { iid } from '../data/iid.js';
 import type { Partitioner } from '../data/partition.js';
 import type { Connection, ConnectionHandlers, Dial } from '../protocol/transport.js';
 import { fedmlSampling } from '../server/schedule/sampling.js';
 import { memoryTransport } from '../transport/memory/memory-transport.js';
+import { jobPoolSuite } from './job-pool-suite.js';
 import { partitionerSuite } from './partitioner-suite.js';
 import { samplerSuite } from './sampler-suite.js';
 import type { ConformanceCase } from './suite.js';
@@ -150,6 +153,79 @@ test.each<[string, Partial<Partitioner>, RegExp]>([
   ],
 ])('the partitioner suite finds %s', async (_flaw, flaw, said) => {
   expect(await failures(partitionerSuite(() => ({ ...iid(), ...flaw })))).toMatch(said);
+});
+
+/** Worker threads with something that is not quite right. */
+function flawedPool(flaw: (sound: JobPool) => Partial<JobPool>): readonly ConformanceCase[] {
+  const create = (workers: number): JobPool => {
+    const sound = threadPool(workers);
+    return {
+      get appetite() {
+        return sound.appetite;
+      },
+      load: (plan) => sound.load(plan),
+      train: (job, signal) => sound.train(job, signal),
+      evaluate: (job, signal) => sound.evaluate(job, signal),
+      close: () => sound.close(),
+      ...flaw(sound),
+    };
+  };
+  return jobPoolSuite({ create, reference: threadPool });
+}
+
+test.each<[string, RegExp, (sound: JobPool) => Partial<JobPool>, RegExp]>([
+  [
+    'a job that trains as another client',
+    /^gives each job its own reply/,
+    (sound) => ({ train: (job, signal) => sound.train({ ...job, client: job.client % 10 }, signal) }),
+    /workers reply to jobs that come together is/,
+  ],
+  [
+    'memory that two replies share',
+    /memory of its own/,
+    (sound) => {
+      const common = new Uint8Array(1 << 16);
+      const train: JobPool['train'] = async (job, signal) => {
+        const reply = await sound.train(job, signal);
+        common.set(reply.update);
+        return { ...reply, update: common.subarray(0, reply.update.length) };
+      };
+      return { train };
+    },
+    /number of buffers of three updates and states is 4; it must be 6/,
+  ],
+  [
+    'private state that is forgotten',
+    /private state/,
+    (sound) => ({ train: ({ state: _state, ...job }, signal) => sound.train(job, signal) }),
+    /what jobs with private state reply/,
+  ],
+  [
+    'an error without its code',
+    /costs a job that fails/,
+    (sound) => ({
+      train: (job, signal) => sound.train(job, signal).catch((error) => Promise.reject(new Error(error.message))),
+    }),
+    /what jobs of which one fails come to/,
+  ],
+  [
+    'a second plan that is ignored',
+    /another plan in place of the first/,
+    (sound) => {
+      let loading: Promise<void> | undefined;
+      return {
+        load: (plan) => {
+          loading ??= sound.load(plan);
+          return loading;
+        },
+      };
+    },
+    /the reply to a job of the second plan|Cannot/,
+  ],
+])('the suite of job pools finds %s', async (_flaw, named, flaw, said) => {
+  const broken = flawedPool(flaw).filter(({ name }) => named.test(name));
+  expect(broken).toHaveLength(1);
+  await expect(broken[0]?.run()).rejects.toThrow(said);
 });
 
 let calls = 0;

@@ -55,10 +55,14 @@ export const store128 = (address: number, value: Code, offset = 0): Code => [
   simd(0x0b),
   memory(offset),
 ];
-export const f64x2Splat = (value: Code): Code => [value, simd(0x14)];
 export const f64x2Add = (a: Code, b: Code): Code => [a, b, simd(0xf0)];
 export const f64x2Subtract = (a: Code, b: Code): Code => [a, b, simd(0xf1)];
 export const f64x2Multiply = (a: Code, b: Code): Code => [a, b, simd(0xf2)];
+export const f64x2Divide = (a: Code, b: Code): Code => [a, b, simd(0xf3)];
+/** All bits of a lane where its numbers are equal, else none. */
+export const f64x2Equal = (a: Code, b: Code): Code => [a, b, simd(0x47)];
+export const f64x2Absolute = (a: Code): Code => [a, simd(0xec)];
+export const f64x2Max = (a: Code, b: Code): Code => [a, b, simd(0xf5)];
 /** The two floats in the lower half as doubles. */
 export const f64x2FromFloats = (floats: Code): Code => [floats, simd(0x5f)];
 

@@ -20,6 +20,8 @@ export interface Recovered {
   readonly versions: readonly VersionMade[];
   /** Rounds that were decided, void ones included: the number of the next. */
   readonly rounds: number;
+  /** The rounds in order. */
+  readonly decided: readonly RoundDecided[];
   readonly lastRound: RoundDecided | undefined;
   /** What was decided last of each client's update: to be told again to whoever may not have heard it. */
   readonly outcomes: ReadonlyMap<number, ClientOutcome>;
@@ -41,8 +43,8 @@ export function recover(records: Iterable<JournalRecord>): Recovered | undefined
   let starts = 0;
   let nextAttemptBase = 0;
   let versions: readonly VersionMade[] = [];
-  let lastRound: RoundDecided | undefined;
   let finished: RunFinished | undefined;
+  const decided: RoundDecided[] = [];
   const outcomes = new Map<number, ClientOutcome>();
   const privateStates = new Map<number, { readonly task: number; readonly blob: string }>();
   const identities = new Map<number, string>();
@@ -60,7 +62,7 @@ export function recover(records: Iterable<JournalRecord>): Recovered | undefined
         versions = stillNeeded(versions, record);
         break;
       case 'round':
-        lastRound = record;
+        decided.push(record);
         for (const outcome of outcomesOf(record)) outcomes.set(outcome.client, outcome);
         break;
       case 'privateState':
@@ -78,8 +80,9 @@ export function recover(records: Iterable<JournalRecord>): Recovered | undefined
     }
   }
   if (run === undefined) return undefined;
+  const lastRound = decided.at(-1);
   const rounds = lastRound === undefined ? 0 : lastRound.round + 1;
-  const state = { run, starts, nextAttemptBase, versions, rounds, lastRound, finished };
+  const state = { run, starts, nextAttemptBase, versions, rounds, decided, lastRound, finished };
   return { ...state, outcomes, privateStates, identities, reports };
 }
 

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { LastLines } from '../core/last-lines.js';
 import { type LostProcess, splitClients, startClientProcesses } from './client-processes.js';
-import { LastLines } from './last-lines.js';
 import { settlesWithin } from './settles-within.js';
 
 describe('splitClients', () => {

@@ -1,8 +1,8 @@
 import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process';
 import { constants } from 'node:os';
 import { formatRanges, type IndexRange } from '../core/index-ranges.js';
-import { LastLines } from './last-lines.js';
-import { LIFELINE_FD } from './lifeline.js';
+import { LastLines } from '../core/last-lines.js';
+import { LIFELINE_FD } from '../core/node/lifeline.js';
 import { settlesWithin } from './settles-within.js';
 
 /** How long children may take to end by themselves once the run is over, and after they were told to. */

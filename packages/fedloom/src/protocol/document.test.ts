@@ -54,6 +54,27 @@ describe('PROTOCOL.md', () => {
     expect(text).toContain(`| \`${name}\` | ${value.toLocaleString('en-US')} |`);
   });
 
+  test.each([
+    ['join', ['joinRangesMax', 'clientsPerSessionMax']],
+    ['leave', ['rangesMax']],
+    ['joined', ['rangesMax']],
+    ['train', ['rangesMax', 'scalarsMax']],
+    ['settled', ['rangesMax', 'textLengthMax']],
+    ['evaluate', ['rangesMax']],
+    ['forget', ['versionsForgottenMax']],
+    [
+      'evaluations',
+      ['evaluationsMax', 'resultsMax', 'resultListMax', 'evaluationNumbersMax', 'evaluationNameCharsMax'],
+    ],
+    ['welcome', ['factsMax', 'stagesMax', 'stageOptionsMax', 'capabilitiesMax']],
+    ['update', ['factsMax']],
+  ] as const)('says in %s the limits %j', (type, names) => {
+    for (const name of names) {
+      const value = wireLimits[name].toLocaleString('en-US');
+      expect(section(type)).toMatch(new RegExp(`(?<![\\d,])${value}(?![\\d,])`));
+    }
+  });
+
   test.each(builtInMessages)('describes $type with its fields and its body', ({ type, body }) => {
     const described = section(type);
     const fields = Object.keys(examples[type as keyof typeof examples]).filter((field) => field !== 'type');

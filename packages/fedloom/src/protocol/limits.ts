@@ -1,6 +1,7 @@
 /**
  * Limits that protocol version 2 fixes for both ends: a receiver refuses what exceeds them before it takes memory for it,
- * and a sender never exceeds them. Lengths of strings count UTF-16 code units. PROTOCOL.md lists them.
+ * and a sender never exceeds them. Lengths of strings count UTF-16 code units. PROTOCOL.md lists them. They are such that
+ * every message they allow fits its frame, also when each character of its texts takes six bytes of JSON (`largest.test.ts`).
  */
 export const wireLimits = {
   /** UTF-8 JSON of a control message, without the frame's first byte. */
@@ -19,16 +20,22 @@ export const wireLimits = {
   /** Client indices, tasks, rounds, attempts and steps. */
   indexMax: 2 ** 31 - 1,
   clientsPerSessionMax: 1_000_000,
-  /** Ranges in one message; also single indices in one. */
-  rangesMax: 65_536,
+  /** Ranges in one message, but for `join`; also single indices in one. */
+  rangesMax: 16_384,
+  /** Ranges in one `join`: they may have names. */
+  joinRangesMax: 512,
   evaluationsMax: 256,
   resultsMax: 64,
   resultListMax: 4_096,
+  /** Numbers in the statistics and results of one message, weights and elements of lists included. */
+  evaluationNumbersMax: 8_192,
+  /** Characters in the names of statistics and results of one message. */
+  evaluationNameCharsMax: 65_536,
   scalarsMax: 256,
   factsMax: 64,
   stagesMax: 16,
-  stageOptionsMax: 32,
-  versionsForgottenMax: 1_024,
+  stageOptionsMax: 16,
+  versionsForgottenMax: 512,
   versionsMax: 16,
   capabilitiesMax: 64,
   authMethodsMax: 16,

@@ -1,4 +1,4 @@
-import type { Statistics } from '../core/evaluation.js';
+import type { Evaluation, Statistics } from '../core/evaluation.js';
 import type { Results } from '../core/records.js';
 import {
   type BodyRule,
@@ -8,6 +8,7 @@ import {
   type MessageSender,
   messageRegistry,
 } from './define-message.js';
+import { evaluationSize, fitsMessage } from './evaluation-size.js';
 import {
   boolean,
   type Field,
@@ -90,7 +91,7 @@ const definitions: { readonly [T in Message['type']]: MessageDefinition<Extract<
   }),
   join: define('join', 'client', 'none', {
     clients: where(
-      list(where(fields({ ...rangeFields, clientId: optional(name) }), endsInReach, inReach), 1, limits.rangesMax),
+      list(where(fields({ ...rangeFields, clientId: optional(name) }), endsInReach, inReach), 1, limits.joinRangesMax),
       fitsSession,
       `at most ${limits.clientsPerSessionMax} clients`,
     ),
@@ -133,10 +134,14 @@ const definitions: { readonly [T in Message['type']]: MessageDefinition<Extract<
   }),
   evaluations: define('evaluations', 'client', 'none', {
     round: index,
-    entries: list(
-      fields({ client: index, sampleCount: finite(), statistics, results: optional(results) }),
-      0,
-      limits.evaluationsMax,
+    entries: where(
+      list(
+        fields({ client: index, sampleCount: finite(), statistics, results: optional(results) }),
+        0,
+        limits.evaluationsMax,
+      ),
+      fitTogether,
+      `entries with at most ${limits.evaluationNumbersMax} numbers and ${limits.evaluationNameCharsMax} characters of names in all`,
     ),
   }),
   forget: define('forget', 'server', 'none', { versions: list(version, 1, limits.versionsForgottenMax) }),
@@ -179,6 +184,17 @@ function fitsSession(clients: readonly { count: number }[]): boolean {
   return clients.reduce((sum, { count }) => sum + count, 0) <= limits.clientsPerSessionMax;
 }
 
+function fitTogether(entries: readonly Evaluation[]): boolean {
+  let numbers = 0;
+  let nameChars = 0;
+  for (const entry of entries) {
+    const size = evaluationSize(entry);
+    numbers += size.numbers;
+    nameChars += size.nameChars;
+  }
+  return fitsMessage({ numbers, nameChars });
+}
+
 function isIndex(value: unknown): boolean {
   return Number.isInteger(value) && (value as number) >= 0 && (value as number) <= limits.indexMax;
 }
@@ -212,7 +228,7 @@ function isStageOptions(value: unknown): boolean {
 }
 
 function isOption(value: unknown): boolean {
-  if (typeof value === 'string') return value.length <= limits.textLengthMax;
+  if (typeof value === 'string') return value.length <= limits.nameLengthMax;
   return typeof value === 'boolean' || Number.isFinite(value);
 }
 

@@ -1,9 +1,9 @@
 import type { Server as HttpServer } from 'node:http';
 import { availableParallelism } from 'node:os';
-import { FedloomError, type PlanManifest } from '@fedloom/engine';
-import type { ClientDataSource } from '../compute/data-source.js';
-import { BatchingPool } from '../compute/node/batching-pool.js';
-import { PlanExecutor } from '../compute/node/plan-executor.js';
+import { FedloomError } from '@fedloom/engine';
+import { planEvaluator } from '../compute/executor-factory.js';
+import { checkPool, openPool, type PoolChoice } from '../compute/node/pool-choice.js';
+import type { PlanExecutor } from '../compute/plan-executor.js';
 import type { RoundRecord, RunResult } from '../core/records.js';
 import type { Listen, Listener } from '../protocol/transport.js';
 import type { Task } from '../task/task.js';
@@ -40,8 +40,10 @@ export interface ServerOptions extends RunOptions {
   readonly allowedHosts?: readonly string[];
   /** How often a WebSocket asks its client for a sign of life; below the idle timeout of proxies between. Default 15 s. */
   readonly pingEveryMs?: number;
-  /** Threads that evaluate on the server's held-out data. Default: one a core. */
+  /** Threads or processes that evaluate on the server's held-out data. Default: one a core. */
   readonly workers?: number;
+  /** What evaluates a plan; results do not depend on it. Default `threads`. */
+  readonly pool?: PoolChoice;
   /** Handed to a task's own trainer. */
   readonly dataDir?: string;
 }
@@ -60,20 +62,15 @@ export interface FederationServer extends AsyncIterable<RoundRecord> {
 
 /**
  * Opens the federation of a task for clients over WebSocket, or over transports of your own.
- * @throws FedloomError `transport.port-in-use`, `server.insecure`, `server.listeners`, `run.options`, or what is wrong with
+ * @throws FedloomError `transport.port-in-use`, `server.insecure`, `server.listeners`, `run.options`, `compute.pool`, or what is wrong with
  *   the task
  */
 export async function createServer(task: Task, options: ServerOptions): Promise<FederationServer> {
   checkRunOptions(options);
+  checkPool(options.pool);
   const listens = listensOf(options);
-  const executor =
-    task.kind === 'plan'
-      ? new PlanExecutor({
-          threads: new BatchingPool(options.workers ?? availableParallelism()),
-          source: noClients,
-          trains: false,
-        })
-      : undefined;
+  const { pool, workers = availableParallelism() } = options;
+  const executor = planEvaluator(task, () => openPool(pool, workers));
   // The run begins a turn later, when `opening` is there.
   const run: Run = new Run(async (_events, signal) => {
     const { federation, prepared, closeAll } = await opening;
@@ -173,12 +170,3 @@ export async function resultOf(federation: Federation, signal: AbortSignal): Pro
     signal.removeEventListener('abort', cancel);
   }
 }
-
-/** The server's executor only evaluates: it hosts no clients. */
-const noClients: ClientDataSource = {
-  open: async (_plan: PlanManifest) => {},
-  train: () => {
-    throw new Error('the server hosts no clients');
-  },
-  test: () => undefined,
-};

@@ -4,10 +4,9 @@ import { diskStateStore } from '../client/node/disk-state-store.js';
 import { nodeClientHost } from '../client/node/node-client-host.js';
 import type { StateStore } from '../client/state-store.js';
 import type { ClientExecutor } from '../compute/executor.js';
-import { BatchingPool } from '../compute/node/batching-pool.js';
-import { PlanExecutor } from '../compute/node/plan-executor.js';
-import { partitionedSource } from '../compute/partitioned-source.js';
-import { TrainerExecutor } from '../compute/trainer-executor.js';
+import { clientExecutor } from '../compute/executor-factory.js';
+import { checkPool, openPool, type PoolChoice } from '../compute/node/pool-choice.js';
+import { PlanExecutor } from '../compute/plan-executor.js';
 import type { RunResult } from '../core/records.js';
 import { type MessageOptions, OwnMessages } from '../protocol/own-messages.js';
 import { resultOf } from '../server/create-server.js';
@@ -20,8 +19,10 @@ import { memoryTransport } from '../transport/memory/memory-transport.js';
 import { journalStateStore } from './journal-state-store.js';
 
 export interface SimulateOptions extends RunOptions {
-  /** Threads that train; results do not depend on it. Default: one a core. */
+  /** Threads or processes that train; results do not depend on it. Default: one a core. */
   readonly workers?: number;
+  /** What trains a plan; results do not depend on it. Default `threads`. */
+  readonly pool?: PoolChoice;
   /** Own messages at the clients' side; `messages` and `onPeer` beside it are the server's. */
   readonly clientSide?: MessageOptions;
 }
@@ -30,34 +31,22 @@ export interface SimulateOptions extends RunOptions {
  * Runs a whole federation in this process: the server and the client core of a real one, over the memory transport.
  *
  * @example for await (const round of simulate(task, { clients: 100, clientsPerRound: 10, rounds: 30 })) console.log(round);
- * @throws FedloomError `run.options` at once; everything else through the run's `result`
+ * @throws FedloomError `run.options`, `compute.pool` at once; everything else through the run's `result`
  */
 export function simulate(task: Task, options: SimulateOptions): Run {
-  return simulateOn(task, options);
-}
-
-/** @param threads started ahead, in place of `options.workers`; the run ends them */
-export function simulateOn(task: Task, options: SimulateOptions, threads?: BatchingPool): Run {
   checkRunOptions(options);
-  return new Run((events, signal) => runSimulation(task, options, threads, events, signal), options.signal);
+  checkPool(options.pool);
+  return new Run((events, signal) => runSimulation(task, options, events, signal), options.signal);
 }
 
 async function runSimulation(
   task: Task,
   options: SimulateOptions,
-  threads: BatchingPool | undefined,
   events: Run,
   signal: AbortSignal,
 ): Promise<RunResult> {
   const workers = options.workers ?? availableParallelism();
-  const executor =
-    task.kind === 'plan'
-      ? new PlanExecutor({
-          threads: threads ?? new BatchingPool(workers),
-          source: partitionedSource(task),
-          trains: true,
-        })
-      : new TrainerExecutor({ task, concurrency: workers });
+  const executor = clientExecutor(task, { pool: () => openPool(options.pool, workers), workers });
   try {
     const evaluator = executor instanceof PlanExecutor ? executor : undefined;
     const { federation, prepared, journal, close } = await openFederation(task, options, {

@@ -1,9 +1,11 @@
-import { LEVEL_BITS, LEVEL_MIN, PART_QUANTA, quantum, rounder } from './quanta.js';
+import { above, LEVEL_MIN, PART_QUANTA, quantum, rounder } from './quanta.js';
 import { plainKernel, type SumKernel, type SumLengths, type SumSlot } from './sum-kernel.js';
 import { wasmKernel } from './wasm-sum-kernel.js';
 
-/** The load of sums is what a part may have come to, in terms: 2^45 quanta each. This many are 1.75 * 2^52 quanta. */
+/** The load of sums is what their parts may have come to, in terms: 2^45 quanta each. This many are 1.75 * 2^52 quanta. */
 export const LOAD_MAX = 224;
+/** Only sums that have come further than this are worth carrying: there is room for 32 terms before the next look. */
+const LOAD_ROOMY = 192;
 /** Sums up to here are left alone when the others are carried. */
 const LOAD_LEFT = 32;
 
@@ -43,6 +45,8 @@ export class IndexedSums {
   readonly #slots: readonly SumSlot[];
   /** Of each part, in quanta of the level above it. */
   #carries: readonly Int32Array[] | undefined;
+  /** Once made, kept for other rounds. */
+  #carryArrays: readonly Int32Array[] | undefined;
   /** As in `SumsImage`. */
   #load = 0;
   #isEmpty = true;
@@ -58,7 +62,7 @@ export class IndexedSums {
 
   /** To be called before each element gets a term, of those that do, once the levels are raised. */
   expectTerm(): void {
-    if (this.#load === LOAD_MAX) this.#carry();
+    if (this.#load === LOAD_MAX) this.#makeRoom();
     this.#load += 1;
     this.#isEmpty = false;
   }
@@ -100,11 +104,12 @@ export class IndexedSums {
   merge({ load, isCarried, slots }: SumsImage): void {
     for (const [index, slot] of this.#slots.entries()) this.raise(slot, Math.max(slot.level, levelAt(slots, index)));
     this.#kernel.settle();
+    if (this.#load + load > LOAD_MAX) this.#makeRoom();
     // Together at most 32 + 224, which is 2^53 quanta.
     if (this.#load + load > LOAD_MAX) this.#carry();
     this.#load += load;
     this.#isEmpty = false;
-    if (isCarried) this.#carries ??= this.#kernel.parts.map(({ length }) => new Int32Array(length));
+    if (isCarried) this.#startCarries();
     for (const [index, slot] of this.#slots.entries()) {
       const own = this.#partsOf(slot);
       const down = slot.level - levelAt(slots, index);
@@ -115,25 +120,17 @@ export class IndexedSums {
         if (target.carries !== undefined && carries !== undefined) addTo(target.carries, carries);
       }
     }
-    if (this.#load > LOAD_MAX) this.#carry();
+    if (this.#load > LOAD_MAX) this.#makeRoom();
   }
 
   /** Writes a slot's sums, each divided by `denominator`, to `quotients`. */
   divide(slot: SumSlot, denominator: number, quotients: Float64Array): void {
     this.#kernel.settle();
+    // Most tensors.
+    if (slot.parts === 2 && this.#carries === undefined) return this.#kernel.divide(slot, denominator, quotients);
     const [high, low, third] = this.#partsOf(slot);
     if (high === undefined || low === undefined) throw new RangeError('a slot has two parts at least');
     writeQuotients(slot.level, high, low, third, denominator, quotients);
-  }
-
-  /** One sum exactly, as a multiple of quantum `slot.level - 2`. */
-  exactSum(slot: SumSlot, element: number): bigint {
-    this.#kernel.settle();
-    return this.#partsOf(slot).reduce((total, { sums, carries }, index) => {
-      const quanta = BigInt(sums[element]! / quantum(slot.level - index));
-      const carried = BigInt(carries?.[element] ?? 0) << BigInt(LEVEL_BITS);
-      return total + ((quanta + carried) << BigInt(LEVEL_BITS * (2 - index)));
-    }, 0n);
   }
 
   /** Forgets all terms; memory is kept. */
@@ -141,6 +138,7 @@ export class IndexedSums {
     if (this.#isEmpty) return;
     this.#kernel.clear();
     for (const slot of this.#slots) slot.level = LEVEL_MIN;
+    for (const carries of this.#carries ?? []) carries.fill(0);
     this.#carries = undefined;
     this.#load = 0;
     this.#isEmpty = true;
@@ -153,9 +151,35 @@ export class IndexedSums {
     }));
   }
 
-  #carry(): void {
+  /**
+   * Brings the load down. What is counted is the worst case: terms of either sign leave sums far below it, and then there is
+   * nothing to carry.
+   */
+  #makeRoom(): void {
     this.#kernel.settle();
-    this.#carries ??= this.#kernel.parts.map(({ length }) => new Int32Array(length));
+    this.#load = this.#loadFound();
+    if (this.#load > LOAD_ROOMY) this.#carry();
+  }
+
+  /** The load that the sums have come to. */
+  #loadFound(): number {
+    let load = 0;
+    for (const slot of this.#slots) {
+      for (let part = 0; part < slot.parts; part++) {
+        const ofOne = partMax(1, slot.level - part);
+        load = Math.max(load, Math.ceil(this.#kernel.largest(slot, part) / ofOne));
+      }
+    }
+    return load;
+  }
+
+  #startCarries(): void {
+    this.#carryArrays ??= this.#kernel.parts.map(({ length }) => new Int32Array(length));
+    this.#carries = this.#carryArrays;
+  }
+
+  #carry(): void {
+    this.#startCarries();
     for (const slot of this.#slots) {
       for (const [index, { sums, carries }] of this.#partsOf(slot).entries()) {
         if (carries !== undefined) carryInto(carries, sums, slot.level - index);
@@ -224,9 +248,6 @@ function writeQuotients(
   denominator: number,
   quotients: Float64Array,
 ): void {
-  if (third === undefined && high.carries === undefined) {
-    return writePlainQuotients(level, high.sums, low.sums, denominator, quotients);
-  }
   const [unit, round] = [quantum(level), rounder(level)];
   const [unitAbove, roundAbove] = [quantum(level + 1), rounder(level + 1)];
   const [unitBelow, roundBelow] = [quantum(level - 1), rounder(level - 1)];
@@ -249,28 +270,4 @@ function writeQuotients(
     if (high.carries !== undefined) carry += high.carries[i]! * unitAbove;
     quotients[i] = (sum + carry) / denominator;
   }
-}
-
-/** Two parts without carries, the most common: a loop of its own, since means of 45 MB are made in it. */
-function writePlainQuotients(
-  level: number,
-  high: Float64Array,
-  low: Float64Array,
-  denominator: number,
-  quotients: Float64Array,
-): void {
-  const [unit, round, unitAbove, roundAbove] = [quantum(level), rounder(level), quantum(level + 1), rounder(level + 1)];
-  for (let i = 0; i < quotients.length; i++) {
-    const lowPart = low[i]!;
-    const carry = above(lowPart, unit, round);
-    const highPart = high[i]! + carry;
-    const rest = above(highPart, unitAbove, roundAbove);
-    quotients[i] = (lowPart - carry + (highPart - rest) + rest) / denominator;
-  }
-}
-
-/** The multiple of `unit` from which a sum differs by -unit/2 or more and less than unit/2. */
-function above(sum: number, unit: number, round: number): number {
-  const multiple = sum + round - round;
-  return sum - multiple === unit / 2 ? multiple + unit : multiple;
 }

@@ -1,8 +1,8 @@
 import { bytesPerElement, elementCount } from '@fedloom/engine';
 import type { SumFold } from './fold-contract.js';
 import { LOAD_MAX } from './indexed-sums.js';
-import { RunningMean } from './running-mean.js';
-import type { UpdateSpec } from './update.js';
+import { partsOf, RunningMean } from './running-mean.js';
+import { isFloat, type UpdateSpec } from './update.js';
 
 /**
  * The weighted mean of each tensor, exact relative to its largest term: `RunningMean` says how exact. Buffers count by
@@ -19,10 +19,14 @@ export function meanFold(): SumFold {
   });
 }
 
-/** Two parts of 8 bytes and a float that waits, or three parts; 4 bytes for the carries of each part. */
-function elementBytes({ dtype, fold }: UpdateSpec, isCarried: boolean): number {
+/**
+ * Of floats two parts of 8 bytes and a float that waits, or three parts, and 4 bytes for the carries of each part. Of integers
+ * a double, which for those of more than 8 bits may become a bigint of 128 bits.
+ */
+function elementBytes(spec: UpdateSpec, isCarried: boolean): number {
+  const { dtype, fold } = spec;
   if (fold === 'max') return bytesPerElement[dtype];
-  const hasTwoParts = dtype === 'float32' || dtype === 'float16';
-  if (hasTwoParts) return isCarried ? 28 : 20;
+  if (!isFloat(dtype)) return bytesPerElement[dtype] === 1 ? 8 : 48;
+  if (partsOf(spec) === 2) return isCarried ? 28 : 20;
   return isCarried ? 36 : 24;
 }

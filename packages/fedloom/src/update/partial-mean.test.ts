@@ -14,7 +14,7 @@ const specs = [
 ];
 
 function meanOf(count: number): RunningMean {
-  const mean = new RunningMean(specs);
+  const mean = new RunningMean(specs, { smallElements: 0 });
   for (let i = 0; i < count; i++) {
     mean.add(
       contributionOf(
@@ -35,27 +35,22 @@ describe('a partial sum', () => {
   it('is plain tensors that survive safetensors', () => {
     const partial = meanOf(3).partial();
     expect([...partial.tensors.keys()]).toEqual([
-      'high/mean/n',
       'high/mean/slot/w',
       'high/mean/w',
-      'high/weights/buffer',
-      'high/weights/trained',
+      'integers/mean/n',
+      'integers/weights/buffer',
+      'integers/weights/trained',
       'levels',
       'load',
-      'low/mean/n',
       'low/mean/slot/w',
       'low/mean/w',
-      'low/weights/buffer',
-      'low/weights/trained',
       'max/top',
-      'third/mean/n',
       'third/mean/slot/w',
-      'third/weights/buffer',
-      'third/weights/trained',
+      'units',
     ]);
     const read = decodeSafetensors(encodeSafetensors(partial.tensors));
     expect(read).toEqual(partial.tensors);
-    const mean = new RunningMean(specs);
+    const mean = new RunningMean(specs, { smallElements: 0 });
     mean.merge({ count: 3, tensors: read });
     expect(mean.count).toBe(3);
     expect(mean.finish()).toStrictEqual(meanOf(3).finish());
@@ -71,7 +66,7 @@ describe('a partial sum', () => {
   });
 
   it('of nothing adds nothing, and has no maxima', () => {
-    const nothing = new RunningMean(specs).partial();
+    const nothing = new RunningMean(specs, { smallElements: 0 }).partial();
     expect(nothing.tensors.has('max/top')).toBe(false);
     const mean = meanOf(2);
     mean.merge(nothing);
@@ -81,7 +76,7 @@ describe('a partial sum', () => {
 
   /** So many updates of values that fill the parts with every one. */
   const full = (count: number): RunningMean => {
-    const mean = new RunningMean(specs);
+    const mean = new RunningMean(specs, { smallElements: 0 });
     for (let i = 0; i < count; i++) {
       mean.add(
         contributionOf({
@@ -100,7 +95,7 @@ describe('a partial sum', () => {
     const partial = full(225).partial();
     expect(partial.tensors.get('high-carries/mean/slot/w')?.data[0]).toBe(112);
     expect(partial.tensors.get('low-carries/mean/w')?.data[0]).toBe(0);
-    const mean = new RunningMean(specs);
+    const mean = new RunningMean(specs, { smallElements: 0 });
     mean.merge(partial);
     mean.merge(full(3).partial());
     expect(mean.finish()).toStrictEqual(full(228).finish());
@@ -136,6 +131,8 @@ describe('a partial sum', () => {
     return { count, tensors };
   };
 
+  const limbs = (count: number) => tensorOf('int64', new Array(count).fill(1), [count, 1]);
+
   it.each<[string, PartialSum]>([
     ['a negative count', changed(sound, {}, -1)],
     ['half an update', changed(sound, {}, 1.5)],
@@ -144,10 +141,14 @@ describe('a partial sum', () => {
     ['a tensor too many', changed(sound, { extra: tensorOf('float64', [1]) })],
     ['another shape', changed(sound, { 'low/mean/w': tensorOf('float64', [1, 2, 3]) })],
     ['another dtype', changed(sound, { 'low/mean/w': tensorOf('float32', [0, 0]) })],
-    ['a level too low', changed(sound, { levels: tensorOf('int32', [25, 25, 1, 25, 25]) })],
-    ['a level too high', changed(sound, { levels: tensorOf('int32', [25, 25, 43, 25, 25]) })],
+    ['a level too low', changed(sound, { levels: tensorOf('int32', [25, 1]) })],
+    ['a level too high', changed(sound, { levels: tensorOf('int32', [43, 25]) })],
     ['a load too high', changed(sound, { load: tensorOf('int32', [225]) })],
     ['a negative load', changed(sound, { load: tensorOf('int32', [-1]) })],
+    ['integers in more limbs than can be', changed(sound, { 'integers/mean/n': limbs(13) })],
+    ['integers in no limbs', changed(sound, { 'integers/mean/n': limbs(0) })],
+    ['units too large', changed(sound, { units: tensorOf('int32', [0, 331, 0]) })],
+    ['units too small', changed(sound, { units: tensorOf('int32', [-331, 0, 0]) })],
     ['NaN', changed(sound, { 'high/mean/w': tensorOf('float64', [0, Number.NaN]) })],
     ['a part beyond its load', changed(sound, { 'third/mean/slot/w': tensorOf('float64', [0, 1]) })],
     ['a maximum that is not finite', changed(sound, { 'max/top': tensorOf('float32', [Number.POSITIVE_INFINITY]) })],
@@ -161,7 +162,7 @@ describe('a partial sum', () => {
   });
 
   it('of other tensors is refused', () => {
-    const other = new RunningMean([specOf('w', [2])]);
+    const other = new RunningMean([specOf('w', [2])], { smallElements: 0 });
     expect(codeOf(() => other.merge(sound))).toBe('aggregate.partial');
   });
 });

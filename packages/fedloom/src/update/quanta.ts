@@ -35,6 +35,12 @@ export function levelOf(term: number, from = LEVEL_MIN): number {
   return level;
 }
 
+/** The multiple of `unit` from which a sum differs by -unit/2 or more and less than unit/2, where `round` is the unit's rounder. */
+export function above(sum: number, unit: number, round: number): number {
+  const multiple = sum + round - round;
+  return sum - multiple === unit / 2 ? multiple + unit : multiple;
+}
+
 function at(table: Float64Array, level: number): number {
   const entry = table[level];
   if (entry === undefined) throw new RangeError(`no level ${level} in the lattice of sums`);

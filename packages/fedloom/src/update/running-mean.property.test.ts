@@ -10,8 +10,11 @@ import { shuffledIndices } from './testing/rational.js';
 import { roundedWeight } from './weight.js';
 
 const LENGTH = 5;
+/** So that `bias` and not `single` is summed in three parts. */
+const smallElements = LENGTH;
 const specs = [
   specOf('single', [LENGTH]),
+  specOf('bias', [LENGTH - 1]),
   specOf('double', [LENGTH], 'float64'),
   specOf('half', [LENGTH], 'float16', { kind: 'upload' }),
   specOf('running', [LENGTH], 'float64', { kind: 'buffer' }),
@@ -59,7 +62,13 @@ const contributions: fc.Arbitrary<Contribution> = fc
     double: fc.array(doubles(850), { minLength: LENGTH, maxLength: LENGTH }),
     half: fc.array(fc.double({ min: -65504, max: 65504, noNaN: true }), { minLength: LENGTH, maxLength: LENGTH }),
     running: fc.array(doubles(30), { minLength: LENGTH, maxLength: LENGTH }),
-    count: fc.array(fc.integer({ min: -8000, max: 8000 }), { minLength: LENGTH, maxLength: LENGTH }),
+    count: fc.array(
+      fc.oneof(fc.bigInt({ min: -8000n, max: 8000n }), fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n })),
+      {
+        minLength: LENGTH,
+        maxLength: LENGTH,
+      },
+    ),
     pixels: fc.array(fc.integer({ min: 0, max: 255 }), { minLength: LENGTH, maxLength: LENGTH }),
     top: fc.array(doubles(1000), { minLength: LENGTH, maxLength: LENGTH }),
   })
@@ -67,10 +76,11 @@ const contributions: fc.Arbitrary<Contribution> = fc
     contributionOf(
       {
         single: tensorOf('float32', single),
+        bias: tensorOf('float32', single.slice(1)),
         double: tensorOf('float64', double),
         half: tensorOf('float16', half),
         running: tensorOf('float64', running),
-        count: tensorOf('int64', count),
+        count: { dtype: 'int64', shape: [LENGTH], data: BigInt64Array.from(count) },
         pixels: tensorOf('uint8', pixels),
         top: tensorOf('float64', top),
       },
@@ -83,7 +93,7 @@ const cohorts = fc
   .filter((cohort) => cohort.some(({ weight }) => weight > 0));
 
 function flat(cohort: readonly Contribution[], kernel: 'auto' | 'plain' = 'auto'): Aggregate {
-  const mean = new RunningMean(specs, kernel);
+  const mean = new RunningMean(specs, { kernel, smallElements });
   for (const contribution of cohort) mean.add(contribution);
   return mean.finish();
 }
@@ -94,7 +104,7 @@ function travelled({ count, tensors }: PartialSum): PartialSum {
 
 /** The sum over a random binary tree: each inner node merges the partial sums of its children, now and then over a wire. */
 function overTree(cohort: readonly Contribution[], random: RandomStream): RunningMean {
-  const mean = new RunningMean(specs, random.next() < 0.5 ? 'auto' : 'plain');
+  const mean = new RunningMean(specs, { kernel: random.next() < 0.5 ? 'auto' : 'plain', smallElements });
   const branches = cohort.length > 1 && random.next() < 0.8;
   const [from, to] = branches
     ? ([random.integer(cohort.length), random.integer(cohort.length + 1)].sort((a, b) => a - b) as [number, number])
@@ -127,6 +137,7 @@ describe('RunningMean of any updates', () => {
 
   it.each([
     ['float32', 'single', 46],
+    ['few float32', 'bias', 92],
     ['float64', 'double', 92],
   ] as const)('is within its bound of the rational mean: %s', (_, name, bits) => {
     fc.assert(
@@ -163,6 +174,31 @@ describe('RunningMean of any updates', () => {
   });
 });
 
+describe('the mean of integers', () => {
+  it('is the rational mean of the same weights, rounded half to even', () => {
+    fc.assert(
+      fc.property(cohorts, (cohort) => {
+        for (const [name, weightOf] of [
+          ['count', ({ update }: Contribution) => roundedWeight(update.facts.sampleCount ?? 0, 'a test')],
+          ['pixels', ({ weight }: Contribution) => weight],
+        ] as const) {
+          const total = cohort.reduce((sum, contribution) => sum + exactly(weightOf(contribution)), 0n);
+          for (const [element, mean] of (flat(cohort).get(name)?.data ?? []).entries()) {
+            const sum = cohort.reduce((sum, contribution) => {
+              const value = contribution.update.tensors.get(name)?.data[element] ?? Number.NaN;
+              return sum + exactly(weightOf(contribution)) * BigInt(value);
+            }, 0n);
+            // Twice the distance is at most one, and one only for an even mean.
+            const twice = 2n * magnitudeOf(BigInt(mean) * total - sum);
+            expect(twice < total || (twice === total && BigInt(mean) % 2n === 0n)).toBe(true);
+          }
+        }
+      }),
+      { numRuns: 300 },
+    );
+  });
+});
+
 describe('RunningMean of many updates', () => {
   const random = RandomStream.of(1, 'many');
   const draw = (spread: number) =>
@@ -171,6 +207,7 @@ describe('RunningMean of many updates', () => {
     contributionOf(
       {
         single: tensorOf('float32', draw(100)),
+        bias: tensorOf('float32', draw(100).slice(1)),
         double: tensorOf('float64', draw(300)),
         half: tensorOf('float16', draw(8)),
         // All of one size and sign, so that each part fills as fast as it can.
@@ -198,14 +235,14 @@ describe('RunningMean of many updates', () => {
   it('gives the same bits over chains of partial sums, from one to the next', () => {
     const expected = flat(cohort);
     const chained = (length: number) => {
-      let partial = new RunningMean(specs).partial();
+      let partial = new RunningMean(specs, { smallElements }).partial();
       for (let from = 0; from < cohort.length; from += length) {
-        const mean = new RunningMean(specs);
+        const mean = new RunningMean(specs, { smallElements });
         for (const contribution of cohort.slice(from, from + length)) mean.add(contribution);
         mean.merge(travelled(partial));
         partial = mean.partial();
       }
-      const last = new RunningMean(specs);
+      const last = new RunningMean(specs, { smallElements });
       last.merge(partial);
       return last.finish();
     };
@@ -221,20 +258,34 @@ describe('RunningMean of many updates', () => {
     const larger = value * 2 ** (46 * levels);
     const terms = [...new Array(300).fill(value), larger, -value / 3, larger];
     const meanOf = (values: readonly number[]) => {
-      const mean = new RunningMean([specOf('a', [1]), specOf('b', [1], 'float64')]);
+      const mean = new RunningMean([specOf('a', [1]), specOf('b', [1], 'float64')], { smallElements: 0 });
       for (const x of values) mean.add(contributionOf({ a: tensorOf('float32', [x]), b: tensorOf('float64', [x]) }));
       return mean.finish();
     };
     expect(meanOf(terms)).toStrictEqual(meanOf(terms.toReversed()));
   });
 
-  it('sums what fills the parts exactly', () => {
+  it('sums what fills the parts exactly, in every round anew', () => {
     const mean = new RunningMean([specOf('a', [3], 'float64')]);
-    for (let i = 0; i < 1024; i++) mean.add(contributionOf({ a: tensorOf('float64', fillingValues) }));
-    expect([...(mean.finish().get('a')?.data ?? [])]).toEqual(fillingValues);
-    for (const part of ['high', 'low', 'third']) {
-      const { data } = mean.partial().tensors.get(`${part}-carries/mean/a`) ?? tensorOf('int32', []);
-      expect(Math.max(...(data as Int32Array))).toBeGreaterThan(400);
+    for (let round = 0; round < 2; round++) {
+      for (let i = 0; i < 1024; i++) mean.add(contributionOf({ a: tensorOf('float64', fillingValues) }));
+      expect([...(mean.finish().get('a')?.data ?? [])]).toEqual(fillingValues);
+      for (const part of ['high', 'low', 'third']) {
+        const { data } = mean.partial().tensors.get(`${part}-carries/mean/a`) ?? tensorOf('int32', []);
+        expect(Math.max(...(data as Int32Array))).toBeGreaterThan(400);
+      }
+      mean.reset();
+      expect(mean.partial().tensors.has('high-carries/mean/a')).toBe(false);
     }
+  });
+
+  it('carries nothing where terms of either sign keep the sums small', () => {
+    const mean = new RunningMean([specOf('a', [3], 'float64')]);
+    for (let i = 0; i < 1024; i++) {
+      const values = fillingValues.map((value) => (i % 2 === 0 ? value : -value));
+      mean.add(contributionOf({ a: tensorOf('float64', values) }));
+    }
+    expect(mean.finish().get('a')?.data).toStrictEqual(Float64Array.of(0, 0, 0));
+    expect(mean.partial().tensors.has('high-carries/mean/a')).toBe(false);
   });
 });

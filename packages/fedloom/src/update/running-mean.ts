@@ -3,35 +3,43 @@ import { decodeHalves } from '../core/float16.js';
 import { sortedTensors } from '../core/params.js';
 import type { Aggregate, Contribution, PartialSum, RunningSum } from './fold-contract.js';
 import { IndexedSums, layOutSlots } from './indexed-sums.js';
-import { roundedIntegers } from './integer-quotient.js';
+import { type IntegerData, IntegerSums, ONE } from './integer-sums.js';
 import { elementwiseMaximum } from './maximum.js';
 import { type MeanImage, readPartial, type SumKeys, writePartial } from './partial-mean.js';
-import { LEVEL_BITS, levelOf, TERM_MAX } from './quanta.js';
+import { levelOf } from './quanta.js';
 import type { SumSlot } from './sum-kernel.js';
 import { isFloat, type Update, type UpdateSpec } from './update.js';
-import { checkTensors } from './update-check.js';
-import { roundedWeight, significandOf } from './weight.js';
+import { checkTensors, checkTerms } from './update-check.js';
+import { roundedWeight } from './weight.js';
 
-/** An integer times the significand of its weight: up to here their product is exact in float64. */
-const INTEGER_PRODUCT_MAX = 2 ** 53;
+/** Float32 and float16 tensors of fewer elements, biases and norms, are summed in three parts as float64 ones: it costs nothing. */
+const SMALL_ELEMENTS = 4096;
 const COUNT_MAX = 2 ** 31 - 1;
 
+/** For tests: partial sums merge where these are equal. */
+export interface RunningMeanOptions {
+  /** `plain`: the reference in TypeScript. */
+  readonly kernel?: 'auto' | 'plain';
+  readonly smallElements?: number;
+}
+
 /** Who gives the weights of a tensor: the algorithm or the sample counts. */
-type Weighing = 'trained' | 'buffer';
+const WEIGHINGS = ['trained', 'buffer'] as const;
+type Weighing = (typeof WEIGHINGS)[number];
 
 interface MeanTensor {
   readonly spec: UpdateSpec;
   /** In the order of the specs. */
   readonly index: number;
-  readonly slot: SumSlot;
   readonly weighing: Weighing;
 }
 
-/** What an update adds: all that can be refused was checked. */
-interface Plan {
-  readonly weights: Readonly<Record<Weighing, number>>;
-  /** The largest |weight * value| of each tensor of `means`. */
-  readonly terms: readonly number[];
+interface FloatTensor extends MeanTensor {
+  readonly slot: SumSlot;
+}
+
+interface IntegerTensor extends MeanTensor {
+  readonly sums: IntegerSums;
 }
 
 /**
@@ -40,50 +48,47 @@ interface Plan {
  * whatever the order in which they are added and however they are grouped into partial sums.
  *
  * How exact: let M be the largest |w_i x_i| among all elements of a tensor and all m updates. Then the mean of each element
- * differs from the rational one of the same weights by at most m 2^-46 M / sum_i w_i for float32 and float16, whose
- * products w_i x_i are exact, and m 2^-92 M / sum_i w_i for float64, whose products are within 2^-53 of themselves (or
- * 2^-1075); and in any case by 2^-50 of itself. A mean of zeros is +0. Integers are summed as float64 is, which is exact unless some
- * of their terms are 2^-92 of others, and their mean is rounded half to even from the exact quotient.
+ * differs from the rational one of the same weights by at most
+ * - m 2^-46 M / sum_i w_i for float32 and float16 tensors of `SMALL_ELEMENTS` (4096) and more, whose products w_i x_i are exact:
+ *   where weights are about equal, elements down to 2^-22 of the tensor's largest have float32 precision, those below less;
+ * - m 2^-92 M / sum_i w_i for smaller ones: float32 precision down to 2^-68 of the largest;
+ * - m 2^-92 M / sum_i w_i for float64, whose products are within 2^-53 of themselves (or 2^-1075);
+ * and in any case by 2^-50 of itself. A mean of zeros is +0. Sums of integers are exact, and so is the sum of the weights;
+ * an integer's mean is rounded half to even from the exact quotient.
  *
- * What the sums cannot hold is refused before it touches them: a value, or it times its weight, beyond 2^900; an integer
- * whose product with its weight needs more than 53 bits, which none below 2^29 does.
+ * What the sums cannot hold is refused before it touches them: a value, or it times its weight, beyond 2^900 (`checkTerms`).
  */
 export class RunningMean implements RunningSum {
   readonly #specs: readonly UpdateSpec[];
-  readonly #means: readonly MeanTensor[];
-  readonly #totals: Readonly<Record<Weighing, SumSlot>>;
+  readonly #floats: readonly FloatTensor[];
+  readonly #integers: readonly IntegerTensor[];
+  readonly #totals: Readonly<Record<Weighing, IntegerSums>>;
   readonly #keys: SumKeys;
   readonly #sums: IndexedSums;
-  /** A weight on its way to its total. */
-  readonly #oneNumber = new Float64Array(1);
   #maxima = new Map<string, TensorData>();
   #count = 0;
 
-  /** @param kernel `plain`: the reference in TypeScript, for tests */
-  constructor(specs: readonly UpdateSpec[], kernel: 'auto' | 'plain' = 'auto') {
+  constructor(specs: readonly UpdateSpec[], options: RunningMeanOptions = {}) {
+    const { kernel = 'auto', smallElements = SMALL_ELEMENTS } = options;
     this.#specs = specs;
-    const means = specs.flatMap((spec, index) => (spec.fold === 'mean' ? [{ spec, index }] : []));
-    const total = { length: 1, parts: 3 } as const;
-    const { slots, lengths } = layOutSlots([
-      total,
-      total,
-      ...means.map(({ spec: { shape, dtype } }) => {
-        const parts: 2 | 3 = dtype === 'float32' || dtype === 'float16' ? 2 : 3;
-        return { length: elementCount(shape), parts };
-      }),
-    ]);
-    const [trained, buffer, ...rest] = slots as [SumSlot, SumSlot, ...SumSlot[]];
-    this.#totals = { trained, buffer };
-    this.#means = rest.map((slot, i) => {
-      const { spec, index } = means[i] as (typeof means)[number];
-      return { spec, index, slot, weighing: spec.kind === 'buffer' ? 'buffer' : 'trained' };
-    });
+    const means = specs.flatMap((spec, index): MeanTensor[] =>
+      spec.fold === 'mean' ? [{ spec, index, weighing: spec.kind === 'buffer' ? 'buffer' : 'trained' }] : [],
+    );
+    const floats = means.filter(({ spec }) => isFloat(spec.dtype));
+    const { slots, lengths } = layOutSlots(
+      floats.map(({ spec }) => ({ length: elementCount(spec.shape), parts: partsOf(spec, smallElements) })),
+    );
+    this.#floats = slots.map((slot, i) => ({ ...(floats[i] as MeanTensor), slot }));
+    this.#integers = means
+      .filter(({ spec }) => !isFloat(spec.dtype))
+      .map((mean) => ({ ...mean, sums: new IntegerSums(elementCount(mean.spec.shape)) }));
+    this.#totals = { trained: new IntegerSums(1), buffer: new IntegerSums(1) };
     this.#keys = {
-      sums: slots.map(({ length, parts }, i) => ({
-        key: i < 2 ? `weights/${i === 0 ? 'trained' : 'buffer'}` : `mean/${means[i - 2]?.spec.name}`,
-        length,
-        parts,
-      })),
+      sums: this.#floats.map(({ spec, slot: { length, parts } }) => ({ key: `mean/${spec.name}`, length, parts })),
+      integers: [
+        ...WEIGHINGS.map((weighing) => ({ key: `weights/${weighing}`, length: 1 })),
+        ...this.#integers.map(({ spec }) => ({ key: `mean/${spec.name}`, length: elementCount(spec.shape) })),
+      ],
       maxima: specs.filter(({ fold }) => fold === 'max'),
     };
     this.#sums = new IndexedSums(slots, lengths, kernel);
@@ -93,20 +98,29 @@ export class RunningMean implements RunningSum {
     return this.#count;
   }
 
+  /** @throws FedloomError `update.*`, but not for what `checkUpdate`, `roundedWeight` and `checkTerms` have let through */
   add({ update, weight, magnitudes }: Contribution): void {
-    const plan = this.#plan(update, weight, magnitudes);
-    for (const [i, { slot }] of this.#means.entries()) this.#raiseFor(slot, plan.terms[i] ?? 0);
-    for (const weighing of ['trained', 'buffer'] as const)
-      this.#raiseFor(this.#totals[weighing], plan.weights[weighing]);
+    const who = `client ${update.client}`;
+    const found = magnitudes ?? checkTensors(update.tensors, this.#specs, who);
+    const weights = {
+      trained: roundedWeight(weight, who),
+      buffer: roundedWeight(update.facts.sampleCount ?? Number.NaN, who),
+    };
+    checkTerms(update, weights.trained, found, this.#specs);
+    const magnitudeOf = ({ index }: MeanTensor) => found[index] ?? 0;
+    for (const mean of this.#floats) {
+      const term = weights[mean.weighing] * magnitudeOf(mean);
+      this.#sums.raise(mean.slot, levelOf(term, mean.slot.level));
+    }
     this.#sums.expectTerm();
-    for (const { spec, slot, weighing } of this.#means) {
-      this.#sums.add(floatsOf(tensorOf(update, spec)), slot, plan.weights[weighing]);
+    for (const { spec, slot, weighing } of this.#floats) {
+      this.#sums.add(floatsOf(tensorOf(update, spec)), slot, weights[weighing]);
     }
-    for (const weighing of ['trained', 'buffer'] as const) {
-      this.#oneNumber[0] = plan.weights[weighing];
-      this.#sums.add(this.#oneNumber, this.#totals[weighing], 1);
+    for (const mean of this.#integers) {
+      mean.sums.add(tensorOf(update, mean.spec).data as IntegerData, weights[mean.weighing], magnitudeOf(mean));
     }
-    this.#takeMaxima(this.#keys.maxima.map((spec) => [spec.name, tensorOf(update, spec)]));
+    for (const weighing of WEIGHINGS) this.#totals[weighing].add(ONE, weights[weighing], 1);
+    for (const spec of this.#keys.maxima) this.#takeMaximum(spec.name, tensorOf(update, spec));
     this.#count += 1;
   }
 
@@ -114,6 +128,7 @@ export class RunningMean implements RunningSum {
     const { maxima } = this.#keys;
     const image: MeanImage = {
       sums: this.#sums.image(),
+      integers: this.#integerSums().map((sums) => sums.image()),
       maxima: new Map(
         maxima.flatMap(({ name, dtype, shape }) => {
           const data = this.#maxima.get(name);
@@ -126,62 +141,51 @@ export class RunningMean implements RunningSum {
 
   /** @throws FedloomError `aggregate.partial` for what is no partial sum of these specs */
   merge(partial: PartialSum): void {
-    const { sums, maxima } = readPartial(this.#keys, partial);
+    const { sums, integers, maxima } = readPartial(this.#keys, partial);
     const count = this.#count + partial.count;
     if (count > COUNT_MAX) throw new RangeError(`the sum of ${count} updates: at most ${COUNT_MAX} can be held`);
     if (partial.count === 0) return;
     this.#sums.merge(sums);
-    this.#takeMaxima(maxima);
+    for (const [place, own] of this.#integerSums().entries()) {
+      const image = integers[place];
+      if (image !== undefined) own.merge(image);
+    }
+    for (const [name, tensor] of maxima) this.#takeMaximum(name, tensor);
     this.#count = count;
   }
 
   /** @throws FedloomError `aggregate.empty` without updates, `aggregate.weights` when all weights are 0 */
   finish(): Aggregate {
     if (this.#count === 0) throw new FedloomError('aggregate.empty', 'There is no mean of no updates.');
-    const means = this.#means.map((mean): [string, Tensor] => [mean.spec.name, this.#meanOf(mean)]);
+    const floats = this.#floats.map((mean): [string, Tensor] => [mean.spec.name, this.#floatMean(mean)]);
+    const integers = this.#integers.map((mean): [string, Tensor] => [mean.spec.name, this.#integerMean(mean)]);
     const maxima = this.#keys.maxima.map(({ name, dtype, shape }): [string, Tensor] => {
       const data = this.#maxima.get(name);
       if (data === undefined) throw new RangeError(`no maximum of "${name}"`);
       return [name, { dtype, shape, data: data.slice() }];
     });
-    return sortedTensors([...means, ...maxima]);
+    return sortedTensors([...floats, ...integers, ...maxima]);
   }
 
   reset(): void {
     this.#sums.clear();
+    for (const sums of this.#integerSums()) sums.clear();
     this.#maxima = new Map();
     this.#count = 0;
   }
 
-  #plan(update: Update, weight: number, magnitudes: Float64Array | undefined): Plan {
-    const who = `client ${update.client}`;
-    const found = magnitudes ?? checkTensors(update.tensors, this.#specs, who);
-    const weights = {
-      trained: roundedWeight(weight, who),
-      buffer: roundedWeight(update.facts.sampleCount ?? Number.NaN, who),
-    };
-    const terms = this.#means.map(({ spec, index, weighing }) => {
-      const [magnitude, weight] = [found[index] ?? Number.NaN, weights[weighing]];
-      const term = weight * magnitude;
-      if (!(term <= TERM_MAX && magnitude <= TERM_MAX)) throw tooLarge(spec, magnitude, weight, who);
-      const isExact = isFloat(spec.dtype) || magnitude * significandOf(weight) <= INTEGER_PRODUCT_MAX;
-      if (!isExact) throw tooLargeInteger(spec, magnitude, weight, who);
-      return term;
-    });
-    return { weights, terms };
+  /** In the order of their keys. */
+  #integerSums(): IntegerSums[] {
+    return [...WEIGHINGS.map((weighing) => this.#totals[weighing]), ...this.#integers.map(({ sums }) => sums)];
   }
 
-  #raiseFor(slot: SumSlot, term: number): void {
-    this.#sums.raise(slot, levelOf(term, slot.level));
+  #takeMaximum(name: string, tensor: Tensor): void {
+    this.#maxima.set(name, elementwiseMaximum(this.#maxima.get(name), tensor));
   }
 
-  #takeMaxima(tensors: Iterable<readonly [string, Tensor]>): void {
-    for (const [name, tensor] of tensors) this.#maxima.set(name, elementwiseMaximum(this.#maxima.get(name), tensor));
-  }
-
-  #totalOf(weighing: Weighing, name: string): number {
-    const total = this.#quotients(this.#totals[weighing], 1)[0] ?? 0;
-    if (total > 0) return total;
+  #totalOf({ weighing, spec: { name } }: MeanTensor): IntegerSums {
+    const total = this.#totals[weighing];
+    if (total.first > 0) return total;
     throw new FedloomError(
       'aggregate.weights',
       `There is no mean of tensor "${name}": the weights of all ${this.#count} updates are 0. The algorithm's \`weight\` ` +
@@ -190,24 +194,21 @@ export class RunningMean implements RunningSum {
     );
   }
 
-  #meanOf({ spec: { name, dtype, shape }, slot, weighing }: MeanTensor): Tensor {
-    const total = this.#totalOf(weighing, name);
-    if (isFloat(dtype)) return { dtype: 'float64', shape, data: this.#quotients(slot, total) };
-    const totalSlot = this.#totals[weighing];
-    const exactTotal = this.#sums.exactSum(totalSlot, 0);
-    const exact = (element: number) => {
-      const shift = BigInt(LEVEL_BITS * (slot.level - totalSlot.level));
-      const sum = this.#sums.exactSum(slot, element);
-      return shift >= 0n ? ([sum << shift, exactTotal] as const) : ([sum, exactTotal << -shift] as const);
-    };
-    return { dtype, shape, data: roundedIntegers({ sums: this.#quotients(slot, 1), total, exact }, dtype) };
+  #floatMean(mean: FloatTensor): Tensor {
+    const data = new Float64Array(mean.slot.length);
+    this.#sums.divide(mean.slot, this.#totalOf(mean).first, data);
+    return { dtype: 'float64', shape: mean.spec.shape, data };
   }
 
-  #quotients(slot: SumSlot, denominator: number): Float64Array {
-    const quotients = new Float64Array(slot.length);
-    this.#sums.divide(slot, denominator, quotients);
-    return quotients;
+  #integerMean(mean: IntegerTensor): Tensor {
+    const { dtype, shape } = mean.spec;
+    return { dtype, shape, data: mean.sums.quotients(this.#totalOf(mean), dtype) };
   }
+}
+
+/** In how many parts the sums of a float tensor are kept: see `RunningMean`. */
+export function partsOf({ dtype, shape }: UpdateSpec, smallElements = SMALL_ELEMENTS): 2 | 3 {
+  return dtype === 'float64' || elementCount(shape) < smallElements ? 3 : 2;
 }
 
 function tensorOf({ tensors }: Update, { name }: Pick<UpdateSpec, 'name'>): Tensor {
@@ -216,27 +217,9 @@ function tensorOf({ tensors }: Update, { name }: Pick<UpdateSpec, 'name'>): Tens
   return tensor;
 }
 
-/** As the sums take them; exact, since larger integers are refused. */
+/** As the sums take them. */
 function floatsOf({ dtype, data }: Tensor): Float32Array | Float64Array {
   if (data instanceof Float32Array || data instanceof Float64Array) return data;
   if (dtype === 'float16') return new Float32Array(decodeHalves(data as Uint16Array));
-  return data instanceof BigInt64Array ? Float64Array.from(data, Number) : new Float64Array(data);
-}
-
-function tooLarge({ name }: UpdateSpec, magnitude: number, weight: number, who: string): FedloomError {
-  return new FedloomError(
-    'update.too-large',
-    `The update of ${who} holds a value of magnitude ${magnitude} in tensor "${name}", with a weight of ${weight}: the exact ` +
-      'aggregate holds values, and values times weights, up to 2^900. Its training diverged, or its weight is wrong.',
-    { who, tensor: name, magnitude, weight },
-  );
-}
-
-function tooLargeInteger({ name, dtype }: UpdateSpec, magnitude: number, weight: number, who: string): FedloomError {
-  return new FedloomError(
-    'update.too-large',
-    `The update of ${who} holds ${dtype} ${magnitude} in tensor "${name}", which is not exact times its weight of ${weight}: ` +
-      'averaged integers are counters and pixels below 2^29. Send others as float64, or fold them by `max`.',
-    { who, tensor: name, magnitude, weight },
-  );
+  throw new TypeError(`no floats: ${dtype}`);
 }

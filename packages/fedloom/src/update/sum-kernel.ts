@@ -1,11 +1,12 @@
-import { rounder } from './quanta.js';
+import { plainScan } from './magnitude.js';
+import { above, quantum, rounder } from './quanta.js';
 
 /** Where the sums of one tensor lie in the arrays of all, and at which level they are. */
 export interface SumSlot {
   /** A multiple of 4; the elements from the last one to the next multiple of 4 are spare. */
   readonly at: number;
   readonly length: number;
-  /** 2: of float32 values, added as they are. 3: of float64 values, which need the third part. */
+  /** Each term is kept in so many parts. */
   readonly parts: 2 | 3;
   level: number;
 }
@@ -24,6 +25,10 @@ export interface SumKernel {
   add(values: Float32Array | Float64Array, slot: SumSlot, weight: number): void;
   /** Adds what waits. */
   settle(): void;
+  /** The largest magnitude among the slot's sums of a part (0 high, 1 low, 2 third), of what is settled. */
+  largest(slot: SumSlot, part: number): number;
+  /** Writes the sums of a slot with two parts, without carries, each divided by `denominator`: see `writeQuotients`. */
+  divide(slot: SumSlot, denominator: number, quotients: Float64Array): void;
   /** Forgets all terms. */
   clear(): void;
 }
@@ -37,8 +42,9 @@ export interface SumLengths {
 /** The readable reference: plain TypeScript. `wasmKernel` does the same operations on two elements at once. */
 export function plainKernel({ three, two }: SumLengths): SumKernel {
   const [high, low, third] = [new Float64Array(three + two), new Float64Array(three + two), new Float64Array(three)];
+  const kernelParts = [high, low, third] as const;
   return {
-    parts: [high, low, third],
+    parts: kernelParts,
     add(values, { at, parts, level }, weight) {
       const [highRounder, lowRounder, thirdRounder] = [rounder(level), rounder(level - 1), rounder(level - 2)];
       for (let i = 0; i < values.length; i++) {
@@ -52,8 +58,21 @@ export function plainKernel({ three, two }: SumLengths): SumKernel {
       }
     },
     settle() {},
+    largest({ at, length }, part) {
+      return plainScan(kernelParts[part]?.subarray(at, at + length) ?? []);
+    },
+    divide({ at, level }, denominator, quotients) {
+      const [unit, round] = [quantum(level), rounder(level)];
+      const [unitAbove, roundAbove] = [quantum(level + 1), rounder(level + 1)];
+      for (let i = 0; i < quotients.length; i++) {
+        const carry = above(low[at + i]!, unit, round);
+        const highPart = high[at + i]! + carry;
+        const rest = above(highPart, unitAbove, roundAbove);
+        quotients[i] = (low[at + i]! - carry + (highPart - rest) + rest) / denominator;
+      }
+    },
     clear() {
-      for (const part of [high, low, third]) part.fill(0);
+      for (const part of kernelParts) part.fill(0);
     },
   };
 }

@@ -1,8 +1,9 @@
 import { FedloomError, type Tensor, zeros } from '@fedloom/engine';
 import { describe, expect, it } from 'vitest';
+import { RunningMean } from './running-mean.js';
 import { specOf, tensorOf } from './testing/contributions.js';
 import type { Update } from './update.js';
-import { checkUpdate } from './update-check.js';
+import { checkTerms, checkUpdate } from './update-check.js';
 
 const specs = [
   specOf('seen', [], 'int64', { kind: 'buffer' }),
@@ -102,5 +103,56 @@ describe('checkUpdate', () => {
 
   it('takes the limit on sample counts that it is given', () => {
     expect(errorOf({ facts: { sampleCount: 101 } }, 100).code).toBe('update.sample-count');
+  });
+});
+
+describe('checkTerms', () => {
+  const specs = [
+    specOf('far', [1], 'float64'),
+    specOf('mean', [1], 'float64', { kind: 'buffer' }),
+    specOf('steps', [1], 'int64'),
+    specOf('top', [1], 'float64', { fold: 'max' }),
+  ];
+  const check = (far: number, mean: number, { weight = 1, sampleCount = 1 }) => {
+    const update: Update = {
+      ...updateOf({ facts: { sampleCount } }),
+      tensors: new Map([
+        ['far', tensorOf('float64', [far])],
+        ['mean', tensorOf('float64', [mean])],
+        ['steps', tensorOf('int64', [-(2 ** 63)])],
+        ['top', tensorOf('float64', [1e308])],
+      ]),
+    };
+    const magnitudes = checkUpdate(update, specs);
+    checkTerms(update, weight, magnitudes, specs);
+    return { update, weight, magnitudes };
+  };
+
+  it.each<[string, number, number, { weight?: number; sampleCount?: number }]>([
+    ['far', 2 ** 901, 0, { weight: 0.5 }],
+    ['far', 2 ** 900, 0, { weight: 2 }],
+    ['far', -(2 ** 601), 0, { weight: 2 ** 300 }],
+    ['mean', 0, 2 ** 900, { sampleCount: 2 }],
+  ])('refuses terms beyond 2^900 in tensor %s', (tensor, far, mean, weights) => {
+    expect(() => check(far, mean, weights)).toThrow(
+      expect.objectContaining({
+        code: 'update.too-large',
+        fields: expect.objectContaining({ who: 'client 7', tensor }),
+      }),
+    );
+  });
+
+  it.each<[number, number, { weight: number; sampleCount: number }]>([
+    [2 ** 900, 0, { weight: 1, sampleCount: 1 }],
+    [2 ** 600, 0, { weight: 2 ** 300, sampleCount: 1e9 }],
+    // Counts of more than 24 bits are rounded up for the sums.
+    [1, 2 ** 900 / 999_999_999, { weight: 2 ** -300, sampleCount: 999_999_999 }],
+    [2 ** 900, 2 ** 900, { weight: 0, sampleCount: 1 }],
+  ])('lets through what the mean adds up: %d, %d, %j', (far, mean, weights) => {
+    const contribution = check(far, mean, weights);
+    const sum = new RunningMean(specs);
+    for (let i = 0; i < 300; i++) sum.add(contribution);
+    expect(sum.count).toBe(300);
+    expect(Number(sum.partial().tensors.get('levels')?.data[0])).toBeLessThanOrEqual(42);
   });
 });

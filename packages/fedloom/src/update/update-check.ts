@@ -1,6 +1,7 @@
 import { FedloomError, type NamedTensors, type Tensor } from '@fedloom/engine';
 import { findMismatch } from '../core/params.js';
 import { largestMagnitude } from './magnitude.js';
+import { TERM_MAX } from './quanta.js';
 import type { Facts, Update, UpdateSpec } from './update.js';
 
 export interface UpdateLimits {
@@ -57,6 +58,33 @@ export function checkTensors(tensors: NamedTensors, specs: readonly UpdateSpec[]
       { who, tensor: name },
     );
   });
+}
+
+/**
+ * Checks what no fold could add up: values, and values times their weights, beyond 2^900. To be called with what
+ * `checkUpdate` has returned, as soon as the weight is known: the exact mean then takes the update whatever it holds.
+ * @param weight of trained tensors and uploads; buffers count by `update.facts.sampleCount`
+ * @throws FedloomError `update.too-large`
+ */
+export function checkTerms(
+  update: Update,
+  weight: number,
+  magnitudes: Float64Array,
+  specs: readonly UpdateSpec[],
+): void {
+  for (const [index, { name, fold, kind }] of specs.entries()) {
+    if (fold !== 'mean') continue;
+    const magnitude = magnitudes[index] ?? Number.NaN;
+    const times = kind === 'buffer' ? (update.facts.sampleCount ?? Number.NaN) : weight;
+    if (magnitude <= TERM_MAX && magnitude * times <= TERM_MAX) continue;
+    const who = `client ${update.client}`;
+    throw new FedloomError(
+      'update.too-large',
+      `The update of ${who} holds a value of magnitude ${magnitude} in tensor "${name}", with a weight of ${times}: values, ` +
+        'and values times weights, are added up to 2^900. Its training diverged, or its weight is wrong.',
+      { who, tensor: name, magnitude, weight: times },
+    );
+  }
 }
 
 function checkSampleCount(sampleCount: number | undefined, { sampleCountMax }: UpdateLimits, who: string): void {

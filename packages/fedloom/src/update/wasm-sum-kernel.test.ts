@@ -1,6 +1,7 @@
+import fc from 'fast-check';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { RandomStream } from '../core/random.js';
-import { levelOf } from './quanta.js';
+import { levelOf, quantum } from './quanta.js';
 import { plainKernel, type SumKernel, type SumSlot } from './sum-kernel.js';
 import { wasmKernel } from './wasm-sum-kernel.js';
 
@@ -104,6 +105,43 @@ describe('wasmKernel', () => {
       kernel.settle();
     }
     expect(bits(kernels[1])).toEqual(bits(kernels[0]));
+  });
+
+  it.each([1, 2, 5, 4096, 4097])('divides %i sums as the reference does, those between two quanta, too', (length) => {
+    const slot = slotOf(4, length, 2);
+    const random = RandomStream.of(5, 'sums', length);
+    const [plain, wasm] = [plainKernel({ three: 0, two: 4104 }), wasmKernel({ three: 0, two: 4104 })!];
+    const ties = [2 ** 45, -(2 ** 45), 3 * 2 ** 45, 0, -0, 2 ** 46, 2 ** 45 - 1];
+    for (const [part, lowest] of [quantum(level), quantum(level - 1)].entries()) {
+      for (let i = 0; i < length; i++) {
+        const quanta = random.next() < 0.6 ? ties[random.integer(ties.length)]! : random.integer(2 ** 31) * 2 ** 21;
+        for (const { parts } of [plain, wasm]) parts[part]![4 + i] = quanta * lowest;
+      }
+    }
+    const [expected, quotients] = [new Float64Array(length), new Float64Array(length)];
+    plain.divide(slot, 7, expected);
+    wasm.divide(slot, 7, quotients);
+    expect(quotients).toStrictEqual(expected);
+    expect(expected.some((value) => value !== 0)).toBe(true);
+  });
+
+  it('finds the largest sum of a slot, whatever stands beside it', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 40 }), fc.nat(), (length, seed) => {
+        const lengths = { three: 48, two: 8 };
+        const kernels = [plainKernel(lengths), wasmKernel(lengths)!] as const;
+        const [before, slot, after] = [slotOf(0, 4, 3), slotOf(4, length, 3), slotOf(44, 3, 3)];
+        const values = Float32Array.from(awkwardValues(length, seed));
+        for (const kernel of kernels) {
+          kernel.add(values, slot, 3);
+          for (const other of [before, after]) kernel.add(new Float32Array(other.length).fill(2 ** 40), other, 1);
+        }
+        for (const part of [0, 1, 2]) {
+          const largest = Math.max(...kernels[0].parts[part]!.slice(4, 4 + length).map(Math.abs));
+          for (const kernel of kernels) expect(kernel.largest(slot, part)).toBe(largest);
+        }
+      }),
+    );
   });
 
   it('reads values over shared memory and views with an offset', () => {

@@ -1,8 +1,13 @@
 import {
+  and128,
   assembleModule,
   type Code,
+  f64x2Absolute,
   f64x2Add,
+  f64x2Divide,
+  f64x2Equal,
   f64x2FromFloats,
+  f64x2Max,
   f64x2Multiply,
   f64x2Subtract,
   get,
@@ -19,7 +24,7 @@ import {
   type WasmFunction,
 } from '../core/wasm-assembler.js';
 import { instantiate, type WasmMemory } from '../core/wasm-instance.js';
-import { rounder } from './quanta.js';
+import { quantum, rounder } from './quanta.js';
 import type { SumKernel, SumLengths, SumSlot } from './sum-kernel.js';
 
 const PAGE_BYTES = 65536;
@@ -37,7 +42,9 @@ const [WEIGHTS, OTHER_WEIGHTS, HIGH_ROUNDERS, LOW_ROUNDERS, THIRD_ROUNDERS] = [7
 const [X, H, Y, G] = [12, 13, 14, 15];
 /** The factors lie here, as doubles in the order of the locals: as parameters each would be boxed at every call. */
 const FACTORS_ADDRESS = 0;
-const STAGING_ADDRESS = 64;
+/** Where the kernel leaves a largest magnitude. */
+const LARGEST_ADDRESS = 64;
+const STAGING_ADDRESS = 128;
 const SUMS_ADDRESS = STAGING_ADDRESS + STAGING_BYTES;
 
 type AddValues = (
@@ -55,6 +62,10 @@ interface Kernels {
   readonly addFloats: AddValues;
   readonly addTwoFloats: AddValues;
   readonly addDoubles: AddValues;
+  /** Leaves the largest magnitude of the doubles between two addresses at a third, in two lanes. */
+  largest(from: number, end: number, into: number): void;
+  /** Writes quotients up to an address. */
+  divide(into: number, end: number, high: number, low: number, factors: number): void;
 }
 
 /**
@@ -73,6 +84,8 @@ export function wasmKernel({ three, two }: SumLengths): SumKernel | undefined {
     kernel('addFloats', addPair),
     kernel('addTwoFloats', addTwoPairs),
     kernel('addDoubles', addDoubles),
+    largestKernel(),
+    divideKernel(),
   ];
   const kernels = instantiate<Kernels>(assembleModule(pages, functions));
   return kernels && new WasmKernel(kernels, { three, two }, waiting);
@@ -91,6 +104,7 @@ class WasmKernel implements SumKernel {
   readonly #firstWaiting: number;
   readonly #waitingAddress: number;
   readonly #factors: Float64Array;
+  readonly #largest: Float64Array;
   readonly #floats: Float32Array;
   readonly #doubles: Float64Array;
   readonly #room: Float32Array;
@@ -115,7 +129,8 @@ class WasmKernel implements SumKernel {
     ];
     this.#floats = new Float32Array(buffer, STAGING_ADDRESS, STAGING_BYTES / 4);
     this.#doubles = new Float64Array(buffer, STAGING_ADDRESS, STAGING_BYTES / 8);
-    this.#factors = new Float64Array(buffer, FACTORS_ADDRESS, 5);
+    this.#factors = new Float64Array(buffer, FACTORS_ADDRESS, 7);
+    this.#largest = new Float64Array(buffer, LARGEST_ADDRESS, 2);
     this.#room = new Float32Array(buffer, this.#waitingAddress, room);
   }
 
@@ -123,7 +138,8 @@ class WasmKernel implements SumKernel {
     // The kernels add one vector at least.
     if (values.length === 0) return;
     const { addFloats, addDoubles, addTwoFloats } = this.#kernels;
-    if (!(values instanceof Float32Array)) return this.#run(addDoubles, this.#doubles, values, slot, weight, 0);
+    if (slot.parts === 3) return this.#run(addDoubles, this.#doubles, values, slot, weight, 0);
+    if (!(values instanceof Float32Array)) throw new TypeError('sums of two parts are of float32');
     const other = this.#waiting[this.#next];
     const at = slot.at - this.#firstWaiting;
     if (other?.slot === slot) {
@@ -144,6 +160,28 @@ class WasmKernel implements SumKernel {
     this.#forgetWaiting();
   }
 
+  largest({ at, length }: SumSlot, part: number): number {
+    const sums = this.parts[part];
+    if (sums === undefined || length === 0) return 0;
+    const from = sums.byteOffset + 8 * at;
+    // Spare elements behind the slot's last hold zeros.
+    this.#kernels.largest(from, from + 8 * wholeVectors(length), LARGEST_ADDRESS);
+    return Math.max(...this.#largest);
+  }
+
+  divide({ at, level }: SumSlot, denominator: number, quotients: Float64Array): void {
+    const [high, low] = this.parts;
+    const [unit, unitAbove] = [quantum(level), quantum(level + 1)];
+    this.#factors.set([unit, unit / 2, rounder(level), unitAbove, unitAbove / 2, rounder(level + 1), denominator]);
+    for (let from = 0; from < quotients.length; from += this.#doubles.length) {
+      const count = Math.min(this.#doubles.length, quotients.length - from);
+      const bytes = 8 * (at + from);
+      const end = STAGING_ADDRESS + 8 * wholeVectors(count);
+      this.#kernels.divide(STAGING_ADDRESS, end, high.byteOffset + bytes, low.byteOffset + bytes, FACTORS_ADDRESS);
+      quotients.set(this.#doubles.subarray(0, count), from);
+    }
+  }
+
   clear(): void {
     this.#forgetWaiting();
     for (const part of this.parts) part.fill(0);
@@ -157,10 +195,10 @@ class WasmKernel implements SumKernel {
     this.#waiting.push({ slot, weight });
   }
 
-  #run<T extends Float32Array | Float64Array>(
+  #run(
     add: AddValues,
-    staging: T,
-    values: T,
+    staging: Float32Array | Float64Array,
+    values: Float32Array | Float64Array,
     slot: SumSlot,
     weight: number,
     otherWeight: number,
@@ -216,6 +254,62 @@ function kernel(name: string, add: AddPair): WasmFunction {
     body: [
       factors.map((local, index) => [load64Splat(FACTORS, 8 * index), set(local)]),
       repeat([add(0), add(1), steps], lessUnsigned(VALUES, END)),
+    ],
+  };
+}
+
+/** Four doubles a turn, each pair with a maximum of its own. */
+function largestKernel(): WasmFunction {
+  const [from, end, into, first, second] = [0, 1, 2, 3, 4];
+  const take = (largest: number, offset: number) => [
+    f64x2Max(get(largest), f64x2Absolute(load128(from, offset))),
+    set(largest),
+  ];
+  return {
+    name: 'largest',
+    parameters: [I32, I32, I32],
+    locals: [V128, V128],
+    body: [
+      repeat([take(first, 0), take(second, 16), increase(from, 32)], lessUnsigned(from, end)),
+      store128(into, f64x2Max(get(first), get(second))),
+    ],
+  };
+}
+
+/** The loop of the plain kernel's `divide`, two elements a turn. */
+function divideKernel(): WasmFunction {
+  const [into, end, high, low, factors] = [0, 1, 2, 3, 4];
+  const [unit, half, round, unitAbove, halfAbove, roundAbove, denominator] = [5, 6, 7, 8, 9, 10, 11];
+  const [lowPart, carry, highPart, rest] = [12, 13, 14, 15];
+  const splitAbove = (part: number, above: number, [unit, half, round]: readonly [number, number, number]) => [
+    rounded(get(part), round),
+    set(above),
+    f64x2Add(get(above), and128(f64x2Equal(f64x2Subtract(get(part), get(above)), get(half)), get(unit))),
+    set(above),
+  ];
+  const ofBoth = f64x2Add(f64x2Subtract(get(lowPart), get(carry)), f64x2Subtract(get(highPart), get(rest)));
+  return {
+    name: 'divide',
+    parameters: [I32, I32, I32, I32, I32],
+    locals: new Array(11).fill(V128),
+    body: [
+      [unit, half, round, unitAbove, halfAbove, roundAbove, denominator].map((local, index) => [
+        load64Splat(factors, 8 * index),
+        set(local),
+      ]),
+      repeat(
+        [
+          load128(low),
+          set(lowPart),
+          splitAbove(lowPart, carry, [unit, half, round]),
+          f64x2Add(load128(high), get(carry)),
+          set(highPart),
+          splitAbove(highPart, rest, [unitAbove, halfAbove, roundAbove]),
+          store128(into, f64x2Divide(f64x2Add(ofBoth, get(rest)), get(denominator))),
+          [into, high, low].map((address) => increase(address, 16)),
+        ],
+        lessUnsigned(into, end),
+      ),
     ],
   };
 }

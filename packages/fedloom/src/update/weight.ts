@@ -2,7 +2,7 @@ import { FedloomError } from '@fedloom/engine';
 
 /** Weights other than 0 lie between these, so that weight * value of a float32 is exact: it never leaves float64. */
 const WEIGHT_MIN = 2 ** -300;
-const WEIGHT_MAX = 2 ** 300;
+export const WEIGHT_MAX = 2 ** 300;
 
 /**
  * A weight as the sums take it: rounded to 24 significant bits, so that its product with a float32 or float16 is exact.
@@ -26,11 +26,9 @@ export function roundedWeight(weight: number, who: string): number {
   );
 }
 
-/** The odd whole number that a weight of at most 24 significant bits is a power of two times: up to 2^24. */
-export function significandOf(weight: number): number {
-  if (weight === 0) return 0;
-  // Whole even if the logarithm is one off.
-  let significand = (weight / 2 ** Math.floor(Math.log2(weight))) * 2 ** 24;
-  while (significand % 2 === 0) significand /= 2;
-  return significand;
+/** A power of two of which the weight, above 0, is a whole multiple: the largest one, or half of it. */
+export function unitOf(weight: number): number {
+  let unit = 2 ** Math.floor(Math.log2(weight));
+  while (!Number.isInteger(weight / unit)) unit /= 2;
+  return unit;
 }

@@ -2,7 +2,7 @@ import { FedloomError } from '@fedloom/engine';
 import { type Command, Option } from 'commander';
 import { type JoinEvent, joinFederation } from '../../client/node/join-federation.js';
 import { formatRanges, type IndexRange, parseRanges } from '../../core/index-ranges.js';
-import { endWithParent } from '../../launch/lifeline.js';
+import { endWithParent } from '../../core/node/lifeline.js';
 import { seconds, serverUrl, wholeNumber } from '../arguments.js';
 import { guardTask } from '../guard-task.js';
 import { watchInterrupts } from '../interrupts.js';

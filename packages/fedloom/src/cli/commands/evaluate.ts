@@ -1,15 +1,14 @@
 import { availableParallelism } from 'node:os';
 import { FedloomError, type NamedTensors } from '@fedloom/engine';
 import type { Command } from 'commander';
-import { BatchingPool } from '../../compute/node/batching-pool.js';
-import { PlanExecutor } from '../../compute/node/plan-executor.js';
+import { planEvaluator } from '../../compute/executor-factory.js';
+import { threadPool } from '../../compute/node/thread-pool.js';
 import { resultsOf } from '../../core/evaluation.js';
 import { sha256 } from '../../core/node/sha256.js';
 import type { Results } from '../../core/records.js';
 import { encodeSafetensors } from '../../core/safetensors.js';
 import { sharedBytes } from '../../data/shared-tensor.js';
-import { planWorkload } from '../../server/run/plan-workload.js';
-import { trainerWorkload } from '../../server/run/trainer-workload.js';
+import { openWorkload } from '../../server/run/open-workload.js';
 import type { ServerWorkload } from '../../server/run/workload.js';
 import type { Task } from '../../task/task.js';
 import { guardTask } from '../guard-task.js';
@@ -67,16 +66,12 @@ async function evaluate(path: string, flags: EvaluateFlags): Promise<number> {
 }
 
 async function evaluateModel(task: Task, model: NamedTensors, workers: number, signal: AbortSignal) {
-  if (task.kind === 'trainer') {
-    const { workload, close } = await trainerWorkload(task, { seed: 0, clients: 0, initialModel: model });
-    return evaluateWith(workload, model, signal).finally(close);
-  }
-  const executor = new PlanExecutor({ threads: new BatchingPool(workers), source: noClients, trains: false });
+  const evaluator = planEvaluator(task, () => threadPool(workers));
   try {
-    const workload = await planWorkload(task, { seed: 0, hash: sha256, evaluator: executor, initialModel: model });
-    return await evaluateWith(workload, model, signal);
+    const { workload, close } = await openWorkload(task, { seed: 0, clients: 0, evaluator, initialModel: model });
+    return await evaluateWith(workload, model, signal).finally(close);
   } finally {
-    await executor.close();
+    await evaluator?.close();
   }
 }
 
@@ -89,11 +84,3 @@ async function evaluateWith(
   const evaluation = await workload.evaluate({ hash: sha256(bytes), bytes: sharedBytes(bytes), tensors }, 0, signal);
   return evaluation && resultsOf(evaluation);
 }
-
-const noClients = {
-  open: async () => {},
-  train: () => {
-    throw new Error('nobody trains here');
-  },
-  test: () => undefined,
-};

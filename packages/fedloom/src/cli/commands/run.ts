@@ -2,14 +2,14 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { FedloomError } from '@fedloom/engine';
 import { type Command, Option } from 'commander';
-import { BatchingPool } from '../../compute/node/batching-pool.js';
+import { openPool, poolKinds } from '../../compute/node/pool-choice.js';
 import { formatRanges } from '../../core/index-ranges.js';
+import { LIFELINE_FD } from '../../core/node/lifeline.js';
 import { type LostProcess, splitClients, startClientProcesses } from '../../launch/client-processes.js';
-import { LIFELINE_FD } from '../../launch/lifeline.js';
 import { settlesWithin } from '../../launch/settles-within.js';
 import { createServer } from '../../server/create-server.js';
 import type { RunOptions } from '../../server/run/run-options.js';
-import { simulateOn } from '../../simulation/simulate.js';
+import { simulate } from '../../simulation/simulate.js';
 import { type Deadline, secondsOrNone, wholeNumber } from '../arguments.js';
 import { conductRun, type StartedRun } from '../conduct-run.js';
 import { changesAsArguments, loadTaskWith } from '../load-settings.js';
@@ -23,6 +23,7 @@ import { usageError } from '../usage-error.js';
 interface RunFlags {
   readonly processes?: number;
   readonly deadline?: Deadline;
+  readonly pool?: (typeof poolKinds)[number];
 }
 
 const PROCESSES_MAX = 1024;
@@ -42,6 +43,12 @@ export function addRunCommand(program: Command, exit: (code: number) => void): v
       new Option('--processes [=p]', 'run the clients in p processes of their own (default: one a core)').argParser(
         (text) => (text === 'auto' ? availableParallelism() : wholeNumber('--processes', 1, PROCESSES_MAX)(text)),
       ),
+    )
+    .addOption(
+      new Option(
+        '--pool <kind>',
+        'what trains a plan: threads, or processes of their own, which take nothing along when native code fails (threads)',
+      ).choices(poolKinds),
     )
     .addOption(deadlineOption('none').hideHelp())
     .action(async (path, clients, perRound, rounds, flags) => {
@@ -63,19 +70,22 @@ export function deadlineMs(deadline: Deadline | undefined): number | null | unde
   return deadline === 'none' ? null : deadline;
 }
 
-async function run(path: string, settings: RunSettings, { processes, deadline }: RunFlags): Promise<number> {
+async function run(path: string, settings: RunSettings, { processes, deadline, pool }: RunFlags): Promise<number> {
   if (deadline !== undefined && processes === undefined) {
     throw usageError('deadline', '--deadline has a meaning only with --processes: simulated clients do not vanish.');
+  }
+  if (pool !== undefined && processes !== undefined) {
+    throw usageError('pool', '--pool has a meaning only without --processes, whose clients train on a thread each.');
   }
   const terminal = await openTerminal(settings.json);
   const { workers = availableParallelism() } = settings;
   // Our own children do not vanish without a word: they have the time that they need.
   const waits = deadlineMs(deadline) ?? null;
-  // Threads load their code while this one loads the task, which may turn out to need none.
-  const threads = processes === undefined ? new BatchingPool(workers) : undefined;
+  // They load their code while this process loads the task, which may turn out to need none.
+  const ahead = processes === undefined ? openPool(pool, workers) : undefined;
   try {
     const loaded = await loadTaskWith(path, settings);
-    if (loaded.task.kind !== 'plan') void threads?.close();
+    if (loaded.task.kind !== 'plan') void ahead?.close();
     return await conductRun({
       terminal,
       loaded,
@@ -85,12 +95,12 @@ async function run(path: string, settings: RunSettings, { processes, deadline }:
       ...(processes !== undefined && { runOptions: { deadlineMs: waits } }),
       start: async (options, task) => {
         if (processes !== undefined) return startWithProcesses({ ...loaded, task }, settings, options, processes);
-        const started = simulateOn(task, { ...options, workers }, threads);
+        const started = simulate(task, { ...options, workers, ...(ahead && { pool: () => ahead }) });
         return { run: started, result: started.result };
       },
     });
   } finally {
-    await threads?.close();
+    await ahead?.close();
   }
 }
 

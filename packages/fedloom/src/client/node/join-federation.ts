@@ -2,11 +2,9 @@ import { availableParallelism } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { FedloomError } from '@fedloom/engine';
 import type { ClientExecutor } from '../../compute/executor.js';
-import { BatchingPool } from '../../compute/node/batching-pool.js';
+import { clientExecutor } from '../../compute/executor-factory.js';
 import { partSource } from '../../compute/node/part-source.js';
-import { PlanExecutor } from '../../compute/node/plan-executor.js';
-import { partitionedSource } from '../../compute/partitioned-source.js';
-import { TrainerExecutor } from '../../compute/trainer-executor.js';
+import { openPool, type PoolChoice } from '../../compute/node/pool-choice.js';
 import { sha256 } from '../../core/node/sha256.js';
 import type { Finish, Join } from '../../protocol/messages.js';
 import { type MessageOptions, OwnMessages } from '../../protocol/own-messages.js';
@@ -32,8 +30,10 @@ export interface JoinOptions extends MessageOptions {
   readonly dataDir?: string;
   /** Needed without `dataDir`, and for trainer tasks. Where given, it must compile to the server's plan. */
   readonly task?: Task;
-  /** Threads that train. Default: one a core. */
+  /** Threads or processes that train. Default: one a core. */
   readonly workers?: number;
+  /** What trains a plan; results do not depend on it. Default `threads`. */
+  readonly pool?: PoolChoice;
   /** How long to go on dialling a server that is not there, from the last time it was. Default 60 s. */
   readonly retryForMs?: number;
   /** Stages that the run may ask for beside the built-in ones and those of the task's algorithm. */
@@ -57,7 +57,7 @@ export type JoinEvent =
 /**
  * Takes part in a federation until it is over, over WebSocket or a transport of your own; dials again when the server is away.
  * @returns how the run ended; undefined when the signal made this process leave
- * @throws FedloomError `client.no-server` after `retryForMs`, or why the server or the data refuse
+ * @throws FedloomError `client.no-server` after `retryForMs`, `client.no-data`, `compute.pool`, or why the server or the data refuse
  */
 export async function joinFederation(url: string, options: JoinOptions): Promise<Finish | undefined> {
   const messages = new OwnMessages('client', options);
@@ -81,16 +81,13 @@ export async function joinFederation(url: string, options: JoinOptions): Promise
   }
 }
 
-function executorFor({ task, dataDir, clients, workers = availableParallelism() }: JoinOptions): ClientExecutor {
-  if (task?.kind === 'trainer') {
-    return new TrainerExecutor({ task, concurrency: workers, ...(dataDir && { dataDir }) });
-  }
-  const source = dataDir !== undefined ? partSource(dataDir, clients) : task && partitionedSource(task);
-  if (source !== undefined) return new PlanExecutor({ threads: new BatchingPool(workers), source, trains: true });
-  throw new FedloomError(
-    'client.no-data',
-    'A client needs data to train on: give --data DIR with its part folders, or the task file whose data set it is dealt from.',
-  );
+function executorFor(options: JoinOptions): ClientExecutor {
+  const { task, dataDir, clients, pool, workers = availableParallelism() } = options;
+  return clientExecutor(task, {
+    pool: () => openPool(pool, workers),
+    workers,
+    ...(dataDir && { dataDir, source: partSource(dataDir, clients) }),
+  });
 }
 
 function expectedPlan(task: Task | undefined): Pick<ClientHostOptions, 'expectedPlan'> {

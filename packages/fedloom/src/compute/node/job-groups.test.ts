@@ -1,12 +1,10 @@
 import type { PlanManifest } from '@fedloom/engine';
 import { describe, expect, it } from 'vitest';
-import { CancelCells } from './cancel-cells.js';
 import { groupJobs } from './job-groups.js';
-import type { EvaluateTask, PlanJob, TrainTask } from './plan-task.js';
+import type { EvaluateWork, TrainWork, WorkJob } from './pool-worker.js';
 
 const x = { dtype: 'float32' as const, shape: [9, 1], data: new Float32Array(9) };
 const y = { dtype: 'int32' as const, shape: [9], data: new Int32Array(9) };
-const cell = new CancelCells().take();
 const small = { sampleFlops: 1000, training: { batchSize: 10, localEpochs: 1, shuffle: true } } as PlanManifest;
 const large = { ...small, sampleFlops: 1e9 };
 
@@ -14,9 +12,9 @@ const shared = (samples: number) => ({
   modelHash: 'm',
   model: new Uint8Array(),
   examples: { x, y, rows: new Int32Array(samples) },
-  cancel: cell,
+  mark: 1,
 });
-const train = (client: number, samples = 60, over: Partial<TrainTask> = {}): TrainTask => ({
+const train = (client: number, samples = 60, over: Partial<TrainWork> = {}): TrainWork => ({
   kind: 'train',
   client,
   task: 0,
@@ -26,7 +24,7 @@ const train = (client: number, samples = 60, over: Partial<TrainTask> = {}): Tra
   ...shared(samples),
   ...over,
 });
-const evaluate = (samples: number, over: Partial<EvaluateTask> = {}): EvaluateTask => ({
+const evaluate = (samples: number, over: Partial<EvaluateWork> = {}): EvaluateWork => ({
   kind: 'evaluate',
   ...shared(samples),
   ...over,
@@ -39,7 +37,7 @@ describe('groupJobs', () => {
   it('trains small clients of one data set together whose batches are alike, in their order', () => {
     const jobs = [train(3, 60), train(1, 51), train(2, 50), train(4, 43)];
     expect(shapes(jobs, small)).toEqual(['trainEach:2', 'trainEach:2']);
-    expect(groupJobs(jobs, small, true).flatMap((group): readonly PlanJob[] => group.jobs)).toEqual(jobs);
+    expect(groupJobs(jobs, small, true).flatMap((group): readonly WorkJob[] => group.jobs)).toEqual(jobs);
   });
 
   it('trains alone what is large or keeps a state', () => {
@@ -70,10 +68,7 @@ describe('groupJobs', () => {
     expect(shapes([evaluate(10), evaluate(3), evaluate(7)], large)).toEqual(['evaluate:3']);
     expect(shapes([evaluate(1500), evaluate(500), evaluate(1)], large)).toEqual(['evaluate:2', 'evaluate:1']);
     expect(shapes([evaluate(5000), evaluate(5000)], large)).toEqual(['evaluate:1', 'evaluate:1']);
-    expect(shapes([evaluate(1), evaluate(1, { cancel: new CancelCells().take() })], large)).toEqual([
-      'evaluate:1',
-      'evaluate:1',
-    ]);
+    expect(shapes([evaluate(1), evaluate(1, { mark: 2 })], large)).toEqual(['evaluate:1', 'evaluate:1']);
     expect(shapes([evaluate(1), train(0), evaluate(1)], small)).toEqual(['evaluate:1', 'trainEach:1', 'evaluate:1']);
   });
 });

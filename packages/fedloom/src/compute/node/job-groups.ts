@@ -1,10 +1,11 @@
 import type { PlanManifest } from '@fedloom/engine/run';
-import { type EvaluateTask, type PlanJob, sampleCountOf, type TrainTask } from './plan-task.js';
+import { sampleCountOf } from '../job-pool.js';
+import type { EvaluateWork, TrainWork, WorkJob } from './pool-worker.js';
 
 /** Jobs that one call does, or few, with the graph that does them: several, but for `train` one. */
 export type JobGroup =
-  | { readonly graph: 'evaluate'; readonly jobs: readonly EvaluateTask[] }
-  | { readonly graph: 'train' | 'trainEach'; readonly jobs: readonly TrainTask[] };
+  | { readonly graph: 'evaluate'; readonly jobs: readonly EvaluateWork[] }
+  | { readonly graph: 'train' | 'trainEach'; readonly jobs: readonly TrainWork[] };
 
 /** Clients evaluated together hold at most so many samples, unless one alone holds more. */
 const GROUP_SAMPLES_MAX = 2000;
@@ -15,9 +16,9 @@ const SMALL_SAMPLE_FLOPS = 1e6;
  * Neighbours that can be done together, in their order. What a job computes does not depend on its company.
  * @param trainsTogether the plan allows it
  */
-export function groupJobs(jobs: readonly PlanJob[], manifest: PlanManifest, trainsTogether: boolean): JobGroup[] {
+export function groupJobs(jobs: readonly WorkJob[], manifest: PlanManifest, trainsTogether: boolean): JobGroup[] {
   const small = trainsTogether && smallClients(manifest);
-  const groups: { graph: JobGroup['graph']; jobs: PlanJob[] }[] = [];
+  const groups: { graph: JobGroup['graph']; jobs: WorkJob[] }[] = [];
   let samples = 0;
   for (const job of jobs) {
     const last = groups.at(-1);
@@ -26,7 +27,7 @@ export function groupJobs(jobs: readonly PlanJob[], manifest: PlanManifest, trai
     const together =
       graph !== 'train' &&
       last?.graph === graph &&
-      alike(last.jobs[0] as PlanJob, job, manifest) &&
+      alike(last.jobs[0] as WorkJob, job, manifest) &&
       samples + count <= GROUP_SAMPLES_MAX;
     if (together) last.jobs.push(job);
     else groups.push({ graph, jobs: [job] });
@@ -40,13 +41,11 @@ export function smallClients({ sampleFlops }: PlanManifest): boolean {
   return sampleFlops < SMALL_SAMPLE_FLOPS;
 }
 
-function alike(one: PlanJob, other: PlanJob, manifest: PlanManifest): boolean {
+function alike(one: WorkJob, other: WorkJob, manifest: PlanManifest): boolean {
   // Those of one caller, or each would have to wait until all are cancelled.
   if (one.kind === 'evaluate') {
-    const { cells, at } = one.cancel;
-    const { state } = other as EvaluateTask;
-    if (one.state !== undefined || state !== undefined) return false;
-    return onOneModel(one, other) && other.cancel.cells === cells && other.cancel.at === at;
+    if (one.state !== undefined || other.state !== undefined) return false;
+    return onOneModel(one, other) && one.mark === other.mark;
   }
   return (
     other.kind === 'train' &&
@@ -59,14 +58,14 @@ function alike(one: PlanJob, other: PlanJob, manifest: PlanManifest): boolean {
 }
 
 /** Those of `batchOrder`, within an epoch. */
-function orderShape({ examples }: PlanJob, { training: { batchSize } }: PlanManifest): string {
+function orderShape({ examples }: WorkJob, { training: { batchSize } }: PlanManifest): string {
   const count = sampleCountOf(examples);
   const batch = batchSize === 'all' ? count : Math.min(batchSize, count);
   return `${Math.ceil(count / batch)} of ${batch}`;
 }
 
 /** One model and parts of one data set. */
-function onOneModel(one: PlanJob, other: PlanJob): boolean {
+function onOneModel(one: WorkJob, other: WorkJob): boolean {
   return (
     one.modelHash === other.modelHash &&
     one.examples.x === other.examples.x &&

@@ -1,5 +1,7 @@
 import type { Channel } from '../../protocol/channel.js';
+import { wireLimits } from '../../protocol/limits.js';
 import type { ClientMessage } from '../../protocol/messages.js';
+import { pieces } from '../../protocol/pieces.js';
 import type { Version } from '../../update/update.js';
 import { WorkUnderWay } from './work-under-way.js';
 
@@ -33,7 +35,9 @@ export class Session {
     const versions = [...this.#models.values()].filter((earlier) => !stillUsed(earlier));
     for (const { hash } of versions) this.#models.delete(hash);
     this.#models.set(version.hash, version);
-    if (versions.length > 0) this.channel.send({ type: 'forget', versions });
+    for (const part of pieces(versions, wireLimits.versionsForgottenMax)) {
+      this.channel.send({ type: 'forget', versions: part });
+    }
     this.channel.send({ type: 'model', version }, bytes);
   }
 }

@@ -10,7 +10,7 @@ import { rebasedUpdate } from '../../update/rebase.js';
 import type { StageChain } from '../../update/stages/payload-specs.js';
 import { runServerStages } from '../../update/stages/server-stages.js';
 import type { Facts, Update, UpdateSpec } from '../../update/update.js';
-import { checkUpdate } from '../../update/update-check.js';
+import { checkTerms, checkUpdate } from '../../update/update-check.js';
 import { roundedWeight } from '../../update/weight.js';
 import type { ModelVersion } from './versions.js';
 
@@ -75,6 +75,7 @@ export class Aggregation {
       algorithm.weight?.(facts, scalars) ?? factOf(facts, 'sampleCount'),
       `client ${client}`,
     );
+    checkTerms(update, weight, magnitudes, chain.specs);
     return { contribution: { update, weight, magnitudes }, counted: { client, facts, weight, scalars } };
   }
 
@@ -84,10 +85,7 @@ export class Aggregation {
     return this.#checked(rebasedUpdate(sound.update, chain.specs, from.model, newest.model));
   }
 
-  /**
-   * Folds an update that was checked.
-   * @throws FedloomError `update.*` when the updates together are more than the fold holds
-   */
+  /** Folds an update that was checked: it throws for none. */
   add(round: number, { contribution, counted }: CheckedUpdate): void {
     let fold = this.#open.get(round);
     if (fold === undefined) {

@@ -43,10 +43,11 @@ export class Candidates {
     const { workload, versions, books, events, signal, dispatch, fail } = this.options;
     events.emit('evaluating', { round });
     try {
-      const evaluation = await workload.evaluate(versions.at(round + 1), round, signal);
+      const evaluation = await workload.evaluate(versions.newest, round, signal);
       const loss = evaluation === undefined ? undefined : lossOf(evaluation);
       if (loss !== undefined && !Number.isFinite(loss)) {
         const message = `The loss of its candidate on the server's data is ${loss}.`;
+        versions.takeBack();
         return this.#void(round, new FedloomError('model.not-finite', message));
       }
       if (evaluation !== undefined) books.evaluatedOnServer(round, evaluation);
@@ -59,18 +60,18 @@ export class Candidates {
   persist({ type: _, ...decision }: Effect<'persist'>): void {
     const { versions, books, persistence, checkpoint, dispatch, fail, virtualTime } = this.options;
     const { round } = decision;
-    const version = versions.at(round + 1);
-    const needs = decision.ongoing.map(({ base }) => base);
+    const version = decision.voided === null ? versions.newest : null;
     const done = () => dispatch({ type: 'persisted', round });
     try {
       const serverResults = books.serverResults(round);
       const counted = decision.counted.map(({ client }) => client);
       const training = books.training(round, counted);
       const decided = persistence.decided({
-        ...{ decision, version, needs, serverResults, training },
+        ...{ decision, version, serverResults, training },
+        needs: versions.numbers,
         virtualTime: virtualTime(),
       });
-      const saved = checkpoint?.(round, version.model);
+      const saved = checkpoint?.(round, versions.newest.model);
       if (decided === undefined && saved === undefined) return done();
       Promise.all([decided, saved]).then(done).catch(fail);
     } catch (error) {
@@ -79,9 +80,7 @@ export class Candidates {
   }
 
   #void(round: number, { code, message }: FedloomError): void {
-    const { versions, persistence, dispatch } = this.options;
-    persistence.made(versions.void(round));
-    dispatch({ type: 'aggregationVoided', round, code, message });
+    this.options.dispatch({ type: 'aggregationVoided', round, code, message });
   }
 }
 

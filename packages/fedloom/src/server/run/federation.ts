@@ -221,7 +221,10 @@ export class Federation {
       case 'roundFinished':
         return this.#finishRound(effect);
       case 'setTimer': {
-        const fire = () => this.#dispatch({ event: { type: 'deadline', timer: effect.timer } });
+        const fire = () => {
+          this.#timers.delete(effect.timer);
+          this.#dispatch({ event: { type: 'deadline', timer: effect.timer } });
+        };
         this.#timers.set(effect.timer, this.#options.clock.setTimer(effect.delayMs, fire));
         return;
       }
@@ -259,7 +262,7 @@ export class Federation {
 
   #finishRound(effect: Effect<'roundFinished'>): void {
     const { round, evaluated, voided } = effect;
-    const { version, model } = this.#versions.at(round + 1);
+    const { version, model } = this.#versions.newest;
     const record = this.#books.finish(effect, version, this.#turns?.now ?? null);
     this.#rounds += 1;
     if (evaluated !== null && voided === null) this.#last = record;

@@ -8,11 +8,11 @@ import type { DecidedRound, Persistence } from './persistence.js';
 import { MODEL, type ModelVersion } from './versions.js';
 
 /** What a round's record holds beside what the journal itself looks at: where the schedule stands, and parts of its record. */
-export interface Progress extends Pick<DecidedRound, 'decision' | 'virtualTime' | 'training'> {
-  readonly voidInARow: number;
-}
+export type Progress = Pick<DecidedRound, 'decision' | 'virtualTime' | 'training'>;
 
+/** A version of which the journal has the bytes, and no record yet. */
 interface Stored {
+  readonly number: number;
   readonly hash: string;
   readonly model: StoredBlob;
   readonly state: StoredBlob | null;
@@ -22,30 +22,28 @@ interface Stored {
 export class JournalPersistence implements Persistence {
   readonly #journal: RunJournal;
   readonly #states: JournalStates;
-  readonly #stored = new Map<number, Stored>();
+  #stored: Stored | undefined;
   #first: Promise<void> = Promise.resolve();
-  #voidInARow: number;
 
   /**
    * @param states of the clients that are simulated in this process
-   * @param voidInARow void rounds at the end of what is on the disk
    */
-  constructor(journal: RunJournal, states: JournalStates, voidInARow = 0) {
+  constructor(journal: RunJournal, states: JournalStates) {
     this.#journal = journal;
     this.#states = states;
-    this.#voidInARow = voidInARow;
   }
 
   made(version: ModelVersion): void {
     const { number } = version.version;
-    this.#release(number);
-    this.#stored.set(number, {
+    this.#release();
+    this.#stored = {
+      number,
       hash: version.hash,
       model: this.#journal.store('versions', encodeSafetensors(version.model)),
       state: version.state.size === 0 ? null : this.#journal.store('versions', encodeSafetensors(version.state)),
-    });
+    };
     if (number > 0) return;
-    this.#first = this.#journal.commitFirstVersion(this.#take(number, []));
+    this.#first = this.#journal.commitFirstVersion(this.#take([]));
     // Whoever decides the first round is told.
     this.#first.catch(() => {});
   }
@@ -54,8 +52,8 @@ export class JournalPersistence implements Persistence {
     await this.#first;
     const { decision, version, needs, serverResults, virtualTime, training } = round;
     const { counted, uncounted, replaced, voided } = decision;
-    this.#voidInARow = voided === null ? 0 : this.#voidInARow + 1;
-    const progress: Progress = { decision, virtualTime, training, voidInARow: this.#voidInARow };
+    const progress: Progress = { decision, virtualTime, training };
+    if (version === null) this.#release();
     await this.#journal.commitRound({
       decided: {
         round: decision.round,
@@ -69,7 +67,7 @@ export class JournalPersistence implements Persistence {
         serverResults,
         schedule: asJson(progress),
       },
-      version: this.#take(version.version.number, needs),
+      ...(version !== null && { version: this.#take(needs) }),
       privateStates: this.#states.take(counted),
     });
     for (const { client, task } of uncounted) this.#states.drop(client, task);
@@ -86,19 +84,21 @@ export class JournalPersistence implements Persistence {
   }
 
   /** A version whose bytes belong to the journal from now on. */
-  #take(number: number, needs: readonly number[]): NewVersion {
-    const stored = this.#stored.get(number);
-    if (stored === undefined) throw new Error(`version ${number} was not stored`);
-    this.#stored.delete(number);
+  #take(needs: readonly number[]): NewVersion {
+    const stored = this.#stored;
+    if (stored === undefined) throw new Error('a version is recorded that was not stored');
+    this.#stored = undefined;
+    const { number } = stored;
     return { number, models: { [MODEL]: { hash: stored.hash, blob: stored.model } }, state: stored.state, needs };
   }
 
-  #release(number: number): void {
-    const before = this.#stored.get(number);
-    if (before === undefined) return;
-    this.#stored.delete(number);
-    this.#journal.release(before.model);
-    if (before.state !== null) this.#journal.release(before.state);
+  /** What a void round left behind. */
+  #release(): void {
+    const stored = this.#stored;
+    if (stored === undefined) return;
+    this.#stored = undefined;
+    this.#journal.release(stored.model);
+    if (stored.state !== null) this.#journal.release(stored.state);
   }
 }
 

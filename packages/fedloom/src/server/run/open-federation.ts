@@ -15,10 +15,10 @@ import type { UpdateSpec } from '../../update/update.js';
 import { Federation } from './federation.js';
 import type { FederationEvents } from './federation-options.js';
 import { type OpenedJournal, openJournal } from './open-journal.js';
-import { type PlanEvaluator, planWorkload } from './plan-workload.js';
+import { openWorkload } from './open-workload.js';
+import type { PlanEvaluator } from './plan-workload.js';
 import type { Run } from './run.js';
 import { coordinatorOptions, federationStages, newRunId, type RunOptions, type Waits } from './run-options.js';
-import { trainerWorkload } from './trainer-workload.js';
 
 /** Bytes of updates on their way in, over all connections together. */
 const UPDATE_BUDGET_BYTES = 64 << 20;
@@ -52,11 +52,13 @@ export async function openFederation(
 ): Promise<OpenFederation> {
   const { events, evaluator, waits, simulated = false, dataDir } = parts;
   const { clients, seed = 0, initialModel, checkpoint } = options;
-  const common = { seed, ...(initialModel && { initialModel }) };
-  const { workload, close } =
-    task.kind === 'plan'
-      ? { workload: await planWorkload(task, { ...common, hash: sha256, evaluator }), close: async () => {} }
-      : await trainerWorkload(task, { ...common, clients, ...(dataDir && { dataDir }) });
+  const { workload, close } = await openWorkload(task, {
+    seed,
+    clients,
+    evaluator,
+    ...(initialModel && { initialModel }),
+    ...(dataDir && { dataDir }),
+  });
   const chain = chainStages(federationStages(task, options), workload.specs);
   checkFold(task.algorithm, workload.specs, options);
   const updateBytes = payloadBytesMax(chain.wire) + UPDATE_HEADER_BYTES;

@@ -11,7 +11,7 @@ import { type DiskWaits, RunJournal } from '../../journal/run-journal.js';
 import type { JournalStorage } from '../../journal/storage.js';
 import type { Task } from '../../task/task.js';
 import { taskSummary } from '../../task/task-summary.js';
-import type { ResumePoint } from '../schedule/state.js';
+import { resumePoint } from '../schedule/resume.js';
 import type { VirtualTime } from '../schedule/virtual-clock.js';
 import type { FederationOptions } from './federation-options.js';
 import { JournalPersistence, type Progress } from './journal-persistence.js';
@@ -105,7 +105,8 @@ function common(journal: RunJournal) {
 
 async function resumed(journal: RunJournal, recovered: Recovered): Promise<OpenedJournal> {
   const { versions, rounds, reports, lastRound, run } = recovered;
-  const progress = lastRound?.schedule as unknown as Progress | undefined;
+  const decided = recovered.decided.map(({ schedule }) => schedule as unknown as Progress);
+  const progress = decided.at(-1);
   const records = [...reports.values()].filter(({ round }) => round < rounds);
   const saved = await Promise.all(versions.map((version) => readVersion(journal, version)));
   const version = saved.at(-1);
@@ -126,30 +127,19 @@ async function resumed(journal: RunJournal, recovered: Recovered): Promise<Opene
   const isRecorded = lastRound === undefined || reports.has(lastRound.round);
   return {
     ...common_,
-    persistence: new JournalPersistence(journal, states, progress?.voidInARow),
+    persistence: new JournalPersistence(journal, states),
     resumed: {
       version,
       older: saved.slice(0, -1),
-      point: pointOf(recovered, progress, isRecorded),
+      point: {
+        ...resumePoint(decided.map(({ decision }) => decision)),
+        ...(!isRecorded && progress && { unrecorded: progress.decision }),
+      },
       ...(lastEvaluated && { lastEvaluated }),
       ...(!isRecorded &&
         progress && { unrecorded: { ...progress.training, serverResults: lastRound?.serverResults ?? null } }),
     },
   };
-}
-
-/** What `resumePoint` makes of all decisions, from what the journal keeps of them. */
-function pointOf({ rounds, outcomes }: Recovered, progress: Progress | undefined, isRecorded: boolean): ResumePoint {
-  const tasks = new Map<number, number>();
-  for (const [client, { task }] of outcomes) tasks.set(client, task + 1);
-  const { ongoing = [], position = 0 } = progress?.decision ?? {};
-  for (const { client, task } of ongoing) tasks.set(client, Math.max(tasks.get(client) ?? 0, task + 1));
-  const settled = new Map(
-    [...outcomes].map(([client, { task, attempt, counted }]) => [client, { task, attempt, counted }]),
-  );
-  const voidInARow = progress?.voidInARow ?? 0;
-  const unrecorded = isRecorded ? undefined : progress?.decision;
-  return { firstRound: rounds, settled, tasks, ongoing, position, voidInARow, ...(unrecorded && { unrecorded }) };
 }
 
 async function readVersion(journal: RunJournal, { number, models, state }: VersionMade): Promise<SavedVersion> {

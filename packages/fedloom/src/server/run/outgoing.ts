@@ -1,11 +1,12 @@
 import { FedloomError } from '@fedloom/engine';
 import { expandRanges } from '../../core/index-ranges.js';
 import type { IndexRange, Settled } from '../../protocol/messages.js';
+import { pieces } from '../../protocol/pieces.js';
 import type { Session } from '../lobby/session.js';
 import type { SessionDoor } from '../lobby/session-door.js';
 import type { CoordinatorEffect } from '../schedule/types.js';
-import { pieces } from './pieces.js';
 import type { Versions } from './versions.js';
+import { whyNot } from './why-not.js';
 
 export type Effect<T extends CoordinatorEffect['type']> = Extract<CoordinatorEffect, { readonly type: T }>;
 
@@ -54,10 +55,10 @@ export class Outgoing {
     }
   }
 
-  settle({ session: id, task, attempt, clients, counted, reason }: Effect<'settle'>): void {
+  settle({ session: id, task, attempt, clients, counted, code, reason }: Effect<'settle'>): void {
     const session = this.door.get(id);
     session?.work((work) => work.trained(clients));
-    const settled: Settled = { type: 'settled', task, attempt, clients: [], counted, ...(reason && { reason }) };
+    const settled: Settled = { type: 'settled', task, attempt, clients: [], counted, ...whyNot(code, reason) };
     if (counted) for (const client of clients) this.#counted.set(client, settled);
     for (const part of pieces(clients)) session?.channel.send({ ...settled, clients: part });
   }
@@ -65,7 +66,7 @@ export class Outgoing {
   requestEvaluation({ session: id, round, ranges }: Effect<'requestEvaluation'>): void {
     const session = this.door.get(id);
     if (session === undefined) return;
-    const { version: model, bytes } = this.versions.at(round + 1);
+    const { version: model, bytes } = this.versions.newest;
     this.#sendModel(session, model, bytes);
     session.work((work) => work.askedToEvaluate(round, ranges));
     for (const part of pieces(ranges)) session.channel.send({ type: 'evaluate', round, clients: part, model });

@@ -6,9 +6,9 @@ import type { ModelVersion } from './versions.js';
 /** A round that is decided, with what came of it. */
 export interface DecidedRound {
   readonly decision: RoundDecision;
-  /** After a void round, a further one as the one before. */
-  readonly version: ModelVersion;
-  /** Numbers of older versions that somebody still trains from. */
+  /** That it made; null: it was void. */
+  readonly version: ModelVersion | null;
+  /** Numbers of the versions that are kept. */
   readonly needs: readonly number[];
   readonly serverResults: Results | null;
   /** Of the counted updates, for the round's record. */
@@ -20,8 +20,7 @@ export interface DecidedRound {
 /** What a run writes down before anybody is told. What it rejects with ends the run as failed. */
 export interface Persistence {
   /**
-   * A version is there: its bytes may go to the disk while it is evaluated. After a void round its number comes again, with
-   * the version that takes its place.
+   * A version is there: its bytes may go to the disk while it is evaluated. After a void round its number comes again.
    */
   made(version: ModelVersion): void;
   /** Settles when it would survive a loss of power; undefined: at once. */

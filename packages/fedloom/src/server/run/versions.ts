@@ -1,4 +1,4 @@
-import { FedloomError, type NamedTensors, type Tensor } from '@fedloom/engine';
+import type { NamedTensors, Tensor } from '@fedloom/engine';
 import type { CountedClient, FederatedAlgorithm, Scalars, ServerState } from '../../algorithms/algorithm.js';
 import { broadcastTensors } from '../../algorithms/broadcast.js';
 import type { ModelSnapshot } from '../../compute/executor.js';
@@ -71,6 +71,11 @@ export class Versions {
     return version;
   }
 
+  /** Those that are kept. */
+  get numbers(): readonly number[] {
+    return [...this.#versions.keys()];
+  }
+
   /** The version that an update says it started from, if it is one of those that are kept. */
   find({ model, number, hash }: Version): ModelVersion | undefined {
     const version = this.#versions.get(number);
@@ -89,13 +94,13 @@ export class Versions {
     return this.#add(next.model, next.state);
   }
 
-  /** The newest version is taken back, if it is this round's: the round was void, and the next version is as the one before. */
-  void(round: number): ModelVersion {
-    const before = this.#newest.version.number > round ? this.#before : this.#newest;
-    if (before === undefined) throw new FedloomError('server.version', `There is no version before round ${round}.`);
-    this.#versions.delete(round + 1);
-    this.#newest = before;
-    return this.#add(before.model, before.state);
+  /** The newest version goes: its round is void, and the one before is the newest again. */
+  takeBack(): void {
+    if (this.#before === undefined) throw new Error('there is no version before the newest');
+    this.#versions.delete(this.#newest.version.number);
+    this.#newest = this.#before;
+    this.#before = undefined;
+    this.#versions.set(this.#newest.version.number, this.#newest);
   }
 
   /** Nobody trains from it any more. */

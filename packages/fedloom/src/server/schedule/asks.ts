@@ -2,6 +2,7 @@
 import type { BufferedAsk, BufferedContext, BufferedState } from './buffered-state.js';
 import { finish } from './finish.js';
 import { sessionOf } from './membership.js';
+import { notCounted } from './output.js';
 import type { CoordinatorState } from './schedule.js';
 import { addSpare, createSpares, firstSpare, nextSpare, removeSpare } from './spares.js';
 import type { Ongoing, Reason } from './types.js';
@@ -54,6 +55,7 @@ export function fill(context: BufferedContext): void {
     removeSpare(own.idle, client);
     const task = own.tasks[client] ?? 0;
     own.tasks[client] = task + 1;
+    own.started.add(client);
     place(state, own, { client, base: state.version, task, attempt: NEVER });
     const vacated = own.vacated.shift();
     if (vacated !== undefined) own.fold.replaced.push({ client: vacated.client, by: client, reason: vacated.reason });
@@ -120,6 +122,7 @@ export function setAskTimer({ state, settings, own, output }: BufferedContext, a
 export function freePlace({ state, own, output }: BufferedContext, asked: BufferedAsk): void {
   if (asked.status === 'working') own.working -= 1;
   own.asks.delete(asked.client);
+  own.started.delete(asked.client);
   if (asked.timer === null) return;
   own.timers.delete(asked.timer);
   output.clearTimer(state, asked.timer);
@@ -132,7 +135,7 @@ export function dropAsk(context: BufferedContext, asked: BufferedAsk, reason: Re
   freePlace(context, asked);
   own.fold.uncounted.push({ client, task, attempt: lastAttempt < 0 ? null : lastAttempt, ...reason });
   if (lastAttempt >= 0) {
-    output.settle(state, client, { task, attempt: lastAttempt, counted: false, reason: reason.message });
+    output.settle(state, client, { task, attempt: lastAttempt, ...notCounted(reason) });
   }
   releaseVersion(state, base, output);
   addIdle(context, client);

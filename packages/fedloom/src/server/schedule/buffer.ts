@@ -1,11 +1,11 @@
 /** The fold of `buffered`: what is taken in, and when it is closed. */
 import { addIdle, dropAsk, fill, freePlace, someoneIdle, vacate } from './asks.js';
-import { type BufferedAsk, type BufferedContext, openFold } from './buffered-state.js';
+import { type BufferedAsk, type BufferedContext, type BufferedState, openFold } from './buffered-state.js';
 import { finish } from './finish.js';
 import { closeFold } from './folds.js';
 import { describeClients } from './ranges.js';
 import type { CoordinatorState } from './schedule.js';
-import type { RoundDecision, UpdateTag } from './types.js';
+import type { Ongoing, RoundDecision, UpdateTag } from './types.js';
 import { takeUpdate } from './updates.js';
 
 const AWAY = { code: 'client.away', message: 'the client was away when nobody else trained' };
@@ -26,12 +26,7 @@ export function advance(context: BufferedContext): void {
   const { state, own } = context;
   if (own.done || state.phase !== 'running') return;
   if (mayAsk(state)) fill(context);
-  while (own.working === 0 && replacesAbsent(context)) {
-    const [absent] = own.asks.values();
-    if (absent === undefined) break;
-    vacate(context, absent, AWAY);
-    fill(context);
-  }
+  if (own.working === 0) replaceAbsent(context);
   if (own.working > 0 || state.folds.length > 0 || finished(state)) return;
   if (state.membership.present < state.options.clients) waitForSomebody(context);
   else closeOrFail(context);
@@ -47,10 +42,14 @@ function finished({ phase }: CoordinatorState): boolean {
 }
 
 /** With neither grace nor deadline, absent clients keep their places only as long as somebody trains. */
-function replacesAbsent(context: BufferedContext): boolean {
-  const { state, settings } = context;
-  if (state.options.graceMs !== null || settings.deadlineMs !== null) return false;
-  return state.phase === 'running' && mayAsk(state) && someoneIdle(context);
+function replaceAbsent(context: BufferedContext): void {
+  const { state, settings, own } = context;
+  if (state.options.graceMs !== null || settings.deadlineMs !== null || !mayAsk(state)) return;
+  for (const absent of [...own.asks.values()]) {
+    if (finished(state) || !someoneIdle(context)) return;
+    vacate(context, absent, AWAY);
+    fill(context);
+  }
 }
 
 /** Only a join, or a deadline, can help. */
@@ -118,11 +117,26 @@ function close(context: BufferedContext): void {
   own.done = round + 1 === state.options.rounds;
   if (own.done) for (const asked of [...own.asks.values()]) dropAsk(context, asked, ENDING);
   const decision = decide(context);
+  own.started.clear();
   own.fold = openFold();
   for (const client of fold.failed) addIdle(context, client);
-  for (const { client, status } of own.asks.values()) if (status === 'awaited') own.fold.away.add(client);
+  // Seldom: it costs as much as there are places.
+  if (own.working < own.asks.size) {
+    for (const { client, status } of own.asks.values()) if (status === 'awaited') own.fold.away.add(client);
+  }
   if (!own.done) state.round = round + 1;
   closeFold(state, decision, output);
+}
+
+function startedSince({ started, asks }: BufferedState): Ongoing[] {
+  const list: Ongoing[] = [];
+  for (const client of [...started].sort((a, b) => a - b)) {
+    const asked = asks.get(client);
+    if (asked === undefined) continue;
+    const { base, task, lastAttempt } = asked;
+    list.push({ client, base, task, attempt: lastAttempt });
+  }
+  return list;
 }
 
 /** All lists ascending, so that nothing computed from them depends on who came first. */
@@ -138,9 +152,7 @@ function decide({ state, own }: BufferedContext): RoundDecision {
     uncounted: byClient(uncounted),
     replaced,
     awaited: [...away].sort((a, b) => a - b),
-    ongoing: byClient(own.asks.values()).map(({ client, base, task, lastAttempt }) => {
-      return { client, base, task, attempt: lastAttempt };
-    }),
+    started: startedSince(own),
     position: own.epoch * state.options.clients + own.cursor,
     voided: null,
   };

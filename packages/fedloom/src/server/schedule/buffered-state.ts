@@ -18,7 +18,9 @@ export interface BufferedSettings {
 export interface BufferedState {
   /** By client: whoever has a place, at most `concurrency`. */
   readonly asks: Map<number, BufferedAsk>;
-  /** How many of them are there and train. */
+  /** Those among them that got it since the last fold was closed. */
+  readonly started: Set<number>;
+  /** How many of all are there and train. */
   working: number;
   /** How often each client was asked: its next task. */
   readonly tasks: Uint32Array;

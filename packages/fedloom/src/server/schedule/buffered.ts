@@ -13,7 +13,9 @@ import { describeProgress, refuseSession, updateRefusal } from './refusals.js';
 import { fedmlSampling, type Sampler } from './sampling.js';
 import type { CoordinatorState, Schedule } from './schedule.js';
 import { createSpares } from './spares.js';
+import type { ResumePoint } from './state.js';
 import type { Reason, UpdateTag } from './types.js';
+import { stalenessOf } from './versions.js';
 
 export interface BufferedOptions {
   /** Clients that train at the same time; at most the number of clients. */
@@ -55,109 +57,112 @@ export function buffered(options: BufferedOptions): Schedule {
     quorum: options.quorum ?? Math.ceil(bufferSize / 2),
     sampler: options.sampler ?? fedmlSampling(),
   };
-  const context = (state: CoordinatorState, output: Output): BufferedContext => {
-    return { state, settings, own: ownOf(state), output };
-  };
+  const when =
+    <Given>(react: (context: BufferedContext, given: Given) => void) =>
+    (state: CoordinatorState, given: Given, output: Output): void =>
+      react({ state, settings, own: ownOf(state), output }, given);
   return {
     name: 'buffered',
+    taskNoun: 'its task',
     settings: { ...settings, sampler: settings.sampler.name },
     check: ({ clients }) => check(settings, clients),
     initial: ({ clients }) => initial(clients),
-    resume(state, { tasks, ongoing, position }) {
-      const own = ownOf(state);
-      for (const [client, count] of tasks) own.tasks[client] = count;
-      restoreAsks(state, own, ongoing);
-      const { clients } = state.options;
-      own.epoch = Math.floor(position / clients);
-      own.cursor = position % clients;
-    },
-    start(state, output) {
-      const at = context(state, output);
-      if (!drawOrder(at)) return;
-      // After a restart: whoever trained then goes on, also from what is too old by now, as if there had been no restart.
-      for (const known of at.own.asks.values()) {
-        setAskTimer(at, known);
-        askAgain(at, known);
-      }
-      advance(at);
-    },
-    arrived(state, clients, output) {
-      const at = context(state, output);
-      for (const client of clients) {
-        const known = at.own.asks.get(client);
-        if (known === undefined) addIdle(at, client);
-        else comeBack(at, known);
-      }
-      advance(at);
-    },
-    departed(state, clients, output) {
-      const at = context(state, output);
-      for (const client of clients) {
-        removeIdle(at, client);
-        const known = at.own.asks.get(client);
-        if (known?.status !== 'working') continue;
-        known.status = 'awaited';
-        at.own.working -= 1;
-        at.own.fold.away.add(client);
-      }
-      advance(at);
-    },
-    missed(state, clients, output) {
-      const at = context(state, output);
-      for (const client of clients) {
-        const known = at.own.asks.get(client);
-        if (known?.status !== 'awaited') continue;
-        const message = `the client was away for longer than the grace of ${state.options.graceMs} ms`;
-        vacate(at, known, { code: 'client.away', message });
-        output.warn('client.replaced', `Client ${client} loses its place in round ${state.round + 1}: ${message}.`);
-      }
-      advance(at);
-    },
-    settled(state, clients, output) {
-      const at = context(state, output);
-      for (const client of clients) addIdle(at, client);
-      advance(at);
-    },
+    resume,
+    start: (state, output) => start({ state, settings, own: ownOf(state), output }),
+    arrived: when(arrived),
+    departed: when(departed),
+    missed: when(missed),
+    settled: when(settled),
     refuse,
-    received(state, tag, output) {
-      const at = context(state, output);
-      const known = at.own.asks.get(tag.client);
-      if (known === undefined) return;
-      if (isStale(at, known.base)) {
-        const { session, client, task, attempt } = tag;
-        const reason = stale(known.base, state.round, settings);
-        output.push({
-          type: 'discard',
-          session,
-          client,
-          task,
-          attempt,
-          ...updateRefusal(tag, 'stale', reason.message),
-        });
-        dropAsk(at, known, reason);
-      } else {
-        takeIn(at, known, tag);
-      }
-      advance(at);
-    },
-    failed(state, event, output) {
-      const at = context(state, output);
-      const known = at.own.asks.get(event.client);
-      if (known === undefined) return;
-      const { client, code, message } = event;
-      at.own.fold.failed.add(client);
-      vacate(at, known, { code, message });
-      output.warn(code, `Client ${client} is lost to round ${state.round + 1}: ${message}`);
-      advance(at);
-    },
-    deadline(state, timer, output) {
-      bufferDeadline(context(state, output), timer);
-    },
-    versionMade: () => {},
-    evaluated(state, output) {
-      advance(context(state, output));
-    },
+    received: when(received),
+    failed: when(failed),
+    deadline: when(bufferDeadline),
+    evaluated: (state, output) => advance({ state, settings, own: ownOf(state), output }),
   };
+}
+
+function resume(state: CoordinatorState, { tasks, ongoing, position }: ResumePoint): void {
+  const own = ownOf(state);
+  for (const [client, count] of tasks) own.tasks[client] = count;
+  restoreAsks(state, own, ongoing);
+  const { clients } = state.options;
+  own.epoch = Math.floor(position / clients);
+  own.cursor = position % clients;
+}
+
+function start(context: BufferedContext): void {
+  if (!drawOrder(context)) return;
+  // After a restart: whoever trained then goes on, also from what is too old by now, as if there had been no restart.
+  for (const asked of context.own.asks.values()) {
+    setAskTimer(context, asked);
+    askAgain(context, asked);
+  }
+  advance(context);
+}
+
+function arrived(context: BufferedContext, clients: readonly number[]): void {
+  for (const client of clients) {
+    const asked = context.own.asks.get(client);
+    if (asked === undefined) addIdle(context, client);
+    else if (isStale(context, asked)) dropAsk(context, asked, stale(context, asked));
+    else askAgain(context, asked);
+  }
+  advance(context);
+}
+
+function departed(context: BufferedContext, clients: readonly number[]): void {
+  const { own } = context;
+  for (const client of clients) {
+    removeIdle(context, client);
+    const asked = own.asks.get(client);
+    if (asked?.status !== 'working') continue;
+    asked.status = 'awaited';
+    own.working -= 1;
+    own.fold.away.add(client);
+  }
+  advance(context);
+}
+
+function missed(context: BufferedContext, clients: readonly number[]): void {
+  const { state, own, output } = context;
+  for (const client of clients) {
+    const asked = own.asks.get(client);
+    if (asked?.status !== 'awaited') continue;
+    const message = `the client was away for longer than the grace of ${state.options.graceMs} ms`;
+    vacate(context, asked, { code: 'client.away', message });
+    output.warn('client.replaced', `Client ${client} loses its place in round ${state.round + 1}: ${message}.`);
+  }
+  advance(context);
+}
+
+function settled(context: BufferedContext, clients: readonly number[]): void {
+  for (const client of clients) addIdle(context, client);
+  advance(context);
+}
+
+function received(context: BufferedContext, tag: UpdateTag): void {
+  const { session, client, task, attempt } = tag;
+  const asked = context.own.asks.get(client);
+  if (asked === undefined) return;
+  if (isStale(context, asked)) {
+    const reason = stale(context, asked);
+    const refusal = updateRefusal(context.state, tag, 'stale', reason.message);
+    context.output.push({ type: 'discard', session, client, task, attempt, ...refusal });
+    dropAsk(context, asked, reason);
+  } else {
+    takeIn(context, asked, tag);
+  }
+  advance(context);
+}
+
+function failed(context: BufferedContext, { client, code, message }: UpdateTag & Reason): void {
+  const { state, own, output } = context;
+  const asked = own.asks.get(client);
+  if (asked === undefined) return;
+  own.fold.failed.add(client);
+  vacate(context, asked, { code, message });
+  output.warn(code, `Client ${client} is lost to round ${state.round + 1}: ${message}`);
+  advance(context);
 }
 
 export function ownOf(state: CoordinatorState): BufferedState {
@@ -168,6 +173,7 @@ function initial(clients: number): BufferedState {
   const order = Int32Array.from({ length: clients }, (_, client) => client);
   return {
     asks: new Map(),
+    started: new Set(),
     working: 0,
     tasks: new Uint32Array(clients),
     idle: createSpares(order, () => false),
@@ -190,21 +196,15 @@ function check(settings: BufferedSettings, clients: number): void {
   checkWhole('quorum', quorum, 1, bufferSize, 'the updates of a buffer');
 }
 
-/** A client that has a place is there again. */
-function comeBack(context: BufferedContext, known: BufferedAsk): void {
-  const { state, settings } = context;
-  if (isStale(context, known.base)) dropAsk(context, known, stale(known.base, state.round, settings));
-  else askAgain(context, known);
+function isStale({ state, settings }: BufferedContext, { base }: BufferedAsk): boolean {
+  return settings.stalenessMax !== null && stalenessOf(state, base) > settings.stalenessMax;
 }
 
-function isStale({ state, settings }: BufferedContext, base: number): boolean {
-  return settings.stalenessMax !== null && state.round - base > settings.stalenessMax;
-}
-
-function stale(base: number, round: number, { stalenessMax }: BufferedSettings): Reason {
+function stale({ state, settings }: BufferedContext, { base }: BufferedAsk): Reason {
+  const old = stalenessOf(state, base);
   const message =
-    `it started from version ${base} and would count for version ${round + 1}: ${round - base} versions too old, ` +
-    `${stalenessMax} are allowed`;
+    `it started from version ${base}, which is ${old} ${old === 1 ? 'version' : 'versions'} old; ` +
+    `${settings.stalenessMax} ${settings.stalenessMax === 1 ? 'is' : 'are'} allowed`;
   return { code: 'update.stale', message };
 }
 
@@ -214,6 +214,7 @@ function refuse(state: CoordinatorState, tag: UpdateTag): Reason | null {
   const tasks = own.tasks[client] ?? 0;
   if (!Number.isInteger(task) || task < 0 || task >= tasks || state.phase === 'waiting') {
     return updateRefusal(
+      state,
       tag,
       'unknown-task',
       state.phase === 'waiting' ? describeProgress(state) : `the client was asked ${tasks} times`,
@@ -225,11 +226,11 @@ function refuse(state: CoordinatorState, tag: UpdateTag): Reason | null {
   if (known?.task !== task) {
     const folded = task === tasks - 1 && state.unsettled.has(client);
     return folded
-      ? updateRefusal(tag, 'repeated', 'it is folded already')
-      : updateRefusal(tag, 'late', 'the client has lost its place, or was asked for another since');
+      ? updateRefusal(state, tag, 'repeated', 'it is folded already')
+      : updateRefusal(state, tag, 'late', 'the client has lost its place, or was asked for another since');
   }
   // Attempts below `firstAttempt` were given out before the server started anew: whether they fit, the base of the update says.
   const given = attempt >= known.firstAttempt || (attempt >= 0 && attempt < state.options.firstAttempt);
   if (Number.isInteger(attempt) && given && attempt <= known.lastAttempt) return null;
-  return updateRefusal(tag, 'unknown-attempt', `the client was configured with attempt ${known.lastAttempt}`);
+  return updateRefusal(state, tag, 'unknown-attempt', `the client was configured with attempt ${known.lastAttempt}`);
 }

@@ -172,7 +172,7 @@ describe('a candidate that is not finite', () => {
       ]);
       expect(only(voided, 'settle')).toEqual([]);
       expect(driver.persisted(0)).toMatchObject([
-        { type: 'settle', clients: [0, 1], counted: false, reason: 'The loss is NaN.' },
+        { type: 'settle', clients: [0, 1], counted: false, code: 'model.not-finite', reason: 'The loss is NaN.' },
         { type: 'roundFinished', round: 0, counted: [], evaluated: null, voided: { code: 'model.not-finite' } },
         { type: 'configure', task: 1, clients: [1] },
       ]);

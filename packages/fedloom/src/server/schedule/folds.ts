@@ -1,7 +1,7 @@
 /** A closed fold's way: candidate, evaluation on the server, disk, settlement, record; and the clients' evaluation beside it. */
 import { abandonEvaluation, concludeEvaluation, isEvaluationRound, startEvaluation } from './evaluation.js';
 import { finish } from './finish.js';
-import type { Output } from './output.js';
+import { notCounted, type Output } from './output.js';
 import type { CoordinatorState } from './schedule.js';
 import { startRun } from './start.js';
 import type { ClosedFold } from './state.js';
@@ -98,10 +98,8 @@ export function aggregationVoided(state: CoordinatorState, round: number, reason
 function persist(state: CoordinatorState, fold: ClosedFold, output: Output): void {
   fold.stage = 'persisting';
   output.push({ type: 'persist', ...fold.decision });
-  addVersion(state, output);
-  if (!goesOn(state, fold)) return;
-  state.options.schedule.versionMade(state, output);
-  tellEvaluated(state, fold, output);
+  if (fold.decision.voided === null) addVersion(state, output);
+  if (goesOn(state, fold)) tellEvaluated(state, fold, output);
 }
 
 /** The decision is on the disk: now it may be told. */
@@ -112,8 +110,7 @@ export function persisted(state: CoordinatorState, round: number, output: Output
   const { voided } = fold.decision;
   for (const { client, task, attempt } of fold.folded) {
     state.unsettled.delete(client);
-    const counted = voided === null;
-    output.settle(state, client, { task, attempt, counted, ...(voided !== null && { reason: voided.message }) });
+    output.settle(state, client, { task, attempt, ...(voided === null ? { counted: true } : notCounted(voided)) });
   }
   if (fold.evaluated === 'pending' && state.options.evaluateAfterSettlement) startEvaluation(state, round, output);
   const clients = fold.folded.map(({ client }) => client);
@@ -146,7 +143,7 @@ function tellEvaluated(state: CoordinatorState, fold: ClosedFold, output: Output
 function finishFold(state: CoordinatorState, fold: ClosedFold, output: Output): void {
   if (fold.stage !== 'persisted' || fold.evaluated === 'pending' || state.folds[0] !== fold) return;
   const { decision, evaluated } = fold;
-  const { ongoing: _, position: __, ...told } = decision;
+  const { started: _, position: __, ...told } = decision;
   const counted = decision.counted.map(({ client }) => client);
   state.folds.shift();
   output.push({ type: 'roundFinished', ...told, counted, evaluated });

@@ -1,12 +1,20 @@
 import { type Membership, sessionOf } from './membership.js';
-import type { CoordinatorEffect } from './types.js';
+import type { CoordinatorEffect, Reason } from './types.js';
 
 /** What became of a client's update. */
 export interface Settlement {
   readonly task: number;
   readonly attempt: number;
   readonly counted: boolean;
+  /** Why not. */
+  readonly code?: string;
+  /** The same for people. */
   readonly reason?: string;
+}
+
+/** The part of a settlement that says that an update does not count, and why. */
+export function notCounted({ code, message }: Reason) {
+  return { counted: false, code, reason: message } as const;
 }
 
 /** What is kept of what was put out. */
@@ -69,8 +77,8 @@ export class Output {
       else owed.push(settlement);
       return;
     }
-    const { task, attempt, counted, reason } = settlement;
-    this.#group(`s ${task} ${attempt} ${counted} ${session}\n${reason}`, client, (clients) => ({
+    const { task, attempt, counted, code, reason } = settlement;
+    this.#group(`s ${task} ${attempt} ${counted} ${session}\n${code} ${reason}`, client, (clients) => ({
       type: 'settle',
       session,
       ...settlement,

@@ -1,7 +1,7 @@
 /** Who has a place in the round's cohort, and who takes it over. */
 import { isMissed } from './absence.js';
 import { sessionOf } from './membership.js';
-import type { Output } from './output.js';
+import { notCounted, type Output } from './output.js';
 import type { Member, RoundContext, RoundsSettings, RoundsState, TrainingState } from './rounds-state.js';
 import type { CoordinatorState } from './schedule.js';
 import { addSpare, createSpares, firstSpare, removeSpare, type Spares } from './spares.js';
@@ -23,6 +23,7 @@ export function openPlaces(
   own.nextOrder = null;
   const training: TrainingState = {
     order,
+    base: state.version,
     members: new Map(),
     places: new Int32Array(clientsPerRound).fill(LOST),
     nextAttempt: new Int32Array(clientsPerRound).fill(firstAttempt),
@@ -80,11 +81,11 @@ function configure({ state, training, output }: RoundContext, member: Member): v
   training.nextAttempt[place] = attempt + 1;
   if (member.firstAttempt < 0) {
     member.firstAttempt = attempt;
-    holdVersion(state, state.round);
+    holdVersion(state, training.base);
   }
   member.lastAttempt = attempt;
   move(training, member, 'working');
-  output.configure(session, { client, base: state.round, task: state.round, attempt });
+  output.configure(session, { client, base: training.base, task: state.round, attempt });
 }
 
 /** From one status to another, and with it the counts. */
@@ -137,9 +138,9 @@ export function dropMember({ state, training, output }: RoundContext, member: Me
   move(training, member, 'dropped');
   member.reason = reason;
   if (member.lastAttempt < 0) return;
-  const settlement = { task: state.round, attempt: member.lastAttempt, counted: false, reason: reason.message };
+  const settlement = { task: state.round, attempt: member.lastAttempt, ...notCounted(reason) };
   output.settle(state, member.client, settlement);
-  releaseVersion(state, state.round, output);
+  releaseVersion(state, training.base, output);
 }
 
 /**
@@ -183,7 +184,7 @@ export function replaceMissed(context: RoundContext, clients: readonly number[] 
     const member = training.members.get(client);
     if (member?.status === 'awaited') training.missedPlaces.push(member.place);
   }
-  if (training.missedPlaces.length === 0 || state.folds.length > 0) return;
+  if (training.missedPlaces.length === 0 || state.folds.length > 0 || nextSpare(context) === undefined) return;
   const places = training.missedPlaces.splice(0);
   for (const [at, place] of places.entries()) {
     const member = training.members.get(training.places[place] ?? LOST);

@@ -11,14 +11,16 @@ export const MISSING = 3;
 /** Why an update must not be folded, or null: it is one that the schedule waits for. */
 export function refuseUpdate(state: CoordinatorState, tag: UpdateTag): Reason | null {
   if (state.phase !== 'finished') return state.options.schedule.refuse(state, tag);
-  return { ...updateRefusal(tag, 'late', 'the run is over'), code: 'run.finished' };
+  return { ...updateRefusal(state, tag, 'late', 'the run is over'), code: 'run.finished' };
 }
 
 /** The reason `update.<code>`, said of this update. */
-export function updateRefusal({ client, task, attempt }: UpdateTag, code: string, why: string): Reason {
+export function updateRefusal({ options }: CoordinatorState, tag: UpdateTag, code: string, why: string): Reason {
+  const { client, task, attempt } = tag;
+  const what = `${options.schedule.taskNoun} ${task + 1}`;
   return {
     code: `update.${code}`,
-    message: `Update of client ${client} for its task ${task} (attempt ${attempt}) was dropped: ${why}.`,
+    message: `Update of client ${client} for ${what} (attempt ${attempt}) was dropped: ${why}.`,
   };
 }
 
@@ -26,7 +28,7 @@ export function updateRefusal({ client, task, attempt }: UpdateTag, code: string
 export function refuseSession(state: CoordinatorState, tag: UpdateTag): Reason | null {
   if (sessionOf(state.membership, tag.client) === tag.session) return null;
   const why = 'the client belongs to another session, or to none; join before you send';
-  return updateRefusal(tag, 'wrong-session', why);
+  return updateRefusal(state, tag, 'wrong-session', why);
 }
 
 /** Why a client's evaluation must not be recorded, or null. */
@@ -42,7 +44,7 @@ export function refuseEvaluation(state: CoordinatorState, tag: EvaluationTag): R
     if (!Number.isInteger(round) || round < state.options.firstRound || round > state.round) {
       return refuse('unknown-round', describeProgress(state));
     }
-    return round < state.version
+    return round < firstUndecided(state)
       ? refuse('late', describeProgress(state))
       : refuse('not-asked', 'nobody was asked yet');
   }
@@ -54,6 +56,13 @@ export function refuseEvaluation(state: CoordinatorState, tag: EvaluationTag): R
   if (status === RECORDED) return refuse('repeated', 'its result is already recorded');
   if (status === MISSING) return refuse('late', 'the client failed, left, or missed the deadline');
   return null;
+}
+
+/** The first round of which it is not decided yet what it makes. */
+function firstUndecided({ round, folds: [fold] }: CoordinatorState): number {
+  if (fold === undefined) return round;
+  const decided = fold.stage === 'persisting' || fold.stage === 'persisted';
+  return decided ? fold.decision.round + 1 : fold.decision.round;
 }
 
 /** `the server is training in round 2`. */

@@ -1,32 +1,53 @@
 import { initialState } from './coordinator.js';
 import { takeUpFold } from './folds.js';
+import { notCounted } from './output.js';
 import type { CoordinatorOptions, CoordinatorState } from './schedule.js';
 import type { LastSettlement, ResumePoint } from './state.js';
-import type { RoundDecision } from './types.js';
+import type { Ongoing, RoundDecision } from './types.js';
+
+/** What a decision must keep on the disk for the run to go on from it. */
+export type WrittenDecision = Pick<
+  RoundDecision,
+  'round' | 'counted' | 'uncounted' | 'started' | 'position' | 'voided'
+>;
 
 /** @param decisions all that were written down, in order */
-export function resumePoint(decisions: Iterable<RoundDecision>): ResumePoint {
+export function resumePoint(decisions: Iterable<WrittenDecision>): ResumePoint {
   const settled = new Map<number, LastSettlement>();
   const tasks = new Map<number, number>();
-  const asked = (client: number, task: number) => tasks.set(client, Math.max(tasks.get(client) ?? 0, task + 1));
-  let last: RoundDecision | undefined;
+  const ongoing = new Map<number, Ongoing>();
+  let last: WrittenDecision | undefined;
+  let version: number | undefined;
   let voidInARow = 0;
   for (const decision of decisions) {
-    for (const { client, task, attempt, message } of decision.uncounted) {
-      if (attempt === null) continue;
-      settled.set(client, { task, attempt, counted: false, reason: message });
-      asked(client, task);
+    const ended = (client: number, settlement: LastSettlement) => {
+      const { task } = settlement;
+      settled.set(client, settlement);
+      if (ongoing.get(client)?.task === task) ongoing.delete(client);
+      tasks.set(client, Math.max(tasks.get(client) ?? 0, task + 1));
+    };
+    for (const { client, task, attempt, ...reason } of decision.uncounted) {
+      if (attempt !== null) ended(client, { task, attempt, ...notCounted(reason) });
     }
-    for (const { client, task, attempt } of decision.counted) {
-      settled.set(client, { task, attempt, counted: true });
-      asked(client, task);
+    for (const { client, task, attempt } of decision.counted) ended(client, { task, attempt, counted: true });
+    for (const one of decision.started) {
+      ongoing.set(one.client, one);
+      tasks.set(one.client, one.task + 1);
     }
-    for (const { client, task } of decision.ongoing) asked(client, task);
+    version ??= decision.round;
+    if (decision.voided === null) version += 1;
     voidInARow = decision.voided === null ? 0 : voidInARow + 1;
     last = decision;
   }
-  const { round = -1, ongoing = [], position = 0 } = last ?? {};
-  return { firstRound: round + 1, settled, tasks, ongoing, position, voidInARow };
+  return {
+    firstRound: (last?.round ?? -1) + 1,
+    version: version ?? 0,
+    settled,
+    tasks,
+    ongoing: [...ongoing.values()].sort((a, b) => a.client - b.client),
+    position: last?.position ?? 0,
+    voidInARow,
+  };
 }
 
 /**
@@ -38,6 +59,7 @@ export function resumeState(options: CoordinatorOptions, point: ResumePoint): Co
   const state = initialState({ ...options, firstRound: point.firstRound });
   if (point.unrecorded !== undefined) takeUpFold(state, point.unrecorded);
   for (const [client, settlement] of point.settled) state.owed.set(client, [settlement]);
+  state.version = point.version;
   state.voidInARow = point.voidInARow;
   state.options.schedule.resume(state, point);
   return state;

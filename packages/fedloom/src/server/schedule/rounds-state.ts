@@ -24,6 +24,8 @@ export interface RoundsState {
 /** The collection of one round's updates. */
 export interface TrainingState {
   readonly order: Int32Array;
+  /** The version that all start from. */
+  readonly base: number;
   /** Everyone who has a place in the cohort or had one in this round. */
   readonly members: Map<number, Member>;
   /** The client in each place; -1: the place is lost. */

@@ -36,7 +36,7 @@ export interface RoundsOptions {
  * those is over, the round closes.
  *
  * The next round begins when the version is there and evaluated. Members whose last update is not settled yet are asked when it
- * is; the deadline begins then.
+ * is; the deadline begins then, and replacements are chosen then, so that they do not depend on how fast the disk is.
  */
 export function rounds(options: RoundsOptions): Schedule {
   const { clientsPerRound } = options;
@@ -47,75 +47,72 @@ export function rounds(options: RoundsOptions): Schedule {
     attemptsMax: options.attemptsMax ?? 3,
     sampler: options.sampler ?? fedmlSampling(),
   };
-  /** Null: no round takes updates. */
-  const open = (state: CoordinatorState, output: Output): RoundContext | null => {
-    const own = ownOf(state);
-    const { training } = own;
-    return training === null || training.closed ? null : { state, settings, own, training, output };
-  };
-  const begin = (state: CoordinatorState, output: Output): void => {
-    const training = openPlaces(state, settings, ownOf(state), output);
-    if (training === null) return samplerFailed(state, settings, output);
-    const context: RoundContext = { state, settings, own: ownOf(state), training, output };
-    replaceMissed(context);
-    setDeadline(context);
-    advance(context);
-  };
+  /** A reaction of the open round; nothing happens when none takes updates. */
+  const when =
+    <Given>(react: (context: RoundContext, given: Given) => void) =>
+    (state: CoordinatorState, given: Given, output: Output): void => {
+      const own = ownOf(state);
+      const { training } = own;
+      if (training !== null && !training.closed) react({ state, settings, own, training, output }, given);
+    };
   return {
     name: 'rounds',
+    taskNoun: 'round',
     settings: { ...settings, sampler: settings.sampler.name },
     check: ({ clients }) => check(settings, clients),
     initial: (): RoundsState => ({ training: null, nextOrder: null }),
     resume: () => {},
-    start: begin,
-    arrived(state, clients, output) {
-      const context = open(state, output);
-      if (context === null) return;
-      for (const client of clients) clientArrived(context, client);
-      replaceMissed(context);
-      fillLostPlaces(context);
-      advance(context);
-    },
-    departed(state, clients, output) {
-      const context = open(state, output);
-      if (context === null) return;
-      for (const client of clients) clientDeparted(context, client);
-      advance(context);
-    },
-    missed(state, clients, output) {
-      const context = open(state, output);
-      if (context === null) return;
-      replaceMissed(context, clients);
-      advance(context);
-    },
-    settled(state, clients, output) {
-      const context = open(state, output);
-      if (context === null) return;
-      clientsSettled(context, clients);
-      replaceMissed(context);
-      fillLostPlaces(context);
-      setDeadline(context);
-      advance(context);
-    },
-    refuse: (state, tag) => refuse(state, tag),
-    received(state, tag, output) {
-      const context = open(state, output);
-      if (context !== null) updateReceived(context, tag);
-    },
-    failed(state, event, output) {
-      const context = open(state, output);
-      if (context !== null) clientFailed(context, event);
-    },
-    deadline(state, timer, output) {
-      const context = open(state, output);
-      if (context !== null && context.training.timer === timer) trainingDeadline(context);
-    },
-    versionMade: () => {},
+    start: (state, output) => begin(state, settings, output),
+    arrived: when(arrived),
+    departed: when(departed),
+    missed: when(missed),
+    settled: when(settled),
+    refuse,
+    received: when(updateReceived),
+    failed: when(clientFailed),
+    deadline: when((context, timer) => {
+      if (context.training.timer === timer) trainingDeadline(context);
+    }),
     evaluated(state, output) {
       state.round += 1;
-      begin(state, output);
+      begin(state, settings, output);
     },
   };
+}
+
+function begin(state: CoordinatorState, settings: RoundsSettings, output: Output): void {
+  const own = ownOf(state);
+  const training = openPlaces(state, settings, own, output);
+  if (training === null) return samplerFailed(state, settings, output);
+  const context: RoundContext = { state, settings, own, training, output };
+  replaceMissed(context);
+  setDeadline(context);
+  advance(context);
+}
+
+function arrived(context: RoundContext, clients: readonly number[]): void {
+  for (const client of clients) clientArrived(context, client);
+  replaceMissed(context);
+  fillLostPlaces(context);
+  advance(context);
+}
+
+function departed(context: RoundContext, clients: readonly number[]): void {
+  for (const client of clients) clientDeparted(context, client);
+  advance(context);
+}
+
+function missed(context: RoundContext, clients: readonly number[]): void {
+  replaceMissed(context, clients);
+  advance(context);
+}
+
+function settled(context: RoundContext, clients: readonly number[]): void {
+  clientsSettled(context, clients);
+  replaceMissed(context);
+  fillLostPlaces(context);
+  setDeadline(context);
+  advance(context);
 }
 
 /** For tests and tools: the round that takes updates, or that took the last. */
@@ -134,23 +131,25 @@ function refuse(state: CoordinatorState, tag: UpdateTag): Reason | null {
   const { client, task, attempt } = tag;
   const { firstRound, firstAttempt } = state.options;
   const whole = Number.isInteger(task) && task >= firstRound && task <= state.round;
-  if (!whole || state.phase === 'waiting') return updateRefusal(tag, 'unknown-round', describeProgress(state));
-  if (task < state.round) return updateRefusal(tag, 'late', describeProgress(state));
+  if (!whole || state.phase === 'waiting') return updateRefusal(state, tag, 'unknown-round', describeProgress(state));
+  if (task < state.round) return updateRefusal(state, tag, 'late', describeProgress(state));
   const { training } = ownOf(state);
   const member = training?.members.get(client);
-  if (member === undefined) return updateRefusal(tag, 'not-in-cohort', 'the client was not chosen for this round');
+  if (member === undefined)
+    return updateRefusal(state, tag, 'not-in-cohort', 'the client was not chosen for this round');
   const elsewhere = refuseSession(state, tag);
   if (elsewhere !== null) return elsewhere;
-  if (member.status === 'folded') return updateRefusal(tag, 'repeated', 'the client already counts in this round');
+  if (member.status === 'folded')
+    return updateRefusal(state, tag, 'repeated', 'the client already counts in this round');
   if (member.status === 'dropped') {
-    return updateRefusal(tag, 'late', "the client's place in this round is lost or went to another");
+    return updateRefusal(state, tag, 'late', "the client's place in this round is lost or went to another");
   }
-  if (training?.closed) return updateRefusal(tag, 'late', describeProgress(state));
+  if (training?.closed) return updateRefusal(state, tag, 'late', describeProgress(state));
   // A place's attempts go to one client in a row, so every whole number between first and last is one of its own. Those below
   // `firstAttempt` were given out before the server started anew: whether they fit, the base of the update says.
   const known = attempt >= member.firstAttempt || (attempt >= 0 && attempt < firstAttempt);
   if (Number.isInteger(attempt) && member.status === 'working' && known && attempt <= member.lastAttempt) return null;
   const last =
     member.lastAttempt < 0 ? 'not been configured yet' : `been configured with attempt ${member.lastAttempt}`;
-  return updateRefusal(tag, 'unknown-attempt', `the client has ${last}`);
+  return updateRefusal(state, tag, 'unknown-attempt', `the client has ${last}`);
 }

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { type BufferedOptions, buffered } from './buffered.js';
 import { initialState, step } from './coordinator.js';
 import type { CoordinatorState } from './schedule.js';
 import { type FlatOptions, only, phaseOf, trainingOf, withRounds } from './testing/driver.js';
@@ -76,5 +77,63 @@ describe('with 100,000 clients', () => {
     );
     expect(closes.state.membership.present).toBe(0);
     expect(joins.ms + closes.ms).toBeLessThan(LIMIT_MS);
+  });
+});
+
+describe('with 100,000 clients and a grace', () => {
+  it('a session for each that closes, and each grace that ends, costs what it touches', () => {
+    const options = { clients: CLIENTS, clientsPerRound: 1000, rounds: 1, minimumClients: CLIENTS - 1, graceMs: 10 };
+    let { state } = run(
+      initialState(withRounds(options)),
+      each((from) => ({ type: 'clientsJoined', session: `s${from}`, ranges: [{ from, count: 1 }] })),
+    );
+    const closes = run(
+      state,
+      each((client) => ({ type: 'sessionClosed', session: `s${client}` })),
+    );
+    ({ state } = closes);
+    const graces = run(
+      state,
+      [...state.timers].map((timer) => ({ type: 'deadline', timer })),
+    );
+    expect(graces.state.timers.size).toBe(0);
+    expect(graces.state.absence.missed.includes(0)).toBe(false);
+    expect(closes.ms + graces.ms).toBeLessThan(LIMIT_MS);
+  });
+});
+
+describe('with 100,000 clients under buffered', () => {
+  const settings = { concurrency: 1000, bufferSize: 10 };
+  const start = (options: Partial<BufferedOptions>) => {
+    const schedule = buffered({ ...settings, ...options });
+    const state = initialState({ clients: CLIENTS, rounds: CLIENTS, evaluateOnClients: false, schedule });
+    return step(state, { type: 'clientsJoined', session: 'a', ranges: [{ from: 0, count: CLIENTS }] });
+  };
+
+  it.each([
+    [1, 20_000],
+    [100, 1000],
+  ])('buffers of %i, %i versions: each step costs what it touches', (bufferSize, versions) => {
+    let { state, effects } = start({ bufferSize });
+    const queue = only(effects, 'configure').flatMap(({ clients, task }) =>
+      clients.map((client) => ({ client, task })),
+    );
+    const from = process.cpuUsage();
+    while (state.round < versions) {
+      const { client, task } = queue.shift() ?? { client: -1, task: 0 };
+      const events: CoordinatorEvent[] = [{ type: 'updateReceived', session: 'a', client, task, attempt: 0 }];
+      for (let event = events.shift(); event !== undefined; event = events.shift()) {
+        ({ state, effects } = step(state, event));
+        for (const effect of effects) {
+          if (effect.type === 'configure')
+            for (const one of effect.clients) queue.push({ client: one, task: effect.task });
+          else if (effect.type === 'aggregate') events.push({ type: 'aggregated', round: effect.round });
+          else if (effect.type === 'persist') events.push({ type: 'persisted', round: effect.round });
+        }
+      }
+    }
+    const { user, system } = process.cpuUsage(from);
+    expect((user + system) / 1000).toBeLessThan(2 * LIMIT_MS);
+    expect(state.trainers.size).toBeLessThanOrEqual(settings.concurrency);
   });
 });

@@ -15,6 +15,8 @@ import type { CoordinatorEffect, Reason, UpdateTag } from './types.js';
 export interface Schedule {
   /** Camel case, as the function that makes it. */
   readonly name: string;
+  /** What people call a client's task, before its number from 1: `round` where it is one. */
+  readonly taskNoun: string;
   /** All settings with their values, for records. */
   readonly settings: Readonly<Record<string, number | string | null>>;
   /** @throws FedloomError `coordinator.options` when it does not fit this federation */
@@ -40,9 +42,10 @@ export interface Schedule {
   failed(state: CoordinatorState, event: UpdateTag & Reason, output: Output): void;
   /** A timer of the schedule has fired. */
   deadline(state: CoordinatorState, timer: string, output: Output): void;
-  /** `state.version` is one further: its candidate passed, or was void. There are further rounds to come. */
-  versionMade(state: CoordinatorState, output: Output): void;
-  /** Moreover, the version is evaluated, if that was due. Comes after `versionMade`, be the version on the disk or not. */
+  /**
+   * `state.version` is one further and evaluated, if that was due; its candidate passed, or was void. There are further rounds
+   * to come. It need not be on the disk yet.
+   */
   evaluated(state: CoordinatorState, output: Output): void;
 }
 

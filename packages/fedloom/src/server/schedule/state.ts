@@ -45,10 +45,13 @@ export interface Absence {
 /** Where a run goes on: what `persist` wrote, put together. */
 export interface ResumePoint {
   readonly firstRound: number;
+  /** The newest: as many as rounds, less those that were void. */
+  readonly version: number;
   /** The last thing that was decided about each client: told again when it joins, for the first time may have been lost. */
   readonly settled: ReadonlyMap<number, LastSettlement>;
   /** How often each client was asked, for those that were. */
   readonly tasks: ReadonlyMap<number, number>;
+  /** Who trained then, ascending by client. */
   readonly ongoing: readonly Ongoing[];
   readonly position: number;
   /** Void rounds at the end. */
@@ -61,5 +64,6 @@ export interface LastSettlement {
   readonly task: number;
   readonly attempt: number;
   readonly counted: boolean;
+  readonly code?: string;
   readonly reason?: string;
 }

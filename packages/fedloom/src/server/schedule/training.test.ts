@@ -59,7 +59,11 @@ describe('an update is dropped by name', () => {
     expect(driver.update(2)).toMatchObject([{ type: 'discard', code: 'update.late' }]);
     driver.aggregated();
     expect(driver.update(2, { task: 0 })).toMatchObject([
-      { type: 'discard', code: 'update.late', message: expect.stringContaining('training in round 2') },
+      {
+        type: 'discard',
+        code: 'update.late',
+        message: expect.stringMatching(/client 2 for round 1 .*training in round 2/),
+      },
     ]);
     expect(only(driver.update(2), 'fold')).toHaveLength(1);
   });
@@ -198,7 +202,8 @@ describe('a client that is away', () => {
     driver.update(0);
     driver.update(2);
     driver.deadline();
-    expect(only(driver.join('back', 1), 'settle')).toMatchObject([{ task: 0, clients: [1], counted: false }]);
+    const code = 'round.closed';
+    expect(only(driver.join('back', 1), 'settle')).toMatchObject([{ task: 0, clients: [1], counted: false, code }]);
   });
 });
 
@@ -209,7 +214,7 @@ describe('the deadline', () => {
     driver.update(2);
     expect(driver.deadline()).toMatchObject([
       { type: 'warn', code: 'round.partial' },
-      { type: 'settle', session: 's1', clients: [1], counted: false, reason: expect.any(String) },
+      { type: 'settle', session: 's1', clients: [1], counted: false, code: 'round.closed', reason: expect.any(String) },
       { type: 'aggregate', counted: [0, 2] },
     ]);
   });

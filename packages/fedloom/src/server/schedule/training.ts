@@ -19,10 +19,10 @@ export function samplerFailed(state: CoordinatorState, { sampler }: RoundsSettin
   finish(state, 'failed', 'sampler.permutation', message, output);
 }
 
-/** Unless it runs. It begins when everyone who is there has been asked: waiting for our disk is not the clients' fault. */
+/** Unless it runs. It begins when the round before is written, and so everyone asked who is there. */
 export function setDeadline({ state, settings, training, output }: RoundContext): void {
   const { deadlineMs } = settings;
-  if (deadlineMs === null || training.timer !== null || training.unsettled > 0) return;
+  if (deadlineMs === null || training.timer !== null || state.folds.length > 0) return;
   training.timer = `train:${state.round}:${training.extensions}`;
   output.setTimer(state, training.timer, deadlineMs);
 }
@@ -33,7 +33,7 @@ export function updateReceived(context: RoundContext, tag: UpdateTag): void {
   if (member === undefined) return;
   move(training, member, 'folded');
   member.foldedAttempt = tag.attempt;
-  takeUpdate(state, tag, state.round, output);
+  takeUpdate(state, tag, training.base, output);
   if (training.folded === 1) drawAhead(context);
   advance(context);
 }
@@ -90,8 +90,8 @@ export function advance(context: RoundContext): void {
   if (training.folded >= quorum && allMissed(state, training)) return close(context);
   if (deadlineMs !== null) return;
   if (state.options.graceMs === null) replaceUnfinished(context, ['awaited'], AWAY);
-  else if (!allMissed(state, training)) return;
   if (training.working > 0 || training.warnedIdle) return;
+  if (state.options.graceMs !== null && !allMissed(state, training)) return;
   training.warnedIdle = true;
   output.warn(
     'round.idle',
@@ -135,11 +135,11 @@ function decide({ state, settings, training }: RoundContext): RoundDecision {
     cohort: Array.from(training.order.subarray(0, settings.clientsPerRound)),
     counted: ascending
       .filter(({ status }) => status === 'folded')
-      .map(({ client, foldedAttempt }) => ({ client, base: round, task: round, attempt: foldedAttempt })),
+      .map(({ client, foldedAttempt }) => ({ client, base: training.base, task: round, attempt: foldedAttempt })),
     uncounted: ascending.filter(({ status }) => status !== 'folded').map((member) => uncounted(member, round)),
     replaced: training.replaced,
     awaited: [...training.away].sort((a, b) => a - b),
-    ongoing: [],
+    started: [],
     position: 0,
     voided: null,
   };

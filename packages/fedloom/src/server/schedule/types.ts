@@ -3,8 +3,8 @@
  * `schedule.ts` what it remembers and what a schedule decides.
  *
  * `client` is a 0-based index, `session` the name of one connection. A *fold* takes updates until the schedule closes it and
- * then makes a version of the model; `round` is its number from 0. Version 0 is the model at the start, fold `round` makes
- * version `round + 1`. `base` is the number of the version that a client starts from. `task` says which training of the client
+ * then makes a version of the model; `round` is its number from 0. Version 0 is the model at the start; each fold makes
+ * the next, unless it is void. `base` is the number of the version that a client starts from. `task` says which training of the client
  * it is: under `rounds` the round, under `buffered` how often the client was asked before. `attempt` counts how often the
  * same task was given out, from 0; a client and its task and attempt name one training, whatever session it comes back on.
  *
@@ -52,7 +52,7 @@ export type CoordinatorEffect =
   | ({ readonly type: 'refuseJoin'; readonly session: string; readonly ranges: readonly IndexRange[] } & Reason)
   /** Let these clients train, from version `base`. Never a client with an update that is not settled. */
   | ({ readonly type: 'configure'; readonly base: number } & ClientGroup)
-  /** Take the update that the event brought into the fold. `staleness`: versions made since its base, 0 under `rounds`. */
+  /** Take the update that the event brought into the fold. `staleness`: versions made since its base, and folds closed of which one is still to be made; 0 under `rounds`. */
   | ({ readonly type: 'fold'; readonly round: number; readonly base: number; readonly staleness: number } & UpdateTag)
   /**
    * Drop the update that the event brought; nothing needs to be sent. `update.late`, `update.repeated`,
@@ -67,10 +67,15 @@ export type CoordinatorEffect =
    * What was folded is settled after `persisted`, so that nothing is promised that can still be lost; that something did
    * not count is no promise, and is said at once.
    */
-  | ({ readonly type: 'settle'; readonly counted: boolean; readonly reason?: string } & ClientGroup)
+  | ({
+      readonly type: 'settle';
+      readonly counted: boolean;
+      readonly code?: string;
+      readonly reason?: string;
+    } & ClientGroup)
   /** The fold takes no more updates. Finish it and make the candidate by the server update: `aggregated`, `aggregationVoided`. */
   | { readonly type: 'aggregate'; readonly round: number; readonly counted: readonly number[] }
-  /** Write down what the round decided, and the version that it made: `persisted`. One at a time, in order. */
+  /** Write down what the round decided, and the version that it made, if any: `persisted`. One at a time, in order. */
   | ({ readonly type: 'persist' } & RoundDecision)
   /** Nobody trains from this version any more, and it is not the newest: it may be forgotten. */
   | { readonly type: 'dropVersion'; readonly number: number }
@@ -108,11 +113,14 @@ export interface RoundDecision {
   readonly replaced: readonly Replacement[];
   /** Clients that were away for a while when they were to train; ascending. */
   readonly awaited: readonly number[];
-  /** Clients that train on, for a later fold: whoever resumes here asks them again. None under `rounds`. */
-  readonly ongoing: readonly Ongoing[];
+  /**
+   * Trainings for later folds that were asked for since the decision before, and go on; ascending by client. They end where they
+   * are counted or uncounted. None under `rounds`. Whoever resumes asks for those again that have not ended.
+   */
+  readonly started: readonly Ongoing[];
   /** Where the schedule stands in the sampler's orders, if it asks clients one by one; else 0. */
   readonly position: number;
-  /** Why the round changed nothing; null: it made a new version. After a void one the next version is as the one before. */
+  /** Why the round changed nothing; null: it made a version. */
   readonly voided: Reason | null;
 }
 
@@ -128,7 +136,7 @@ export interface Ongoing {
   readonly client: number;
   readonly base: number;
   readonly task: number;
-  /** The last one that was given out. */
+  /** The last one that was given out by then. */
   readonly attempt: number;
 }
 
@@ -146,7 +154,7 @@ export interface Replacement {
 }
 
 /** Everything about a round is decided, written down and recorded. */
-export interface RoundFinished extends Omit<RoundDecision, 'counted' | 'ongoing' | 'position'> {
+export interface RoundFinished extends Omit<RoundDecision, 'counted' | 'started' | 'position'> {
   readonly type: 'roundFinished';
   /** The clients whose updates counted, ascending. */
   readonly counted: readonly number[];

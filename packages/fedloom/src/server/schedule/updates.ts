@@ -1,13 +1,13 @@
 import type { Output } from './output.js';
 import type { CoordinatorState } from './schedule.js';
 import type { UpdateTag } from './types.js';
-import { releaseVersion } from './versions.js';
+import { releaseVersion, stalenessOf } from './versions.js';
 
 /** Takes an update into the open fold. Its client is asked nothing before it is settled. */
 export function takeUpdate(state: CoordinatorState, tag: UpdateTag, base: number, output: Output): void {
   const { session, client, task, attempt } = tag;
   const { round } = state;
   state.unsettled.add(client);
-  output.push({ type: 'fold', session, client, task, attempt, round, base, staleness: round - base });
+  output.push({ type: 'fold', session, client, task, attempt, round, base, staleness: stalenessOf(state, base) });
   releaseVersion(state, base, output);
 }

@@ -16,6 +16,12 @@ export function releaseVersion(state: CoordinatorState, base: number, output: Ou
   if (base < state.version) output.push({ type: 'dropVersion', number: base });
 }
 
+/** How old a version will be when the open fold is made, if none before it is void. */
+export function stalenessOf({ version, folds }: CoordinatorState, base: number): number {
+  const unmade = folds.filter(({ stage }) => stage !== 'persisting' && stage !== 'persisted').length;
+  return version + unmade - base;
+}
+
 /** There is one more version, from which everybody starts from now on. */
 export function addVersion(state: CoordinatorState, output: Output): void {
   const before = state.version;

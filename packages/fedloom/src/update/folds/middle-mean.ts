@@ -1,6 +1,6 @@
 import { allocate, elementCount, type Tensor } from '@fedloom/engine';
 import type { Aggregate, Contribution } from '../fold-contract.js';
-import { integerQuotients } from '../integer-mean.js';
+import { roundedBigQuotient, roundedQuotient } from '../integer-quotient.js';
 import { isFloat, type UpdateSpec } from '../update.js';
 import { foldTensors, numbersOf } from './fold-tensors.js';
 
@@ -40,7 +40,9 @@ export function middleMean(
     }
     if (isFloat(dtype)) return { dtype: 'float64', shape, data: middles };
     // Whole numbers of at most 32 bits: their sums are exact.
-    return { dtype, shape, data: integerQuotients(middles, clients - 2 * trim, dtype) };
+    const means = allocate(dtype, middles.length);
+    for (const [i, sum] of middles.entries()) means[i] = roundedQuotient(sum, clients - 2 * trim);
+    return { dtype, shape, data: means };
   });
 }
 
@@ -98,14 +100,7 @@ function wholeMiddles(tensors: readonly Tensor[], length: number, trim: number):
     group.sort();
     let sum = 0n;
     for (const value of group.subarray(trim, tensors.length - trim)) sum += value;
-    middles[i] = halfToEven(sum, kept);
+    middles[i] = roundedBigQuotient(sum, kept);
   }
   return middles;
-}
-
-function halfToEven(sum: bigint, count: bigint): bigint {
-  const floor = (sum - (((sum % count) + count) % count)) / count;
-  const twice = 2n * (sum - floor * count);
-  const up = twice > count || (twice === count && floor % 2n !== 0n);
-  return up ? floor + 1n : floor;
 }

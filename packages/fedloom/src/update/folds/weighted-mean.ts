@@ -1,5 +1,6 @@
-import { elementCount, FedloomError, type Tensor } from '@fedloom/engine';
-import { addIntegers, INTEGER_SUM_MAX, integerQuotients } from '../integer-mean.js';
+import { elementCount, FedloomError, type Tensor, type TensorData } from '@fedloom/engine';
+import { type IntegerData, IntegerSums, ONE } from '../integer-sums.js';
+import { largestMagnitude } from '../magnitude.js';
 import { isFloat, type UpdateSpec } from '../update.js';
 import { numbersOf } from './fold-tensors.js';
 
@@ -9,7 +10,8 @@ const BLOCK = 16_384;
 /**
  * The weighted mean of a few tensors, summed in their order: floats as float64, integers rounded half to even. That of one
  * tensor is the tensor, whatever its weight.
- * @throws FedloomError `aggregate.weight` when the weights add up to 0, `aggregate.overflow` when a sum of integers is not exact
+ * @param weights each 0 or a `roundedWeight`
+ * @throws FedloomError `aggregate.weight` when the weights add up to 0
  */
 export function weightedMean(tensors: readonly Tensor[], weights: readonly number[], spec: UpdateSpec): Tensor {
   const { name, dtype, shape } = spec;
@@ -23,21 +25,20 @@ export function weightedMean(tensors: readonly Tensor[], weights: readonly numbe
       { name, total },
     );
   }
+  if (!isFloat(dtype)) return { dtype, shape, data: integerMean(tensors, weights, spec) };
   const sums = new Float64Array(elementCount(shape));
+  for (const [k, tensor] of tensors.entries()) addFloats(sums, tensor, weights[k]!);
+  for (let i = 0; i < sums.length; i++) sums[i]! /= total;
+  return { dtype: 'float64', shape, data: sums };
+}
+
+function integerMean(tensors: readonly Tensor[], weights: readonly number[], { shape, dtype }: UpdateSpec): TensorData {
+  const [sums, total] = [new IntegerSums(elementCount(shape)), new IntegerSums(1)];
   for (const [k, tensor] of tensors.entries()) {
-    if (isFloat(dtype)) addFloats(sums, tensor, weights[k]!);
-    else addIntegers(sums, tensor.data, weights[k]!);
+    sums.add(tensor.data as IntegerData, weights[k]!, largestMagnitude(tensor));
+    total.add(ONE, weights[k]!, 1);
   }
-  if (isFloat(dtype)) {
-    for (let i = 0; i < sums.length; i++) sums[i]! /= total;
-    return { dtype: 'float64', shape, data: sums };
-  }
-  if (sums.some((sum) => Math.abs(sum) > INTEGER_SUM_MAX)) {
-    throw new FedloomError('aggregate.overflow', `Values of tensor "${name}" times their weights exceed 2^53.`, {
-      name,
-    });
-  }
-  return { dtype, shape, data: integerQuotients(sums, total, dtype) };
+  return sums.quotients(total, dtype);
 }
 
 /** A tensor as an aggregate, in memory of its own: floats as float64, integers in their dtype. */

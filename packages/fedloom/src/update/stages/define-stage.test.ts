@@ -25,6 +25,9 @@ describe('defineStage', () => {
     ['its option norm is NaN', { options: { norm: Number.NaN } }],
     ['its option norm is Infinity', { options: { norm: Number.POSITIVE_INFINITY } }],
     ['its option norm is null', { options: { norm: null as unknown as number } }],
+    ['it has 17 options', { options: Object.fromEntries(Array.from({ length: 17 }, (_, i) => [`o${i}`, i])) }],
+    ['its option text has 257 characters', { options: { text: 'x'.repeat(257) } }],
+    ['must be named in camel case', { options: { [`o${'x'.repeat(256)}`]: 1 } }],
   ])('refuses a stage where %s', (why, change) => {
     expect(() => defineStage({ name: 'clip', options: {}, client, ...change })).toThrow(
       expect.objectContaining({ code: 'stage.definition', message: expect.stringContaining(why) }),

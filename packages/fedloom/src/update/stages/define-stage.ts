@@ -2,7 +2,10 @@ import { FedloomError } from '@fedloom/engine/base';
 import type { Stage } from '../stage-contract.js';
 
 const STAGE_NAME = /^([a-z][A-Za-z0-9-]*\/)?[a-z][A-Za-z0-9]*$/;
-const OPTION_NAME = /^[a-z][A-Za-z0-9]*$/;
+const OPTION_NAME = /^[a-z][A-Za-z0-9]{0,255}$/;
+/** What travels to the clients has room for so many. */
+const STAGE_OPTIONS_MAX = 16;
+const OPTION_CHARS_MAX = 256;
 
 /**
  * Checks a stage and freezes it. The built-in stages use nothing else.
@@ -14,11 +17,17 @@ export function defineStage(stage: Stage): Stage {
     if (!holds) throw new FedloomError('stage.definition', `Stage "${name}": ${what}.`, { stage: name });
   };
   requireThat(STAGE_NAME.test(name), 'its name must be camel case, such as clip, or vendor/name for one of your own');
+  const count = Object.keys(options).length;
+  requireThat(count <= STAGE_OPTIONS_MAX, `it has ${count} options; ${STAGE_OPTIONS_MAX} are allowed`);
   for (const [option, value] of Object.entries(options)) {
     requireThat(OPTION_NAME.test(option), `its option "${option}" must be named in camel case`);
     requireThat(
       typeof value === 'string' || typeof value === 'boolean' || Number.isFinite(value),
       `its option ${option} is ${value}; it must be a finite number, a string, true or false`,
+    );
+    requireThat(
+      typeof value !== 'string' || value.length <= OPTION_CHARS_MAX,
+      `its option ${option} has ${String(value).length} characters; ${OPTION_CHARS_MAX} are allowed`,
     );
   }
   requireThat(client !== undefined || server !== undefined, 'it has neither a client half nor a server half');

@@ -8,17 +8,6 @@ export function scaled(value: number): bigint {
   return BigInt(value * 2 ** SCALE_BITS);
 }
 
-/** sum_i weights[i] * values[i], exactly, as a multiple of 2^-400. */
-export function exactSum(values: readonly number[], weights: readonly number[]): bigint {
-  return values.reduce((sum, value, i) => sum + scaled(value) * BigInt(weights[i]!), 0n);
-}
-
-/** |mean * totalWeight - sum|, as a double. */
-export function errorOf(mean: number, totalWeight: number, sum: bigint): number {
-  const difference = scaled(mean) * BigInt(totalWeight) - sum;
-  return Number(difference < 0n ? -difference : difference) / 2 ** SCALE_BITS;
-}
-
 /** 0 .. count-1 in a random order of its own for each `index`. */
 export function shuffledIndices(count: number, index: number): number[] {
   const places = Int32Array.from({ length: count }, (_, i) => i);

@@ -71,33 +71,34 @@ export class Auditor {
     this.decisions.splice(this.decisions.findIndex(({ round }) => round >= nextRound) >>> 0);
     const last = new Map<number, Asked>();
     const kept = new Map<string, Asked>();
-    for (const { round, counted, uncounted, ongoing } of this.decisions) {
+    const open = new Map<string, { readonly base: number; readonly attempt: number }>();
+    for (const { round, counted, uncounted, started } of this.decisions) {
       this.#persisted.add(round);
       for (const { client, task } of [...uncounted, ...counted]) {
         const asked = this.asked.get(`${client} ${task}`);
         if (asked === undefined) continue;
         kept.set(`${client} ${task}`, asked);
         last.set(client, asked);
+        open.delete(`${client} ${task}`);
       }
-      if (round !== nextRound - 1) continue;
-      for (const { client, task, attempt } of ongoing) {
-        const asked = this.asked.get(`${client} ${task}`);
-        assert.ok(asked !== undefined, 'who trains on was asked');
-        asked.folded = null;
-        asked.settled = null;
-        asked.attempts.splice(asked.attempts.indexOf(attempt) + 1);
-        kept.set(`${client} ${task}`, asked);
-      }
+      for (const one of started) open.set(`${one.client} ${one.task}`, one);
+    }
+    for (const [key, { attempt }] of open) {
+      const asked = this.asked.get(key);
+      assert.ok(asked !== undefined, 'who trains on was asked');
+      asked.folded = null;
+      asked.settled = null;
+      asked.attempts.splice(asked.attempts.indexOf(attempt) + 1);
+      kept.set(key, asked);
     }
     for (const asked of last.values()) asked.settled = null;
     this.asked.clear();
     for (const [key, asked] of kept) this.asked.set(key, asked);
-    this.newest = nextRound;
+    this.newest = this.decisions.filter(({ voided }) => voided === null).length;
     this.nextRound = nextRound;
     this.versions.clear();
-    this.versions.add(nextRound);
-    const { ongoing = [] } = this.decisions.at(-1) ?? {};
-    for (const { base } of ongoing) this.versions.add(base);
+    this.versions.add(this.newest);
+    for (const { base } of open.values()) this.versions.add(base);
     for (const gone of [this.holder, this.work, this.evaluating, this.timers, this.#timersEver, this.shell])
       gone.clear();
     this.active = false;
@@ -243,7 +244,8 @@ export class Auditor {
     assert.ok(!this.decisions.some((decision) => decision.round >= round), 'into a fold that is open');
     assert.equal(base, asked.base);
     assert.ok(this.versions.has(base), 'the base is still there');
-    assert.equal(staleness, round - base);
+    const undecided = (this.decisions.at(-1)?.round ?? this.options.firstRound - 1) + 1;
+    assert.equal(staleness, this.newest + round - undecided - base);
     asked.folded = { round, attempt };
     this.work.delete(client);
   }
@@ -300,7 +302,8 @@ export class Auditor {
     }
     this.shell.set('persisting', round);
     this.decisions.push(effect);
-    this.newest = round + 1;
+    if (voided !== null) return;
+    this.newest += 1;
     this.versions.add(this.newest);
   }
 
@@ -326,7 +329,7 @@ export class Auditor {
     const { round } = rest;
     assert.equal(round, this.nextRound, 'each round finishes once, in order');
     assert.ok(this.#persisted.has(round), 'results are told when they are safe');
-    const { type: __, ongoing: ___, position: ____, ...decision } = this.#decision(round);
+    const { type: __, started: ___, position: ____, ...decision } = this.#decision(round);
     assert.deepEqual(
       { ...rest, counted },
       { ...decision, counted: decision.counted.map(({ client }) => client) },

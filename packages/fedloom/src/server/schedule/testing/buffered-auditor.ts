@@ -45,7 +45,9 @@ export class BufferedAuditor extends Auditor {
     if (effect.type === 'settle' && !effect.counted) for (const client of effect.clients) this.#lost.add(client);
     if (effect.type === 'discard' && effect.code === 'update.stale') {
       const base = this.asked.get(`${effect.client} ${effect.task}`)?.base ?? 0;
-      assert.ok(stalenessMax !== null && this.#openRound - base > stalenessMax, 'really too old');
+      const undecided = (this.decisions.at(-1)?.round ?? this.options.firstRound - 1) + 1;
+      const staleness = this.newest + this.#openRound - undecided - base;
+      assert.ok(stalenessMax !== null && staleness > stalenessMax, 'really too old');
     }
     if (effect.type === 'aggregate') {
       assert.ok(effect.counted.length >= quorum && effect.counted.length <= bufferSize);

@@ -55,17 +55,22 @@ export class Driver {
   readonly log: CoordinatorEffect[] = [];
   readonly sessions = new Map<number, string>();
   readonly attempts = new Map<number, number>();
+  /** The task that each was asked for last. */
+  readonly tasks = new Map<number, number>();
 
-  constructor(options: FlatOptions | CoordinatorOptions) {
-    this.state = initialState('schedule' in options ? options : withRounds(options));
+  constructor(options: FlatOptions | CoordinatorOptions, state?: CoordinatorState) {
+    this.state = state ?? initialState('schedule' in options ? options : withRounds(options));
   }
 
   send(event: CoordinatorEvent): readonly CoordinatorEffect[] {
     const { state, effects } = step(this.state, event);
     this.state = state;
     this.log.push(...effects);
-    for (const { clients, attempt } of only(effects, 'configure')) {
-      for (const client of clients) this.attempts.set(client, attempt);
+    for (const { clients, attempt, task } of only(effects, 'configure')) {
+      for (const client of clients) {
+        this.attempts.set(client, attempt);
+        this.tasks.set(client, task);
+      }
     }
     return effects;
   }
@@ -90,7 +95,9 @@ export class Driver {
 
   tag(client: number, tag: Partial<UpdateTag> = {}): UpdateTag {
     const session = this.sessions.get(client) ?? 'nobody';
-    return { session, client, task: this.state.round, attempt: this.attempts.get(client) ?? 0, ...tag };
+    const { round, options } = this.state;
+    const task = options.schedule.name === 'rounds' ? round : (this.tasks.get(client) ?? 0);
+    return { session, client, task, attempt: this.attempts.get(client) ?? 0, ...tag };
   }
 
   update(client: number, tag?: Partial<UpdateTag>): readonly CoordinatorEffect[] {

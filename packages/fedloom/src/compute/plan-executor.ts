@@ -1,12 +1,12 @@
 import { FedloomError, type PlanManifest, type TrainingPlan } from '@fedloom/engine';
-import type { Evaluation, Statistic } from '../../core/evaluation.js';
-import type { ClientExamples } from '../../data/dataset.js';
-import { ascending } from '../../data/partition.js';
-import { sharedBytes } from '../../data/shared-tensor.js';
-import { updateSpecs } from '../../update/plan-specs.js';
-import type { UpdateSpec } from '../../update/update.js';
-import type { CancelSignal } from '../cancel-signal.js';
-import type { ClientDataSource } from '../data-source.js';
+import type { Evaluation, Statistic } from '../core/evaluation.js';
+import type { ClientExamples } from '../data/dataset.js';
+import { ascending } from '../data/partition.js';
+import { sharedBytes } from '../data/shared-tensor.js';
+import { updateSpecs } from '../update/plan-specs.js';
+import type { UpdateSpec } from '../update/update.js';
+import type { CancelSignal } from './cancel-signal.js';
+import type { ClientDataSource } from './data-source.js';
 import type {
   ClientEvaluation,
   ClientExecutor,
@@ -16,12 +16,10 @@ import type {
   ModelSnapshot,
   TrainJob,
   TrainOutcome,
-} from '../executor.js';
-import type { BatchingPool } from './batching-pool.js';
-import { type CancelCell, CancelCells, cancel } from './cancel-cells.js';
-import { sampleCountOf } from './plan-task.js';
+} from './executor.js';
+import { type JobPool, sampleCountOf } from './job-pool.js';
 
-/** Samples one thread evaluates at a time: fixed, so that the order of float sums does not depend on the threads. */
+/** Samples one worker evaluates at a time: fixed, so that the order of float sums does not depend on the workers. */
 const EVALUATION_SLICE = 2000;
 /** What a slow processor does in a millisecond. */
 const FLOPS_PER_MS = 2e6;
@@ -29,15 +27,12 @@ const FLOPS_PER_MS = 2e6;
 const EVALUATION_GROUP = 64;
 
 /**
- * Trains plans on worker threads: one single-thread ONNX Runtime session a thread, clients spread over the threads.
- * A thread is never ended inside a call, since that aborts the process: `close` waits for the bounded calls to return.
+ * Trains plans on the workers of a pool, clients spread over them: one single-thread ONNX Runtime session a worker.
  */
 export class PlanExecutor implements ClientExecutor {
   readonly evaluationGroup = EVALUATION_GROUP;
-  readonly #pool: BatchingPool;
+  readonly #pool: JobPool;
   readonly #source: ClientDataSource;
-  readonly #cells = new CancelCells();
-  readonly #cancels = new Set<CancelCell>();
   #planHash = '';
   #manifest: PlanManifest | undefined;
   #specs: readonly UpdateSpec[] = [];
@@ -47,16 +42,16 @@ export class PlanExecutor implements ClientExecutor {
   readonly #trains: boolean;
 
   /**
-   * @param options.threads taken over: they are ended by `close`
+   * @param options.pool taken over: `close` closes it
    * @param options.trains whether clients will train: then what trains is loaded with the plan
    */
   constructor(options: {
-    readonly threads: BatchingPool;
+    readonly pool: JobPool;
     readonly source: ClientDataSource;
     readonly trains: boolean;
   }) {
     this.#source = options.source;
-    this.#pool = options.threads;
+    this.#pool = options.pool;
     this.#trains = options.trains;
   }
 
@@ -72,20 +67,25 @@ export class PlanExecutor implements ClientExecutor {
         { task: workload.task },
       );
     }
-    // Threads load the plan while the data come from the disk; who fails first is told, and the other is not lost.
+    // Workers load the plan while the data come from the disk; who fails first is told, and the other is not lost.
     const loaded = this.load(workload.plan, workload.hash);
     loaded.catch(() => {});
     await this.#source.open(workload.plan.manifest, federation);
     await loaded;
   }
 
-  /** Loads a plan on the threads, and waits for the first that has it; once is enough. */
+  /** Loads a plan on the workers, and waits for the first that has it; once is enough. */
   load(plan: TrainingPlan, hash: string): Promise<void> {
     if (this.#planHash !== hash) {
       this.#planHash = hash;
       this.#manifest = plan.manifest;
       this.#specs = updateSpecs(plan.manifest);
-      this.#loaded = this.#pool.load(sharedBytes(plan.bytes), hash, expectedMs(plan.manifest), this.#trains);
+      this.#loaded = this.#pool.load({
+        bytes: sharedBytes(plan.bytes),
+        hash,
+        expectedMs: expectedMs(plan.manifest),
+        trains: this.#trains,
+      });
     }
     return this.#loaded;
   }
@@ -99,9 +99,9 @@ export class PlanExecutor implements ClientExecutor {
       });
     }
     const { client, task, seed, scalars, needs } = job;
-    const reply = await this.#cancellable(job.signal, (cancel) =>
-      this.#pool.run({
-        kind: 'train',
+    this.#checkWanted(job.signal);
+    const reply = await this.#pool.train(
+      {
         client,
         task,
         seed,
@@ -111,33 +111,33 @@ export class PlanExecutor implements ClientExecutor {
         model: job.model.bytes,
         ...(job.state && { state: job.state }),
         examples,
-        cancel,
-      }),
+      },
+      job.signal,
     );
     return { ...reply, specs: this.#specs };
   }
 
-  evaluate({ clients, model, stateOf, signal }: EvaluateJob): Promise<readonly ClientEvaluation[]> {
-    return this.#cancellable(signal, (cancel) =>
-      Promise.all(
-        clients.map(async (client): Promise<ClientEvaluation> => {
-          try {
-            const examples = await this.#source.test(client);
-            if (signal.aborted) throw cancelled();
-            if (examples === undefined || sampleCountOf(examples) === 0) return { client, evaluation: null };
-            const state = this.#hasPrivate ? await stateOf(client) : undefined;
-            return { client, evaluation: await this.#evaluateOn(model, examples, cancel, state) };
-          } catch (error) {
-            return { client, error };
-          }
-        }),
-      ),
+  async evaluate({ clients, model, stateOf, signal }: EvaluateJob): Promise<readonly ClientEvaluation[]> {
+    this.#checkWanted(signal);
+    return Promise.all(
+      clients.map(async (client): Promise<ClientEvaluation> => {
+        try {
+          const examples = await this.#source.test(client);
+          if (signal.aborted) throw cancelled();
+          if (examples === undefined || sampleCountOf(examples) === 0) return { client, evaluation: null };
+          const state = this.#hasPrivate ? await stateOf(client) : undefined;
+          return { client, evaluation: await this.#evaluateOn(model, examples, signal, state) };
+        } catch (error) {
+          return { client, error };
+        }
+      }),
     );
   }
 
-  /** The plan's metrics over `examples`, its slices spread over the threads. */
-  evaluateExamples(model: ModelSnapshot, examples: ClientExamples, signal: AbortSignal): Promise<Evaluation> {
-    return this.#cancellable(signal, (cancel) => this.#evaluateOn(model, examples, cancel));
+  /** The plan's metrics over `examples`, its slices spread over the workers. */
+  async evaluateExamples(model: ModelSnapshot, examples: ClientExamples, signal: AbortSignal): Promise<Evaluation> {
+    this.#checkWanted(signal);
+    return this.#evaluateOn(model, examples, signal);
   }
 
   get #hasPrivate(): boolean {
@@ -147,16 +147,15 @@ export class PlanExecutor implements ClientExecutor {
   async #evaluateOn(
     model: ModelSnapshot,
     examples: ClientExamples,
-    cancel: CancelCell,
+    signal: CancelSignal,
     state?: Uint8Array,
   ): Promise<Evaluation> {
     const { hash: modelHash, bytes } = model;
-    const runs = slices(examples).map((slice) =>
-      this.#pool.run({ kind: 'evaluate', modelHash, model: bytes, examples: slice, cancel, ...(state && { state }) }),
+    const replies = await Promise.all(
+      slices(examples).map((slice) =>
+        this.#pool.evaluate({ modelHash, model: bytes, examples: slice, ...(state && { state }) }, signal),
+      ),
     );
-    // All of them, also when one has failed: as long as a thread may look at it, the cell is not another's.
-    await Promise.allSettled(runs);
-    const replies = await Promise.all(runs);
     const sampleCount = replies.reduce((sum, reply) => sum + reply.sampleCount, 0);
     const statistics: Record<string, Statistic> = {};
     for (const { name } of this.#manifest?.metrics ?? []) {
@@ -166,26 +165,13 @@ export class PlanExecutor implements ClientExecutor {
     return { statistics, sampleCount };
   }
 
-  async close(): Promise<void> {
-    if (this.#closed) return;
+  close(): Promise<void> {
     this.#closed = true;
-    for (const cell of this.#cancels) cancel(cell);
-    await this.#pool.close();
+    return this.#pool.close();
   }
 
-  async #cancellable<T>(signal: CancelSignal, run: (cancel: CancelCell) => Promise<T>): Promise<T> {
+  #checkWanted(signal: CancelSignal): void {
     if (signal.aborted || this.#closed) throw cancelled();
-    const cell = this.#cells.take();
-    const abort = () => cancel(cell);
-    signal.addEventListener('abort', abort);
-    this.#cancels.add(cell);
-    try {
-      return await run(cell);
-    } finally {
-      signal.removeEventListener('abort', abort);
-      this.#cancels.delete(cell);
-      this.#cells.giveBack(cell);
-    }
   }
 }
 

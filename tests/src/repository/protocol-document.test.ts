@@ -1,0 +1,56 @@
+/** What PROTOCOL.md says of things outside of the protocol's own room: codes, vectors, plans. */
+import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { RandomStream } from 'fedloom';
+import { describe, expect, it } from 'vitest';
+import { isTest, root, sources } from './source-tree.js';
+
+const text = readFileSync(join(root, 'PROTOCOL.md'), 'utf8');
+const section = (heading: string) => text.slice(text.indexOf(`\n## ${heading}`)).split('\n## ')[1] ?? '';
+const vectors = JSON.parse(readFileSync(join(root, 'tools/goldens/data/protocol/vectors.json'), 'utf8'));
+
+describe('PROTOCOL.md', () => {
+  it('names only codes that there are', () => {
+    const files = sources('packages').filter((file) => !isTest(file));
+    const code = files.map((file) => readFileSync(join(root, file), 'utf8')).join('\n');
+    const named = section('10. Errors')
+      .split('\n')
+      .filter((line) => line.startsWith('| `'));
+    const codes = named.flatMap((line) =>
+      [...(line.split(' | ')[0] ?? '').matchAll(/(?<=`)[a-z]+\.[a-z-]+(?=`)/g)].map(String),
+    );
+    expect(codes.length).toBeGreaterThan(60);
+    // These three are made of the kind of a mismatch.
+    const made = new Set(['update.names', 'update.shape', 'update.dtype']);
+    expect(codes.filter((one) => !made.has(one) && !code.includes(one))).toEqual([]);
+  });
+
+  it('has the numbers of its vectors', () => {
+    const [first, second] = vectors.trainings;
+    const said = section('14. Vectors');
+    for (const hash of [vectors.plan, vectors.model, first.update, second.update])
+      expect(said).toContain(`\`${hash}\``);
+    for (const { order } of [first, second]) expect(said).toContain(`\`${order.join(' ')}\``);
+    expect(said).toContain(`\`${JSON.stringify(first.facts)}\``);
+    expect(said).toContain(`\`meanLoss\` ${second.facts.meanLoss}.`);
+    expect(said).toContain(
+      `\`${JSON.stringify(vectors.evaluation.statistics)}\` with \`sampleCount\` ${vectors.evaluation.sampleCount}.`,
+    );
+    expect(said).toContain(`client ${vectors.client}`);
+    expect(vectors.seed).toBe(-3);
+  });
+
+  it('has the random words of a negative seed', () => {
+    const stream = RandomStream.of(-3, 'order', 0, 7);
+    const words = Array.from({ length: 4 }, () => stream.uint32().toString(16).padStart(8, '0'));
+    expect(text).toContain(`For (−3, \`"order"\`, 0, 7) the first words are \`${words.join(' ')}\``);
+  });
+});
+
+it('the vectors of the protocol are what the code makes of them', () => {
+  const { status, stderr } = spawnSync(process.execPath, [join(root, 'tools/goldens/protocol.js'), '--check'], {
+    encoding: 'utf8',
+  });
+  expect(status, stderr).toBe(0);
+});

@@ -1,0 +1,93 @@
+"""Client halves of the stages, PROTOCOL.md section 8. A half turns what would travel into what travels."""
+
+import math
+
+import numpy as np
+
+from tensors import by_name
+
+
+class NotFinite(Exception):
+    pass
+
+
+class TopK:
+    """Sends the largest elements; what it did not send stays with the client and joins the next update."""
+
+    def __init__(self, options):
+        self.fraction = options.pop("fraction")
+        if options or not 0 < self.fraction <= 1:
+            raise ValueError(f"topK does not know its options: {options}, fraction {self.fraction}")
+
+    def run(self, tensors, trained, state):
+        """`trained`: names of the trained tensors; `state`: this stage's private tensors. Returns what travels, the
+        trained among it, and the next state."""
+        names = by_name(trained)
+        sums = {}
+        for name in names:
+            delta = tensors[name]
+            kept = np.float64 if delta.dtype == np.float64 else np.float32
+            sums[name] = delta.astype(kept) + state.get(name, np.zeros(delta.shape, kept))
+        vector = np.concatenate([sums[name].ravel() for name in names])
+        if not np.isfinite(vector).all():
+            raise NotFinite("topK: the update has values that are not finite")
+        count = min(vector.size, max(1, math.ceil(self.fraction * vector.size)))
+        # Stable: of equal magnitudes the lowest positions come first.
+        chosen = np.sort(np.argsort(-np.abs(vector), kind="stable")[:count]).astype(np.int32)
+        values, residual, start = vector.copy(), {}, 0
+        for name in names:
+            part = slice(start, start + sums[name].size)
+            if tensors[name].dtype == np.float16:
+                values[part] = values[part].astype(np.float16)
+            start = part.stop
+        sent = np.zeros_like(vector)
+        sent[chosen] = values[chosen]
+        if not np.isfinite(sent).all():
+            raise NotFinite("topK: the update has values beyond float16")
+        start = 0
+        for name in names:
+            shape, dtype, size = sums[name].shape, sums[name].dtype, sums[name].size
+            residual[name] = (vector - sent)[start : start + size].astype(dtype).reshape(shape)
+            start += size
+        rest = {name: tensor for name, tensor in tensors.items() if name not in trained}
+        payload = {"topK/indices": chosen, "topK/values": values[chosen]}
+        return {**rest, **payload}, {"topK/values"}, residual
+
+
+class Clip:
+    """Scales the trained vector down to a norm."""
+
+    def __init__(self, options):
+        self.norm = options.pop("norm")
+        if options or not 1e-100 <= self.norm <= 1e100:
+            raise ValueError(f"clip does not know its options: {options}, norm {self.norm}")
+
+    def run(self, tensors, trained, state):
+        with np.errstate(over="ignore"):
+            squares = [np.square(tensors[name].astype(np.float64)).ravel() for name in by_name(trained)]
+        if not all(np.isfinite(part).all() for part in squares):
+            raise NotFinite("clip: the update has no finite norm")
+        norm = math.sqrt(math.fsum(square for part in squares for square in part))
+        if norm <= self.norm:
+            return tensors, trained, {}
+        factor = self.norm / norm * (1 - 2**-50)
+        scaled = {name: toward_zero(tensors[name], factor) for name in trained}
+        return {**tensors, **scaled}, trained, {}
+
+
+def toward_zero(array, factor):
+    exact = array.astype(np.float64) * factor
+    rounded = exact.astype(array.dtype)
+    above = np.abs(rounded.astype(np.float64)) > np.abs(exact)
+    return np.where(above, np.nextafter(rounded, np.zeros_like(rounded)), rounded).astype(array.dtype)
+
+
+KNOWN = {"topK": TopK, "clip": Clip}
+
+
+def from_welcome(stages):
+    """Raises for one that this client does not know: it must not join."""
+    unknown = [stage["name"] for stage in stages if stage["name"] not in KNOWN]
+    if unknown:
+        raise ValueError(f"the run wants stages that this client lacks: {unknown}")
+    return [(stage["name"], KNOWN[stage["name"]](dict(stage["options"]))) for stage in stages]
