@@ -153,8 +153,8 @@ describe("a task's own code that fails while the run goes on", () => {
   it('in every client: the run fails, and says who failed and why', async () => {
     const place = await Workplace.create({ 'task.ts': failing("throw new Error('no luck ' + index);") });
     const ended = await place.run('run task.ts 4 2 3');
-    refused(ended, 1, /^fedloom: Round 0 failed: .*clients 0-3/);
-    expect(ended.stdout).toMatch(/warning: Client \d is lost to round 0: no luck \d/);
+    refused(ended, 1, /^fedloom: Round 1 failed: .*clients 0-3/);
+    expect(ended.stdout).toMatch(/warning: Client \d is lost to round 1: no luck \d/);
     expect(ended.stdout).toMatch(/^Failed after 0 of 3 rounds\.$/m);
     expect((await place.run('runs list')).stdout).toContain(' failed ');
   });

@@ -22,7 +22,8 @@ export const defaultPlanLimits: PlanLimits = {
   rankMax: 8,
   elementsMax: 2 ** 28,
   nameLengthMax: 200,
-  metricsMax: 100,
+  /** As many as the statistics of one evaluation. */
+  metricsMax: 64,
   slotsMax: 32,
   scalarsMax: 100,
   localEpochsMax: 1_000_000,

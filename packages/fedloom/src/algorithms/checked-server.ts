@@ -23,7 +23,7 @@ export function checkedServer(algorithm: string, server: ServerUpdate, broadcast
     },
     update(input) {
       const result = server.update(input);
-      const where = `Algorithm ${algorithm}, server update of round ${input.round}`;
+      const where = `Algorithm ${algorithm}, server update of round ${input.round + 1}`;
       expectLike(result.model, input.model, `${where}: its model`);
       expectLike(result.state, input.state, `${where}: its state`);
       for (const [name, tensor] of [...result.model, ...result.state])

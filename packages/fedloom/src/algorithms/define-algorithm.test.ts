@@ -55,7 +55,7 @@ describe('defineAlgorithm', () => {
     [
       'a missing parameter',
       { model: new Map(), state: new Map() },
-      /server update of round 4: its model lacks tensor "w"/,
+      /server update of round 5: its model lacks tensor "w"/,
     ],
     [
       'a new name',

@@ -42,6 +42,12 @@ describe('values', () => {
   it('seconds, or none', () => {
     expect(secondsOrNone('--deadline')('1.5')).toBe(1500);
     expect(secondsOrNone('--deadline')('none')).toBe('none');
+    // Not 1004.9999999999999, which no timer takes.
+    expect(secondsOrNone('--deadline')('1.005')).toBe(1005);
+    expect(secondsOrNone('--grace', 'zero')('0')).toBe(0);
+    expect(() => secondsOrNone('--grace', 'zero')('-1')).toThrow(
+      '--grace must be a number of seconds from 0 to 2147483',
+    );
     for (const wrong of ['0', '-1', 'x', '', 'Infinity'])
       expect(() => secondsOrNone('--deadline')(wrong)).toThrow('--deadline');
   });

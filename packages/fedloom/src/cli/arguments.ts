@@ -1,3 +1,4 @@
+import { DELAY_MS_MAX } from '../server/schedule/options.js';
 import { usageError } from './usage-error.js';
 
 /** FedML's names for the same things. */
@@ -41,10 +42,20 @@ export function seconds(name: string): (text: string) => number {
 }
 
 /** Milliseconds, or none: not null, which the parser of the command line takes for an option without its value. */
-export type Deadline = number | 'none';
+export type Wait = number | 'none';
 
-export function secondsOrNone(name: string): (text: string) => Deadline {
-  return (text) => (text === 'none' ? text : seconds(name)(text));
+/** Seconds, from 0 or above it, as whole milliseconds that a timer can wait. */
+export function secondsOrNone(name: string, from: 'zero' | 'above zero' = 'above zero'): (text: string) => Wait {
+  return (text) => {
+    if (text === 'none') return text;
+    const ms = Math.round(Number(text) * 1000);
+    if (text.trim() !== '' && ms >= (from === 'zero' ? 0 : 1) && ms <= DELAY_MS_MAX) return ms;
+    const range = `${from === 'zero' ? 'from 0' : 'above 0'} to ${Math.floor(DELAY_MS_MAX / 1000)}`;
+    throw usageError('value', `${name} must be a number of seconds ${range}, or none, but is "${text}".`, {
+      name,
+      text,
+    });
+  };
 }
 
 /** `HOST:PORT`, `[IPv6]:PORT` or `:PORT` for loopback. */

@@ -1,3 +1,4 @@
+import type { FederatedAlgorithm } from '../algorithms/algorithm.js';
 import * as fedloom from '../index.js';
 import type { PlanTask, Task, TrainerTask } from '../task/task.js';
 import type { Trainer } from '../task/trainer.js';
@@ -8,10 +9,10 @@ export function guardTask(task: PlanTask, interrupts: Interrupts): PlanTask;
 export function guardTask(task: Task, interrupts: Interrupts): Task;
 export function guardTask(task: Task, interrupts: Interrupts): Task {
   const guard = <O extends object>(object: O) => guardMethods(object, interrupts);
-  const { resultAggregator } = task;
+  const { resultAggregator, speed } = task;
   const common = {
-    // Ours take microseconds, and a signal is to find its listener.
-    algorithm: isBuiltIn(task) ? task.algorithm : { ...task.algorithm, server: guard(task.algorithm.server) },
+    algorithm: guardAlgorithm(task.algorithm, interrupts),
+    speed: (client: number) => interrupts.userCode(() => speed(client)),
     resultAggregator: resultAggregator === fedloom.meanResultAggregator ? resultAggregator : guard(resultAggregator),
   };
   if (task.kind === 'plan') {
@@ -23,8 +24,18 @@ export function guardTask(task: Task, interrupts: Interrupts): Task {
   return Object.freeze({ ...task, ...common, trainer });
 }
 
-function isBuiltIn({ algorithm }: Task): boolean {
-  return algorithm.name in fedloom;
+/** Ours take microseconds, and a signal is to find its listener. */
+function guardAlgorithm(algorithm: FederatedAlgorithm, interrupts: Interrupts): FederatedAlgorithm {
+  if (algorithm.name in fedloom) return algorithm;
+  const guard = <O extends object>(object: O) => guardMethods(object, interrupts);
+  const { server, client, weight, fold } = algorithm;
+  return {
+    ...algorithm,
+    server: guard(server),
+    ...(client && { client: guard(client) }),
+    ...(weight && { weight: (facts, scalars) => interrupts.userCode(() => weight.call(algorithm, facts, scalars)) }),
+    ...(fold && !(fold.name in fedloom) && { fold: guard(fold) }),
+  };
 }
 
 /** An object with the same properties, whose methods are called on the original. */

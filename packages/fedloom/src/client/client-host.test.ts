@@ -48,7 +48,10 @@ it('never reports an evaluation of one round under another', async () => {
         const workload = { kind: 'trainer' as const, task: 't' };
         const run = { run: 'r', software: 's', clients: 3, seed: 0, algorithm: 'fedAvg', needs: [], stages: [] };
         if (message.type === 'auth') say({ type: 'welcome', session: 's0', workload, ...run });
-        if (message.type === 'join') joined();
+        if (message.type === 'join') {
+          say({ type: 'joined', clients: message.clients });
+          joined();
+        }
         if (message.type === 'evaluations') evaluations.push(message);
         release();
       },

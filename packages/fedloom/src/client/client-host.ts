@@ -61,13 +61,17 @@ export type ClientEvent =
   | { readonly type: 'finished'; readonly finish: Finish };
 
 /** Why a connection ended: the run is over, or the line broke and the host may dial again. */
-export type Ended =
-  | { readonly kind: 'finished'; readonly finish: Finish }
-  | {
-      readonly kind: 'lost';
-      readonly reason: string /** The server had taken these clients in. */;
-      readonly joined: boolean;
-    };
+export type Ended = { readonly kind: 'finished'; readonly finish: Finish } | Lost;
+
+export interface Lost {
+  readonly kind: 'lost';
+  readonly reason: string;
+  /** The server had taken these clients in. */
+  readonly joined: boolean;
+}
+
+/** Errors of a line on which too little moved: the next may be better. */
+const LINE_ERRORS: ReadonlySet<string> = new Set(['protocol.stalled', 'protocol.handshake-timeout']);
 
 /**
  * The client core: speaks the protocol for all clients of one process over one connection at a time, and outlives
@@ -81,10 +85,15 @@ export class ClientHost {
   readonly #stages: UpdateStages;
   readonly #training: Training;
   readonly #evaluating: Evaluating;
+  /** As soon as the server has taken the clients in over it: before that, it takes no update. */
   #channel: Channel | undefined;
+  /** The connection over which they asked to be taken in. */
+  #askedOver: Channel | undefined;
   #welcome: Welcome | undefined;
-  #prepared = false;
-  #joined = false;
+  /** Once, over however many connections it lasts. */
+  #preparing: Promise<void> | undefined;
+  /** The server may hold these clients for a connection that is gone. */
+  #mayBeHeld = false;
 
   constructor(options: ClientHostOptions) {
     this.#options = options;
@@ -149,33 +158,41 @@ export class ClientHost {
         onClosed: (reason, error) => {
           signal?.removeEventListener('abort', leave);
           this.#channel = undefined;
-          const lost = finish === undefined && failure === undefined && error === undefined && !signal?.aborted;
+          const broken = error === undefined || this.#mayPass(error);
+          const lost = finish === undefined && failure === undefined && broken && !signal?.aborted;
+          if (lost && this.#askedOver === channel && error?.code !== 'join.held') this.#mayBeHeld = true;
           void this.#endJobs(lost).then(() => {
             if (finish !== undefined) resolve({ kind: 'finished', finish });
             else if (failure !== undefined) reject(failure);
-            else if (error !== undefined) reject(inOurWords(error));
+            else if (error !== undefined && !broken) reject(inOurWords(error));
             else resolve({ kind: 'lost', reason, joined: joinedHere });
           });
         },
       });
       if (signal?.aborted) leave();
       else signal?.addEventListener('abort', leave, { once: true });
-      this.#channel = channel;
       channel.send(clientHello({ software: this.#options.software, capabilities: messages.capabilities }));
     });
   }
 
-  /** The server has taken these clients in, over this connection or an earlier one. */
-  get joined(): boolean {
-    return this.#joined;
+  /**
+   * Whether dialling again may help: the line was bad, or the server has not noticed yet that our earlier connection is gone
+   * and thinks that somebody holds our indices.
+   */
+  #mayPass({ code }: FedloomError): boolean {
+    return LINE_ERRORS.has(code) || (code === 'join.held' && this.#mayBeHeld);
   }
 
   /** Who may come back trains on, and has its update at hand then. */
   async #endJobs(lost: boolean): Promise<void> {
     this.#evaluating.drop();
     const goesOn = lost && (this.#options.keptBytesMax ?? 0) > 0;
-    this.#jobs.cancel(({ kind }) => kind === 'evaluate' || !goesOn);
+    this.#cancel(({ kind }) => kind === 'evaluate' || !goesOn);
     if (!goesOn) await this.#jobs.settled();
+  }
+
+  #cancel(predicate: (job: Job) => boolean): void {
+    for (const job of this.#jobs.cancel(predicate)) if (job.kind === 'train') this.#training.cancelled(job);
   }
 
   async #receive(channel: Channel, message: Message, body: Uint8Array | undefined): Promise<void> {
@@ -186,9 +203,11 @@ export class ClientHost {
       case 'welcome':
         return this.#start(channel, message);
       case 'plan':
-        return this.#prepare(channel, message.hash, body as Uint8Array);
+        return this.#plan(channel, message.hash, body as Uint8Array);
       case 'joined':
-        this.#joined = true;
+        if (this.#channel === undefined)
+          this.#models.keepOnly((hash) => this.#jobs.some(({ base }) => base.hash === hash));
+        this.#channel = channel;
         // A server that aggregates or evaluates on its main thread is silent meanwhile: it always owes the next message.
         channel.patient = true;
         this.#options.onEvent?.({
@@ -207,7 +226,7 @@ export class ClientHost {
         this.#jobs.add(this.#training.jobsFor(message));
         return;
       case 'evaluate':
-        this.#jobs.cancel((job) => job.kind === 'evaluate');
+        this.#cancel((job) => job.kind === 'evaluate');
         this.#jobs.add(this.#evaluating.jobsFor(message));
         return;
       case 'settled':
@@ -232,7 +251,7 @@ export class ClientHost {
     this.#stages.open(welcome.stages);
     refuseUnknownFacts(welcome.needs);
     this.#welcome = welcome;
-    if (this.#prepared) return this.#join(channel);
+    if (this.#preparing !== undefined) return this.#joinPrepared(channel, this.#preparing);
     const { workload } = welcome;
     const expected = await this.#options.expectedPlan?.(welcome.seed);
     if (workload.kind === 'plan') {
@@ -247,12 +266,10 @@ export class ClientHost {
       channel.send({ type: 'getPlan', hash: workload.hash });
       return;
     }
-    await this.#options.executor.prepare(workload, welcome);
-    this.#prepared = true;
-    this.#join(channel);
+    return this.#joinPrepared(channel, this.#prepareFor(workload, welcome));
   }
 
-  async #prepare(channel: Channel, hash: string, bytes: Uint8Array): Promise<void> {
+  async #plan(channel: Channel, hash: string, bytes: Uint8Array): Promise<void> {
     const actual = this.#options.hash(bytes);
     if (actual !== hash) {
       throw new FedloomError('client.hash', `The plan that came has the hash ${actual}, announced was ${hash}.`, {
@@ -260,14 +277,27 @@ export class ClientHost {
         hash,
       });
     }
-    await this.#options.executor.prepare(this.#options.decodePlan(bytes.slice(), hash), this.#welcome as Welcome);
-    this.#prepared = true;
-    this.#join(channel);
+    const preparing =
+      this.#preparing ?? this.#prepareFor(this.#options.decodePlan(bytes.slice(), hash), this.#welcome as Welcome);
+    return this.#joinPrepared(channel, preparing);
   }
 
-  #join(channel: Channel): void {
-    for (const clients of pieces(this.#options.clients, wireLimits.joinRangesMax))
+  /** It may take long, and longer than the line holds. */
+  #prepareFor(workload: ClientWorkload, welcome: Welcome): Promise<void> {
+    this.#preparing = this.#options.executor.prepare(workload, welcome);
+    this.#preparing.catch(() => {
+      this.#preparing = undefined;
+    });
+    return this.#preparing;
+  }
+
+  async #joinPrepared(channel: Channel, preparing: Promise<void>): Promise<void> {
+    await preparing;
+    if (!channel.open) return;
+    this.#askedOver = channel;
+    for (const clients of pieces(this.#options.clients, wireLimits.joinRangesMax)) {
       channel.send({ type: 'join', clients });
+    }
   }
 
   async #settle({ task, clients, counted, code, reason }: Settled): Promise<void> {
@@ -275,7 +305,7 @@ export class ClientHost {
     if (!counted) {
       const dropped = new Set(clients);
       const isDropped = (job: Job) => job.task === task && job.clients.some((client) => dropped.has(client));
-      this.#jobs.cancel((job) => job.kind === 'train' && isDropped(job));
+      this.#cancel((job) => job.kind === 'train' && isDropped(job));
       if (code !== undefined) {
         this.#options.onEvent?.({ type: 'notCounted', task, clients, code, reason: reason ?? '' });
       }

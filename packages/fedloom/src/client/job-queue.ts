@@ -48,6 +48,7 @@ export class JobQueue {
   constructor(private readonly options: JobQueueOptions) {}
 
   add(jobs: readonly Job[]): void {
+    this.#dropSuperseded(jobs);
     for (const job of jobs) {
       for (const client of job.clients) {
         const current = this.#runningOf.get(client);
@@ -58,11 +59,39 @@ export class JobQueue {
     this.#pump();
   }
 
-  /** Drops waiting jobs and aborts running ones for which `predicate` holds. */
-  cancel(predicate: (job: Job) => boolean): void {
+  /** Drops waiting jobs and aborts running ones for which `predicate` holds. @returns these jobs */
+  cancel(predicate: (job: Job) => boolean): readonly Job[] {
+    const cancelled: Job[] = [];
+    this.#dropWaiting((job) => predicate(job) && cancelled.push(job) > 0);
+    for (const running of this.#running) {
+      if (!predicate(running.job)) continue;
+      cancelled.push(running.job);
+      this.#abort(running);
+    }
+    return cancelled;
+  }
+
+  /** Whether some job runs or waits for which `predicate` holds. */
+  some(predicate: (job: Job) => boolean): boolean {
+    return this.#waiting.some((job, at) => at >= this.#head && predicate(job)) || this.#runs(predicate);
+  }
+
+  #runs(predicate: (job: Job) => boolean): boolean {
+    for (const { job } of this.#running) if (predicate(job)) return true;
+    return false;
+  }
+
+  /** Evaluations are cancelled by whoever asks for others: they may be very many. */
+  #dropSuperseded(jobs: readonly Job[]): void {
+    if (this.#head === this.#waiting.length) return;
+    const clients = new Set(jobs.filter(({ kind }) => kind === 'train').flatMap((job) => job.clients));
+    if (clients.size === 0) return;
+    this.#dropWaiting((job) => job.kind === 'train' && job.clients.some((client) => clients.has(client)));
+  }
+
+  #dropWaiting(predicate: (job: Job) => boolean): void {
     this.#waiting = this.#waiting.slice(this.#head).filter((job) => !predicate(job));
     this.#head = 0;
-    for (const running of this.#running) if (predicate(running.job)) this.#abort(running);
   }
 
   /** Settles when everything that runs now has ended, or was aborted and has had its grace. */

@@ -38,8 +38,18 @@ export class ModelCache {
     });
   }
 
+  /** Who waits for one goes on waiting: it may come again. */
   forget(versions: readonly Version[]): void {
-    for (const { hash } of versions) this.#models.delete(hash);
+    this.#drop(versions.map(({ hash }) => hash));
+  }
+
+  /** Another connection begins: its server sends what it needs, and knows nothing of what came before. */
+  keepOnly(isNeeded: (hash: string) => boolean): void {
+    this.#drop([...this.#models.keys()].filter((hash) => !isNeeded(hash)));
+  }
+
+  #drop(hashes: readonly string[]): void {
+    for (const hash of hashes) if (this.#models.get(hash)?.arrived !== undefined) this.#models.delete(hash);
   }
 
   /** The model, at once if it is there. Rejects when the signal aborts before it has come. */

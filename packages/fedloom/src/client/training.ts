@@ -20,11 +20,17 @@ export interface TrainingOptions {
   readonly keptBytesMax: number;
 }
 
+interface AtWork {
+  readonly job: Job;
+  /** As it was asked for last. */
+  attempt: number;
+}
+
 /** Trains for the clients of one process, from a `train` message to its updates. */
 export class Training {
   readonly #options: TrainingOptions;
-  /** What the clients at work, or waiting for it, were asked last. */
-  readonly #asked = new Map<number, Train>();
+  /** The clients at work, or waiting for it. */
+  readonly #atWork = new Map<number, AtWork>();
   readonly #finished: FinishedUpdates;
 
   constructor(options: TrainingOptions) {
@@ -39,16 +45,22 @@ export class Training {
   jobsFor(message: Train): Job[] {
     const jobs: Job[] = [];
     for (const client of message.clients) {
-      const earlier = this.#asked.get(client);
       const finished = this.#finished.of(client, message);
-      const atWork = earlier !== undefined && isSame(earlier, message);
+      const atWork = this.#atWork.get(client);
       if (finished !== undefined) this.#resend(finished, message);
+      else if (atWork !== undefined && isSame(atWork.job, message)) atWork.attempt = message.attempt;
       else {
-        this.#asked.set(client, message);
-        if (!atWork) jobs.push(jobOf(client, message));
+        const job = jobOf(client, message);
+        this.#atWork.set(client, { job, attempt: message.attempt });
+        jobs.push(job);
       }
     }
     return jobs;
+  }
+
+  /** The job will bring nothing: whoever is asked for the same again begins anew. */
+  cancelled(job: Job): void {
+    for (const client of job.clients) if (this.#atWork.get(client)?.job === job) this.#atWork.delete(client);
   }
 
   async run(job: Job, model: ModelSnapshot, signal: CancelSignal): Promise<void> {
@@ -68,7 +80,8 @@ export class Training {
       const trainMs = clock.now() - startedMs;
       if (staged.state !== undefined) await states.propose(client, task, staged.state);
       if (signal.aborted) return;
-      const attempt = this.#asked.get(client)?.attempt ?? job.attempt;
+      const atWork = this.#atWork.get(client);
+      const attempt = atWork?.job === job ? atWork.attempt : job.attempt;
       const facts = finiteFacts(outcome.facts);
       const message: UpdateMessage = { type: 'update', task, attempt, client, base, facts, trainMs };
       const kept = this.#finished.keep(message, staged.update);
@@ -76,7 +89,8 @@ export class Training {
       await send(message, staged.update, !kept);
       onTrained(job, client, trainMs);
     } finally {
-      this.#asked.delete(client);
+      // Another job may have taken its place meanwhile.
+      this.cancelled(job);
     }
   }
 
@@ -94,7 +108,7 @@ function jobOf(client: number, { task, attempt, base, scalars }: Train): Job {
   return { kind: 'train', clients: [client], task, attempt, base, scalars };
 }
 
-function isSame(a: Train, b: Train): boolean {
+function isSame(a: Job, b: Train): boolean {
   return a.task === b.task && a.base.hash === b.base.hash;
 }
 

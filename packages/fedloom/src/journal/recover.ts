@@ -1,14 +1,6 @@
 import type { RoundRecord } from '../core/records.js';
 import type { JournalRecord, RoundDecided, RunDescription, RunFinished, VersionMade } from './record.js';
 
-/** What became last of a client's update. */
-export interface ClientOutcome {
-  readonly task: number;
-  readonly attempt: number;
-  readonly counted: boolean;
-  readonly round: number;
-}
-
 /** A run as its journal tells it: the last state of which everything is on disk. */
 export interface Recovered {
   readonly run: RunDescription;
@@ -23,8 +15,6 @@ export interface Recovered {
   /** The rounds in order. */
   readonly decided: readonly RoundDecided[];
   readonly lastRound: RoundDecided | undefined;
-  /** What was decided last of each client's update: to be told again to whoever may not have heard it. */
-  readonly outcomes: ReadonlyMap<number, ClientOutcome>;
   /** Hash of the blob with each client's private state. */
   readonly privateStates: ReadonlyMap<number, { readonly task: number; readonly blob: string }>;
   /** Who holds an index. */
@@ -45,7 +35,6 @@ export function recover(records: Iterable<JournalRecord>): Recovered | undefined
   let versions: readonly VersionMade[] = [];
   let finished: RunFinished | undefined;
   const decided: RoundDecided[] = [];
-  const outcomes = new Map<number, ClientOutcome>();
   const privateStates = new Map<number, { readonly task: number; readonly blob: string }>();
   const identities = new Map<number, string>();
   const reports = new Map<number, RoundRecord>();
@@ -63,7 +52,6 @@ export function recover(records: Iterable<JournalRecord>): Recovered | undefined
         break;
       case 'round':
         decided.push(record);
-        for (const outcome of outcomesOf(record)) outcomes.set(outcome.client, outcome);
         break;
       case 'privateState':
         for (const { client, task, blob } of record.states) privateStates.set(client, { task, blob });
@@ -83,7 +71,7 @@ export function recover(records: Iterable<JournalRecord>): Recovered | undefined
   const lastRound = decided.at(-1);
   const rounds = lastRound === undefined ? 0 : lastRound.round + 1;
   const state = { run, starts, nextAttemptBase, versions, rounds, decided, lastRound, finished };
-  return { ...state, outcomes, privateStates, identities, reports };
+  return { ...state, privateStates, identities, reports };
 }
 
 /** The versions that stay on disk when `made` is there: it, the one before it, and what it says is needed. */
@@ -96,14 +84,4 @@ export function stillNeeded(versions: readonly VersionMade[], made: VersionMade)
 /** The blobs of a version, by their hashes. */
 export function blobsOf({ models, state }: VersionMade): string[] {
   return [...Object.values(models).map(({ blob }) => blob), ...(state === null ? [] : [state])];
-}
-
-function* outcomesOf({
-  round,
-  counted,
-  refused,
-}: RoundDecided): Generator<ClientOutcome & { readonly client: number }> {
-  // A client that was refused and asked again in the same round may have counted then: that is said last.
-  for (const { client, task, attempt } of refused) yield { client, task, attempt, counted: false, round };
-  for (const { client, task, attempt } of counted) yield { client, task, attempt, counted: true, round };
 }

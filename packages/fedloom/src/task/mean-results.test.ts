@@ -49,7 +49,7 @@ describe('meanResultAggregator', () => {
 
   it.each([Number.NaN, Number.POSITIVE_INFINITY])('refuses %f and names the client', (value) => {
     const run = () => aggregate([0, 1, { loss: 1 }], [5, 1, { loss: [1, value] }]);
-    expect(run).toThrow(/Round 3, client 5: result "loss" holds/);
+    expect(run).toThrow(/Round 4, client 5: result "loss" holds/);
     expect(run).toThrow(expect.objectContaining({ code: 'results.not-finite', fields: { client: 5, result: 'loss' } }));
   });
 

@@ -13,7 +13,7 @@ export const meanResultAggregator: ResultAggregator = {
   aggregate(round, results) {
     const means = new Map<string, WeightedMean>();
     for (const [index, client] of [...results].sort(([a], [b]) => a - b)) {
-      addClient(means, client, `Round ${round}, client ${index}`, index);
+      addClient(means, client, `Round ${round + 1}, client ${index}`, index);
     }
     return Object.fromEntries([...means].map(([name, mean]) => [name, mean.value()]));
   },

@@ -10,7 +10,7 @@ import { settlesWithin } from '../../launch/settles-within.js';
 import { createServer } from '../../server/create-server.js';
 import type { RunOptions } from '../../server/run/run-options.js';
 import { simulate } from '../../simulation/simulate.js';
-import { type Deadline, secondsOrNone, wholeNumber } from '../arguments.js';
+import { secondsOrNone, type Wait, wholeNumber } from '../arguments.js';
 import { conductRun, type StartedRun } from '../conduct-run.js';
 import { changesAsArguments, loadTaskWith } from '../load-settings.js';
 import { packageFolder } from '../own-files.js';
@@ -22,7 +22,8 @@ import { usageError } from '../usage-error.js';
 
 interface RunFlags {
   readonly processes?: number;
-  readonly deadline?: Deadline;
+  readonly deadline?: Wait;
+  readonly grace?: Wait;
   readonly pool?: (typeof poolKinds)[number];
 }
 
@@ -51,6 +52,7 @@ export function addRunCommand(program: Command, exit: (code: number) => void): v
       ).choices(poolKinds),
     )
     .addOption(deadlineOption('none').hideHelp())
+    .addOption(graceOption('10').hideHelp())
     .action(async (path, clients, perRound, rounds, flags) => {
       exit(await run(path, runSettings([clients, perRound, rounds], flags), flags));
     });
@@ -65,14 +67,30 @@ export function deadlineOption(unsaid: string): Option {
   ).argParser(secondsOrNone('--deadline'));
 }
 
-/** The option's value as runs take it; undefined where it was not given. */
-export function deadlineMs(deadline: Deadline | undefined): number | null | undefined {
-  return deadline === 'none' ? null : deadline;
+/** @param unsaid how long one may be away when nobody says: `10` */
+export function graceOption(unsaid: string): Option {
+  return new Option(
+    '--grace <seconds>',
+    'how long a client that is to train may be away before another takes its place; or none: until the deadline ' +
+      `(${unsaid})`,
+  ).argParser(secondsOrNone('--grace', 'zero'));
 }
 
-async function run(path: string, settings: RunSettings, { processes, deadline, pool }: RunFlags): Promise<number> {
+/** The option's value as runs take it; undefined where it was not given. */
+export function waitMs(wait: Wait | undefined): number | null | undefined {
+  return wait === 'none' ? null : wait;
+}
+
+async function run(
+  path: string,
+  settings: RunSettings,
+  { processes, deadline, grace, pool }: RunFlags,
+): Promise<number> {
   if (deadline !== undefined && processes === undefined) {
     throw usageError('deadline', '--deadline has a meaning only with --processes: simulated clients do not vanish.');
+  }
+  if (grace !== undefined && processes === undefined) {
+    throw usageError('grace', '--grace has a meaning only with --processes: simulated clients do not vanish.');
   }
   if (pool !== undefined && processes !== undefined) {
     throw usageError('pool', '--pool has a meaning only without --processes, whose clients train on a thread each.');
@@ -80,7 +98,8 @@ async function run(path: string, settings: RunSettings, { processes, deadline, p
   const terminal = await openTerminal(settings.json);
   const { workers = availableParallelism() } = settings;
   // Our own children do not vanish without a word: they have the time that they need.
-  const waits = deadlineMs(deadline) ?? null;
+  const graceMs = waitMs(grace);
+  const waits = { deadlineMs: waitMs(deadline) ?? null, ...(graceMs !== undefined && { graceMs }) };
   // They load their code while this process loads the task, which may turn out to need none.
   const ahead = processes === undefined ? openPool(pool, workers) : undefined;
   try {
@@ -91,8 +110,8 @@ async function run(path: string, settings: RunSettings, { processes, deadline, p
       loaded,
       settings,
       command: 'run',
-      otherArguments: processes === undefined ? {} : { processes, deadlineMs: waits },
-      ...(processes !== undefined && { runOptions: { deadlineMs: waits } }),
+      otherArguments: processes === undefined ? {} : { processes, ...waits },
+      ...(processes !== undefined && { runOptions: waits }),
       start: async (options, task) => {
         if (processes !== undefined) return startWithProcesses({ ...loaded, task }, settings, options, processes);
         const started = simulate(task, { ...options, workers, ...(ahead && { pool: () => ahead }) });

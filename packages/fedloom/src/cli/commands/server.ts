@@ -1,16 +1,19 @@
 import { type Command, Option } from 'commander';
 import { createServer } from '../../server/create-server.js';
-import { type Deadline, hostAndPort, wholeNumber } from '../arguments.js';
+import type { RunOptions } from '../../server/run/run-options.js';
+import { hostAndPort, secondsOrNone, type Wait, wholeNumber } from '../arguments.js';
 import { conductRun } from '../conduct-run.js';
 import { loadTaskWith } from '../load-settings.js';
 import { addRunSettings, pingEveryOption, type RunSettings, runSettings } from '../run-settings.js';
 import { openTerminal } from '../terminal.js';
-import { deadlineMs, deadlineOption } from './run.js';
+import { deadlineOption, graceOption, waitMs } from './run.js';
 
 interface ServerFlags {
   readonly listen: ReturnType<typeof hostAndPort>;
   readonly insecure?: true;
-  readonly deadline?: Deadline;
+  readonly deadline?: Wait;
+  readonly grace?: Wait;
+  readonly waitForClients?: Wait;
   readonly quorum?: number;
   readonly minimumClients?: number;
   readonly pingEvery?: number;
@@ -32,6 +35,13 @@ export function addServerCommand(program: Command, exit: (code: number) => void)
       'listen beyond this machine, although nothing is encrypted and clients need no proof of who they are',
     )
     .addOption(deadlineOption('120'))
+    .addOption(graceOption('10'))
+    .addOption(
+      new Option(
+        '--wait-for-clients <seconds>',
+        'how long to wait for the first clients before the run fails; or none: without end (none)',
+      ).argParser(secondsOrNone('--wait-for-clients')),
+    )
     .addOption(
       new Option('--quorum <n>', 'updates that suffice once the deadline has passed (half of the cohort)').argParser(
         wholeNumber('--quorum', 1),
@@ -51,20 +61,22 @@ export function addServerCommand(program: Command, exit: (code: number) => void)
 async function serve(path: string, settings: RunSettings, flags: ServerFlags): Promise<number> {
   const terminal = await openTerminal(settings.json);
   const loaded = await loadTaskWith(path, settings);
-  const { listen, insecure = false, deadline, quorum, minimumClients, pingEvery } = flags;
-  const waits = deadlineMs(deadline);
+  const { listen, insecure = false, quorum, minimumClients, pingEvery } = flags;
+  const given: Pick<RunOptions, 'deadlineMs' | 'graceMs' | 'waitForClientsMs' | 'quorum' | 'minimumClients'> = {
+    ...whereGiven('deadlineMs', waitMs(flags.deadline)),
+    ...whereGiven('graceMs', waitMs(flags.grace)),
+    ...whereGiven('waitForClientsMs', waitMs(flags.waitForClients)),
+    ...whereGiven('quorum', quorum),
+    ...whereGiven('minimumClients', minimumClients),
+  };
   const { workers } = settings;
   return conductRun({
     terminal,
     loaded,
     settings,
     command: 'server',
-    otherArguments: { listen: `${listen.host}:${listen.port}`, insecure, deadlineMs: waits, quorum, minimumClients },
-    runOptions: {
-      ...(waits !== undefined && { deadlineMs: waits }),
-      ...(quorum !== undefined && { quorum }),
-      ...(minimumClients !== undefined && { minimumClients }),
-    },
+    otherArguments: { listen: `${listen.host}:${listen.port}`, insecure, ...given },
+    runOptions: given,
     start: async (options, task) => {
       const { run, result, url } = await createServer(task, {
         ...options,
@@ -77,4 +89,9 @@ async function serve(path: string, settings: RunSettings, flags: ServerFlags): P
       return { run, result, url, notes: [`Listening on ${url}`, terminal.screen.colors.dim(hint)] };
     },
   });
+}
+
+/** An option's value under its name, or nothing. */
+function whereGiven<N extends string, T>(name: N, value: T | undefined): { readonly [K in N]?: T } {
+  return value === undefined ? {} : ({ [name]: value } as { readonly [K in N]?: T });
 }

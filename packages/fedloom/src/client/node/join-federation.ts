@@ -13,15 +13,15 @@ import { compileTask } from '../../task/compile-task.js';
 import type { Task } from '../../task/task.js';
 import { webSocketDial } from '../../transport/websocket/on-demand.js';
 import type { Stage } from '../../update/stage-contract.js';
+import { Backoff } from '../backoff.js';
 import type { ClientEvent, ClientHost, ClientHostOptions } from '../client-host.js';
 import { type DialsByScheme, dialByScheme } from '../dial-by-scheme.js';
 import { diskStateStore } from './disk-state-store.js';
 import { nodeClientHost } from './node-client-host.js';
 
-/** Of updates that are not settled yet, so that a line that breaks costs no training. */
 const KEPT_BYTES_MAX = 256 << 20;
 const RETRY_FOR_MS = 60_000;
-const RETRY_PAUSE_MS = { first: 100, last: 2_000 };
+const RETRY_PAUSES = { firstMs: 100, lastMs: 2_000 };
 
 export interface JoinOptions extends MessageOptions {
   /** The clients this process hosts. */
@@ -36,6 +36,10 @@ export interface JoinOptions extends MessageOptions {
   readonly pool?: PoolChoice;
   /** How long to go on dialling a server that is not there, from the last time it was. Default 60 s. */
   readonly retryForMs?: number;
+  /** Bytes of updates kept until they are settled, so that a line that breaks costs no training. Default 256 MiB. */
+  readonly keptBytesMax?: number;
+  /** Uniform in [0, 1): spreads the pauses between attempts to reach the server. Default `Math.random`. */
+  readonly random?: () => number;
   /** Stages that the run may ask for beside the built-in ones and those of the task's algorithm. */
   readonly stages?: readonly Stage[];
   /**
@@ -70,7 +74,7 @@ export async function joinFederation(url: string, options: JoinOptions): Promise
       states,
       messages,
       ...expectedPlan(options.task),
-      keptBytesMax: KEPT_BYTES_MAX,
+      keptBytesMax: options.keptBytesMax ?? KEPT_BYTES_MAX,
       extraStages: [...(options.task?.algorithm.client?.stages ?? []), ...(options.stages ?? [])],
       ...(options.onEvent && { onEvent: options.onEvent }),
     });
@@ -102,10 +106,10 @@ function dialOf({ dial, pingEveryMs }: JoinOptions): Dial {
 }
 
 async function serveUntilFinished(url: string, host: ClientHost, options: JoinOptions): Promise<Finish | undefined> {
-  const { signal, retryForMs = RETRY_FOR_MS, onEvent } = options;
+  const { signal, retryForMs = RETRY_FOR_MS, onEvent, random = Math.random } = options;
   const dial = dialOf(options);
+  const backoff = new Backoff({ ...RETRY_PAUSES, random });
   let aloneSinceMs = Date.now();
-  let pauseMs = RETRY_PAUSE_MS.first;
   while (!signal?.aborted) {
     let reason: string;
     let cause: unknown;
@@ -116,20 +120,20 @@ async function serveUntilFinished(url: string, host: ClientHost, options: JoinOp
       reason = ended.reason;
       if (ended.joined) {
         aloneSinceMs = Date.now();
-        pauseMs = RETRY_PAUSE_MS.first;
+        backoff.reset();
       }
     } catch (error) {
       if (signal?.aborted) return undefined;
-      if (!mayPass(error, host.joined)) throw error;
+      if (!mayPass(error)) throw error;
       reason = error.message;
       cause = error;
     }
     if (signal?.aborted) return undefined;
     const waitedMs = Date.now() - aloneSinceMs;
+    const pauseMs = backoff.nextMs();
     if (waitedMs + pauseMs > retryForMs) throw noServer(url, waitedMs, reason, cause);
     onEvent?.({ type: 'retrying', reason, waitedMs, limitMs: retryForMs });
     await sleep(pauseMs, undefined, signal ? { signal } : {}).catch(() => {});
-    pauseMs = Math.min(RETRY_PAUSE_MS.last, pauseMs * 2);
   }
   return undefined;
 }
@@ -143,13 +147,8 @@ function noServer(url: string, waitedMs: number, reason: string, cause: unknown)
   );
 }
 
-/**
- * Whether dialling again may help: nobody is there yet, the network is down for a while, or the server has not noticed yet
- * that our earlier connection is gone and thinks that somebody holds our indices.
- */
-function mayPass(error: unknown, joined: boolean): error is FedloomError {
+/** Whether dialling again may help: nobody is there yet, or the network is down for a while. */
+function mayPass(error: unknown): error is FedloomError {
   if (!(error instanceof FedloomError)) return false;
-  if (error.code === 'join.held') return joined;
-  if (error.code === 'protocol.stalled') return true;
   return error.code === 'transport.connect' && !['url', 'rejected'].includes(String(error.fields.reason));
 }

@@ -14,20 +14,11 @@ import { taskSummary } from '../../task/task-summary.js';
 import { resumePoint } from '../schedule/resume.js';
 import type { VirtualTime } from '../schedule/virtual-clock.js';
 import type { FederationOptions } from './federation-options.js';
+import type { JournalOptions } from './journal-options.js';
 import { JournalPersistence, type Progress } from './journal-persistence.js';
 import type { RunOptions } from './run-options.js';
 import { MODEL, type SavedVersion } from './versions.js';
 import type { ServerWorkload } from './workload.js';
-
-/** Where a run is written down, so that it can go on after whatever ends its process. */
-export interface JournalOptions {
-  /** For instance `folderStorage(folder)`. It is closed with the run. */
-  readonly storage: JournalStorage;
-  /** `resume`: there must be an unfinished run; `resume-or-begin`: if there is one. Default `begin`. */
-  readonly mode?: 'begin' | 'resume' | 'resume-or-begin';
-  /** SHA-256 of what the task was loaded from. Default: of its names and settings. */
-  readonly taskHash?: string;
-}
 
 /** A journal that is open, and where its run goes on. */
 export interface OpenedJournal {

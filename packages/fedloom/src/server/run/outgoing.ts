@@ -80,6 +80,6 @@ export class Outgoing {
 
   /** A client keeps the models that are in use here. */
   #sendModel(session: Session, version: Parameters<Session['sendModel']>[0], bytes: Uint8Array): void {
-    session.sendModel(version, bytes, (earlier) => this.versions.find(earlier) !== undefined);
+    session.sendModel(version, bytes, ({ hash }) => this.versions.holds(hash));
   }
 }

@@ -10,7 +10,7 @@ import { buffered as bufferedSchedule } from '../schedule/buffered.js';
 import { type RoundsOptions, rounds as roundsSchedule } from '../schedule/rounds.js';
 import type { Sampler } from '../schedule/sampling.js';
 import type { CoordinatorOptions, Schedule } from '../schedule/schedule.js';
-import type { JournalOptions } from './open-journal.js';
+import type { JournalOptions } from './journal-options.js';
 
 /** What a run needs beside its task, wherever it runs. */
 export interface RunOptions extends MessageOptions {

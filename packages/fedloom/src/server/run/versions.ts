@@ -82,6 +82,12 @@ export class Versions {
     return version?.version.hash === hash && version.version.model === model ? version : undefined;
   }
 
+  /** Whether a kept version is this model; after a round that changed nothing, several are. */
+  holds(hash: string): boolean {
+    for (const { version } of this.#versions.values()) if (version.hash === hash) return true;
+    return false;
+  }
+
   /**
    * The server update: from the clients' aggregate to the next version.
    * @throws FedloomError `algorithm.*`; then there is no further version

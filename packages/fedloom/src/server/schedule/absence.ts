@@ -104,7 +104,7 @@ export function waitingDeadline(state: CoordinatorState, timer: string, output: 
   if (state.phase !== 'waiting') return false;
   if (timer === WAIT_TIMER) {
     const message =
-      `The run did not start: after ${seconds(waitForClientsMs ?? 0)} ${describeWait(state)}. ` +
+      `The run did not start: after ${seconds(waitForClientsMs ?? 0)} ${describeWait(state, 'between notices')}. ` +
       'Start the missing clients, wait for longer (waitForClientsMs), or start with fewer (minimumClients).';
     finish(state, 'failed', 'run.clients-missing', message, output);
     return true;
@@ -127,7 +127,7 @@ function noticeTimer({ absence }: CoordinatorState): string {
 }
 
 /** `1 of 3 clients is there; client 1 has never joined; client 2 left up to 10 s ago`. */
-function describeWait(state: CoordinatorState): string {
+function describeWait(state: CoordinatorState, at: 'a notice' | 'between notices' = 'a notice'): string {
   const { membership, absence, options } = state;
   const never: IndexRange[] = [];
   const leftBy = new Map<number, IndexRange[]>();
@@ -146,7 +146,11 @@ function describeWait(state: CoordinatorState): string {
   const parts = [`${present} of ${options.clients} clients ${present === 1 ? 'is' : 'are'} there${needed}`];
   if (never.length > 0) parts.push(`${named(never)} ${isOne(never) ? 'has' : 'have'} never joined`);
   for (const [after, ranges] of [...leftBy].sort(([a], [b]) => a - b)) {
-    const agoMs = (absence.notices - after) * (options.noticeEveryMs ?? 0);
+    const notices = absence.notices - after + (at === 'a notice' ? 0 : 1);
+    const agoMs = Math.min(
+      notices * (options.noticeEveryMs ?? 0),
+      options.waitForClientsMs ?? Number.POSITIVE_INFINITY,
+    );
     parts.push(`${named(ranges)} left${options.noticeEveryMs === null ? '' : ` up to ${seconds(agoMs)} ago`}`);
   }
   return parts.join('; ');

@@ -1,0 +1,394 @@
+import { describe, expect, it } from 'vitest';
+import { decodeSafetensors } from '../core/safetensors.js';
+import { hostUnderTest, modelOf, until } from './testing/host-under-test.js';
+
+const LOST = { kind: 'lost', joined: true };
+
+describe('a train message that comes again with a higher attempt', () => {
+  it('while the client trains: it goes on, and its update answers the last attempt', async () => {
+    const { executor, enter } = hostUnderTest();
+    const line = await enter();
+    line.model(0);
+    line.train([1], 0, 0);
+    await until(() => executor.trained.length === 1);
+    line.train([1], 0, 2);
+    await line.heard();
+    executor.trained[0]?.end();
+    await until(() => line.updates.length === 1);
+    expect(line.updates).toMatchObject([{ client: 1, task: 0, attempt: 2, base: modelOf(0).version }]);
+    expect(executor.trained).toHaveLength(1);
+  });
+
+  it('while the client waits for its turn: it trains once', async () => {
+    const { executor, enter } = hostUnderTest();
+    const line = await enter();
+    line.model(0);
+    line.train([1, 2], 0, 0);
+    await until(() => executor.trained.length === 1);
+    line.train([2], 0, 1);
+    await line.heard();
+    executor.trained[0]?.end();
+    await until(() => executor.trained.length === 2);
+    executor.trained[1]?.end();
+    await until(() => line.updates.length === 2);
+    expect(line.updates.map(({ client, attempt }) => [client, attempt])).toEqual([
+      [1, 0],
+      [2, 1],
+    ]);
+    expect(executor.trained).toHaveLength(2);
+  });
+
+  it('when the client has finished: it sends the same bytes again, under the new attempt', async () => {
+    const { executor, enter } = hostUnderTest();
+    const line = await enter();
+    line.model(0);
+    line.train([1], 0, 0);
+    await until(() => executor.trained.length === 1);
+    executor.trained[0]?.end();
+    await until(() => line.updates.length === 1);
+    line.train([1], 0, 1);
+    await until(() => line.updates.length === 2);
+    expect(line.updates.map(({ attempt }) => attempt)).toEqual([0, 1]);
+    const [first, second] = line.of('update').map(({ body }) => body);
+    expect(second).toEqual(first);
+    expect(executor.trained).toHaveLength(1);
+  });
+
+  it('after the line broke: what was finished meanwhile is sent, and nothing before the server has taken the client in', async () => {
+    const { executor, dial, enter } = hostUnderTest();
+    const first = await enter();
+    first.model(0);
+    first.train([1, 2], 0, 0);
+    await until(() => executor.trained.length === 1);
+    expect(await first.cut()).toMatchObject(LOST);
+    // Training goes on without a line, also that of clients that waited for their turn.
+    executor.trained[0]?.end();
+    await until(() => executor.trained.length === 2);
+    const second = await dial();
+    await second.challenge();
+    executor.trained[1]?.end();
+    await second.heard();
+    expect(second.types).toEqual(['hello', 'auth']);
+    second.welcome();
+    await until(() => second.types.includes('join'));
+    second.say({ type: 'joined', clients: [{ from: 0, count: 8 }] });
+    second.model(0);
+    second.train([1, 2], 0, 1);
+    await until(() => second.updates.length === 2);
+    expect(second.updates.map(({ client, attempt }) => [client, attempt])).toEqual([
+      [1, 1],
+      [2, 1],
+    ]);
+    expect(second.end.channel.open).toBe(true);
+    expect(executor.trained).toHaveLength(2);
+  });
+
+  it('of a newer task, after the older one has been given up: the older job takes nothing of it along', async () => {
+    const { executor, enter } = hostUnderTest();
+    const line = await enter();
+    line.model(0);
+    line.model(1);
+    line.train([1], 0, 0);
+    await until(() => executor.trained.length === 1);
+    line.train([1], 1, 0);
+    await line.heard();
+    executor.trained[0]?.end();
+    await until(() => executor.trained.length === 2);
+    line.train([1], 1, 1);
+    await line.heard();
+    executor.trained[1]?.end();
+    await until(() => line.updates.length === 1);
+    expect(line.updates).toMatchObject([{ task: 1, attempt: 1 }]);
+    expect(executor.trained).toHaveLength(2);
+  });
+
+  it('after it was told that it did not count: it trains anew, although its code never heard of that', async () => {
+    const { executor, events, enter } = hostUnderTest();
+    const line = await enter();
+    line.model(0);
+    line.train([1], 0, 0);
+    await until(() => executor.trained.length === 1);
+    line.settled([1], 0, false, { code: 'client.late', reason: 'too late' });
+    line.train([1], 0, 1);
+    await line.heard();
+    executor.trained[0]?.end();
+    await until(() => executor.trained.length === 2);
+    executor.trained[1]?.end();
+    await until(() => line.updates.length === 1);
+    expect(line.updates).toMatchObject([{ client: 1, attempt: 1 }]);
+    expect(events).toContainEqual({
+      type: 'notCounted',
+      task: 0,
+      clients: [1],
+      code: 'client.late',
+      reason: 'too late',
+    });
+  });
+});
+
+describe('what is kept of finished updates', () => {
+  it('has a limit: the oldest is trained again when it is asked for', async () => {
+    const { executor, enter } = hostUnderTest({ keptBytesMax: 700 });
+    executor.updateLength = 100;
+    const first = await enter();
+    first.model(0);
+    first.train([1, 2], 0, 0);
+    for (const at of [0, 1]) {
+      await until(() => executor.trained.length === at + 1);
+      executor.trained[at]?.end();
+    }
+    await until(() => first.updates.length === 2);
+    await first.cut();
+    const second = await enter();
+    second.model(0);
+    second.train([1, 2], 0, 1);
+    await until(() => executor.trained.length === 3);
+    expect(executor.trained[2]?.job.client).toBe(1);
+    executor.trained[2]?.end();
+    await until(() => second.updates.length === 2);
+    expect(second.updates.map(({ client }) => client)).toEqual([2, 1]);
+  });
+
+  it('is none where nothing is to be kept: who waited or worked when the line broke trains again', async () => {
+    const { executor, enter } = hostUnderTest({ keptBytesMax: 0 });
+    const first = await enter();
+    first.model(0);
+    first.train([1, 2], 0, 0);
+    await until(() => executor.trained.length === 1);
+    const ended = first.cut();
+    await first.heard();
+    executor.trained[0]?.end();
+    await ended;
+    const second = await enter();
+    second.model(0);
+    second.train([1, 2], 0, 1);
+    for (const at of [1, 2]) {
+      await until(() => executor.trained.length === at + 1);
+      executor.trained[at]?.end();
+    }
+    await until(() => second.updates.length === 2);
+    expect(second.updates.map(({ client, attempt }) => [client, attempt])).toEqual([
+      [1, 1],
+      [2, 1],
+    ]);
+  });
+
+  it('is let go by settlement: whoever asks for that task again has it trained again', async () => {
+    const { executor, enter } = hostUnderTest();
+    const line = await enter();
+    line.model(0);
+    line.train([1], 0, 0);
+    await until(() => executor.trained.length === 1);
+    executor.trained[0]?.end();
+    await until(() => line.updates.length === 1);
+    line.settled([1], 0, true);
+    line.train([1], 0, 1);
+    await until(() => executor.trained.length === 2);
+  });
+});
+
+describe('a settlement', () => {
+  const stateOf = (bytes: Uint8Array | undefined) => bytes && decodeSafetensors(bytes).get('state')?.data[0];
+
+  it('that was lost with the line commits over the next, and hearing it twice changes nothing', async () => {
+    const { executor, states, enter } = hostUnderTest();
+    const first = await enter();
+    first.model(0);
+    first.train([1], 0, 0);
+    await until(() => executor.trained.length === 1);
+    executor.trained[0]?.end(7);
+    await until(() => first.updates.length === 1);
+    await first.cut();
+    expect(stateOf(states.states.get(1))).toBeUndefined();
+    const second = await enter();
+    second.settled([1], 0, true);
+    second.settled([1], 0, true);
+    second.model(1);
+    second.train([1], 1, 0);
+    await until(() => executor.trained.length === 2);
+    expect(stateOf(executor.trained[1]?.job.state)).toBe(7);
+  });
+
+  it('before the model of the next task, and before the task: the training starts from what it committed', async () => {
+    const { executor, enter } = hostUnderTest();
+    const line = await enter();
+    line.settled([1], 0, true);
+    line.model(0);
+    line.train([1], 0, 0);
+    await until(() => executor.trained.length === 1);
+    expect(executor.trained[0]?.job.state).toBeUndefined();
+    executor.trained[0]?.end(3);
+    await until(() => line.updates.length === 1);
+    line.train([1], 1, 0);
+    await line.heard();
+    line.settled([1], 0, true);
+    line.model(1);
+    await until(() => executor.trained.length === 2);
+    expect(stateOf(executor.trained[1]?.job.state)).toBe(3);
+  });
+
+  it('that says no drops the state, and one of another task touches nothing', async () => {
+    const { executor, states, enter } = hostUnderTest();
+    const line = await enter();
+    line.model(5);
+    line.train([1, 2], 5, 0);
+    for (const [at, state] of [8, 9].entries()) {
+      await until(() => executor.trained.length === at + 1);
+      executor.trained[at]?.end(state);
+    }
+    await until(() => line.updates.length === 2);
+    line.settled([1, 2], 4, true);
+    line.settled([1], 5, false);
+    line.settled([1], 5, true);
+    line.settled([2], 5, true);
+    await until(() => states.states.has(2));
+    expect([...states.states].map(([client, state]) => [client, stateOf(state)])).toEqual([[2, 9]]);
+  });
+});
+
+describe('models', () => {
+  it('may come after the train message, be forgotten before it, and while they are in use', async () => {
+    const { executor, enter } = hostUnderTest();
+    const line = await enter();
+    line.train([1, 2], 0, 0);
+    line.say({ type: 'forget', versions: [modelOf(0).version] });
+    await line.heard();
+    expect(executor.trained).toHaveLength(0);
+    line.model(0);
+    await until(() => executor.trained.length === 1);
+    line.say({ type: 'forget', versions: [modelOf(0).version] });
+    await line.heard();
+    executor.trained[0]?.end();
+    await until(() => line.updates.length === 1);
+    expect(line.updates).toMatchObject([{ client: 1, base: modelOf(0).version }]);
+    // Client 2 waits for what the server took back, until the server has another thought.
+    await line.heard();
+    expect(executor.trained).toHaveLength(1);
+    line.settled([2], 0, false);
+    line.model(1);
+    line.train([2], 1, 0);
+    await until(() => executor.trained.length === 2);
+    expect(executor.trained[1]?.job).toMatchObject({ client: 2, task: 1 });
+  });
+
+  it('that are not what was announced end the client', async () => {
+    const { enter } = hostUnderTest();
+    const line = await enter();
+    line.say({ type: 'model', version: { ...modelOf(0).version, hash: `sha256:${'0'.repeat(64)}` } }, modelOf(0).body);
+    await expect(line.ended).rejects.toMatchObject({ code: 'client.hash' });
+  });
+});
+
+describe('a client that fails', () => {
+  it('while it is away trains again, and tells then', async () => {
+    const { executor, enter } = hostUnderTest();
+    const first = await enter();
+    first.model(0);
+    first.train([1], 0, 0);
+    await until(() => executor.trained.length === 1);
+    await first.cut();
+    executor.trained[0]?.fail(new Error('broken'));
+    const second = await enter();
+    second.model(0);
+    second.train([1], 0, 1);
+    await until(() => executor.trained.length === 2);
+    executor.trained[1]?.fail(new Error('broken again'));
+    await until(() => second.of('failed').length === 1);
+    expect(second.of('failed')[0]?.message).toMatchObject({ client: 1, attempt: 1, message: 'broken again' });
+  });
+});
+
+describe('what ends a connection', () => {
+  it('while the client prepares: it prepares once, and joins over the next', async () => {
+    const { executor, dial } = hostUnderTest();
+    let ready: () => void = () => {};
+    executor.preparing = new Promise((resolve) => {
+      ready = resolve;
+    });
+    const first = await dial();
+    await first.challenge();
+    first.welcome();
+    await until(() => executor.prepared === 1);
+    expect(await first.cut()).toMatchObject({ kind: 'lost', joined: false });
+    const second = await dial();
+    await second.challenge();
+    second.welcome();
+    await second.heard();
+    ready();
+    await until(() => second.types.includes('join'));
+    expect([first.types, executor.prepared]).toEqual([['hello', 'auth'], 1]);
+  });
+
+  it('because the data do not fit: the client ends with that, over whichever connection it hears it', async () => {
+    const { executor, dial } = hostUnderTest();
+    let refuse: (error: Error) => void = () => {};
+    executor.preparing = new Promise((_, reject) => {
+      refuse = reject;
+    });
+    const first = await dial();
+    await first.challenge();
+    first.welcome();
+    await until(() => executor.prepared === 1);
+    await first.cut();
+    const second = await dial();
+    await second.challenge();
+    second.welcome();
+    await second.heard();
+    refuse(new Error('does not fit'));
+    await expect(second.ended).rejects.toThrow('does not fit');
+  });
+
+  for (const code of ['protocol.stalled', 'protocol.handshake-timeout']) {
+    it(`${code}: the line was bad, and training goes on`, async () => {
+      const { executor, enter } = hostUnderTest();
+      const first = await enter();
+      first.model(0);
+      first.train([1], 0, 0);
+      await until(() => executor.trained.length === 1);
+      first.say({ type: 'error', code, message: 'too slow' });
+      expect(await first.ended).toMatchObject(LOST);
+      executor.trained[0]?.end();
+      const second = await enter();
+      second.model(0);
+      second.train([1], 0, 1);
+      await until(() => second.updates.length === 1);
+      expect(executor.trained).toHaveLength(1);
+    });
+  }
+
+  it('join.held: of somebody who lost a line it passes, of others it does not', async () => {
+    const held = { type: 'error', code: 'join.held', message: 'another connection holds them' } as const;
+    const { executor, dial, enter } = hostUnderTest();
+    const refused = await dial();
+    await refused.challenge();
+    refused.welcome();
+    await until(() => refused.types.includes('join'));
+    refused.say(held);
+    await expect(refused.ended).rejects.toMatchObject({ code: 'join.held' });
+    // The answer to its join is lost: it may have been taken in.
+    const first = await dial();
+    await first.challenge();
+    first.welcome();
+    await until(() => first.types.includes('join'));
+    await first.cut();
+    const second = await dial();
+    await second.challenge();
+    second.welcome();
+    await until(() => second.types.includes('join'));
+    second.say(held);
+    expect(await second.ended).toMatchObject({ kind: 'lost', joined: false });
+    const third = await enter();
+    third.model(0);
+    third.train([1], 0, 0);
+    await until(() => executor.trained.length === 1);
+  });
+
+  it('another run behind the same address: the client does not take it for its own', async () => {
+    const { dial, enter } = hostUnderTest();
+    await (await enter()).cut();
+    const second = await dial();
+    await second.challenge();
+    second.welcome({ run: 'other' });
+    await expect(second.ended).rejects.toMatchObject({ code: 'client.other-run' });
+  });
+});

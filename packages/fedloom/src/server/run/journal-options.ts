@@ -1,0 +1,11 @@
+import type { JournalStorage } from '../../journal/storage.js';
+
+/** Where a run is written down, so that it can go on after whatever ends its process. */
+export interface JournalOptions {
+  /** For instance `folderStorage(folder)`. It is closed with the run. */
+  readonly storage: JournalStorage;
+  /** `resume`: there must be an unfinished run; `resume-or-begin`: if there is one. Default `begin`. */
+  readonly mode?: 'begin' | 'resume' | 'resume-or-begin';
+  /** SHA-256 of what the task was loaded from. Default: of its names and settings. */
+  readonly taskHash?: string;
+}

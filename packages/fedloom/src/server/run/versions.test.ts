@@ -1,0 +1,92 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { fedAvg } from '../../algorithms/fed-avg.js';
+import { sha256 } from '../../core/node/sha256.js';
+import { tensorsOf, workloadOf } from './testing/federation-under-test.js';
+import { Versions, type VersionsOptions } from './versions.js';
+
+const versionsOf = (over: Partial<VersionsOptions> = {}) =>
+  new Versions({ workload: workloadOf(), algorithm: fedAvg(), totalClients: 2, hash: sha256, ...over });
+
+/** One server update: every weight of the model rises by this. */
+const rise = (versions: Versions, round: number, by: number) =>
+  versions.update(round, new Map([['w', { dtype: 'float64', shape: [2], data: Float64Array.of(by, by) }]]), [
+    { client: 0, facts: { sampleCount: 1, stepCount: 1 }, weight: 1, scalars: {} },
+  ]);
+
+describe('Versions', () => {
+  it('may be dropped in any order; the newest stays, and who asks for one that is gone hears of it', () => {
+    const made = 6;
+    fc.assert(
+      fc.property(fc.shuffledSubarray(Array.from({ length: made + 1 }, (_, i) => i)), (dropped) => {
+        const versions = versionsOf();
+        const all = [versions.newest, ...Array.from({ length: made }, (_, round) => rise(versions, round, 1))];
+        for (const number of dropped) versions.drop(number);
+        for (const { version } of all) {
+          const kept = !dropped.includes(version.number) || version.number === made;
+          expect(versions.find(version) !== undefined).toBe(kept);
+          expect(versions.holds(version.hash)).toBe(kept);
+          if (kept) expect(versions.at(version.number).version).toEqual(version);
+          else expect(() => versions.at(version.number)).toThrow(`version ${version.number} was dropped`);
+        }
+        expect(versions.newest.version.number).toBe(made);
+      }),
+    );
+  });
+
+  it('finds one by model, number and hash together', () => {
+    const versions = versionsOf();
+    const { version } = rise(versions, 0, 1);
+    expect(versions.find(version)?.version).toEqual(version);
+    for (const other of [{ model: 'other' }, { number: 0 }, { number: 7 }, { hash: versions.at(0).hash }]) {
+      expect(versions.find({ ...version, ...other })).toBeUndefined();
+    }
+  });
+
+  it('is taken back when its round is void: the one before is the newest again, state included', () => {
+    const versions = versionsOf();
+    const before = rise(versions, 0, 1);
+    const { version } = rise(versions, 1, 5);
+    versions.takeBack();
+    expect([versions.newest, versions.find(version), versions.numbers]).toEqual([before, undefined, [0, 1]]);
+    const next = rise(versions, 2, 1);
+    expect([next.version.number, next.model.get('w')?.data]).toEqual([2, Float32Array.of(2, 2)]);
+    versions.takeBack();
+    expect(() => versions.takeBack()).toThrow('no version before');
+  });
+
+  it('still holds a model that one of two equal versions is of', () => {
+    const versions = versionsOf();
+    const { hash } = rise(versions, 0, 1);
+    rise(versions, 1, 0);
+    versions.drop(1);
+    expect([versions.holds(hash), versions.find({ model: 'model', number: 1, hash })]).toEqual([true, undefined]);
+    rise(versions, 2, 1);
+    versions.drop(2);
+    expect(versions.holds(hash)).toBe(false);
+  });
+
+  it('has no next version when the server update fails', () => {
+    const versions = versionsOf({ workload: workloadOf({ initialModel: tensorsOf(3e38, 0) }) });
+    expect(() => rise(versions, 0, 3e38)).toThrow('server update of round 1');
+    expect(versions.newest.version.number).toBe(0);
+    expect(rise(versions, 0, 1).version.number).toBe(1);
+  });
+
+  it('goes on from the version that was written down', () => {
+    const versions = versionsOf({ resumed: { number: 5, model: tensorsOf(1, 2), state: new Map() } });
+    expect(versions.newest.version.number).toBe(5);
+    expect(rise(versions, 5, 1).version.number).toBe(6);
+  });
+
+  it('computes scalars of a version once, when somebody starts from it', () => {
+    const asked: number[] = [];
+    const scalarsOf = (round: number) => {
+      asked.push(round);
+      return { learningRate: 1 / (round + 1) };
+    };
+    const versions = versionsOf({ workload: workloadOf({ scalars: { mu: 1 }, scalarsOf }) });
+    const next = rise(versions, 0, 1);
+    expect([next.scalars, next.scalars, asked]).toEqual([{ mu: 1, learningRate: 0.5 }, next.scalars, [1]]);
+  });
+});
