@@ -6,6 +6,7 @@ import {
   defineTask,
   dense,
   type FederatedAlgorithm,
+  FedloomError,
   mnist,
   sequential,
   sgd,
@@ -15,32 +16,43 @@ import {
 } from 'fedloom';
 
 /** Hsu, Qi, Brown 2019, arXiv 1909.06335: v <- beta v + mean_k (w_k - w), w <- w + v. */
-function fedAvgM({ beta = 0.9 } = {}): FederatedAlgorithm {
+export function fedAvgM({ beta = 0.9 } = {}): FederatedAlgorithm {
   return defineAlgorithm({
     name: 'fedAvgM',
     citation: 'Hsu et al. 2019, arXiv 1909.06335',
     hyperparameters: { beta },
     // Makes it settable: --set algorithm.beta=0.5
-    with: (changes) => fedAvgM({ beta, ...changes }),
+    with({ beta: changed = beta, ...others }) {
+      const [unknown] = Object.keys(others);
+      if (unknown === undefined) return fedAvgM({ beta: changed });
+      throw new FedloomError('algorithm.option', `fedAvgM: there is no option "${unknown}"; its option is beta.`);
+    },
     server: {
-      initialize: (model) =>
+      initialize: (model, trained) =>
         new Map(
-          [...model].map(([name, tensor]): [string, Tensor] => [
-            `velocity/${name}`,
-            { ...tensor, data: new Float32Array(tensor.data.length) },
-          ]),
+          [...trained].map((name): [string, Tensor] => {
+            const { shape, data } = model.get(name)!;
+            return [`velocity/${name}`, { dtype: 'float32', shape, data: new Float32Array(data.length) }];
+          }),
         ),
       update: ({ model, state, aggregate }) => {
         const nextModel = new Map<string, Tensor>();
         const nextState = new Map<string, Tensor>();
         for (const [name, tensor] of model) {
-          const w = tensor.data as Float32Array;
-          // The mean of the clients' changes, in float64.
-          const delta = aggregate.get(name)!.data as Float64Array;
-          const v = state.get(`velocity/${name}`)!.data as Float32Array;
-          const velocity = v.map((value, i) => beta * value + delta[i]!);
-          nextState.set(`velocity/${name}`, { ...tensor, data: velocity });
-          nextModel.set(name, { ...tensor, data: w.map((value, i) => value + velocity[i]!) });
+          const change = aggregate.get(name);
+          // What the clients do not change stays, and integers come as values.
+          if (!(change?.data instanceof Float64Array && tensor.data instanceof Float32Array)) {
+            nextModel.set(name, change ?? tensor);
+            continue;
+          }
+          // The mean of the clients' changes: as it is for buffers, through the velocity for what is trained.
+          let step: Float32Array | Float64Array = change.data;
+          const velocity = state.get(`velocity/${name}`);
+          if (velocity !== undefined) {
+            step = (velocity.data as Float32Array).map((v, i) => beta * v + step[i]!);
+            nextState.set(`velocity/${name}`, { ...velocity, data: step });
+          }
+          nextModel.set(name, { ...tensor, data: tensor.data.map((w, i) => w + step[i]!) });
         }
         return { model: nextModel, state: nextState };
       },

@@ -7,7 +7,8 @@ const NAME = /^[a-z][A-Za-z0-9]*$/;
 
 /**
  * Checks an algorithm and freezes it. Its server update is wrapped so that whatever it returns is checked too: names,
- * shapes and dtypes kept, every element finite. The built-in algorithms use nothing else.
+ * shapes and dtypes kept, every element finite. The built-in algorithms use nothing else; `algorithmSuite` of
+ * `fedloom/testing` tests what one of your own does.
  * @throws FedloomError `algorithm.definition`.
  */
 export function defineAlgorithm(algorithm: FederatedAlgorithm): FederatedAlgorithm {

@@ -1,3 +1,4 @@
+import { FedloomError } from '@fedloom/engine';
 import type { Fold } from '../update/fold-contract.js';
 import {
   type KrumOptions,
@@ -7,8 +8,9 @@ import {
 } from '../update/folds/krum.js';
 import { median as medianFold } from '../update/folds/median.js';
 import { type TrimmedMeanOptions, trimmedMean as trimmedMeanFold } from '../update/folds/trimmed-mean.js';
-import type { FederatedAlgorithm } from './algorithm.js';
+import type { FederatedAlgorithm, Hyperparameters } from './algorithm.js';
 import { defineAlgorithm } from './define-algorithm.js';
+import { readOptions } from './options.js';
 import { moved } from './server-math.js';
 
 // FedAvg with another fold in place of the mean: no small number of clients can move the model where it wants. The folds say
@@ -16,7 +18,10 @@ import { moved } from './server-math.js';
 
 /** The median of each coordinate. Yin et al. 2018, arXiv 1803.01498. */
 export function median(): FederatedAlgorithm {
-  return robust(medianFold(), 'Yin et al. 2018, arXiv 1803.01498', () => median());
+  return robust(medianFold(), 'Yin et al. 2018, arXiv 1803.01498', (changes) => {
+    readOptions('median', changes, {});
+    return median();
+  });
 }
 
 /** The mean of each coordinate without the `trim` largest and smallest. Yin et al. 2018, arXiv 1803.01498. */
@@ -37,13 +42,27 @@ export function multiKrum(options: MultiKrumOptions): FederatedAlgorithm {
   return robust(fold, 'Blanchard et al. 2017, arXiv 1703.02757', (changes) => multiKrum({ ...options, ...changes }));
 }
 
-function robust(fold: Fold, citation: string, remake: NonNullable<FederatedAlgorithm['with']>): FederatedAlgorithm {
+function robust(
+  fold: Fold,
+  citation: string,
+  remake: (changes: Hyperparameters) => FederatedAlgorithm,
+): FederatedAlgorithm {
   return defineAlgorithm({
     name: fold.name,
     citation,
     fold,
     hyperparameters: fold.options,
-    with: remake,
+    with: (changes) => withItsErrors(() => remake(changes), fold.name),
     server: { initialize: () => new Map(), update: (input) => ({ model: moved(input), state: new Map() }) },
   });
+}
+
+/** What is wrong with a setting of the fold is wrong with one of the algorithm. */
+function withItsErrors(remake: () => FederatedAlgorithm, algorithm: string): FederatedAlgorithm {
+  try {
+    return remake();
+  } catch (error) {
+    if (!(error instanceof FedloomError && error.code === 'fold.option')) throw error;
+    throw new FedloomError('algorithm.option', error.message, { ...error.fields, algorithm }, { cause: error });
+  }
 }

@@ -92,6 +92,20 @@ describe('the suite of algorithms finds', () => {
       /^keeps nothing between calls.*in a second run: version\[1\]\.model\["0\.bias"\]\.data\[0\] is 4; it must be 1/m,
     ],
     [
+      'memory that the next call uses again',
+      () => {
+        const common = new Float32Array(2);
+        return flawed(
+          {},
+          updating(({ model }) => {
+            common.set((model.get('0.bias') as Tensor).data as Float32Array);
+            model.set('0.bias', { dtype: 'float32', shape: [2], data: common });
+          }),
+        );
+      },
+      /^gives memory.*after it was called again: \.after\.model\["0\.bias"\]\.data\[0\] is/m,
+    ],
+    [
       'chance of its own',
       () =>
         flawed(

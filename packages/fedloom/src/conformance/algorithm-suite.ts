@@ -53,6 +53,16 @@ const cases: Cases = {
     checkSame(input, before, 'after `update`, its input');
   },
 
+  'gives memory that no later call writes to'(make) {
+    const algorithm = make();
+    const start = () => ({ model: initialModel(), state: initialState(algorithm) });
+    const before = start();
+    const after = algorithm.server.update(inputOf(algorithm, before, 0));
+    const [given, kept] = [{ before, after }, structuredClone({ before, after })];
+    algorithm.server.update(inputOf(algorithm, start(), 1));
+    checkSame(given, kept, 'what it made, after it was called again: ');
+  },
+
   'stays finite over many rounds'(make) {
     for (const [round, { model, state }] of playRounds(make(), 50).entries()) {
       for (const [name, { data }] of [...model, ...state]) {

@@ -138,6 +138,17 @@ test.each<[string, () => Fold, RegExp]>([
     /^is a function.*made again after another round,\["2\.mean"\]\.data\[\d\] is/m,
   ],
   [
+    'one aggregate for all rounds',
+    () => {
+      const common: Aggregate = new Map();
+      return flawed((aggregate) => {
+        for (const [name, tensor] of aggregate) common.set(name, tensor);
+        return common;
+      });
+    },
+    /^is a function.*the aggregate after another round was folded\["0\.bias"\]\.data\[\d+\] is/m,
+  ],
+  [
     'memory of an update in the aggregate',
     () =>
       flawed((aggregate, [first]) => {

@@ -73,8 +73,10 @@ const everyFold: FoldCases = {
 
   'is a function of the updates: the same bits in another round, of another fold, in another order'({ make, round }) {
     const fold = make();
-    const expected = foldOnce(fold, round(), foldSpecs());
+    const first = foldOnce(fold, round(), foldSpecs());
+    const expected = structuredClone(first);
     foldOnce(fold, round(2), foldSpecs());
+    checkSame(first, expected, 'the aggregate after another round was folded');
     checkSame(foldOnce(fold, round(), foldSpecs()), expected, 'the aggregate, made again after another round,');
     const reversed = foldOnce(make(), round().map(reversedNames), foldSpecs().reverse());
     checkSame(reversed, expected, 'the aggregate of another instance, tensors and specs reversed,');

@@ -85,6 +85,21 @@ describe('the suite of stages finds', () => {
       /^with float32 alone: keeps nothing between calls.*after it served others: update\[0\]\.sent\.tensors\["0\.bias"\]/m,
     ],
     [
+      'memory that the next call uses again',
+      () => {
+        const common = new Float32Array(2);
+        return flawed({
+          client: (tensors) => {
+            const bias = tensors.get('0.bias');
+            if (bias === undefined) return { tensors };
+            common.set(bias.data as Float32Array);
+            return { tensors: new Map(tensors).set('0.bias', { ...bias, data: common }) };
+          },
+        });
+      },
+      /^with float32 alone: gives memory.*after another: \.sent\.tensors\["0\.bias"\]\.data\[0\] is/m,
+    ],
+    [
       'chance of its own',
       () =>
         flawed({

@@ -95,6 +95,16 @@ const cases: Readonly<Record<string, (stage: StageUnderTest) => Promise<void>>> 
     checkSame(await play(chain()), first, 'what an instance makes that served nobody: update');
   },
 
+  async 'gives memory that no later call writes to'({ chain }) {
+    const links = chain();
+    const sent = await encode(links, updateOf(links.specs, 0), { client: 5, task: 0, state: new Map() });
+    const decoded = await runServerStages(links, sent.tensors, { client: 5, task: 0 });
+    const [given, kept] = [{ sent, decoded }, structuredClone({ sent, decoded })];
+    const next = await encode(links, updateOf(links.specs, 1), { client: 6, task: 1, state: new Map() });
+    await runServerStages(links, next.tensors, { client: 6, task: 1 });
+    checkSame(given, kept, 'what it made of one update, after another: ');
+  },
+
   async 'has private state that can be stored and read again'({ chain }) {
     const links = chain();
     const stored = (state: NamedTensors) => decodeSafetensors(encodeSafetensors(state));

@@ -8,7 +8,8 @@ const STAGE_OPTIONS_MAX = 16;
 const OPTION_CHARS_MAX = 256;
 
 /**
- * Checks a stage and freezes it. The built-in stages use nothing else.
+ * Checks a stage and freezes it. The built-in stages use nothing else; `stageSuite` of `fedloom/testing` tests what one of
+ * your own does.
  * @throws FedloomError `stage.definition`.
  */
 export function defineStage(stage: Stage): Stage {
