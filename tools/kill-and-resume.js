@@ -1,7 +1,7 @@
 // Kills the server, a client process or both of a served run at random moments, with SIGKILL, starts them again, and compares
 // the model with that of a run that nobody killed: `node tools/kill-and-resume.js [kills=30] [seed]`. Needs `npm run build`.
 import { spawn } from 'node:child_process';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -51,9 +51,12 @@ try {
   console.log(`seed ${seed}: ${kills} kills; the run that nobody kills has ${wanted}`);
   let wrong = 0;
   for (let killed = 0, run = 0; killed < kills; run += 1) {
-    const { hash, victims } = await killedRun(run, kills - killed);
+    const { hash, victims, out } = await killedRun(run, kills - killed);
     killed += victims.length;
-    if (hash !== wanted) wrong += 1;
+    if (hash !== wanted) {
+      wrong += 1;
+      console.log(await firstDifference(out));
+    }
     console.log(
       `run ${run + 1}: ${hash === wanted ? 'equal' : `WRONG, ${hash}`} after ${victims.join(', ') || 'no kill'}`,
     );
@@ -69,7 +72,7 @@ try {
 async function killedRun(run, killsMax) {
   const port = await freePort();
   const out = `runs-${run}`;
-  const waits = ['--deadline', 'none', '--grace', 'none'];
+  const waits = ['--deadline', '600', '--grace', '600'];
   const serve = () =>
     start([
       'server',
@@ -107,7 +110,7 @@ async function killedRun(run, killsMax) {
     if (who !== 'server') await kill(clients[which]);
     if (who !== 'client') server = serve();
     if (who !== 'server') clients[which] = join_(CLIENTS[which]);
-    victims.push(who);
+    victims.push(who === 'server' ? who : `${who} ${CLIENTS[which]}`);
   }
   if (!(await endsWithin(server, untilMs - performance.now()))) {
     throw new Error(
@@ -117,7 +120,20 @@ async function killedRun(run, killsMax) {
   const hash = finishedHash(await server.ended);
   // Who was killed when the others were told that the run is over looks for a server that is no more.
   await Promise.all(clients.map(async (client) => (await endsWithin(client, 1000)) || kill(client)));
-  return { hash, victims };
+  return { hash, victims, out };
+}
+
+/** The first round that came out differently, as both runs tell it. */
+async function firstDifference(out) {
+  const [wanted, found] = await Promise.all(['whole', out].map(roundsOf));
+  const at = wanted.findIndex((round, i) => round.version.hash !== found[i]?.version.hash);
+  return `round ${at + 1}:\n  ${JSON.stringify(wanted[at])}\n  ${JSON.stringify(found[at])}`;
+}
+
+async function roundsOf(out) {
+  const [run] = await readdir(join(folder, out));
+  const lines = (await readFile(join(folder, out, run, 'metrics.jsonl'), 'utf8')).trim().split('\n');
+  return lines.map((line) => JSON.parse(line));
 }
 
 function start(args) {
