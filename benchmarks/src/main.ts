@@ -11,6 +11,7 @@ import type { BenchContext, Workload } from './workload.js';
 import { cnn } from './workloads/cnn.js';
 import { empty } from './workloads/empty.js';
 import { fold } from './workloads/fold.js';
+import { journal } from './workloads/journal.js';
 import { krum } from './workloads/krum.js';
 import { lr } from './workloads/lr.js';
 import { noop } from './workloads/noop.js';
@@ -19,7 +20,7 @@ import { scale } from './workloads/scale.js';
 import { startup } from './workloads/startup.js';
 import { twoNn } from './workloads/two-nn.js';
 
-const WORKLOADS: readonly Workload[] = [lr, twoNn, cnn, noop, empty, scale, rounds97, fold, krum, startup];
+const WORKLOADS: readonly Workload[] = [lr, twoNn, cnn, noop, empty, scale, rounds97, fold, krum, journal, startup];
 
 interface Failure {
   readonly workload: string;

@@ -77,6 +77,7 @@ export { mnist } from './data/node/mnist.js';
 export { definePartition, type Partition, type Partitioner } from './data/partition.js';
 export { shards } from './data/shards.js';
 export { folderStorage } from './journal/node/folder-storage.js';
+export type { DiskWaits } from './journal/run-journal.js';
 export type { BlobKind, BlobName, JournalStorage } from './journal/storage.js';
 export { defineMessage, type MessageDefinition, type MessageSchema } from './protocol/define-message.js';
 export {

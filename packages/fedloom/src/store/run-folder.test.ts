@@ -217,9 +217,69 @@ describe('reading runs', () => {
     await expect(findRun(root, 'cifar')).rejects.toMatchObject({ code: 'store.unknown-run' });
   });
 
+  it('finds a run by its folder, and says which version wrote one that it cannot read', async () => {
+    const { path } = await create('a');
+    expect((await findRun('elsewhere', path)).file.run).toBe('a');
+    const file = JSON.parse(await readFile(join(path, 'run.json'), 'utf8'));
+    await writeFile(join(path, 'run.json'), JSON.stringify({ ...file, format: 2, versions: { fedloom: '9.1.0' } }));
+    await expect(findRun(root, 'a')).rejects.toMatchObject({
+      code: 'store.version',
+      message: expect.stringContaining('has format 2, and this fedloom'),
+    });
+    await expect(findRun(root, 'a')).rejects.toThrow('Use the fedloom 9.1.0.');
+    await writeFile(join(path, 'run.json'), 'null');
+    await expect(findRun(root, 'a')).rejects.toMatchObject({ code: 'store.unknown-run' });
+  });
+
   it('reads the rounds of a run that was killed while it wrote', async () => {
     const folder = await create('a');
     await writeFile(join(folder.path, 'metrics.jsonl'), '{"round":0}\n{"round":1}\n{"rou');
     expect((await readRounds(folder.path)).map((record) => record.round)).toEqual([0, 1]);
+  });
+});
+
+describe('a run folder that is taken up', () => {
+  const lines = async (path: string, name: string) => (await readFile(join(path, name), 'utf8')).trim().split('\n');
+  /** A run that was cut off in its third round. */
+  async function interrupted() {
+    const { path } = await create('a');
+    await writeFile(join(path, 'metrics.jsonl'), `${JSON.stringify(round(0))}\n{"round":7}\n{"rou`);
+    const clients = [0, 1, 2].map((number) => `${JSON.stringify({ round: number, client: 1 })}\n`);
+    await writeFile(join(path, 'clients.jsonl'), `${clients.join('')}{"round":1,"cli`);
+    return findRun(root, 'a');
+  }
+
+  it('has the rounds of its journal and the updates of what was decided, and goes on behind them', async () => {
+    const { path, file } = await interrupted();
+    const folder = await RunFolder.resume(path, { ...file, status: 'failed' }, [round(0), round(1)], 2);
+    open.push(folder);
+    expect(await json('a/run.json')).toMatchObject({
+      status: 'running',
+      resumedAt: [expect.any(String)],
+      result: null,
+    });
+    expect(await json('a/run.json')).not.toHaveProperty('error');
+    folder.addClient({ ...update(1), round: 2 });
+    folder.addRound(round(2));
+    await folder.finish({ status: 'completed', result: resultOf([1]) });
+    expect(await lines(path, 'metrics.jsonl')).toEqual([0, 1, 2].map((number) => JSON.stringify(round(number))));
+    expect((await lines(path, 'clients.jsonl')).map((line) => JSON.parse(line).round)).toEqual([0, 1, 2]);
+    // Each of the three rounds asked two and counted one.
+    expect((await json('a/run.json')).result.losses).toMatchObject({ rounds: 3, updates: 3 });
+  });
+
+  it('is left as it was found where the run cannot be started', async () => {
+    const { path, file } = await interrupted();
+    const before = await readFile(join(path, 'run.json'), 'utf8');
+    const folder = await RunFolder.resume(path, file, [round(0)], 1);
+    expect(await readFile(join(path, 'run.json'), 'utf8')).not.toBe(before);
+    await folder.discard();
+    expect(await readFile(join(path, 'run.json'), 'utf8')).toBe(before);
+  });
+
+  it('says where its server listens', async () => {
+    const folder = await create('a');
+    await folder.listensAt('ws://127.0.0.1:8080/');
+    expect(await json('a/run.json')).toMatchObject({ url: 'ws://127.0.0.1:8080/' });
   });
 });

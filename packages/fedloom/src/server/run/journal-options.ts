@@ -1,3 +1,4 @@
+import type { DiskWaits } from '../../journal/run-journal.js';
 import type { JournalStorage } from '../../journal/storage.js';
 
 /** Where a run is written down, so that it can go on after whatever ends its process. */
@@ -8,4 +9,6 @@ export interface JournalOptions {
   readonly mode?: 'begin' | 'resume' | 'resume-or-begin';
   /** SHA-256 of what the task was loaded from. Default: of its names and settings. */
   readonly taskHash?: string;
+  /** Called when the run lets go of its journal, with how often and how long it waited for the disk. */
+  readonly onClosed?: (waits: DiskWaits) => void;
 }

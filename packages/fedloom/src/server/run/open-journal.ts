@@ -7,7 +7,7 @@ import { SOFTWARE } from '../../core/version.js';
 import { JournalStates } from '../../journal/journal-states.js';
 import type { Json, VersionMade } from '../../journal/record.js';
 import type { Recovered } from '../../journal/recover.js';
-import { type DiskWaits, RunJournal } from '../../journal/run-journal.js';
+import { RunJournal } from '../../journal/run-journal.js';
 import type { JournalStorage } from '../../journal/storage.js';
 import type { Task } from '../../task/task.js';
 import { taskSummary } from '../../task/task-summary.js';
@@ -31,7 +31,6 @@ export interface OpenedJournal {
   readonly virtualTime: VirtualTime | undefined;
   /** Records of the rounds before, ascending. */
   readonly records: readonly RoundRecord[];
-  readonly diskWaits: () => DiskWaits;
   close(): Promise<void>;
 }
 
@@ -40,7 +39,7 @@ export interface OpenedJournal {
  *   `store.*`
  */
 export async function openJournal(
-  { storage, mode = 'begin', taskHash: given }: JournalOptions,
+  { storage, mode = 'begin', taskHash: given, onClosed }: JournalOptions,
   task: Task,
   workload: ServerWorkload,
   options: RunOptions & { readonly run: string },
@@ -53,7 +52,7 @@ export async function openJournal(
   const as = { taskHash, planHash, software: SOFTWARE, options: { ...settings, seed } };
   if (mode !== 'begin') {
     const taken = await takeUp(storage, parts, as, mode);
-    if (taken !== undefined) return resumed(taken.journal, taken.recovered);
+    if (taken !== undefined) return resumed(taken.journal, taken.recovered, onClosed);
   }
   const journal = await RunJournal.create(
     storage,
@@ -72,7 +71,7 @@ export async function openJournal(
   const states = new JournalStates(journal);
   const persistence = new JournalPersistence(journal, states);
   const begun = { resumed: undefined, virtualTime: undefined, records: [], run: options.run, firstAttempt: 0 };
-  return { ...common(journal), persistence, states, ...begun };
+  return { close: closing(journal, onClosed), persistence, states, ...begun };
 }
 
 async function takeUp(
@@ -90,11 +89,18 @@ async function takeUp(
   }
 }
 
-function common(journal: RunJournal) {
-  return { diskWaits: () => journal.diskWaits, close: () => journal.close() };
+function closing(journal: RunJournal, onClosed: JournalOptions['onClosed']): OpenedJournal['close'] {
+  return async () => {
+    await journal.close();
+    onClosed?.(journal.diskWaits);
+  };
 }
 
-async function resumed(journal: RunJournal, recovered: Recovered): Promise<OpenedJournal> {
+async function resumed(
+  journal: RunJournal,
+  recovered: Recovered,
+  onClosed: JournalOptions['onClosed'],
+): Promise<OpenedJournal> {
   const { versions, rounds, reports, lastRound, run } = recovered;
   const decided = recovered.decided.map(({ schedule }) => schedule as unknown as Progress);
   const progress = decided.at(-1);
@@ -103,7 +109,7 @@ async function resumed(journal: RunJournal, recovered: Recovered): Promise<Opene
   const version = saved.at(-1);
   const states = new JournalStates(journal);
   const common_ = {
-    ...common(journal),
+    close: closing(journal, onClosed),
     states,
     run: run.run,
     firstAttempt: journal.attemptBase,
