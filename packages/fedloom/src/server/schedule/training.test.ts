@@ -202,7 +202,7 @@ describe('a client that is away', () => {
     driver.update(0);
     driver.update(2);
     driver.deadline();
-    const code = 'round.closed';
+    const code = 'client.away';
     expect(only(driver.join('back', 1), 'settle')).toMatchObject([{ task: 0, clients: [1], counted: false, code }]);
   });
 });
