@@ -26,7 +26,7 @@ export function fileStateStore(folder: string): FileStateStore {
   };
   const inTurn = <T>(client: number, doing: string, work: () => Promise<T>): Promise<T> => {
     const done = (last.get(client) ?? Promise.resolve()).then(work).catch((error: unknown) => {
-      throw storageError(error, `${doing} private state in`, path(client));
+      throw storageError(error, `${doing} private state in`, path(client), '--state-dir');
     });
     const settled = done.catch(() => {});
     last.set(client, settled);

@@ -1,3 +1,4 @@
+import { access, constants } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -59,7 +60,8 @@ export interface JoinOptions extends MessageOptions {
   readonly onEvent?: (event: JoinEvent) => void;
   /**
    * Folder where the clients' private state outlives this process, a folder in it for each run. Default: `.fedloom` in
-   * `dataDir`, where it is taken away when the run is complete; without `dataDir` it is kept for this process alone.
+   * `dataDir`, where it is taken away when the run is complete; without a `dataDir` that may be written to it is
+   * kept for this process alone.
    */
   readonly stateDir?: string;
 }
@@ -76,7 +78,7 @@ export type JoinEvent =
 export async function joinFederation(url: string, options: JoinOptions): Promise<Finish | undefined> {
   const messages = new OwnMessages('client', options);
   const executor = executorFor(options);
-  const { dataDir, stateDir = dataDir && join(dataDir, STATE_FOLDER) } = options;
+  const { dataDir, stateDir = await besideData(dataDir) } = options;
   const kept = stateDir === undefined ? undefined : fileStateStore(stateDir);
   const states = kept ?? diskStateStore();
   try {
@@ -98,6 +100,16 @@ export async function joinFederation(url: string, options: JoinOptions): Promise
     await executor.close();
     await states.close();
   }
+}
+
+/** Where private state is kept when nobody says; data that may only be read have nothing beside them. */
+async function besideData(dataDir: string | undefined): Promise<string | undefined> {
+  if (dataDir === undefined) return undefined;
+  const writable = await access(dataDir, constants.W_OK).then(
+    () => true,
+    () => false,
+  );
+  return writable ? join(dataDir, STATE_FOLDER) : undefined;
 }
 
 function executorFor(options: JoinOptions): ClientExecutor {

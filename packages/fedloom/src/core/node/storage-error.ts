@@ -15,10 +15,18 @@ const ADVICE: Readonly<Record<string, readonly [code: string, why: string, advic
   EEXIST: ['store.not-writable', 'a file of that name is in the way', 'Choose another folder with --out.'],
 };
 
-/** What went wrong when `path` was read or written, and how to mend it. FedloomErrors pass as they are. */
-export function storageError(cause: unknown, doing: string, path: string): FedloomError {
+/**
+ * What went wrong when `path` was read or written, and how to mend it. FedloomErrors pass as they are.
+ * @param option of the command, by which another folder can be chosen
+ */
+export function storageError(cause: unknown, doing: string, path: string, option = '--out'): FedloomError {
   if (cause instanceof FedloomError) return cause;
   const { code: system = '', message } = cause as NodeJS.ErrnoException;
   const [code, why, advice] = ADVICE[system] ?? ['store.failed', message, 'Check the folder and the disk.'];
-  return new FedloomError(code, `Cannot ${doing} ${path}: ${why}. ${advice}`, { path, system }, { cause });
+  return new FedloomError(
+    code,
+    `Cannot ${doing} ${path}: ${why}. ${advice.replace('--out', option)}`,
+    { path, system },
+    { cause },
+  );
 }
