@@ -1,9 +1,9 @@
 import type { Tensor } from '@fedloom/engine';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { changeOf } from '../update/delta.js';
 import { meanFold } from '../update/mean-fold.js';
 import { RunningMean } from '../update/running-mean.js';
+import { changeOf } from '../update/testing/changes.js';
 import { contributionOf, specOf } from '../update/testing/contributions.js';
 import { exactly, exactProducts, magnitudeOf } from '../update/testing/exact-value.js';
 import { roundedWeight } from '../update/weight.js';

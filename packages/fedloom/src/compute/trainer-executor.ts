@@ -9,7 +9,7 @@ import { toNamedTensors } from '../task/params-like.js';
 import { ownEvaluation } from '../task/result-aggregator.js';
 import type { TrainerTask } from '../task/task.js';
 import type { TrainContext, Trainer, TrainResult } from '../task/trainer.js';
-import { changesOf } from '../update/delta.js';
+import { encodeChanges } from '../update/delta.js';
 import { ownSpecs } from '../update/plan-specs.js';
 import { toAbortSignal } from './cancel-signal.js';
 import type {
@@ -89,7 +89,7 @@ export class TrainerExecutor implements ClientExecutor {
     const params = toNamedTensors(given.unread(await trainer.getModelParams()), owner);
     checkTensors(params, specsOf(globalModel), owner);
     return {
-      update: this.#encodeUpdate(new Map([...changesOf(params, globalModel), ...uploads])),
+      update: encodeChanges(this.#encodeUpdate, params, globalModel, uploads),
       ...(state && { state }),
       facts: {
         ...result.facts,

@@ -70,20 +70,30 @@ export function encodeSafetensors(tensors: NamedTensors): Uint8Array {
   return safetensorsEncoder()(tensors);
 }
 
+/** Writes what stands for a tensor into all of `into`, which is aligned for its elements. */
+export type WriteTensor = (name: string, tensor: Tensor, into: Uint8Array) => void;
+
+export type SafetensorsEncoder = (tensors: NamedTensors, write?: WriteTensor) => Uint8Array;
+
+/** A tensor as it is. */
+export const copyTensor: WriteTensor = (_name, { data: { buffer, byteOffset, byteLength } }, into) =>
+  into.set(new Uint8Array(buffer, byteOffset, byteLength));
+
 /**
  * Encodes as `encodeSafetensors` does, and lays out anew only when names, dtypes or shapes differ from the last time.
  * @param roomBytes free bytes before the encoded ones in their buffer, a multiple of 8: for a header that others put there
  */
-export function safetensorsEncoder(roomBytes = 0): (tensors: NamedTensors) => Uint8Array {
+export function safetensorsEncoder(roomBytes = 0): SafetensorsEncoder {
   let layout: Layout | undefined;
-  return (tensors) => {
+  return (tensors, write = copyTensor) => {
     for (const [name, tensor] of tensors) checkEncodable(name, tensor);
     if (layout === undefined || findMismatch(tensors, layout.tensors) !== undefined) layout = layOut(tensors);
     const bytes = uninitializedBytes(roomBytes + layout.bytes).subarray(roomBytes);
     // Head and tensors cover all of it.
     bytes.set(layout.head);
-    for (const [name, { data }] of tensors) {
-      bytes.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), layout.starts.get(name));
+    for (const [name, tensor] of tensors) {
+      const start = layout.starts.get(name) ?? 0;
+      write(name, tensor, bytes.subarray(start, start + tensor.data.byteLength));
     }
     return bytes;
   };

@@ -66,6 +66,8 @@ export const f64x2Max = (a: Code, b: Code): Code => [a, b, simd(0xf5)];
 /** The two floats in the lower half as doubles. */
 export const f64x2FromFloats = (floats: Code): Code => [floats, simd(0x5f)];
 
+export const f32x4Subtract = (a: Code, b: Code): Code => [a, b, simd(0xe5)];
+
 export const i32x4Splat = (value: Code): Code => [value, simd(0x11)];
 export const i32x4Max = (a: Code, b: Code): Code => [a, b, simd(0xb8)];
 export const and128 = (a: Code, b: Code): Code => [a, b, simd(0x4e)];

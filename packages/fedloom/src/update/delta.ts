@@ -1,54 +1,49 @@
-import type { NamedTensors, Tensor } from '@fedloom/engine/base';
+import type { NamedTensors, Tensor, TensorData } from '@fedloom/engine/base';
 import { decodeHalves, encodeHalves } from '../core/float16.js';
+import { copyTensor, type SafetensorsEncoder } from '../core/safetensors.js';
+import { subtractDoubles, subtractFloats } from './subtract.js';
+import { isFloat } from './update.js';
 
 /**
- * What travels of one tensor that is not an upload: of floats local - base in their dtype, of others the value.
- * @param into where the differences go: memory of their own by default, or that of `local`, if the caller gives it away
+ * What travels of a client's tensors, encoded: of those that `base` has floats as local - base in their dtype, others as values;
+ * what it has not stays. Uploads travel as values.
  */
-export function changeOf(local: Tensor, base: Tensor, into: 'own' | 'local' = 'own'): Tensor {
-  const { dtype, shape } = local;
-  if (dtype === 'float16') return { dtype, shape, data: halvesBetween(local, base) };
-  const [values, from] = [local.data, base.data];
-  if (values instanceof Float32Array && from instanceof Float32Array) {
-    const data = into === 'local' && !shareMemory(values, from) ? values : new Float32Array(values.length);
-    subtractFloats(values, from, data);
-    return { dtype, shape, data };
-  }
-  if (values instanceof Float64Array && from instanceof Float64Array) {
-    const data = into === 'local' && !shareMemory(values, from) ? values : new Float64Array(values.length);
-    subtractDoubles(values, from, data);
-    return { dtype, shape, data };
-  }
-  return local;
+export function encodeChanges(
+  encode: SafetensorsEncoder,
+  local: NamedTensors,
+  base: NamedTensors,
+  uploads: NamedTensors = new Map(),
+): Uint8Array {
+  const travelling = new Map([...local].filter(([name]) => base.has(name)));
+  for (const [name, tensor] of uploads) travelling.set(name, tensor);
+  // Written where it travels from: memory between would cost as much as the differences.
+  return encode(travelling, (name, tensor, into) => {
+    const from = uploads.has(name) ? undefined : base.get(name);
+    if (from === undefined || !writeChange(tensor, from, into)) copyTensor(name, tensor, into);
+  });
 }
 
-/** `changeOf` for those tensors that `base` has, in the order of `local`; the others of `local` are left out. */
-export function changesOf(local: NamedTensors, base: NamedTensors, into?: 'own' | 'local'): Map<string, Tensor> {
-  const changes = new Map<string, Tensor>();
-  for (const [name, tensor] of local) {
-    const from = base.get(name);
-    if (from !== undefined) changes.set(name, changeOf(tensor, from, into));
-  }
-  return changes;
+/** False where it travels as the value that it is. */
+function writeChange({ dtype, data: local }: Tensor, { data: base }: Tensor, into: Uint8Array): boolean {
+  if (isSame(local, base) && isFloat(dtype)) {
+    // What was not trained, such as the frozen part of a model.
+    into.fill(0);
+  } else if (dtype === 'float16') {
+    copyTensor('', { dtype, shape: [], data: halvesBetween(local as Uint16Array, base as Uint16Array) }, into);
+  } else if (local instanceof Float32Array && base instanceof Float32Array) {
+    subtractFloats(local, base, new Float32Array(into.buffer, into.byteOffset, local.length));
+  } else if (local instanceof Float64Array && base instanceof Float64Array) {
+    subtractDoubles(local, base, new Float64Array(into.buffer, into.byteOffset, local.length));
+  } else return false;
+  return true;
 }
 
-// Each for one kind of array, so that it is compiled well.
-
-function subtractFloats(values: Float32Array, base: Float32Array, into: Float32Array): void {
-  for (let i = 0; i < into.length; i++) into[i] = values[i]! - base[i]!;
+function isSame(a: TensorData, b: TensorData): boolean {
+  return a.buffer === b.buffer && a.byteOffset === b.byteOffset;
 }
 
-function subtractDoubles(values: Float64Array, base: Float64Array, into: Float64Array): void {
-  for (let i = 0; i < into.length; i++) into[i] = values[i]! - base[i]!;
-}
-
-function halvesBetween(local: Tensor, base: Tensor): Uint16Array {
-  const [values, from] = [decodeHalves(local.data as Uint16Array), decodeHalves(base.data as Uint16Array)];
+function halvesBetween(local: Uint16Array, base: Uint16Array): Uint16Array {
+  const [values, from] = [decodeHalves(local), decodeHalves(base)];
   subtractDoubles(values, from, values);
   return encodeHalves(values);
-}
-
-/** Where nothing was trained, what comes out is the model itself. */
-function shareMemory(a: Float32Array | Float64Array, b: Float32Array | Float64Array): boolean {
-  return a.buffer === b.buffer && a.byteOffset === b.byteOffset;
 }

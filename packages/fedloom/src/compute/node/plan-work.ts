@@ -22,7 +22,7 @@ import {
 import type { ClientExamples } from '../../data/dataset.js';
 import { exampleGatherer } from '../../data/gather.js';
 import { wireLimits } from '../../protocol/limits.js';
-import { changesOf } from '../../update/delta.js';
+import { encodeChanges } from '../../update/delta.js';
 import { travels } from '../../update/plan-specs.js';
 import type { Facts } from '../../update/update.js';
 import { type EvaluateReply, sampleCountOf, type TrainReply } from '../job-pool.js';
@@ -246,7 +246,7 @@ async function initialLosses(
 function replyOf(outcome: TrainResult, base: Model, known: Facts & { readonly sampleCount: number }): TrainReply {
   const { parameters, upload, stepCount, meanLoss } = outcome;
   const state = new Map([...outcome.state, ...outcome.privateParameters]);
-  const update = encodeUpdate(new Map([...changesOf(parameters, base.travelling, 'local'), ...upload]));
+  const update = encodeChanges(encodeUpdate, parameters, base.travelling, upload);
   return {
     update,
     ...(state.size > 0 && { state: encodeSafetensors(state) }),
