@@ -32,9 +32,22 @@ export function movedBy(base: Tensor, delta: Float64Array, rate = 1): Tensor {
     );
   }
   const values = floatsOf(base);
-  const data = dtype === 'float32' ? new Float32Array(values.length) : new Float64Array(values.length);
-  for (let i = 0; i < data.length; i++) data[i] = sum(values[i]!, rate * delta[i]!);
+  const data = values instanceof Float32Array ? moveFloats(values, delta, rate) : moveDoubles(values, delta, rate);
   return { dtype, shape, data };
+}
+
+// Each for one kind of array, so that it is compiled well.
+
+function moveFloats(values: Float32Array, delta: Float64Array, rate: number): Float32Array {
+  const moved = new Float32Array(values.length);
+  for (let i = 0; i < moved.length; i++) moved[i] = sum(values[i]!, rate * delta[i]!);
+  return moved;
+}
+
+function moveDoubles(values: Float64Array, delta: Float64Array, rate: number): Float64Array {
+  const moved = new Float64Array(values.length);
+  for (let i = 0; i < moved.length; i++) moved[i] = sum(values[i]!, rate * delta[i]!);
+  return moved;
 }
 
 function sum(value: number, change: number): number {

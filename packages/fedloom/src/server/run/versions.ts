@@ -3,7 +3,7 @@ import type { CountedClient, FederatedAlgorithm, Scalars, ServerState } from '..
 import { broadcastTensors } from '../../algorithms/broadcast.js';
 import type { ModelSnapshot } from '../../compute/executor.js';
 import type { HashFunction } from '../../core/hash.js';
-import { encodeSafetensors } from '../../core/safetensors.js';
+import { safetensorsEncoder } from '../../core/safetensors.js';
 import { sharedBytes } from '../../data/shared-tensor.js';
 import type { Version } from '../../update/update.js';
 import type { ServerWorkload } from './workload.js';
@@ -45,6 +45,7 @@ export interface SavedVersion {
 export class Versions {
   readonly #options: VersionsOptions;
   readonly #versions = new Map<number, ModelVersion>();
+  readonly #encode = safetensorsEncoder();
   #newest: ModelVersion;
   #before: ModelVersion | undefined;
 
@@ -129,7 +130,7 @@ export class Versions {
     });
     let scalars: Scalars | undefined;
     const tensors = new Map<string, Tensor>([...model, ...broadcastTensors(algorithm, state)]);
-    const encoded = encodeSafetensors(tensors);
+    const encoded = this.#encode(tensors);
     const hash = hashOf(encoded);
     const made: ModelVersion = {
       version: { model: MODEL, number, hash },
