@@ -31,9 +31,17 @@ describe('changeOf', () => {
   });
 
   it('is of those tensors alone that the base has; uploads go with them as they are', () => {
-    const local = new Map([['a', floats(1)], ['b', floats(2)]]); // biome-ignore format: one line
+    const local = new Map([
+      ['a', floats(1)],
+      ['b', floats(2)],
+    ]);
     const changes = changesOf(local, new Map([['b', floats(2)]]), new Map([['slot/b', floats(7)]]));
-    expect(changes).toEqual(new Map([['b', floats(0)], ['slot/b', floats(7)]])); // biome-ignore format: one line
+    expect(changes).toEqual(
+      new Map([
+        ['b', floats(0)],
+        ['slot/b', floats(7)],
+      ]),
+    );
   });
 
   it('lies where the value would: tensors of all sizes, of several dtypes', () => {
@@ -43,7 +51,10 @@ describe('changeOf', () => {
       ['c', { dtype: 'float64', shape: [77], data: Float64Array.from({ length: 77 }, (_, i) => i / 7) }],
       ['d', { dtype: 'int64', shape: [], data: BigInt64Array.of(5n) }],
     ]);
-    const zeros = new Map([...tensors].map(([name, { dtype, shape, data }]) => [name, { dtype, shape, data: data instanceof BigInt64Array ? data.slice() : data.slice().fill(0) } as Tensor])); // biome-ignore format: one line
+    const zeroOf = ({ data, ...tensor }: Tensor): Tensor => {
+      return { ...tensor, data: data instanceof BigInt64Array ? data.slice() : data.slice().fill(0) };
+    };
+    const zeros = new Map([...tensors].map(([name, tensor]) => [name, zeroOf(tensor)]));
     expect(encodeChanges(encode, tensors, zeros)).toEqual(encodeSafetensors(tensors));
   });
 

@@ -29,7 +29,8 @@ function writeChange({ dtype, data: local }: Tensor, { data: base }: Tensor, int
     // What was not trained, such as the frozen part of a model.
     into.fill(0);
   } else if (dtype === 'float16') {
-    copyTensor('', { dtype, shape: [], data: halvesBetween(local as Uint16Array, base as Uint16Array) }, into);
+    const halves = halvesBetween(local as Uint16Array, base as Uint16Array);
+    new Uint16Array(into.buffer, into.byteOffset, local.length).set(halves);
   } else if (local instanceof Float32Array && base instanceof Float32Array) {
     subtractFloats(local, base, new Float32Array(into.buffer, into.byteOffset, local.length));
   } else if (local instanceof Float64Array && base instanceof Float64Array) {

@@ -49,8 +49,8 @@ export const subtractFloats: Subtract<Float32Array> = floats;
 export const subtractDoubles: Subtract<Float64Array> = doubles;
 
 /**
- * The same as a WebAssembly kernel, 16 bytes at once: six times as fast, with the copies there and back. Undefined where the
- * platform lacks it.
+ * The same as a WebAssembly kernel, 16 bytes at once, with a copy there and back. Undefined where the platform lacks
+ * it.
  */
 export function wasmSubtractions(): Subtractions | undefined {
   const functions = [kernel('floats', f32x4Subtract), kernel('doubles', f64x2Subtract)];
