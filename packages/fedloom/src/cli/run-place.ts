@@ -53,8 +53,8 @@ export async function takeUpRun(run: StoredRun, taskHash: string): Promise<RunPl
   try {
     // Again, by what it says now that nobody else may write it.
     const { file } = checkFile((await runIn(run.path)) ?? run, taskHash);
-    const { recovered } = await readJournal(storage, sha256);
-    const finished = recovered && (await finishedResult(storage, sha256, recovered));
+    const { recovered, readBlob } = await readJournal(storage, sha256);
+    const finished = recovered && (await finishedResult(recovered, readBlob));
     if (recovered !== undefined && finished === undefined) {
       checkResumable(recovered, { taskHash, planHash: recovered.run.plan?.hash ?? null, software: SOFTWARE });
     }
@@ -98,6 +98,7 @@ function heldJournal(storage: JournalStorage, mode: NonNullable<JournalOptions['
     readLog: () => storage.readLog(),
     cutLog: (bytes) => storage.cutLog(bytes),
     append: (bytes) => storage.append(bytes),
+    replaceLog: (bytes) => storage.replaceLog(bytes),
     put: (name, bytes) => storage.put(name, bytes),
     get: (name) => storage.get(name),
     list: () => storage.list(),

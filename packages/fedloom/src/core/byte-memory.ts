@@ -12,7 +12,7 @@ interface NodeBuffer {
 }
 
 /** Smaller ones are not worth it. */
-const WORTHWHILE_BYTES = 64 << 10;
+const WORTHWHILE_BYTES = 16 << 10;
 /** What may stand before and behind the bytes in their buffer: a frame's header. */
 const MARGIN_BYTES = 64;
 /** Of what was given back, so much is kept for the next who asks. */

@@ -12,26 +12,37 @@ export interface StoredBlob {
 
 interface Shelved {
   holders: number;
-  stored: Promise<void>;
+  readonly stored: Promise<void>;
   safe: boolean;
+  /** Of a blob that goes with the entry that names it, and has no file. */
+  readonly inline?: Uint8Array;
 }
 
+/** All blobs without files together: they are kept in memory too. */
+const INLINE_BYTES_IN_ALL = 32 * 2 ** 20;
+
 /**
- * A journal's blobs, by the hashes of their bytes: equal bytes lie there once. A blob that nobody holds is deleted in the
- * background; a failure of that costs room on the disk and nothing else, since the next process sweeps.
+ * A journal's blobs, by the hashes of their bytes: equal bytes lie there once. Small ones are written with the entry that names
+ * them, the others to files at once. A file that nobody holds is deleted in the background; a failure of that costs room on the
+ * disk and nothing else, since the next process sweeps.
  */
 export class BlobShelf {
   readonly #shelved = new Map<BlobName, Shelved>();
   /** Deletions under way: a blob of the same name waits for them. */
   readonly #deleting = new Map<BlobName, Promise<void>>();
+  #inlineBytes = 0;
 
+  /**
+   * @param inlineBytesMax of a blob that needs no file
+   */
   constructor(
     private readonly storage: JournalStorage,
     private readonly hash: HashFunction,
+    private readonly inlineBytesMax: number,
   ) {}
 
   /**
-   * Begins to write the bytes, unless they are there already. They must not change until they are stored.
+   * Begins to write the bytes, unless they are there already or small. They must not change while they are held.
    * @param hash of the bytes, where the caller knows it
    */
   store(kind: BlobKind, bytes: Uint8Array, hash = this.hash(bytes)): StoredBlob {
@@ -40,6 +51,10 @@ export class BlobShelf {
     if (known !== undefined) {
       known.holders += 1;
       return { name, hash, stored: known.stored };
+    }
+    if (kind !== 'plans' && this.#isSmall(bytes)) {
+      this.#shelve(name, bytes);
+      return { name, hash, stored: Promise.resolve() };
     }
     const stored = (this.#deleting.get(name) ?? Promise.resolve()).then(() => this.storage.put(name, bytes));
     const shelved: Shelved = { holders: 1, stored, safe: false };
@@ -59,11 +74,29 @@ export class BlobShelf {
     return this.#shelved.get(name)?.safe ?? false;
   }
 
-  /** Holds a blob that an earlier process has stored. */
-  hold(name: BlobName): void {
+  /** The bytes that go with the entry that names the blob; undefined: they are in a file. */
+  inline(name: BlobName): Uint8Array | undefined {
+    return this.#shelved.get(name)?.inline;
+  }
+
+  isHeld(name: BlobName): boolean {
+    return this.#shelved.has(name);
+  }
+
+  /** Holds a blob that an earlier process has stored. @param inline its bytes, if it has no file */
+  hold(name: BlobName, inline?: Uint8Array): void {
     const known = this.#shelved.get(name);
-    if (known === undefined) this.#shelved.set(name, { holders: 1, stored: Promise.resolve(), safe: true });
+    if (known === undefined) this.#shelve(name, inline);
     else known.holders += 1;
+  }
+
+  #isSmall({ length }: Uint8Array): boolean {
+    return length <= this.inlineBytesMax && this.#inlineBytes + length <= INLINE_BYTES_IN_ALL;
+  }
+
+  #shelve(name: BlobName, inline: Uint8Array | undefined): void {
+    this.#inlineBytes += inline?.length ?? 0;
+    this.#shelved.set(name, { holders: 1, stored: Promise.resolve(), safe: true, ...(inline && { inline }) });
   }
 
   /** Lets go of a blob once. */
@@ -73,6 +106,10 @@ export class BlobShelf {
     known.holders -= 1;
     if (known.holders > 0) return;
     this.#shelved.delete(name);
+    if (known.inline !== undefined) {
+      this.#inlineBytes -= known.inline.length;
+      return;
+    }
     const deleted = known.stored.then(() => this.storage.delete(name)).catch(() => {});
     this.#deleting.set(name, deleted);
     void deleted.then(() => {

@@ -1,23 +1,23 @@
-import { crc32c } from '../core/crc32c.js';
+import { crc32 } from '../core/crc32.js';
 import { logVersionError } from './errors.js';
+import { UNWRITTEN_BYTES } from './payload.js';
 
 /*
  * The log, byte by byte; numbers are little-endian.
  *
- *   head   8 bytes MAGIC · uint32 format version · uint32 CRC-32C of the 12 bytes before
- *   entry  uint32 bytes of payload, at least 1 · uint32 CRC-32C of these 4 bytes · payload · uint32 CRC-32C of the payload
+ *   head   8 bytes MAGIC · uint32 format version · uint32 CRC-32 of the 12 bytes before
+ *   entry  uint32 bytes of payload, at least 1 · uint32 CRC-32 of these 4 bytes · payload · uint32 CRC-32 of the payload
  *
- * An entry is what was written by one append, so that it counts whole or not at all: its payload is a JSON array of records.
+ * An entry is what was written by one append, so that it counts whole or not at all. `payload.ts` says what it holds: nothing
+ * with eight zeros in a row, as lengths and sums have none. Where there are, something was never written.
  * The length has a sum of its own: else a flipped bit in it would look like a log whose end was cut off.
  */
 
 const MAGIC = [0x89, 0x46, 0x4c, 0x4a, 0x0d, 0x0a, 0x1a, 0x0a];
-export const FORMAT_VERSION = 1;
+export const FORMAT_VERSION = 2;
 export const HEAD_BYTES = 16;
 const LENGTH_BYTES = 8;
 const SUM_BYTES = 4;
-/** JSON has no zero bytes, and lengths and sums have no such run of them: here something was never written. */
-const UNWRITTEN_BYTES = 8;
 
 export interface Entry {
   /** Counted from 0. */
@@ -48,7 +48,7 @@ export function encodeHead(): Uint8Array {
   head.set(MAGIC);
   const view = new DataView(head.buffer);
   view.setUint32(MAGIC.length, FORMAT_VERSION, true);
-  view.setUint32(HEAD_BYTES - SUM_BYTES, crc32c(head.subarray(0, HEAD_BYTES - SUM_BYTES)), true);
+  view.setUint32(HEAD_BYTES - SUM_BYTES, crc32(head.subarray(0, HEAD_BYTES - SUM_BYTES)), true);
   return head;
 }
 
@@ -56,9 +56,9 @@ export function encodeEntry(payload: Uint8Array): Uint8Array {
   const bytes = new Uint8Array(LENGTH_BYTES + payload.length + SUM_BYTES);
   const view = new DataView(bytes.buffer);
   view.setUint32(0, payload.length, true);
-  view.setUint32(4, crc32c(bytes.subarray(0, 4)), true);
+  view.setUint32(4, crc32(bytes.subarray(0, 4)), true);
   bytes.set(payload, LENGTH_BYTES);
-  view.setUint32(LENGTH_BYTES + payload.length, crc32c(payload), true);
+  view.setUint32(LENGTH_BYTES + payload.length, crc32(payload), true);
   return bytes;
 }
 
@@ -92,11 +92,11 @@ function readEntry(bytes: Uint8Array, offset: number): Read {
   if (left < LENGTH_BYTES) return { kind: 'short' };
   const view = new DataView(bytes.buffer, bytes.byteOffset + offset, left);
   const length = view.getUint32(0, true);
-  if (length === 0 || view.getUint32(4, true) !== crc32c(bytes.subarray(offset, offset + 4))) return { kind: 'wrong' };
+  if (length === 0 || view.getUint32(4, true) !== crc32(bytes.subarray(offset, offset + 4))) return { kind: 'wrong' };
   if (LENGTH_BYTES + length + SUM_BYTES > left) return { kind: 'short' };
   const payload = bytes.subarray(offset + LENGTH_BYTES, offset + LENGTH_BYTES + length);
   const nextOffset = offset + LENGTH_BYTES + length + SUM_BYTES;
-  if (view.getUint32(LENGTH_BYTES + length, true) !== crc32c(payload)) return { kind: 'wrong', nextOffset };
+  if (view.getUint32(LENGTH_BYTES + length, true) !== crc32(payload)) return { kind: 'wrong', nextOffset };
   return { kind: 'whole', payload, nextOffset };
 }
 
@@ -133,7 +133,7 @@ function hasUnwritten(bytes: Uint8Array): boolean {
 
 function isHead(bytes: Uint8Array): boolean {
   const view = new DataView(bytes.buffer, bytes.byteOffset, HEAD_BYTES);
-  const sum = crc32c(bytes.subarray(0, HEAD_BYTES - SUM_BYTES));
+  const sum = crc32(bytes.subarray(0, HEAD_BYTES - SUM_BYTES));
   if (!MAGIC.every((byte, i) => bytes[i] === byte) || view.getUint32(HEAD_BYTES - SUM_BYTES, true) !== sum)
     return false;
   const version = view.getUint32(MAGIC.length, true);

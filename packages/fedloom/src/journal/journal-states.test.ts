@@ -5,7 +5,12 @@ import { RunJournal } from './run-journal.js';
 import { DESCRIPTION } from './testing/counting-run.js';
 import { MemoryDisk, MemoryStorage } from './testing/memory-storage.js';
 
-const parts = { hash: sha256, clock: { now: () => 0, setTimer: () => () => {} }, at: '2026-01-01T00:00:00Z' };
+const parts = {
+  hash: sha256,
+  clock: { now: () => 0, setTimer: () => () => {} },
+  at: '2026-01-01T00:00:00Z',
+  inlineBytesMax: 0,
+};
 const bytesOf = (text: string) => new TextEncoder().encode(text);
 
 let disk: MemoryDisk;

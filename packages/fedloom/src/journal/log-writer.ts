@@ -1,36 +1,89 @@
-import { encodeEntry } from './entries.js';
+import type { Clock } from '../core/clock.js';
+import { encodeEntry, encodeHead, readLog } from './entries.js';
+import { encodePayload, type InlineBlob, withoutBlobs } from './payload.js';
 import type { JournalRecord } from './record.js';
 import { encodeRecords } from './record-codec.js';
-import type { JournalStorage } from './storage.js';
+import type { BlobName, JournalStorage } from './storage.js';
+
+/** How long a record may wait for another that must be written. */
+const SOON_MS = 200;
 
 interface Waiting {
   readonly records: readonly JournalRecord[];
+  readonly blobs: readonly InlineBlob[];
   readonly resolve: () => void;
   readonly reject: (error: unknown) => void;
 }
 
+export interface LogWriterOptions {
+  /** Whether a blob that lies in the log is still needed. */
+  readonly isHeld: (name: BlobName) => boolean;
+  /** Bytes of blobs in the log above which those that nobody holds are taken out. */
+  readonly compactAboveBytes: number;
+  readonly clock: Clock;
+  /** Blobs that the log holds already, and their bytes. */
+  readonly inLog?: ReadonlyMap<BlobName, number>;
+}
+
 /**
- * Appends records to a journal's log, one write at a time: what comes while the disk is busy shares the next write, and its
- * one wait. After a write that failed nobody knows what lies on the disk, so that none follows it.
+ * Appends records to a journal's log, with the small blobs that they name, one write at a time: what comes while the disk is
+ * busy shares the next write, and its one wait. After a write that failed nobody knows what lies on the disk, so that none
+ * follows it.
+ *
+ * Blobs that nobody holds any more are taken out of the log now and then, so that it grows with the rounds and not with their
+ * models: seldom enough that each byte is copied about once.
  */
 export class LogWriter {
-  /** Writes so far. */
+  /** Appends so far. */
   writes = 0;
   #waiting: Waiting[] = [];
+  /** Ends the wait of what can wait. */
+  #cancelTimer: (() => void) | undefined;
   #writing: Promise<void> | undefined;
   #failure: { readonly error: unknown } | undefined;
+  readonly #inLog: Map<BlobName, number>;
+  /** Of the blobs in the log. */
+  #blobBytes: number;
+  #compactAbove: number;
 
-  constructor(private readonly storage: JournalStorage) {}
+  constructor(
+    private readonly storage: JournalStorage,
+    private readonly options: LogWriterOptions,
+  ) {
+    this.#inLog = new Map(options.inLog);
+    this.#blobBytes = sum(this.#inLog.values());
+    this.#compactAbove = options.compactAboveBytes;
+  }
 
   /**
    * Settles when the records would survive a loss of power: all of them or, if the power goes before, none.
+   * @param blobs those that the records name and that have no file
    * @throws FedloomError `store.*`, of this write or of one that failed before
    */
-  append(records: readonly JournalRecord[]): Promise<void> {
+  append(records: readonly JournalRecord[], blobs: readonly InlineBlob[] = []): Promise<void> {
+    const written = this.#enqueue(records, blobs);
+    this.flush();
+    return written;
+  }
+
+  /** As `append`, for what can wait a little for the next write, and share it. */
+  appendSoon(records: readonly JournalRecord[]): Promise<void> {
+    const written = this.#enqueue(records, []);
+    this.#cancelTimer ??= this.options.clock.setTimer(SOON_MS, () => this.flush());
+    return written;
+  }
+
+  /** Begins to write whatever waits. */
+  flush(): void {
+    this.#cancelTimer?.();
+    this.#cancelTimer = undefined;
+    if (this.#waiting.length > 0) this.#writing ??= this.#writeAll();
+  }
+
+  #enqueue(records: readonly JournalRecord[], blobs: readonly InlineBlob[]): Promise<void> {
     return new Promise((resolve, reject) => {
-      if (this.#failure !== undefined) return reject(this.#failure.error);
-      this.#waiting.push({ records, resolve, reject });
-      this.#writing ??= this.#writeAll();
+      if (this.#failure !== undefined) reject(this.#failure.error);
+      else this.#waiting.push({ records, blobs, resolve, reject });
     });
   }
 
@@ -39,8 +92,9 @@ export class LogWriter {
     this.#failure ??= { error };
   }
 
-  /** Settles when nothing is being written; never rejects. */
+  /** Writes whatever waits, and settles when it is written; never rejects. */
   async idle(): Promise<void> {
+    this.flush();
     await this.#writing;
   }
 
@@ -51,13 +105,53 @@ export class LogWriter {
       try {
         if (this.#failure !== undefined) throw this.#failure.error;
         this.writes += 1;
-        await this.storage.append(encodeEntry(encodeRecords(batch.flatMap(({ records }) => records))));
+        await this.#write(batch);
         for (const { resolve } of batch) resolve();
+        if (this.#blobBytes > this.#compactAbove) await this.#compact();
       } catch (error) {
         this.#failure ??= { error };
+        // Those of a batch that was written have been told.
         for (const { reject } of batch) reject(error);
       }
     }
     this.#writing = undefined;
   }
+
+  async #write(batch: readonly Waiting[]): Promise<void> {
+    const blobs = new Map<BlobName, InlineBlob>();
+    for (const blob of batch.flatMap((one) => one.blobs)) if (!this.#inLog.has(blob.name)) blobs.set(blob.name, blob);
+    const records = encodeRecords(batch.flatMap((one) => one.records));
+    await this.storage.append(encodeEntry(encodePayload(records, [...blobs.values()])));
+    for (const { name, bytes } of blobs.values()) {
+      this.#inLog.set(name, bytes.length);
+      this.#blobBytes += bytes.length;
+    }
+  }
+
+  async #compact(): Promise<void> {
+    const { isHeld, compactAboveBytes } = this.options;
+    for (const name of this.#inLog.keys()) if (!isHeld(name)) this.#inLog.delete(name);
+    const { entries } = readLog(await this.storage.readLog());
+    // Whoever is stored meanwhile and lies in the old log is written anew by the entry that names it.
+    const kept = entries.map(({ payload }) => encodeEntry(withoutBlobs(payload, (name) => this.#inLog.has(name))));
+    await this.storage.replaceLog(joined([encodeHead(), ...kept]));
+    this.#blobBytes = sum(this.#inLog.values());
+    this.#compactAbove = 2 * this.#blobBytes + compactAboveBytes;
+  }
+}
+
+function sum(numbers: Iterable<number>): number {
+  let total = 0;
+  for (const number of numbers) total += number;
+  return total;
+}
+
+function joined(parts: readonly Uint8Array[]): Uint8Array {
+  const bytes = new Uint8Array(sum(parts.map(({ length }) => length)));
+  let at = 0;
+  for (const part of parts) {
+    bytes.set(part, at);
+    at += part.length;
+  }
+  return bytes;
 }

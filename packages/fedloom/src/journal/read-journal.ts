@@ -8,10 +8,11 @@ import {
   softwareChangedError,
   taskChangedError,
 } from './errors.js';
+import { type LoggedBlob, splitPayload } from './payload.js';
 import type { JournalRecord, Json, VersionMade } from './record.js';
 import { decodeRecords } from './record-codec.js';
 import { blobsOf, type Recovered, recover } from './recover.js';
-import { blobName, type JournalStorage } from './storage.js';
+import { type BlobKind, type BlobName, blobName, type JournalStorage } from './storage.js';
 
 export interface JournalReading {
   /** Undefined: nothing was on disk yet, so that the run is to be begun anew. */
@@ -19,28 +20,42 @@ export interface JournalReading {
   /** What is left of the log when a torn end is cut off; 0: its head is to be written too. */
   readonly wholeBytes: number;
   readonly torn: boolean;
+  /** Small blobs that lie in the log, needed or not. */
+  readonly blobsInLog: ReadonlyMap<BlobName, LoggedBlob>;
+  readonly readBlob: ReadBlob;
 }
 
+/** The bytes of a blob, wherever they lie; undefined when they are not there, or not those of its name. @throws FedloomError `store.*` */
+export type ReadBlob = (kind: BlobKind, blob: string) => Promise<Uint8Array | undefined>;
+
 /**
- * Reads a journal, and changes nothing: also while its run goes on.
+ * Reads a journal, also while its run goes on. Of one that is damaged it saves the newest model that is whole; otherwise it
+ * changes nothing.
  * @throws FedloomError `journal.corrupt`, `journal.version`, `store.*`
  */
 export async function readJournal(storage: JournalStorage, hash: HashFunction): Promise<JournalReading> {
   const { entries, wholeBytes, end } = readLog(await storage.readLog());
+  const after = end.kind === 'damaged' ? end.after : [];
+  const blobsInLog = new Map([...entries, ...after].flatMap(loggedBlobsOf));
+  const readBlob: ReadBlob = async (kind, blob) => {
+    const inline = blobsInLog.get(blobName(kind, blob))?.read();
+    if (inline !== undefined && hash(inline) === blob) return inline;
+    return fileBlob(storage, hash, kind, blob);
+  };
   if (end.kind === 'damaged') {
-    const { offset, after } = end;
+    const { offset } = end;
     const [before, behind] = [whatIsKnown(entries), whatIsKnown(after)];
     throw corruptError({
       place: storage.place,
       where: { entry: entries.length, offset },
       roundsBefore: before.filter(({ kind }) => kind === 'round').length,
       entriesAfter: after.length,
-      ...(await rescue(storage, hash, versionsIn([...before, ...behind]))),
+      ...(await rescue(storage, readBlob, versionsIn([...before, ...behind]))),
     });
   }
   const recovered = recover(decodeAll(entries));
-  if (recovered !== undefined) await checkLastVersion(storage, hash, recovered);
-  return { recovered, wholeBytes, torn: end.kind === 'torn' };
+  if (recovered !== undefined) await checkLastVersion(storage, readBlob, recovered);
+  return { recovered, wholeBytes, torn: end.kind === 'torn', blobsInLog, readBlob };
 }
 
 /** What a run that is to go on must still be. */
@@ -72,11 +87,11 @@ export function checkResumable(
   if (hash !== taskHash) throw taskChangedError({ what: 'task', name, begun: hash, now: taskHash });
 }
 
-/** The bytes of a blob; undefined when they are not there, or not those of its name. */
-export async function wholeBlob(
+/** The bytes of a blob's file; undefined when they are not there, or not those of its name. */
+export async function fileBlob(
   storage: JournalStorage,
   hash: HashFunction,
-  kind: 'versions' | 'states' | 'plans',
+  kind: BlobKind,
   blob: string,
 ): Promise<Uint8Array | undefined> {
   const bytes = await storage.get(blobName(kind, blob));
@@ -108,41 +123,46 @@ function versionsIn(records: readonly JournalRecord[]): VersionMade[] {
   return records.filter((record) => record.kind === 'version');
 }
 
-async function checkLastVersion(storage: JournalStorage, hash: HashFunction, recovered: Recovered): Promise<void> {
+function loggedBlobsOf({ payload }: Entry): (readonly [BlobName, LoggedBlob])[] {
+  return splitPayload(payload).blobs.map((blob) => [blob.name, blob] as const);
+}
+
+async function checkLastVersion(storage: JournalStorage, readBlob: ReadBlob, recovered: Recovered): Promise<void> {
   const { versions, rounds } = recovered;
   const last = versions.at(-1);
   if (last === undefined) return;
-  const damaged = await firstDamaged(storage, hash, last);
+  const damaged = await firstDamaged(readBlob, last);
   if (damaged === undefined) return;
   throw corruptError({
     place: storage.place,
     where: { blob: blobName('versions', damaged) },
     roundsBefore: rounds,
     entriesAfter: 0,
-    ...(await rescue(storage, hash, versions)),
+    ...(await rescue(storage, readBlob, versions)),
   });
 }
 
-async function firstDamaged(
-  storage: JournalStorage,
-  hash: HashFunction,
-  version: VersionMade,
-): Promise<string | undefined> {
+async function firstDamaged(readBlob: ReadBlob, version: VersionMade): Promise<string | undefined> {
   for (const blob of blobsOf(version)) {
-    if ((await wholeBlob(storage, hash, 'versions', blob)) === undefined) return blob;
+    if ((await readBlob('versions', blob)) === undefined) return blob;
   }
   return undefined;
 }
 
-/** The newest of these versions that is whole. */
+/** The newest of these versions that is whole. Its model gets files of its own, if it has none, so that people can take it. */
 async function rescue(
   storage: JournalStorage,
-  hash: HashFunction,
+  readBlob: ReadBlob,
   versions: readonly VersionMade[],
 ): Promise<Pick<Damage, 'saved'>> {
   for (const version of [...versions].reverse()) {
-    if ((await firstDamaged(storage, hash, version)) !== undefined) continue;
-    const blobs = Object.values(version.models).map(({ blob }) => blobName('versions', blob));
+    if ((await firstDamaged(readBlob, version)) !== undefined) continue;
+    const blobs: BlobName[] = [];
+    for (const { blob } of Object.values(version.models)) {
+      const [name, bytes] = [blobName('versions', blob), await readBlob('versions', blob)];
+      if (bytes !== undefined && (await storage.get(name)) === undefined) await storage.put(name, bytes);
+      blobs.push(name);
+    }
     return { saved: { version: version.number, round: version.round, blobs } };
   }
   return {};

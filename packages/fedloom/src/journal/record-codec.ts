@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import type { Entry } from './entries.js';
 import { unknownRecordError } from './errors.js';
+import { splitPayload } from './payload.js';
 import type { JournalRecord } from './record.js';
 
 const encoder = new TextEncoder();
@@ -70,7 +71,7 @@ const records = z.array(
   ]),
 );
 
-/** The payload of an entry. Numbers come back as they are, NaN and -0 of results included. */
+/** The records of an entry's payload. Numbers come back as they are, NaN and -0 of results included. */
 export function encodeRecords(list: readonly JournalRecord[]): Uint8Array {
   return encoder.encode(JSON.stringify(list, unusualAsText));
 }
@@ -80,7 +81,7 @@ export function encodeRecords(list: readonly JournalRecord[]): Uint8Array {
  * @throws FedloomError `journal.version` for an entry that is whole and yet not understood
  */
 export function decodeRecords({ payload, index }: Entry, software?: string): JournalRecord[] {
-  const parsed = records.safeParse(parse(payload));
+  const parsed = records.safeParse(parse(splitPayload(payload).records));
   if (!parsed.success) {
     const issues = parsed.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`);
     throw unknownRecordError(index, software, issues);

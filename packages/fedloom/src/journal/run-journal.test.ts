@@ -17,6 +17,7 @@ const parts: JournalParts = {
   hash: sha256,
   clock: { now: () => nowMs, setTimer: () => () => {} },
   at: '2026-01-01T00:00:00Z',
+  inlineBytesMax: 0,
 };
 const decided = (round: number) => ({
   round,
@@ -116,6 +117,52 @@ describe('RunJournal', () => {
     expect(journal.diskWaits).toEqual({ waits: 1, waitMs: 3, writes: 2 });
     await journal.commitRound({ decided: decided(1), version: version(2, journal.store('versions', bytesOf('late'))) });
     expect(journal.diskWaits).toEqual({ waits: 3, waitMs: 9, writes: 3 });
+  });
+
+  it('writes small blobs with the entry that names them: one write, one wait, no file', async () => {
+    const disk = new MemoryDisk();
+    const storage = new MemoryStorage(disk);
+    const journal = await RunJournal.create(storage, DESCRIPTION, { ...parts, inlineBytesMax: 5 });
+    const [small, large] = [journal.store('versions', bytesOf('small')), journal.store('states', bytesOf('larger'))];
+    await large.stored;
+    const version = { number: 1, models: { main: { hash: small.hash, blob: small } }, state: null };
+    const before = [journal.diskWaits.waits, storage.writes];
+    const privateStates = [{ client: 3, task: 0, blob: large }];
+    await journal.commitRound({ decided: decided(0), version, privateStates });
+    expect([journal.diskWaits.waits, storage.writes]).toEqual(before.map((count) => count + 1));
+    expect([...disk.blobs.keys()]).toEqual([large.name]);
+    expect(await journal.read('versions', small.hash)).toEqual(bytesOf('small'));
+    const opened = await RunJournal.open(new MemoryStorage(disk), parts);
+    expect(await opened?.journal.read('versions', small.hash)).toEqual(bytesOf('small'));
+    expect(await opened?.journal.privateState(3)).toEqual(bytesOf('larger'));
+  });
+
+  it('gives each reader a small blob of its own', async () => {
+    const journal = await RunJournal.create(new MemoryStorage(), DESCRIPTION, { ...parts, inlineBytesMax: 9 });
+    const { hash } = journal.store('versions', bytesOf('same'));
+    (await journal.read('versions', hash)).fill(0);
+    expect(await journal.read('versions', hash)).toEqual(bytesOf('same'));
+  });
+
+  it('takes small blobs that nobody needs out of the log, which grows with the rounds alone', async () => {
+    const disk = new MemoryDisk();
+    const keeping = { inlineBytesMax: 2000, compactAboveBytes: 10_000 };
+    const journal = await RunJournal.create(new MemoryStorage(disk), DESCRIPTION, { ...parts, ...keeping });
+    const sizes: number[] = [];
+    for (let round = 0; round < 60; round += 1) {
+      const blob = journal.store('versions', new Uint8Array(1500).fill(round + 1));
+      const version = { number: round + 1, models: { main: { hash: blob.hash, blob } }, state: null };
+      await journal.commitRound({ decided: decided(round), version });
+      sizes.push(disk.log.length);
+    }
+    await journal.close();
+    // Two versions and a round's record of some hundred bytes.
+    expect(Math.max(...sizes)).toBeLessThan(60 * 600 + 10_000 + 4 * 2100);
+    const { recovered, readBlob } = await readJournal(new MemoryStorage(disk), sha256);
+    expect(recovered?.decided).toHaveLength(60);
+    for (const { models } of recovered?.versions ?? []) {
+      expect(await readBlob('versions', models.main?.blob ?? '')).toHaveLength(1500);
+    }
   });
 
   it('keeps a blob that several hold until the last lets go', async () => {
@@ -301,6 +348,22 @@ describe('a damaged journal', () => {
       for (const blob of saved.blobs) expect(blobs.has(blob as never)).toBe(true);
       expect(message).toMatch(/entry \d+ of journal\.log, at byte \d+.*version [45].*--init/);
     }
+  });
+
+  it('gives a small model a file of its own, to be saved', async () => {
+    const disk = new MemoryDisk();
+    const keeping = { inlineBytesMax: 1000, compactAboveBytes: 1e6 };
+    await countingRun(new MemoryStorage(disk), 5, { rounds: 0, finished: false }, keeping);
+    expect(disk.blobs.size).toBe(0);
+    const { entries } = readLog(disk.log);
+    // The last is the end of the run, and names no version.
+    disk.log[disk.log.length - 10] = (disk.log[disk.log.length - 10] ?? 0) ^ 1;
+    expect(entries.length).toBeGreaterThan(5);
+    const { fields, message } = await damaged(disk);
+    expect(fields).toMatchObject({ entry: entries.length - 1, saved: { version: 5 } });
+    const name = newest(disk.log);
+    expect(message).toContain(name);
+    expect(new TextDecoder().decode(disk.blobs.get(name as never))).toBe(stateAfter(5).model);
   });
 
   it('says which blob is not what it was, and that the version before is whole', async () => {

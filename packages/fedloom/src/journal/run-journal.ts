@@ -4,7 +4,7 @@ import { BlobShelf, type StoredBlob } from './blob-shelf.js';
 import { encodeHead } from './entries.js';
 import { corruptError, inUseError, noJournalError } from './errors.js';
 import { LogWriter } from './log-writer.js';
-import { checkResumable, type JournalReading, type ResumedAs, readJournal, wholeBlob } from './read-journal.js';
+import { checkResumable, fileBlob, type JournalReading, type ResumedAs, readJournal } from './read-journal.js';
 import type {
   ClientsKnown,
   JournalRecord,
@@ -22,7 +22,14 @@ export interface JournalParts {
   readonly clock: Clock;
   /** The time, as ISO 8601. */
   readonly at: string;
+  /** Blobs up to so many bytes are written with the entry that names them, not to files of their own. Default 64 KiB. */
+  readonly inlineBytesMax?: number;
+  /** Bytes of small blobs in the log above which those that nobody needs are taken out. Default 64 MiB. */
+  readonly compactAboveBytes?: number;
 }
+
+const INLINE_BYTES_MAX = 2 ** 16;
+const COMPACT_ABOVE_BYTES = 2 ** 26;
 
 /** A version that is to be committed. */
 export interface NewVersion {
@@ -71,12 +78,19 @@ export class RunJournal {
   #waits = 0;
   #waitMs = 0;
 
-  private constructor(storage: JournalStorage, parts: JournalParts, attemptBase: number) {
+  private constructor(
+    storage: JournalStorage,
+    parts: JournalParts,
+    attemptBase: number,
+    inLog: ReadonlyMap<BlobName, number> = new Map(),
+  ) {
     this.attemptBase = attemptBase;
     this.#storage = storage;
     this.#parts = parts;
-    this.#writer = new LogWriter(storage);
-    this.#shelf = new BlobShelf(storage, parts.hash);
+    const { hash, inlineBytesMax = INLINE_BYTES_MAX, compactAboveBytes = COMPACT_ABOVE_BYTES } = parts;
+    this.#shelf = new BlobShelf(storage, hash, inlineBytesMax);
+    const isHeld = (name: BlobName) => this.#shelf.isHeld(name);
+    this.#writer = new LogWriter(storage, { isHeld, compactAboveBytes, clock: parts.clock, inLog });
   }
 
   /**
@@ -139,11 +153,12 @@ export class RunJournal {
   static async #takeUp(
     storage: JournalStorage,
     parts: JournalParts,
-    { wholeBytes, torn }: JournalReading,
+    { wholeBytes, torn, blobsInLog }: JournalReading,
     { run, versions, privateStates, nextAttemptBase }: Recovered,
   ): Promise<RunJournal> {
     if (torn) await storage.cutLog(wholeBytes);
-    const journal = new RunJournal(storage, parts, nextAttemptBase);
+    const inLog = new Map([...blobsInLog].map(([name, { part }]) => [name, part.length]));
+    const journal = new RunJournal(storage, parts, nextAttemptBase, inLog);
     journal.#versions = versions;
     const held: BlobName[] = versions.flatMap((version) => blobsOf(version).map((blob) => blobName('versions', blob)));
     for (const [client, { blob }] of privateStates) {
@@ -151,7 +166,7 @@ export class RunJournal {
       held.push(blobName('states', blob));
     }
     if (run.plan !== null) held.push(blobName('plans', run.plan.hash));
-    for (const name of held) journal.#shelf.hold(name);
+    for (const name of held) journal.#shelf.hold(name, blobsInLog.get(name)?.read());
     await journal.#shelf.sweep();
     await journal.#writer.append([{ kind: 'started', attemptBase: nextAttemptBase, at: parts.at }]);
     return journal;
@@ -196,9 +211,13 @@ export class RunJournal {
     for (const { client, blob } of states) this.#replaceState(client, blob);
   }
 
-  /** Notes a round's line for people. Need not be awaited before the next round: without it the round is evaluated again. */
+  /**
+   * Notes a round's line for people, with the next write. Need not be awaited before the next round: without it the round is
+   * evaluated again.
+   */
   async noteEvaluation(evaluation: Omit<RoundEvaluated, 'kind'>): Promise<void> {
-    await this.#inOrder([], [{ kind: 'evaluation', ...evaluation }]);
+    await this.#order;
+    await this.#writer.appendSoon([{ kind: 'evaluation', ...evaluation }]);
   }
 
   async noteClients(clients: Omit<ClientsKnown, 'kind'>): Promise<void> {
@@ -212,7 +231,10 @@ export class RunJournal {
 
   /** The bytes of a blob. @throws FedloomError `journal.corrupt` when they are not what was stored, `store.*` */
   async read(kind: BlobKind, hash: string): Promise<Uint8Array> {
-    const bytes = await wholeBlob(this.#storage, this.#parts.hash, kind, hash);
+    const inline = this.#shelf.inline(blobName(kind, hash));
+    // A copy: what is in memory here is still to be written, perhaps.
+    if (inline !== undefined) return inline.slice();
+    const bytes = await fileBlob(this.#storage, this.#parts.hash, kind, hash);
     if (bytes !== undefined) return bytes;
     const rounds = (this.#versions.at(-1)?.round ?? -1) + 1;
     const where = { blob: blobName(kind, hash) };
@@ -246,9 +268,13 @@ export class RunJournal {
 
   /** Records come behind those of earlier calls, and behind the blobs that they name. */
   #inOrder(blobs: readonly StoredBlob[], records: readonly JournalRecord[]): Promise<void> {
+    const inline = blobs.flatMap(({ name }) => {
+      const bytes = this.#shelf.inline(name);
+      return bytes === undefined ? [] : [{ name, bytes }];
+    });
     const ready = this.#order.then(() => Promise.all(blobs.map(({ stored }) => stored)));
     const written = ready.then(
-      () => this.#writer.append(records),
+      () => this.#writer.append(records, inline),
       (error: unknown) => {
         this.#writer.fail(error);
         throw error;

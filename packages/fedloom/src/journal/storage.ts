@@ -15,6 +15,11 @@ export interface JournalStorage {
    */
   append(bytes: Uint8Array): Promise<void>;
   /**
+   * Puts these bytes in the place of the whole log: after a crash at any moment it is the old one or the new one. Not beside an
+   * `append`. After one that fails, nobody knows which it is, and no append may follow.
+   */
+  replaceLog(bytes: Uint8Array): Promise<void>;
+  /**
    * Writes a blob so that it is there whole or not at all, also after a loss of power once this settles. Calls for different
    * names may run at the same time. The bytes must not change until it settles.
    */

@@ -172,13 +172,13 @@ export class Channel {
     if (!this.#open) return;
     this.#bytesIn += bytes.length;
     try {
-      this.#handle(decodeFrame(bytes, this.#registry));
+      this.#handle(decodeFrame(bytes, this.#registry), bytes);
     } catch (error) {
       this.fail(error instanceof FedloomError ? error : internalError(error));
     }
   }
 
-  #handle(frame: Frame): void {
+  #handle(frame: Frame, bytes: Uint8Array): void {
     if (frame.kind === 'chunk') {
       this.#incoming.chunk(frame.stream, frame.offset, frame.payload);
       if (this.#incoming.filling === 0) this.#stall.stop();
@@ -187,7 +187,8 @@ export class Channel {
     this.#checkSender(frame.definition);
     if (frame.kind === 'inline') {
       this.#lane.take(frame.body.length);
-      this.#deliver(frame.message, aligned(frame.body), frame.body.length);
+      const body = aligned(frame.body);
+      this.#deliver(frame.message, body, frame.body.length, body === frame.body ? bytes : body);
     } else if (frame.body !== undefined) {
       this.#incoming.announce(frame.message, frame.body);
     } else if (frame.message.type === 'grant') {
@@ -208,14 +209,15 @@ export class Channel {
     });
   }
 
-  #deliver(message: AnyMessage, body: Uint8Array | undefined, bytes: number): void {
+  /** @param memory all that is freed with the body */
+  #deliver(message: AnyMessage, body: Uint8Array | undefined, bytes: number, memory = body): void {
     let held = bytes;
     const release = (): void => {
       const releasedBytes = held;
       held = 0;
       if (releasedBytes === 0) return;
       this.#lane.release(releasedBytes);
-      if (body !== undefined) freeBytes(body);
+      if (memory !== undefined) freeBytes(memory);
     };
     try {
       if (!message.type.includes('/')) this.#options.onMessage(message as Message, body, release);

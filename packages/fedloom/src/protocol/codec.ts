@@ -51,7 +51,7 @@ export function encodeControl(message: AnyMessage, body?: BodyInfo, registry = b
 export function encodeInline(message: AnyMessage, body: Uint8Array, registry = builtInRegistry): Uint8Array {
   checkMessage(message, registry);
   const head = toUtf8(message, limits.inlineHeaderBytes, 8);
-  const frame = new Uint8Array(head.length + body.length);
+  const frame = uninitializedBytes(head.length + body.length);
   frame.set(head);
   frame[0] = inlineKind;
   new DataView(frame.buffer).setUint32(4, head.length - limits.inlineHeaderBytes, true);

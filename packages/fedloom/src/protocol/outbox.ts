@@ -67,6 +67,7 @@ export class Outbox {
       this.#queue.push({ frame: encodeControl(message, undefined, this.registry), ...end });
     } else if (bytes.length <= wireLimits.inlineBodyBytesMax) {
       this.#queue.push({ frame: encodeInline(message, bytes, this.registry), ...end });
+      if (giveAway) freeBytes(bytes);
     } else {
       // Encoded once to refuse a bad message here, where its sender is on the stack.
       encodeControl(message, undefined, this.registry);

@@ -21,6 +21,13 @@ export interface CountingState {
   readonly clients: Readonly<Record<number, string>>;
 }
 
+/** Where small blobs go. */
+export type Keeping = Required<Pick<JournalParts, 'inlineBytesMax' | 'compactAboveBytes'>>;
+export const FILES: Keeping = { inlineBytesMax: 0, compactAboveBytes: 0 };
+/** The blobs here have 1 to 75 bytes. */
+export const LINES: Keeping = { inlineBytesMax: 100, compactAboveBytes: 400 };
+export const BOTH: Keeping = { inlineBytesMax: 66, compactAboveBytes: 400 };
+
 const parts: JournalParts = {
   hash: sha256,
   clock: { now: () => 0, setTimer: () => () => {} },
@@ -72,9 +79,15 @@ export interface Told {
  * Runs a federation of counting clients on a journal, from wherever it stands, as the server of a real one does: blobs are
  * stored while others train, nobody is told before the disk.
  */
-export async function countingRun(storage: JournalStorage, rounds: number, told: Told): Promise<CountingState> {
-  const opened = await RunJournal.open(storage, parts);
-  const journal = opened?.journal ?? (await RunJournal.create(storage, DESCRIPTION, parts));
+export async function countingRun(
+  storage: JournalStorage,
+  rounds: number,
+  told: Told,
+  keeping: Keeping = FILES,
+): Promise<CountingState> {
+  const all = { ...parts, ...keeping };
+  const opened = await RunJournal.open(storage, all);
+  const journal = opened?.journal ?? (await RunJournal.create(storage, DESCRIPTION, all));
   let state = opened === undefined ? FIRST_STATE : await readState(journal, opened.recovered);
   const states = new JournalStates(journal);
   const first = opened?.recovered.rounds ?? 0;

@@ -1,7 +1,7 @@
 import { FedloomError } from '@fedloom/engine/base';
 import { type BlobName, hashIn, type JournalStorage } from '../storage.js';
 
-/** What a storage does at its n-th write, counted from 1. A write is an append, a put, a delete or a cut. */
+/** What a storage does at its n-th write, counted from 1. A write is an append, a put, a delete, a cut or a new log. */
 export interface Fault {
   readonly write: number;
   /**
@@ -77,6 +77,13 @@ export class MemoryStorage implements JournalStorage {
     } finally {
       this.#appending = false;
     }
+  }
+
+  async replaceLog(bytes: Uint8Array): Promise<void> {
+    if (this.#appending) throw new Error('the log is not replaced beside an append');
+    await this.#write(() => {
+      this.disk.log = bytes.slice();
+    });
   }
 
   async put(name: BlobName, bytes: Uint8Array): Promise<void> {

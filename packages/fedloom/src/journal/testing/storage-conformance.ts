@@ -62,6 +62,18 @@ export function describeStorage(name: string, create: () => Promise<StorageUnder
       expect(await storage.readLog()).toHaveLength(0);
     });
 
+    it('replaces the log, and appends behind the new one', async () => {
+      let storage = await open();
+      await storage.append(bytesOf('abcdef'));
+      await storage.replaceLog(bytesOf('xy'));
+      await storage.append(bytesOf('z'));
+      expect(textOf(await storage.readLog())).toBe('xyz');
+      storage = await reopen();
+      await storage.append(bytesOf('!'));
+      expect(textOf(await storage.readLog())).toBe('xyz!');
+      expect(await storage.list()).toEqual([]);
+    });
+
     it('keeps, lists, replaces and deletes blobs', async () => {
       let storage = await open();
       await storage.put(nameOf('a'), bytesOf('a'));

@@ -1,9 +1,7 @@
-import type { HashFunction } from '../../core/hash.js';
 import type { RunResult } from '../../core/records.js';
 import { decodeSafetensors } from '../../core/safetensors.js';
-import { wholeBlob } from '../../journal/read-journal.js';
+import type { ReadBlob } from '../../journal/read-journal.js';
 import type { Recovered } from '../../journal/recover.js';
-import type { JournalStorage } from '../../journal/storage.js';
 import { MODEL } from './versions.js';
 
 /**
@@ -11,13 +9,12 @@ import { MODEL } from './versions.js';
  * Undefined while rounds are left.
  */
 export async function finishedResult(
-  storage: JournalStorage,
-  hash: HashFunction,
   { run, finished, versions, reports }: Recovered,
+  readBlob: ReadBlob,
 ): Promise<RunResult | undefined> {
   const saved = versions.at(-1)?.models[MODEL];
   if (finished === undefined || saved === undefined) return undefined;
-  const modelBytes = await wholeBlob(storage, hash, 'versions', saved.blob);
+  const modelBytes = await readBlob('versions', saved.blob);
   // Reading the journal has found it whole.
   if (modelBytes === undefined) throw new Error(`the blob ${saved.blob} of the last version is gone`);
   const evaluated = [...reports.values()].filter(({ metrics }) => metrics !== null).at(-1);

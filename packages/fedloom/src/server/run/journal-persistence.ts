@@ -39,7 +39,7 @@ export class JournalPersistence implements Persistence {
     this.#stored = {
       number,
       hash: version.hash,
-      model: this.#journal.store('versions', encodeSafetensors(version.model)),
+      model: this.#storeModel(version),
       state: version.state.size === 0 ? null : this.#journal.store('versions', encodeSafetensors(version.state)),
     };
     if (number > 0) return;
@@ -81,6 +81,12 @@ export class JournalPersistence implements Persistence {
   async finished(rounds: number, modelHash: string): Promise<void> {
     await this.#first;
     await this.#journal.finish({ rounds, modelHash });
+  }
+
+  /** Where an algorithm broadcasts nothing else, the model travels as it is stored. */
+  #storeModel({ tensors, model, bytes, hash }: ModelVersion): StoredBlob {
+    if (tensors.size === model.size) return this.#journal.store('versions', bytes, hash);
+    return this.#journal.store('versions', encodeSafetensors(model));
   }
 
   /** A version whose bytes belong to the journal from now on. */
