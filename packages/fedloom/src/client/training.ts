@@ -114,8 +114,6 @@ function isSame(a: Job, b: Train): boolean {
 
 /** A loss that has run away is no number on the wire; the update itself is for the server to judge. */
 function finiteFacts(facts: UpdateMessage['facts']): UpdateMessage['facts'] {
-  const entries = Object.entries(facts);
-  return entries.every(([, fact]) => Number.isFinite(fact))
-    ? facts
-    : Object.fromEntries(entries.filter(([, fact]) => Number.isFinite(fact)));
+  if (Object.values(facts).every(Number.isFinite)) return facts;
+  return Object.fromEntries(Object.entries(facts).filter(([, fact]) => Number.isFinite(fact)));
 }

@@ -88,6 +88,8 @@ export class TrainerExecutor implements ClientExecutor {
     const state = result.state && encodeSafetensors(result.state);
     const params = toNamedTensors(given.unread(await trainer.getModelParams()), owner);
     checkTensors(params, specsOf(globalModel), owner);
+    const { buffers } = trainer;
+    const upload = this.options.task.algorithm.client?.terms?.upload;
     return {
       update: encodeChanges(this.#encodeUpdate, params, globalModel, uploads),
       ...(state && { state }),
@@ -97,7 +99,10 @@ export class TrainerExecutor implements ClientExecutor {
         stepCount: result.stepCount ?? 0,
         ...(result.meanLoss !== undefined && { meanLoss: result.meanLoss }),
       },
-      specs: ownSpecs(globalModel, trainer.buffers, this.options.task.algorithm.client?.terms?.upload),
+      // Stages ask for it, if there are any.
+      get specs() {
+        return ownSpecs(globalModel, buffers, upload);
+      },
     };
   }
 
@@ -155,17 +160,33 @@ export class TrainerExecutor implements ClientExecutor {
   }
 }
 
-/** What `train` is given: all of it its own. */
+/** What `train` is given: all of it its own. What few trainers ask for is made when they do: each costs some microseconds. */
 function contextOf(job: TrainJob, globalModel: NamedTensors, broadcast: NamedTensors): TrainContext {
   const { task: round, client, seed, signal, scalars, state } = job;
+  const made: { random?: RandomStream; globalModel?: NamedTensors; broadcast?: NamedTensors; state?: NamedTensors } =
+    {};
   return {
     round,
-    signal: toAbortSignal(signal),
-    random: RandomStream.of(seed, 'trainer', round, client),
-    globalModel: giveTensors(globalModel).tensors,
-    broadcast: giveTensors(broadcast).tensors,
     scalars: { ...scalars },
-    state: state === undefined ? new Map() : giveTensors(decodeSafetensors(state)).tensors,
+    get signal() {
+      return toAbortSignal(signal);
+    },
+    get random() {
+      made.random ??= RandomStream.of(seed, 'trainer', round, client);
+      return made.random;
+    },
+    get globalModel() {
+      made.globalModel ??= giveTensors(globalModel).tensors;
+      return made.globalModel;
+    },
+    get broadcast() {
+      made.broadcast ??= giveTensors(broadcast).tensors;
+      return made.broadcast;
+    },
+    get state() {
+      made.state ??= state === undefined ? new Map() : giveTensors(decodeSafetensors(state)).tensors;
+      return made.state;
+    },
   };
 }
 
@@ -180,6 +201,7 @@ function checkSampleCount(result: TrainResult, owner: string, client: number): v
 
 /** Parameters and the algorithm's tensors, which travel together and are told apart by the algorithm's slots. */
 function split(model: ModelSnapshot, slots: readonly string[]): { globalModel: NamedTensors; broadcast: NamedTensors } {
+  if (slots.length === 0) return { globalModel: model.tensors, broadcast: new Map() };
   const isBroadcast = ([name]: readonly [string, unknown]) => slots.some((slot) => name.startsWith(`${slot}/`));
   const entries = [...model.tensors];
   return {

@@ -204,28 +204,29 @@ function isIndexList(value: unknown): boolean {
   return Array.isArray(value) && value.length <= limits.rangesMax && value.every(isIndex);
 }
 
-/** Own entries of a JSON object with usable names, at most `entriesMax`; undefined when it is anything else. */
-function namedEntries(value: unknown, entriesMax: number): [string, unknown][] | undefined {
-  if (!isObject(value)) return undefined;
-  const entries = Object.entries(value);
-  if (entries.length > entriesMax) return undefined;
-  for (const [key] of entries) {
+/** Whether it is a JSON object of at most `entriesMax` usable names and valid values. */
+function isNamed(value: unknown, entriesMax: number, isValid: (value: unknown) => boolean): boolean {
+  if (!isObject(value)) return false;
+  const names = Object.keys(value);
+  if (names.length > entriesMax) return false;
+  for (const name of names) {
     // `__proto__` would change the prototype of whatever a later owner copies the record into.
-    if (key.length === 0 || key.length > limits.nameLengthMax || key === '__proto__') return undefined;
+    if (name.length === 0 || name.length > limits.nameLengthMax || name === '__proto__') return false;
+    if (!isValid(value[name])) return false;
   }
-  return entries;
+  return true;
 }
 
 function isScalars(value: unknown): boolean {
-  return namedEntries(value, limits.scalarsMax)?.every(([, scalar]) => Number.isFinite(scalar)) ?? false;
+  return isNamed(value, limits.scalarsMax, Number.isFinite);
 }
 
 function isFacts(value: unknown): boolean {
-  return namedEntries(value, limits.factsMax)?.every(([, fact]) => Number.isFinite(fact)) ?? false;
+  return isNamed(value, limits.factsMax, Number.isFinite);
 }
 
 function isStageOptions(value: unknown): boolean {
-  return namedEntries(value, limits.stageOptionsMax)?.every(([, option]) => isOption(option)) ?? false;
+  return isNamed(value, limits.stageOptionsMax, isOption);
 }
 
 function isOption(value: unknown): boolean {
@@ -234,7 +235,7 @@ function isOption(value: unknown): boolean {
 }
 
 function isStatistics(value: unknown): boolean {
-  return namedEntries(value, limits.resultsMax)?.every(([, statistic]) => isStatistic(statistic)) ?? false;
+  return isNamed(value, limits.resultsMax, isStatistic);
 }
 
 function isStatistic(value: unknown): boolean {
@@ -242,7 +243,7 @@ function isStatistic(value: unknown): boolean {
 }
 
 function isResults(value: unknown): boolean {
-  return namedEntries(value, limits.resultsMax)?.every(([, result]) => isResult(result)) ?? false;
+  return isNamed(value, limits.resultsMax, isResult);
 }
 
 function isResult(value: unknown): boolean {

@@ -68,12 +68,13 @@ export function wasmScan(): Scan | undefined {
     lanes.fill(0);
     for (let from = 0; from < values.length; from += staging.length) {
       const count = Math.min(staging.length, values.length - from);
-      staging.set(values.subarray(from, from + count));
+      staging.set(count === values.length ? values : values.subarray(from, from + count));
       const end = Math.ceil(count / 8) * 8;
       staging.fill(0, count, end);
       kernels.scan(RESULT_BYTES, RESULT_BYTES + 4 * end);
     }
-    return Math.max(...lanesAsFloats);
+    // NaN, if one of them is.
+    return Math.max(lanesAsFloats[0]!, lanesAsFloats[1]!, lanesAsFloats[2]!, lanesAsFloats[3]!);
   };
 }
 

@@ -46,18 +46,24 @@ export function checkTensors(tensors: NamedTensors, specs: readonly UpdateSpec[]
       { who, tensor },
     );
   }
-  return Float64Array.from(specs, ({ name }) => {
+  const magnitudes = new Float64Array(specs.length);
+  for (const [index, { name }] of specs.entries()) {
     // It is there: nothing is missing.
     const tensor = tensors.get(name) as Tensor;
     const magnitude = largestMagnitude(tensor);
-    if (Number.isFinite(magnitude)) return magnitude;
-    throw new FedloomError(
-      'update.not-finite',
-      `The update of ${who} holds NaN or infinity in tensor "${name}" (${tensor.data.length} elements): its training ` +
-        'diverged or its data are damaged. A lower learning rate often helps.',
-      { who, tensor: name },
-    );
-  });
+    if (!Number.isFinite(magnitude)) throw notFinite(who, name, tensor);
+    magnitudes[index] = magnitude;
+  }
+  return magnitudes;
+}
+
+function notFinite(who: string, name: string, { data }: Tensor): FedloomError {
+  return new FedloomError(
+    'update.not-finite',
+    `The update of ${who} holds NaN or infinity in tensor "${name}" (${data.length} elements): its training ` +
+      'diverged or its data are damaged. A lower learning rate often helps.',
+    { who, tensor: name },
+  );
 }
 
 /**
@@ -98,18 +104,14 @@ function checkSampleCount(sampleCount: number | undefined, { sampleCountMax }: U
 }
 
 function checkFacts(facts: Facts, who: string): void {
-  const entries = Object.entries(facts);
-  if (entries.length > FACTS_MAX) {
-    throw new FedloomError(
-      'update.fact',
-      `The update of ${who} has ${entries.length} facts; ${FACTS_MAX} are allowed.`,
-      {
-        who,
-        count: entries.length,
-      },
-    );
+  const names = Object.keys(facts);
+  const count = names.length;
+  if (count > FACTS_MAX) {
+    const text = `The update of ${who} has ${count} facts; ${FACTS_MAX} are allowed.`;
+    throw new FedloomError('update.fact', text, { who, count });
   }
-  for (const [name, value] of entries) {
+  for (const name of names) {
+    const value = facts[name];
     if (name.length < 1 || name.length > FACT_NAME_CHARS_MAX) {
       throw new FedloomError(
         'update.fact',

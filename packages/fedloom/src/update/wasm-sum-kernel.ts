@@ -103,6 +103,8 @@ class WasmKernel implements SumKernel {
   /** Of the first element that may wait. */
   readonly #firstWaiting: number;
   readonly #waitingAddress: number;
+  /** Of the parts. */
+  readonly #addresses: readonly [number, number, number];
   readonly #factors: Float64Array;
   readonly #largest: Float64Array;
   readonly #floats: Float32Array;
@@ -119,6 +121,7 @@ class WasmKernel implements SumKernel {
     const { buffer } = kernels.memory;
     const length = three + two;
     const [high, low, third] = [SUMS_ADDRESS, SUMS_ADDRESS + 8 * length, SUMS_ADDRESS + 16 * length];
+    this.#addresses = [high, low, third];
     this.#kernels = kernels;
     this.#firstWaiting = three;
     this.#waitingAddress = third + 8 * three;
@@ -216,10 +219,19 @@ class WasmKernel implements SumKernel {
 
   /** Calls a kernel for values at an address, up to another, that begin with some element of the slot. */
   #caller(add: AddValues, slot: SumSlot, weight: number, otherWeight: number) {
-    const [high, low, third] = this.parts.map(({ byteOffset }) => byteOffset + 8 * slot.at) as [number, number, number];
+    const [high, low, third] = [
+      this.#addresses[0] + 8 * slot.at,
+      this.#addresses[1] + 8 * slot.at,
+      this.#addresses[2] + 8 * slot.at,
+    ];
     const others = this.#waitingAddress + 4 * (slot.at - this.#firstWaiting);
-    const level = slot.level;
-    this.#factors.set([weight, otherWeight, rounder(level), rounder(level - 1), rounder(level - 2)]);
+    const { level } = slot;
+    const factors = this.#factors;
+    factors[0] = weight;
+    factors[1] = otherWeight;
+    factors[2] = rounder(level);
+    factors[3] = rounder(level - 1);
+    factors[4] = rounder(level - 2);
     return (values: number, end: number, from: number) => {
       const bytes = 8 * from;
       add(values, end, high + bytes, low + bytes, third + bytes, others + 4 * from, FACTORS_ADDRESS);

@@ -5,7 +5,7 @@ import type { VirtualTime } from '../schedule/virtual-clock.js';
 import type { Aggregation } from './aggregation.js';
 import type { FederationOptions } from './federation-options.js';
 import type { Effect } from './outgoing.js';
-import type { Persistence } from './persistence.js';
+import type { DecidedRound, Persistence } from './persistence.js';
 import type { RoundBooks } from './round-books.js';
 import type { Versions } from './versions.js';
 
@@ -57,26 +57,31 @@ export class Candidates {
     }
   }
 
-  persist({ type: _, ...decision }: Effect<'persist'>): void {
-    const { versions, books, persistence, checkpoint, dispatch, fail, virtualTime } = this.options;
-    const { round } = decision;
-    const version = decision.voided === null ? versions.newest : null;
+  persist(effect: Effect<'persist'>): void {
+    const { versions, persistence, checkpoint, dispatch, fail } = this.options;
+    const { round } = effect;
     const done = () => dispatch({ type: 'persisted', round });
     try {
-      const serverResults = books.serverResults(round);
-      const counted = decision.counted.map(({ client }) => client);
-      const training = books.training(round, counted);
-      const decided = persistence.decided({
-        ...{ decision, version, serverResults, training },
-        needs: versions.numbers,
-        virtualTime: virtualTime(),
-      });
+      const decided = persistence.decided(() => this.#decided(effect));
       const saved = checkpoint?.(round, versions.newest.model);
       if (decided === undefined && saved === undefined) return done();
       Promise.all([decided, saved]).then(done).catch(fail);
     } catch (error) {
       fail(error);
     }
+  }
+
+  #decided({ type: _, ...decision }: Effect<'persist'>): DecidedRound {
+    const { versions, books, virtualTime } = this.options;
+    const counted = decision.counted.map(({ client }) => client);
+    return {
+      decision,
+      version: decision.voided === null ? versions.newest : null,
+      needs: versions.numbers,
+      serverResults: books.serverResults(decision.round),
+      training: books.training(decision.round, counted),
+      virtualTime: virtualTime(),
+    };
   }
 
   #void(round: number, { code, message }: FedloomError): void {

@@ -48,9 +48,9 @@ export class JournalPersistence implements Persistence {
     this.#first.catch(() => {});
   }
 
-  async decided(round: DecidedRound): Promise<void> {
+  async decided(round: () => DecidedRound): Promise<void> {
+    const { decision, version, needs, serverResults, virtualTime, training } = round();
     await this.#first;
-    const { decision, version, needs, serverResults, virtualTime, training } = round;
     const { counted, uncounted, replaced, voided } = decision;
     const progress: Progress = { decision, virtualTime, training };
     if (version === null) this.#release();

@@ -23,8 +23,8 @@ export interface Persistence {
    * A version is there: its bytes may go to the disk while it is evaluated. After a void round its number comes again.
    */
   made(version: ModelVersion): void;
-  /** Settles when it would survive a loss of power; undefined: at once. */
-  decided(round: DecidedRound): Promise<void> | undefined;
+  /** Settles when it would survive a loss of power; undefined: at once. @param round made where it is asked for, at once */
+  decided(round: () => DecidedRound): Promise<void> | undefined;
   /** A round's record, after its evaluation. */
   recorded(record: RoundRecord): void;
   /** All rounds are done. Settles when everything before it is on the disk too. */
