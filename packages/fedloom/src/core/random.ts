@@ -170,19 +170,26 @@ function identify(seed: number, purpose: string, indices: readonly number[]): Ui
   }
   const text = encoder.encode(purpose);
   const state = new Uint32Array(4);
-  const absorb = (...block: readonly number[]) => {
-    for (const [i, word] of block.entries()) state[i]! ^= word;
-    philox4x32(state, 0, 0);
-  };
-  absorb(seed, upperWord(seed), text.length, indices.length);
-  for (let at = 0; at < text.length; at += 16)
-    absorb(...[0, 4, 8, 12].map((offset) => littleEndian(text, at + offset)));
+  absorb(state, seed, upperWord(seed), text.length, indices.length);
+  for (let at = 0; at < text.length; at += 16) {
+    const word = (offset: number) => littleEndian(text, at + offset);
+    absorb(state, word(0), word(4), word(8), word(12));
+  }
   for (let at = 0; at < indices.length; at += 2) {
     const first = indices[at]!;
     const second = indices[at + 1] ?? 0;
-    absorb(first, upperWord(first), second, upperWord(second));
+    absorb(state, first, upperWord(first), second, upperWord(second));
   }
   return state;
+}
+
+/** Words one by one, not a list of them: compiled in a fraction of the time, which short runs notice. */
+function absorb(state: Uint32Array, first: number, second: number, third: number, fourth: number): void {
+  state[0]! ^= first;
+  state[1]! ^= second;
+  state[2]! ^= third;
+  state[3]! ^= fourth;
+  philox4x32(state, 0, 0);
 }
 
 function upperWord(value: number): number {
