@@ -26,15 +26,15 @@ export function checkedServer(algorithm: string, server: ServerUpdate, broadcast
       const where = `Algorithm ${algorithm}, server update of round ${input.round + 1}`;
       expectLike(result.model, input.model, `${where}: its model`);
       expectLike(result.state, input.state, `${where}: its state`);
-      for (const [name, tensor] of [...result.model, ...result.state])
-        expectFinite(tensor, `${where}: the result`, name);
+      for (const tensors of [result.model, result.state])
+        for (const [name, tensor] of tensors) expectFinite(tensor, `${where}: the result`, name);
       return { model: sortedTensors(result.model), state: sortedTensors(result.state) };
     },
   };
 }
 
 function expectLike(actual: NamedTensors, expected: NamedTensors, where: string): void {
-  const specs = [...expected].map(([name, { dtype, shape }]) => ({ name, dtype, shape }));
+  const specs = Array.from(expected, ([name, { dtype, shape }]) => ({ name, dtype, shape }));
   const mismatch = findMismatch(actual, specs);
   if (mismatch === undefined) return;
   throw new FedloomError('algorithm.result', `${where} ${mismatch.text}.`, { tensor: mismatch.tensor });

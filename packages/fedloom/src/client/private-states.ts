@@ -24,17 +24,17 @@ export class PrivateStates {
 
   /** Commits what is pending of this task, or drops it. Whichever attempt counted: all train the same, from the same model. */
   async settle(clients: readonly number[], task: number, counted: boolean): Promise<void> {
-    const commits: (Promise<void> | undefined)[] = [];
+    const commits: Promise<void>[] = [];
     for (const client of clients) {
       // What an earlier process of this client proposed too.
-      if (counted) commits.push(this.store.commit?.(client, task));
-      else commits.push(this.store.drop?.(client, task));
+      const told = counted ? this.store.commit?.(client, task) : this.store.drop?.(client, task);
+      if (told !== undefined) commits.push(told);
       const pending = this.#pending.get(client);
       if (pending?.task !== task) continue;
       this.#pending.delete(client);
       // All put before the first await: the next task's jobs, which may come right after, must see every one.
       if (counted && this.store.commit === undefined) commits.push(this.store.put(client, pending.state));
     }
-    await Promise.all(commits);
+    if (commits.length > 0) await Promise.all(commits);
   }
 }

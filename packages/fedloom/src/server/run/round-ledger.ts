@@ -72,7 +72,7 @@ export class RoundLedger {
     const { counted, replaced, awaited, voided } = finished;
     return {
       round: this.round,
-      cohort: [...new Set([...finished.cohort, ...replaced.map(({ by }) => by), ...counted])],
+      cohort: wholeCohort(finished),
       counted,
       uncounted: finished.uncounted.map(({ client, code }) => ({ client, code })),
       replaced,
@@ -95,6 +95,12 @@ export class RoundLedger {
       },
     };
   }
+}
+
+/** Whoever took a place over belongs to it. */
+function wholeCohort({ cohort, replaced, counted }: RoundFinished): readonly number[] {
+  if (replaced.length === 0) return cohort;
+  return [...new Set([...cohort, ...replaced.map(({ by }) => by), ...counted])];
 }
 
 function weightedLoss(records: readonly ClientRecord[]): number | null {

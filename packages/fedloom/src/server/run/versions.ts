@@ -129,7 +129,8 @@ export class Versions {
       ...algorithm.client?.scalars?.(number, state),
     });
     let scalars: Scalars | undefined;
-    const tensors = new Map<string, Tensor>([...model, ...broadcastTensors(algorithm, state)]);
+    const broadcast = broadcastTensors(algorithm, state);
+    const tensors = broadcast.size === 0 ? model : new Map<string, Tensor>([...model, ...broadcast]);
     const encoded = this.#encode(tensors);
     const hash = hashOf(encoded);
     const made: ModelVersion = {
