@@ -62,7 +62,8 @@ class Client:
     def __init__(self, options):
         self.options = options
         self.members = {index: Member(Part(part_folder(options, index))) for index in options.index}
-        self.run, self.plan, self.plan_hash, self.sent = None, None, None, 0
+        self.run, self.plan, self.plan_hash, self.frozen_hash, self.sent = None, None, None, None, 0
+        self.frozen = {}
 
     def take_part(self):
         """Until the run is over; dials again, with growing pauses, when the connection breaks."""
@@ -108,6 +109,8 @@ class Client:
         self.stages = stages.from_welcome(welcome["stages"])
         if self.plan_hash != welcome["workload"]["hash"]:
             self.get_plan(connection, welcome["workload"]["hash"])
+        if self.frozen_hash != welcome["workload"].get("frozen"):
+            self.get_frozen(connection, welcome["workload"]["frozen"])
         connection.send({"type": "join", "clients": [{"from": index, "count": 1} for index in self.members]})
 
     def get_plan(self, connection, wanted):
@@ -119,6 +122,13 @@ class Client:
         for member in self.members.values():
             member.committed = self.plan.initial_state()
 
+    def get_frozen(self, connection, wanted):
+        connection.send({"type": "getFrozen", "hash": wanted})
+        _, body = expect(connection, "frozen")
+        if tensors.sha256(body) != wanted:
+            raise ProtocolError("protocol.body", "the frozen parameters do not have their hash")
+        self.frozen, self.frozen_hash = tensors.decode(body), wanted
+
     def serve(self, connection):
         while True:
             message, body = connection.receive()
@@ -126,7 +136,7 @@ class Client:
             if kind == "model":
                 if tensors.sha256(body) != message["version"]["hash"]:
                     raise ProtocolError("protocol.body", "the model does not have its hash")
-                self.models[message["version"]["hash"]] = tensors.decode(body)
+                self.models[message["version"]["hash"]] = {**self.frozen, **tensors.decode(body)}
             elif kind == "forget":
                 for version in message["versions"]:
                     self.models.pop(version["hash"], None)

@@ -6,6 +6,7 @@ export type { GraphBuilder, Operand, Value } from './graph/value.js';
 export type { Dim, ValueType } from './graph/value-type.js';
 export { type Conv2dOptions, conv2d } from './layers/conv2d.js';
 export { type DenseOptions, dense } from './layers/dense.js';
+export { frozen } from './layers/frozen.js';
 export { filled, uniformFanIn } from './layers/initializers.js';
 export { meanSquaredError, softmaxCrossEntropy } from './layers/losses.js';
 export { type MaxPool2dOptions, maxPool2d } from './layers/max-pool2d.js';

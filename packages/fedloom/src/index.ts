@@ -12,6 +12,7 @@ export {
   FedloomError,
   type FinishContext,
   flatten,
+  frozen,
   type Graph,
   type Layer,
   type Loss,

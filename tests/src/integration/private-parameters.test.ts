@@ -19,7 +19,7 @@ import {
   type Tensor,
 } from 'fedloom';
 import { describe, expect, it } from 'vitest';
-import { WebSocket, WebSocketServer } from 'ws';
+import { listening } from './listening.js';
 
 const FEATURES = 6;
 const CLASSES = 4;
@@ -62,33 +62,6 @@ function ownNames(algorithm: FederatedAlgorithm = fedPer()) {
     training: { localEpochs: 2, batchSize: 10, optimizer: sgd({ learningRate: 0.1 }) },
     algorithm,
   });
-}
-
-/** A server between the clients and the real one that keeps every frame that passes. */
-async function listening(url: string) {
-  const frames: { readonly from: 'client' | 'server'; readonly data: Buffer }[] = [];
-  const proxy = new WebSocketServer({ port: 0, host: '127.0.0.1', perMessageDeflate: false });
-  await new Promise((resolve) => proxy.once('listening', resolve));
-  proxy.on('connection', (client) => {
-    const server = new WebSocket(url, { perMessageDeflate: false });
-    const early: Buffer[] = [];
-    client.on('message', (data: Buffer) => {
-      frames.push({ from: 'client', data });
-      if (server.readyState === WebSocket.OPEN) server.send(data);
-      else early.push(data);
-    });
-    server.on('open', () => {
-      for (const data of early) server.send(data);
-    });
-    server.on('message', (data: Buffer) => {
-      frames.push({ from: 'server', data });
-      client.send(data);
-    });
-    server.on('close', () => client.close());
-    client.on('close', () => server.close());
-  });
-  const { port } = proxy.address() as { port: number };
-  return { url: `ws://127.0.0.1:${port}`, frames, close: () => proxy.close() };
 }
 
 describe('fedPer', () => {

@@ -13,6 +13,7 @@ const needed = process.env.CI === 'true';
 const name = installed || needed ? 'the client in Python' : 'the client in Python (tools/protocol-client/install.sh)';
 
 const TASK = CLOUDS.replace('dense, ', 'dense, relu, ').replace('[dense(3)]', '[dense(8), relu(), dense(3)]');
+const FROZEN = TASK.replace('dense, ', 'dense, frozen, ').replace('[dense(8)', '[frozen(dense(8))');
 const SIZE = '--clients 4 --per-round 3 --rounds 4 --seed 11 --json';
 
 async function python(script: string, args: readonly string[]): Promise<{ stdout: string; stderr: string }> {
@@ -45,8 +46,9 @@ describe.skipIf(!installed && !needed)(name, () => {
     ['topK and clip', '--stage topK(fraction=0.2) --stage clip(norm=0.5)', []],
     ['FedPer, over a line that breaks', '--algorithm fedPer', ['--break-after', '4']],
     ['q-FedAvg', '--algorithm qFedAvg(q=1)', []],
-  ])('%s: the model and the evaluations that Node alone comes to', async (_, options, breaks) => {
-    const place = await Workplace.create({ 'task.ts': TASK });
+    ['a frozen layer, over a line that breaks', '', ['--break-after', '5'], FROZEN],
+  ])('%s: the model and the evaluations that Node alone comes to', async (_, options, breaks, task = TASK) => {
+    const place = await Workplace.create({ 'task.ts': task });
     const parts = await place.run('partition task.ts --clients 4 --seed 11 --out parts');
     expect(parts.code, parts.stderr).toBe(0);
     const alone = place.start(`run task.ts ${SIZE} ${options}`);

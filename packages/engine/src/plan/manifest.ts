@@ -1,6 +1,6 @@
 import type { DType, NamedTensors } from '../tensor.js';
 
-/** One tensor of the model. `trained` takes gradients; `buffer` travels without (batch-norm statistics); `frozen` never changes. */
+/** One tensor of the model. `trained` takes gradients; `buffer` travels without (batch-norm statistics); `frozen` never changes, and travels once. */
 export interface ParameterSpec {
   readonly name: string;
   readonly shape: readonly number[];

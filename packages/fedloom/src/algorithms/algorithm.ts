@@ -72,7 +72,7 @@ export interface AlgorithmClient {
   readonly stages?: readonly Stage[];
   /**
    * Which of a plan's parameters stay with each client: trained and used there, never sent. Pure. Not together with `terms`.
-   * @param names of all parameters, in the order of the layers
+   * @param names of all parameters but frozen ones, which are the same for everybody, in the order of the layers
    */
   privateParameters?(names: readonly string[]): readonly string[];
   /** Facts it asks for beside `sampleCount`, `stepCount` and `meanLoss`. */
@@ -102,7 +102,7 @@ export interface ServerUpdate {
 export interface ServerUpdateInput {
   /** From 0. */
   readonly round: number;
-  /** The shared parameters as they stand: what the clients started from, or came of it meanwhile. */
+  /** The shared parameters as they stand, but for frozen ones: what the clients started from, or came of it meanwhile. */
   readonly model: NamedTensors;
   readonly state: ServerState;
   /**

@@ -7,7 +7,17 @@ import type { ByteBudget } from '../protocol/byte-budget.js';
 import { Channel } from '../protocol/channel.js';
 import { answerChallenge, clientHello } from '../protocol/handshake.js';
 import { errorCodePattern, type Limits, wireLimits } from '../protocol/limits.js';
-import type { Challenge, Finish, Join, Message, Settled, UpdateMessage, Welcome } from '../protocol/messages.js';
+import type {
+  Challenge,
+  Finish,
+  Frozen,
+  Join,
+  Message,
+  Plan,
+  Settled,
+  UpdateMessage,
+  Welcome,
+} from '../protocol/messages.js';
 import { type MessagePeer, OwnMessages } from '../protocol/own-messages.js';
 import { pieces } from '../protocol/pieces.js';
 import type { Connection } from '../protocol/transport.js';
@@ -16,6 +26,7 @@ import { Evaluating } from './evaluating.js';
 import { type Job, JobQueue } from './job-queue.js';
 import { ModelCache } from './model-cache.js';
 import { PrivateStates } from './private-states.js';
+import { Shipment, type ShipmentOptions } from './shipment.js';
 import type { StateStore } from './state-store.js';
 import { Training } from './training.js';
 import { UpdateStages } from './update-stages.js';
@@ -31,7 +42,7 @@ export interface ClientHostOptions {
   readonly limits: Limits;
   readonly software: string;
   /** Turns the bytes of a plan, whose hash was checked, into the workload. */
-  readonly decodePlan: (bytes: Uint8Array, hash: string) => ClientWorkload;
+  readonly decodePlan: ShipmentOptions['decodePlan'];
   /** Hash of the plan that the client's own task file compiles to for a run's seed; the server's must equal it. */
   readonly expectedPlan?: (seed: number) => Promise<string>;
   /**
@@ -83,6 +94,7 @@ export class ClientHost {
   readonly #options: ClientHostOptions;
   readonly #jobs: JobQueue;
   readonly #models: ModelCache;
+  readonly #shipment: Shipment;
   readonly #states: PrivateStates;
   readonly #stages: UpdateStages;
   readonly #training: Training;
@@ -101,6 +113,7 @@ export class ClientHost {
     this.#options = options;
     const { executor, clock } = options;
     this.#models = new ModelCache(options.hash);
+    this.#shipment = new Shipment(options);
     this.#states = new PrivateStates(options.states);
     this.#stages = new UpdateStages(options.extraStages);
     this.#training = new Training({
@@ -205,7 +218,8 @@ export class ClientHost {
       case 'welcome':
         return this.#start(channel, message);
       case 'plan':
-        return this.#plan(channel, message.hash, body as Uint8Array);
+      case 'frozen':
+        return this.#shipped(channel, message, body as Uint8Array);
       case 'joined':
         if (this.#channel === undefined)
           this.#models.keepOnly((hash) => this.#jobs.some(({ base }) => base.hash === hash));
@@ -281,23 +295,17 @@ export class ClientHost {
           { server: workload.hash, client: expected },
         );
       }
-      channel.send({ type: 'getPlan', hash: workload.hash });
+      for (const request of this.#shipment.expect(workload)) channel.send(request);
       return;
     }
     return this.#joinPrepared(channel, this.#prepareFor(workload, welcome));
   }
 
-  async #plan(channel: Channel, hash: string, bytes: Uint8Array): Promise<void> {
-    const actual = this.#options.hash(bytes);
-    if (actual !== hash) {
-      throw new FedloomError('client.hash', `The plan that came has the hash ${actual}, announced was ${hash}.`, {
-        actual,
-        hash,
-      });
-    }
-    const preparing =
-      this.#preparing ?? this.#prepareFor(this.#options.decodePlan(bytes.slice(), hash), this.#welcome as Welcome);
-    return this.#joinPrepared(channel, preparing);
+  /** A part of the workload that the server ships; with the last, the clients can be made ready. */
+  async #shipped(channel: Channel, message: Plan | Frozen, body: Uint8Array): Promise<void> {
+    const workload = this.#shipment.arrived(message, body);
+    if (workload === undefined) return;
+    return this.#joinPrepared(channel, this.#preparing ?? this.#prepareFor(workload, this.#welcome as Welcome));
   }
 
   /** It may take long, and longer than the line holds. */

@@ -3,9 +3,17 @@ import type { Evaluation } from '../core/evaluation.js';
 import type { Facts, UpdateSpec } from '../update/update.js';
 import type { CancelSignal } from './cancel-signal.js';
 
+/** A plan's frozen parameters, which the bytes of its models lack. */
+export interface FrozenParameters {
+  /** Content hash of `bytes`. */
+  readonly hash: string;
+  /** Safetensors; in shared memory as those of a model. */
+  readonly bytes: Uint8Array;
+}
+
 /** What the server has clients work on, as the client core hands it to its executor. */
 export type ClientWorkload =
-  | { readonly kind: 'plan'; readonly plan: TrainingPlan; readonly hash: string }
+  | { readonly kind: 'plan'; readonly plan: TrainingPlan; readonly hash: string; readonly frozen?: FrozenParameters }
   | { readonly kind: 'trainer'; readonly task: string };
 
 /** The federation a client has joined. */
@@ -18,7 +26,7 @@ export interface FederationInfo {
   readonly algorithm: string;
 }
 
-/** The model of a round: shared parameters and the algorithm's broadcast tensors (`slot/parameter`). */
+/** The model of a round: shared parameters that are not frozen, and the algorithm's broadcast tensors (`slot/parameter`). */
 export interface ModelSnapshot {
   /** Content hash; equal hashes mean equal bytes. */
   readonly hash: string;

@@ -1,6 +1,7 @@
 import type { ClientExamples } from '../data/dataset.js';
 import type { Facts } from '../update/update.js';
 import type { CancelSignal } from './cancel-signal.js';
+import type { FrozenParameters } from './executor.js';
 
 /**
  * Workers that train and evaluate the clients of one plan: threads, child processes, or what somebody brings. A job's bytes
@@ -36,6 +37,8 @@ export interface PoolPlan {
   readonly bytes: Uint8Array;
   /** Content hash of `bytes`. */
   readonly hash: string;
+  /** Where the plan has frozen parameters: jobs' models need not hold them. */
+  readonly frozen?: FrozenParameters;
   /** What a job may take for each of its samples, until some were measured. */
   readonly expectedMs: Readonly<Record<'train' | 'evaluate', number>>;
   /** Have what trains ready ahead of the first job; evaluation alone needs less. */
@@ -45,7 +48,7 @@ export interface PoolPlan {
 interface OnModel {
   /** Content hash of `model`. */
   readonly modelHash: string;
-  /** Safetensors of the shared parameters and the algorithm's broadcast; in shared memory as a plan's bytes. */
+  /** Safetensors of the shared parameters, but for those loaded as frozen, and the algorithm's broadcast; in shared memory. */
   readonly model: Uint8Array;
   readonly examples: ClientExamples;
   /** The client's private state as it last committed, as safetensors bytes. */

@@ -1,9 +1,11 @@
-import { FedloomError, type PlanManifest, type TrainingPlan } from '@fedloom/engine';
+import { FedloomError, type NamedTensors, type PlanManifest, type TrainingPlan } from '@fedloom/engine';
 import type { Evaluation, Statistic } from '../core/evaluation.js';
+import { checkTensors } from '../core/params.js';
+import { decodeSafetensors } from '../core/safetensors.js';
 import type { ClientExamples } from '../data/dataset.js';
 import { ascending } from '../data/partition.js';
 import { sharedBytes } from '../data/shared-tensor.js';
-import { updateSpecs } from '../update/plan-specs.js';
+import { isFrozen, updateSpecs } from '../update/plan-specs.js';
 import type { UpdateSpec } from '../update/update.js';
 import type { CancelSignal } from './cancel-signal.js';
 import type { ClientDataSource } from './data-source.js';
@@ -13,6 +15,7 @@ import type {
   ClientWorkload,
   EvaluateJob,
   FederationInfo,
+  FrozenParameters,
   ModelSnapshot,
   TrainJob,
   TrainOutcome,
@@ -34,6 +37,7 @@ export class PlanExecutor implements ClientExecutor {
   readonly #pool: JobPool;
   readonly #source: ClientDataSource;
   #planHash = '';
+  #frozenHash: string | undefined;
   #manifest: PlanManifest | undefined;
   #specs: readonly UpdateSpec[] = [];
   #loaded: Promise<void> = Promise.resolve();
@@ -68,16 +72,19 @@ export class PlanExecutor implements ClientExecutor {
       );
     }
     // Workers load the plan while the data come from the disk; who fails first is told, and the other is not lost.
-    const loaded = this.load(workload.plan, workload.hash);
+    const { plan, hash, frozen } = workload;
+    checkFrozen(plan.manifest, frozen);
+    const loaded = this.load(plan, hash, frozen);
     loaded.catch(() => {});
-    await this.#source.open(workload.plan.manifest, federation);
+    await this.#source.open(plan.manifest, federation);
     await loaded;
   }
 
   /** Loads a plan on the workers, and waits for the first that has it; once is enough. */
-  load(plan: TrainingPlan, hash: string): Promise<void> {
-    if (this.#planHash !== hash) {
+  load(plan: TrainingPlan, hash: string, frozen?: FrozenParameters): Promise<void> {
+    if (this.#planHash !== hash || this.#frozenHash !== frozen?.hash) {
       this.#planHash = hash;
+      this.#frozenHash = frozen?.hash;
       this.#manifest = plan.manifest;
       this.#specs = updateSpecs(plan.manifest);
       this.#loaded = this.#pool.load({
@@ -85,6 +92,7 @@ export class PlanExecutor implements ClientExecutor {
         hash,
         expectedMs: expectedMs(plan.manifest),
         trains: this.#trains,
+        ...(frozen && { frozen }),
       });
     }
     return this.#loaded;
@@ -173,6 +181,13 @@ export class PlanExecutor implements ClientExecutor {
   #checkWanted(signal: CancelSignal): void {
     if (signal.aborted || this.#closed) throw cancelled();
   }
+}
+
+/** @throws FedloomError `params.*` unless they are the plan's */
+function checkFrozen({ parameters }: PlanManifest, frozen: FrozenParameters | undefined): void {
+  const specs = parameters.filter(isFrozen);
+  const tensors: NamedTensors = frozen === undefined ? new Map() : decodeSafetensors(frozen.bytes);
+  checkTensors(tensors, specs, 'What the server sent of the frozen parameters');
 }
 
 function cancelled(): FedloomError {

@@ -1,4 +1,13 @@
-import { accuracy, dense, initializeParameters, relu, sequential, sgd, softmaxCrossEntropy } from '@fedloom/engine';
+import {
+  accuracy,
+  dense,
+  frozen,
+  initializeParameters,
+  relu,
+  sequential,
+  sgd,
+  softmaxCrossEntropy,
+} from '@fedloom/engine';
 import type { FederatedAlgorithm } from '../algorithms/algorithm.js';
 import { fedPer } from '../algorithms/fed-per.js';
 import type { CancelSignal } from '../compute/cancel-signal.js';
@@ -48,6 +57,11 @@ export async function personalJobs(): Promise<Jobs> {
   return jobsOf({ name: 'personal', localEpochs: 2, algorithm: fedPer() });
 }
 
+/** Their plan has a frozen layer, whose values come with it. @param seed of those */
+export async function frozenJobs(seed = 0): Promise<Jobs> {
+  return jobsOf({ name: 'frozen', frozenSeed: seed });
+}
+
 /** Their training ends by being cancelled alone. */
 export async function endlessJobs(): Promise<Jobs> {
   return jobsOf({ name: 'endless', localEpochs: ENDLESS_EPOCHS, width: WIDE });
@@ -58,16 +72,19 @@ async function jobsOf({
   localEpochs = 1,
   width = 4,
   algorithm,
+  frozenSeed,
 }: {
   readonly name: string;
   readonly localEpochs?: number;
   readonly width?: number;
   readonly algorithm?: FederatedAlgorithm;
+  readonly frozenSeed?: number;
 }): Promise<Jobs> {
+  const isFrozen = frozenSeed !== undefined;
   const task = defineTask({
     name,
     data,
-    model: sequential([dense(width), relu(), dense(width), relu(), dense(2)]),
+    model: sequential([dense(width), relu(), isFrozen ? frozen(dense(width)) : dense(width), relu(), dense(2)]),
     loss: softmaxCrossEntropy(),
     metrics: [accuracy()],
     training: { localEpochs, batchSize: 10, optimizer: sgd({ learningRate: 0.1 }) },
@@ -76,9 +93,11 @@ async function jobsOf({
   const spec = await task.data.spec();
   const compiled = compileTask(task, spec, 0);
   const { manifest } = compiled;
-  const shared = new Set(manifest.parameters.filter(({ scope }) => scope === 'shared').map((one) => one.name));
-  const parameters = initializeParameters(task.model, spec, RandomStream.of(0, 'model'));
-  const tensors = new Map([...parameters].filter(([parameter]) => shared.has(parameter)));
+  const inModels = manifest.parameters.filter(({ scope, role }) => scope === 'shared' && role !== 'frozen');
+  const names = new Set(inModels.map((one) => one.name));
+  const started = (seed: number) => [...initializeParameters(task.model, spec, RandomStream.of(seed, 'model'))];
+  const tensors = new Map(started(0).filter(([parameter]) => names.has(parameter)));
+  const still = new Map(started(frozenSeed ?? 0).filter(([parameter]) => !names.has(parameter)));
   const onModel = { modelHash: `model of ${name}`, model: sharedBytes(encodeSafetensors(tensors)) };
   const { x, y } = await task.data.load('train');
   const part = (rows: readonly number[]): ClientExamples => ({ x, y, rows: Int32Array.from(rows) });
@@ -94,7 +113,13 @@ async function jobsOf({
   });
   const expectedMs = { train: localEpochs / 1000, evaluate: 0.001 };
   return {
-    plan: { bytes: sharedBytes(compiled.bytes), hash: `plan ${name}`, expectedMs, trains: true },
+    plan: {
+      bytes: sharedBytes(compiled.bytes),
+      hash: `plan ${name}`,
+      ...(isFrozen && { frozen: { hash: `frozen ${frozenSeed}`, bytes: sharedBytes(encodeSafetensors(still)) } }),
+      expectedMs,
+      trains: true,
+    },
     train: (pool, client, rows, more = {}) => pool.train(job(client, part(rows), more), more.signal ?? never),
     trainOwn: (pool, client, rows) => pool.train(job(client, gatherExamples(part(rows))), never),
     evaluate: (pool, rows, { state, signal = never } = {}) =>

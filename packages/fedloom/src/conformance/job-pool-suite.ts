@@ -1,6 +1,6 @@
 import { FedloomError } from '@fedloom/engine';
 import type { JobPool, TrainReply } from '../compute/job-pool.js';
-import { commonSamples, endlessJobs, type Jobs, personalJobs, plainJobs, shown } from './job-pool-jobs.js';
+import { commonSamples, endlessJobs, frozenJobs, type Jobs, personalJobs, plainJobs, shown } from './job-pool-jobs.js';
 import { type ConformanceCase, check, checkEqual, checkRefused, inTime } from './suite.js';
 
 export interface JobPoolUnderTest {
@@ -94,6 +94,24 @@ export function jobPoolSuite({ create, reference, endWorker }: JobPoolUnderTest)
         const expected = await withPool(reference(1), jobs, twice);
         const replies = await withPool(create(2), jobs, (pool) => inTime(twice(pool), 'jobs with state'));
         checkEqual(replies, expected, 'what jobs with private state reply');
+      },
+    },
+    {
+      name: 'trains and evaluates under the frozen parameters that were loaded with the plan, which no model holds',
+      run: async () => {
+        const [jobs, others] = [await frozenJobs(), await frozenJobs(1)];
+        const rows = [0, 1, 2, 3];
+        const both = async (pool: JobPool) => [shown(await jobs.train(pool, 3, rows)), await jobs.evaluate(pool, rows)];
+        const expected = await withPool(reference(1), jobs, both);
+        await withPool(create(1), jobs, async (pool) => {
+          checkEqual(await inTime(both(pool), 'jobs'), expected, 'what jobs under frozen parameters reply');
+          await inTime(pool.load(others.plan), 'the same plan with others');
+          const under = await inTime(both(pool), 'jobs under others');
+          check(
+            JSON.stringify(under) !== JSON.stringify(expected),
+            'jobs reply the same under other frozen parameters',
+          );
+        });
       },
     },
     {

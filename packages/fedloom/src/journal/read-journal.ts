@@ -11,7 +11,7 @@ import {
 import { type LoggedBlob, splitPayload } from './payload.js';
 import type { JournalRecord, Json, VersionMade } from './record.js';
 import { decodeRecords } from './record-codec.js';
-import { blobsOf, type Recovered, recover } from './recover.js';
+import { blobsOf, modelBlobs, type Recovered, recover } from './recover.js';
 import { type BlobKind, type BlobName, blobName, type JournalStorage } from './storage.js';
 
 export interface JournalReading {
@@ -158,7 +158,7 @@ async function rescue(
   for (const version of [...versions].reverse()) {
     if ((await firstDamaged(readBlob, version)) !== undefined) continue;
     const blobs: BlobName[] = [];
-    for (const { blob } of Object.values(version.models)) {
+    for (const blob of modelBlobs(version.models)) {
       const [name, bytes] = [blobName('versions', blob), await readBlob('versions', blob)];
       if (bytes !== undefined && (await storage.get(name)) === undefined) await storage.put(name, bytes);
       blobs.push(name);

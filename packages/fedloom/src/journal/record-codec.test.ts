@@ -18,7 +18,7 @@ const record: fc.Arbitrary<JournalRecord> = fc.oneof(
     kind: fc.constant('version' as const),
     number: whole,
     round: fc.integer({ min: -1, max: 9 }),
-    models: fc.constant({ main: { hash: HASH, blob: HASH } }),
+    models: fc.constantFrom({ main: { hash: HASH, blob: HASH } }, { main: { hash: HASH, blob: HASH, frozen: HASH } }),
     state: fc.constantFrom(null, HASH),
     needs: fc.array(whole),
   }),

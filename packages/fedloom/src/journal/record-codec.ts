@@ -33,7 +33,7 @@ const records = z.array(
       kind: z.literal('version'),
       number: int,
       round: z.int().min(-1),
-      models: z.record(z.string(), z.object({ hash, blob: hash })),
+      models: z.record(z.string(), z.object({ hash, blob: hash, frozen: hash.exactOptional() })),
       state: hash.nullable(),
       needs: z.array(int),
     }),

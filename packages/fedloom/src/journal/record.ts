@@ -50,6 +50,8 @@ export interface VersionMade {
       readonly hash: string;
       /** Of the bytes in the blob. */
       readonly blob: string;
+      /** Blob of its frozen parameters, which that one lacks: the same for every version. */
+      readonly frozen?: string;
     };
   };
   /** Blob of the algorithm's server state and its slots; null where there is none. */

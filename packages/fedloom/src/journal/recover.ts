@@ -83,5 +83,10 @@ export function stillNeeded(versions: readonly VersionMade[], made: VersionMade)
 
 /** The blobs of a version, by their hashes. */
 export function blobsOf({ models, state }: VersionMade): string[] {
-  return [...Object.values(models).map(({ blob }) => blob), ...(state === null ? [] : [state])];
+  return [...modelBlobs(models), ...(state === null ? [] : [state])];
+}
+
+/** The blobs of a version's models. */
+export function modelBlobs(models: VersionMade['models']): string[] {
+  return Object.values(models).flatMap(({ blob, frozen }) => (frozen === undefined ? [blob] : [blob, frozen]));
 }

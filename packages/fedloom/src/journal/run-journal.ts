@@ -31,11 +31,18 @@ export interface JournalParts {
 const INLINE_BYTES_MAX = 2 ** 16;
 const COMPACT_ABOVE_BYTES = 2 ** 26;
 
+export interface NewModel {
+  readonly hash: string;
+  readonly blob: StoredBlob;
+  /** Its frozen parameters, where it has any: stored for each version, they lie there once. */
+  readonly frozen?: StoredBlob;
+}
+
 /** A version that is to be committed. */
 export interface NewVersion {
   readonly number: number;
   /** By the model's name: the hash of its `model` body, and its bytes as they are to be found again. */
-  readonly models: Readonly<Record<string, { readonly hash: string; readonly blob: StoredBlob }>>;
+  readonly models: Readonly<Record<string, NewModel>>;
   readonly state: StoredBlob | null;
   /** Older versions that somebody still trains from; the last two stay in any case. */
   readonly needs?: readonly number[];
@@ -301,10 +308,16 @@ export class RunJournal {
 }
 
 function versionRecord({ number, models, state, needs = [] }: NewVersion, round: number): VersionMade {
-  const named = Object.entries(models).map(([name, { hash, blob }]) => [name, { hash, blob: blob.hash }]);
+  const named = Object.entries(models).map(([name, { hash, blob, frozen }]) => [
+    name,
+    { hash, blob: blob.hash, ...(frozen && { frozen: frozen.hash }) },
+  ]);
   return { kind: 'version', number, round, models: Object.fromEntries(named), state: state?.hash ?? null, needs };
 }
 
 function blobsIn({ models, state }: NewVersion): StoredBlob[] {
-  return [...Object.values(models).map(({ blob }) => blob), ...(state === null ? [] : [state])];
+  const ofModels = Object.values(models).flatMap(({ blob, frozen }) =>
+    frozen === undefined ? [blob] : [blob, frozen],
+  );
+  return [...ofModels, ...(state === null ? [] : [state])];
 }

@@ -70,6 +70,8 @@ const largest: { readonly [T in Message['type']]: Extract<Message, { readonly ty
   leave: { type: 'leave', clients: ranges },
   getPlan: { type: 'getPlan', hash },
   plan: { type: 'plan', hash },
+  getFrozen: { type: 'getFrozen', hash },
+  frozen: { type: 'frozen', hash },
   model: { type: 'model', version },
   train: {
     type: 'train',

@@ -19,8 +19,19 @@ export interface IndexRange {
   readonly count: number;
 }
 
-export type ClientMessage = Hello | Auth | Join | Leave | GetPlan | UpdateMessage | Evaluations | Failed;
-export type ServerMessage = Challenge | Welcome | Joined | Plan | Model | Train | Evaluate | Settled | Forget | Finish;
+export type ClientMessage = Hello | Auth | Join | Leave | GetPlan | GetFrozen | UpdateMessage | Evaluations | Failed;
+export type ServerMessage =
+  | Challenge
+  | Welcome
+  | Joined
+  | Plan
+  | Frozen
+  | Model
+  | Train
+  | Evaluate
+  | Settled
+  | Forget
+  | Finish;
 export type StreamMessage = Grant | ErrorMessage;
 
 export interface Hello {
@@ -55,7 +66,12 @@ export interface Welcome {
   readonly clients: number;
   readonly seed: number;
   readonly workload:
-    | { readonly kind: 'plan'; readonly hash: string }
+    | {
+        readonly kind: 'plan';
+        readonly hash: string;
+        /** Hash of the body of `frozen`, where the plan has frozen parameters. */
+        readonly frozen?: string;
+      }
     | { readonly kind: 'trainer'; readonly task: string };
   /** Algorithm, so that a trainer can apply its terms. */
   readonly algorithm: string;
@@ -94,7 +110,19 @@ export interface Plan {
   readonly type: 'plan';
   readonly hash: string;
 }
-/** Body: safetensors of the shared parameters and the algorithm's broadcast tensors. Sent once a connection for each model. */
+export interface GetFrozen {
+  readonly type: 'getFrozen';
+  readonly hash: string;
+}
+/** Body: safetensors of the frozen parameters, which are in no model. */
+export interface Frozen {
+  readonly type: 'frozen';
+  readonly hash: string;
+}
+/**
+ * Body: safetensors of the shared parameters that are not frozen, and the algorithm's broadcast tensors. Sent once a connection
+ * for each model.
+ */
 export interface Model {
   readonly type: 'model';
   readonly version: Version;

@@ -82,7 +82,7 @@ const definitions: { readonly [T in Message['type']]: MessageDefinition<Extract<
     clients: integer(1, limits.indexMax),
     seed: integer(Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER),
     workload: variants('kind', {
-      plan: fields({ kind: oneOf('plan'), hash }),
+      plan: fields({ kind: oneOf('plan'), hash, frozen: optional(hash) }),
       trainer: fields({ kind: oneOf('trainer'), task: name }),
     }),
     algorithm: name,
@@ -101,6 +101,8 @@ const definitions: { readonly [T in Message['type']]: MessageDefinition<Extract<
   leave: define('leave', 'client', 'none', { clients: list(range, 1, limits.rangesMax) }),
   getPlan: define('getPlan', 'client', 'none', { hash }),
   plan: define('plan', 'server', 'required', { hash }),
+  getFrozen: define('getFrozen', 'client', 'none', { hash }),
+  frozen: define('frozen', 'server', 'required', { hash }),
   model: define('model', 'server', 'required', { version }),
   train: define('train', 'server', 'none', { task: index, attempt: index, clients: indexList, base: version, scalars }),
   // Facts are any finite numbers here: an absurd one must cost one update, not the whole connection.

@@ -44,9 +44,19 @@ export function compileTask(task: PlanTask, data: DataSpec, seed = 0): TrainingP
 function privateStart({ model, algorithm }: PlanTask, data: DataSpec, seed: number): NamedTensors {
   const choose = algorithm.client?.privateParameters;
   if (choose === undefined) return new Map();
-  const chosen = new Set(choose(model.build(data.x.shape).parameters.map(({ name }) => name)));
+  const own = model.build(data.x.shape).parameters.filter(({ role }) => role !== 'frozen');
+  const names = own.map(({ name }) => name);
+  const chosen = new Set(choose(names));
+  for (const name of chosen) if (!names.includes(name)) throw notPrivate(algorithm.name, name, names);
   const all = initializeParameters(model, data, RandomStream.of(seed, 'model'));
   return new Map([...all].filter(([name]) => chosen.has(name)));
+}
+
+function notPrivate(algorithm: string, name: string, names: readonly string[]): FedloomError {
+  const text =
+    `Algorithm ${algorithm}: privateParameters chose "${name}", which is no parameter of the model, or a frozen one. ` +
+    `Choose among ${names.join(', ')}.`;
+  return new FedloomError('algorithm.private', text, { algorithm, name });
 }
 
 function describeData({ x, y }: DataSpec): string {

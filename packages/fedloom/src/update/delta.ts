@@ -26,7 +26,7 @@ export function encodeChanges(
 /** False where it travels as the value that it is. */
 function writeChange({ dtype, data: local }: Tensor, { data: base }: Tensor, into: Uint8Array): boolean {
   if (isSame(local, base) && isFloat(dtype)) {
-    // What was not trained, such as the frozen part of a model.
+    // What came out as it went in, such as a trainer's part that it does not train.
     into.fill(0);
   } else if (dtype === 'float16') {
     const halves = halvesBetween(local as Uint16Array, base as Uint16Array);

@@ -7,6 +7,11 @@ export function travels({ scope, role, fold }: ParameterSpec): boolean {
   return scope === 'shared' && role !== 'frozen' && fold !== 'keep';
 }
 
+/** Whether it travels to clients once, and in no model. */
+export function isFrozen({ scope, role }: ParameterSpec): boolean {
+  return scope === 'shared' && role === 'frozen';
+}
+
 /** What an update of this plan holds, ascending by name: its shared parameters that change, and the algorithm's uploads. */
 export function updateSpecs({ parameters, algorithm }: PlanManifest): UpdateSpec[] {
   const own = parameters.filter(travels).map(

@@ -137,7 +137,8 @@ export class BatchingPool implements JobPool {
     if (this.#closing || member.plan === plan) return;
     member.plan = plan;
     member.there = false;
-    const message: WorkMessage = { kind: 'load', plan: plan.bytes, planHash: plan.hash, trains: plan.trains };
+    const { bytes, hash, trains, frozen } = plan;
+    const message: WorkMessage = { kind: 'load', plan: bytes, planHash: hash, trains, ...(frozen && { frozen }) };
     const [failed] = (await this.#send(member, message)).replies;
     if (member.plan !== plan) return;
     if (failed !== undefined && 'failure' in failed) return this.#loading?.reject(failureOf(failed));

@@ -40,7 +40,9 @@ import {
 
 interface Loaded {
   readonly hash: string;
+  readonly frozenHash: string | undefined;
   readonly plan: TrainingPlan;
+  readonly frozen: NamedTensors;
   readonly runner: PlanRunner;
 }
 
@@ -95,10 +97,14 @@ async function doMessage(message: WorkMessage): Promise<WorkReply> {
   }
 }
 
-async function load({ plan: bytes, planHash, trains }: WorkMessage & { readonly kind: 'load' }): Promise<void> {
-  if (loaded?.hash !== planHash) {
+async function load(message: WorkMessage & { readonly kind: 'load' }): Promise<void> {
+  const { plan: bytes, planHash, trains, frozen } = message;
+  if (loaded?.hash !== planHash || loaded.frozenHash !== frozen?.hash) {
     const plan = decodePlan(bytes.slice());
-    loaded = { hash: planHash, plan, runner: await PlanRunner.create(backend, plan) };
+    const runner = await PlanRunner.create(backend, plan);
+    // A copy, as of models: ONNX Runtime refuses tensors over shared memory.
+    const tensors: NamedTensors = frozen === undefined ? new Map() : decodeSafetensors(frozen.bytes.slice());
+    loaded = { hash: planHash, frozenHash: frozen?.hash, plan, frozen: tensors, runner };
     model = undefined;
   }
   if (trains) await loadTraining(loaded.plan, loaded.runner);
@@ -165,7 +171,7 @@ function modelOf(task: TrainWork | EvaluateWork, plan: TrainingPlan): Model {
     const entries = [...tensors];
     model = {
       hash: task.modelHash,
-      parameters: new Map(entries.filter(([name]) => names.has(name))),
+      parameters: new Map([...(loaded?.frozen ?? []), ...entries.filter(([name]) => names.has(name))]),
       travelling: new Map(entries.filter(([name]) => travelling.has(name))),
       broadcast: new Map(entries.filter(([name]) => !names.has(name))),
     };

@@ -1,3 +1,4 @@
+import type { FrozenParameters } from '../executor.js';
 import type { EvaluateReply, PoolEvaluateJob, PoolTrainJob, TrainReply } from '../job-pool.js';
 
 /** A thread or process of a `BatchingPool`. It does its messages one at a time, in the order they came. */
@@ -18,7 +19,13 @@ export type WorkMessage =
   /** Start the runtime. */
   | { readonly kind: 'warm' }
   /** @param trains have the graph ready that trains clients */
-  | { readonly kind: 'load'; readonly plan: Uint8Array; readonly planHash: string; readonly trains: boolean }
+  | {
+      readonly kind: 'load';
+      readonly plan: Uint8Array;
+      readonly planHash: string;
+      readonly trains: boolean;
+      readonly frozen?: FrozenParameters;
+    }
   | { readonly kind: 'jobs'; readonly jobs: readonly WorkJob[] };
 
 /** What jobs are marked with so that they can be cancelled: jobs of one caller in one message share a mark. */

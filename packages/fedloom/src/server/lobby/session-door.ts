@@ -150,6 +150,7 @@ function asFedloomError(error: unknown): FedloomError {
 function sessionMessage(message: Message): SessionMessage {
   switch (message.type) {
     case 'getPlan':
+    case 'getFrozen':
     case 'join':
     case 'leave':
     case 'update':

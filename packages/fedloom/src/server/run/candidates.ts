@@ -63,7 +63,7 @@ export class Candidates {
     const done = () => dispatch({ type: 'persisted', round });
     try {
       const decided = persistence.decided(() => this.#decided(effect));
-      const saved = checkpoint?.(round, versions.newest.model);
+      const saved = checkpoint?.(round, versions.wholeModel(versions.newest));
       if (decided === undefined && saved === undefined) return done();
       Promise.all([decided, saved]).then(done).catch(fail);
     } catch (error) {

@@ -43,6 +43,7 @@ export interface FederationOptions {
   readonly resumed?: {
     readonly version: SavedVersion;
     readonly older: readonly SavedVersion[];
+    readonly frozen?: NamedTensors;
     readonly point: ResumePoint;
     /** The record of the last round that was evaluated. */
     readonly lastEvaluated?: RoundRecord;

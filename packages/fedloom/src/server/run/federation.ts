@@ -1,4 +1,4 @@
-import { FedloomError, type NamedTensors } from '@fedloom/engine';
+import { FedloomError } from '@fedloom/engine';
 import type { RoundRecord, RunResult } from '../../core/records.js';
 import { encodeSafetensors } from '../../core/safetensors.js';
 import { wireLimits } from '../../protocol/limits.js';
@@ -14,7 +14,7 @@ import { type HeldUpdate, Incoming, type Input } from './incoming.js';
 import { type Effect, Outgoing } from './outgoing.js';
 import { noPersistence, type Persistence } from './persistence.js';
 import { RoundBooks } from './round-books.js';
-import { Versions } from './versions.js';
+import { type ModelVersion, Versions } from './versions.js';
 import { VirtualTurns } from './virtual-turns.js';
 
 /**
@@ -40,7 +40,7 @@ export class Federation {
   #state: CoordinatorState;
   #last: RoundRecord | undefined;
   /** After the last finished round. */
-  #finishedModel: NamedTensors;
+  #finishedVersion: ModelVersion;
   #rounds: number;
   #stepping = false;
   #finished = false;
@@ -59,9 +59,10 @@ export class Federation {
       totalClients,
       hash,
       ...(resumed && { resumed: resumed.version, older: resumed.older }),
+      ...(resumed?.frozen && { frozen: resumed.frozen }),
     });
     this.#aggregation = new Aggregation({ chain, algorithm });
-    this.#finishedModel = this.#versions.newest.model;
+    this.#finishedVersion = this.#versions.newest;
     const { point } = resumed ?? {};
     this.#rounds = (point?.firstRound ?? 0) - (point?.unrecorded === undefined ? 0 : 1);
     this.#last = resumed?.lastEvaluated;
@@ -87,7 +88,7 @@ export class Federation {
     });
     this.#door = options.lobby.openDoor({
       ...options,
-      welcome: welcomeOf(options),
+      welcome: welcomeOf(options, this.#versions.frozen?.hash),
       onMessage: (session, message, body) => incoming.receive(session, message, body),
       onFailure: (error) => this.fail(error),
       onClosed: (session, reason) => {
@@ -257,12 +258,11 @@ export class Federation {
 
   #finishRound(effect: Effect<'roundFinished'>): void {
     const { round, evaluated, voided } = effect;
-    const { version, model } = this.#versions.newest;
-    const record = this.#books.finish(effect, version, this.#turns?.now ?? null);
+    this.#finishedVersion = this.#versions.newest;
+    const record = this.#books.finish(effect, this.#finishedVersion.version, this.#turns?.now ?? null);
     this.#rounds += 1;
     if (evaluated !== null && voided === null) this.#last = record;
     if (evaluated !== null && evaluated.missing.length > 0) this.#outgoing.endEvaluation(round);
-    this.#finishedModel = model;
     this.#persistence.recorded(record);
     this.#options.events.emit('round', record);
   }
@@ -297,27 +297,30 @@ export class Federation {
   }
 
   #report(status: RunResult['status']): RunResult {
-    const bytes = encodeSafetensors(this.#finishedModel);
+    const model = this.#versions.wholeModel(this.#finishedVersion);
+    const bytes = encodeSafetensors(model);
     return {
       status,
       run: this.#options.run,
       rounds: this.#rounds,
       metrics: this.#last?.metrics ?? {},
       clientMetrics: this.#last?.clientMetrics ?? {},
-      model: this.#finishedModel,
+      model,
       modelBytes: bytes,
       modelHash: this.#options.hash(bytes),
     };
   }
 }
 
-function welcomeOf({ run, software, seed, workload, algorithm, coordinator, chain }: FederationOptions) {
+function welcomeOf(options: FederationOptions, frozen: string | undefined) {
+  const { run, software, seed, workload, algorithm, coordinator, chain } = options;
+  const { descriptor } = workload;
   return {
     run,
     software,
     clients: coordinator.clients,
     seed,
-    workload: workload.descriptor,
+    workload: descriptor.kind === 'plan' && frozen !== undefined ? { ...descriptor, frozen } : descriptor,
     algorithm: algorithm.name,
     needs: (algorithm.client?.needs ?? []).filter((fact) => fact !== 'deltaNorm'),
     stages: chain.stages.map(({ stage: { name, options } }) => ({ name, options })),

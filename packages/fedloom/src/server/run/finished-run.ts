@@ -1,7 +1,9 @@
+import type { NamedTensors } from '@fedloom/engine';
+import { sortedTensors } from '../../core/params.js';
 import type { RunResult } from '../../core/records.js';
-import { decodeSafetensors } from '../../core/safetensors.js';
+import { decodeSafetensors, encodeSafetensors } from '../../core/safetensors.js';
 import type { ReadBlob } from '../../journal/read-journal.js';
-import type { Recovered } from '../../journal/recover.js';
+import { modelBlobs, type Recovered } from '../../journal/recover.js';
 import { MODEL } from './versions.js';
 
 /**
@@ -14,9 +16,14 @@ export async function finishedResult(
 ): Promise<RunResult | undefined> {
   const saved = versions.at(-1)?.models[MODEL];
   if (finished === undefined || saved === undefined) return undefined;
-  const modelBytes = await readBlob('versions', saved.blob);
-  // Reading the journal has found it whole.
-  if (modelBytes === undefined) throw new Error(`the blob ${saved.blob} of the last version is gone`);
+  const parts: NamedTensors[] = [];
+  for (const blob of modelBlobs({ [MODEL]: saved })) {
+    const bytes = await readBlob('versions', blob);
+    // Reading the journal has found it whole.
+    if (bytes === undefined) throw new Error(`the blob ${blob} of the last version is gone`);
+    parts.push(decodeSafetensors(bytes));
+  }
+  const model = sortedTensors(parts.flatMap((part) => [...part]));
   const evaluated = [...reports.values()].filter(({ metrics }) => metrics !== null).at(-1);
   return {
     status: 'completed',
@@ -24,8 +31,8 @@ export async function finishedResult(
     rounds: finished.rounds,
     metrics: evaluated?.metrics ?? {},
     clientMetrics: evaluated?.clientMetrics ?? {},
-    model: decodeSafetensors(modelBytes),
-    modelBytes,
+    model,
+    modelBytes: encodeSafetensors(model),
     modelHash: finished.modelHash,
   };
 }

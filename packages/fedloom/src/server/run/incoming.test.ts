@@ -1,8 +1,10 @@
+import type { Tensor } from '@fedloom/engine';
 import { describe, expect, it } from 'vitest';
+import { decodeSafetensors } from '../../core/safetensors.js';
 import type { Stage } from '../../update/stage-contract.js';
 import { rounds } from '../schedule/rounds.js';
 import type { Schedule } from '../schedule/schedule.js';
-import { federationUnderTest, until } from './testing/federation-under-test.js';
+import { federationUnderTest, tensorsOf, until, workloadOf } from './testing/federation-under-test.js';
 
 /** Three clients, of which two are asked, so that one refused update costs no run. */
 async function askedClient(over: Parameters<typeof federationUnderTest>[0] = {}) {
@@ -39,6 +41,26 @@ describe('what sessions say', () => {
       federation.cancel();
       await federation.result;
     }
+  });
+
+  it('asks for frozen parameters are answered with them, and with nothing else', async () => {
+    const frozen: Tensor = { dtype: 'float32', shape: [1], data: Float32Array.of(7) };
+    const workload = workloadOf({
+      descriptor: { kind: 'plan', hash: `sha256:${'0'.repeat(64)}` },
+      initialModel: new Map([...tensorsOf(0, 0), ['a', frozen]]),
+      frozen: new Set(['a']),
+    });
+    const { client, federation } = await askedClient({ workload });
+    const [welcome] = client.of('welcome');
+    const hash = welcome?.workload.kind === 'plan' ? (welcome.workload.frozen ?? '') : '';
+    client.say({ type: 'getFrozen', hash });
+    await until(() => client.types.includes('frozen'));
+    const body = client.end.received.find(({ message }) => message.type === 'frozen')?.body;
+    expect(decodeSafetensors(body ?? new Uint8Array())).toEqual(new Map([['a', frozen]]));
+    client.say({ type: 'getFrozen', hash: `sha256:${'1'.repeat(64)}` });
+    expect((await client.end.closed).error?.code).toBe('protocol.unknown-plan');
+    federation.cancel();
+    await federation.result;
   });
 
   it('that a client cannot train is told, and it is replaced; said twice it means nothing', async () => {

@@ -55,6 +55,8 @@ export class Incoming {
     switch (message.type) {
       case 'getPlan':
         return this.#sendPlan(session, message.hash);
+      case 'getFrozen':
+        return this.#sendFrozen(session, message.hash);
       case 'join':
         session.work((work) => work.joined());
         return dispatch({ event: { type: 'clientsJoined', session: session.id, ranges: message.clients } });
@@ -75,6 +77,14 @@ export class Incoming {
       throw new FedloomError('protocol.unknown-plan', `This run has no plan ${hash}.`, { hash });
     }
     session.channel.send({ type: 'plan', hash }, planBytes);
+  }
+
+  #sendFrozen(session: Session, hash: string): void {
+    const { frozen } = this.options.versions;
+    if (frozen?.hash !== hash) {
+      throw new FedloomError('protocol.unknown-plan', `This run has no frozen parameters ${hash}.`, { hash });
+    }
+    session.channel.send({ type: 'frozen', hash }, frozen.bytes);
   }
 
   #update(session: Session, message: UpdateMessage, body: Uint8Array): void | Promise<void> {

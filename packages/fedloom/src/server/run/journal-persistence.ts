@@ -15,6 +15,7 @@ interface Stored {
   readonly number: number;
   readonly hash: string;
   readonly model: StoredBlob;
+  readonly frozen: StoredBlob | undefined;
   readonly state: StoredBlob | null;
 }
 
@@ -35,11 +36,13 @@ export class JournalPersistence implements Persistence {
 
   made(version: ModelVersion): void {
     const { number } = version.version;
+    const { frozen } = version;
     this.#release();
     this.#stored = {
       number,
       hash: version.hash,
       model: this.#storeModel(version),
+      frozen: frozen && this.#journal.store('versions', frozen.bytes, frozen.hash),
       state: version.state.size === 0 ? null : this.#journal.store('versions', encodeSafetensors(version.state)),
     };
     if (number > 0) return;
@@ -94,8 +97,8 @@ export class JournalPersistence implements Persistence {
     const stored = this.#stored;
     if (stored === undefined) throw new Error('a version is recorded that was not stored');
     this.#stored = undefined;
-    const { number } = stored;
-    return { number, models: { [MODEL]: { hash: stored.hash, blob: stored.model } }, state: stored.state, needs };
+    const { number, hash, model: blob, frozen, state } = stored;
+    return { number, models: { [MODEL]: { hash, blob, ...(frozen && { frozen }) } }, state, needs };
   }
 
   /** What a void round left behind. */
@@ -103,8 +106,7 @@ export class JournalPersistence implements Persistence {
     const stored = this.#stored;
     if (stored === undefined) return;
     this.#stored = undefined;
-    this.#journal.release(stored.model);
-    if (stored.state !== null) this.#journal.release(stored.state);
+    for (const blob of [stored.model, stored.frozen, stored.state]) if (blob) this.#journal.release(blob);
   }
 }
 

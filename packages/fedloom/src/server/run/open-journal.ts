@@ -107,6 +107,7 @@ async function resumed(
   const records = [...reports.values()].filter(({ round }) => round < rounds);
   const saved = await Promise.all(versions.map((version) => readVersion(journal, version)));
   const version = saved.at(-1);
+  const frozen = await readFrozen(journal, versions);
   const states = new JournalStates(journal);
   const common_ = {
     close: closing(journal, onClosed),
@@ -128,6 +129,7 @@ async function resumed(
     resumed: {
       version,
       older: saved.slice(0, -1),
+      ...(frozen && { frozen }),
       point: {
         ...resumePoint(decided.map(({ decision }) => decision)),
         ...(!isRecorded && progress && { unrecorded: progress.decision }),
@@ -145,6 +147,12 @@ async function readVersion(journal: RunJournal, { number, models, state }: Versi
   const model = decodeSafetensors(await journal.read('versions', saved.blob));
   const slots: NamedTensors = state === null ? new Map() : decodeSafetensors(await journal.read('versions', state));
   return { number, model, state: slots };
+}
+
+/** Those of the last version are those of all. */
+async function readFrozen(journal: RunJournal, versions: readonly VersionMade[]): Promise<NamedTensors | undefined> {
+  const blob = versions.at(-1)?.models[MODEL]?.frozen;
+  return blob === undefined ? undefined : decodeSafetensors(await journal.read('versions', blob));
 }
 
 /** What a result depends on beside the task and the seed; what only says how long to wait may change. */

@@ -6,7 +6,7 @@ import {
   type TrainingPlan,
 } from '@fedloom/engine';
 import { trainedParameters } from '../../algorithms/trained.js';
-import type { ModelSnapshot } from '../../compute/executor.js';
+import type { FrozenParameters, ModelSnapshot } from '../../compute/executor.js';
 import type { Evaluation } from '../../core/evaluation.js';
 import type { HashFunction } from '../../core/hash.js';
 import { checkTensors } from '../../core/params.js';
@@ -14,12 +14,12 @@ import { RandomStream } from '../../core/random.js';
 import type { Examples } from '../../data/dataset.js';
 import { compileTask } from '../../task/compile-task.js';
 import type { PlanTask } from '../../task/task.js';
-import { updateSpecs } from '../../update/plan-specs.js';
+import { isFrozen, updateSpecs } from '../../update/plan-specs.js';
 import type { ServerWorkload } from './workload.js';
 
 /** Evaluates the plan's metrics on the server's own data. */
 export interface PlanEvaluator {
-  load(plan: TrainingPlan, hash: string): Promise<void>;
+  load(plan: TrainingPlan, hash: string, frozen?: FrozenParameters): Promise<void>;
   evaluateExamples(model: ModelSnapshot, examples: Examples, signal: AbortSignal): Promise<Evaluation>;
 }
 
@@ -42,8 +42,9 @@ export async function planWorkload(
   const plan = compileTask(task, spec, seed);
   const planHash = hash(plan.bytes);
   const { manifest } = plan;
+  const frozen = new Set(manifest.parameters.filter(isFrozen).map(({ name }) => name));
   // At once, while the rest is made ready; whoever needs it waits for it and is told if it failed.
-  evaluator?.load(plan, planHash).catch(() => {});
+  if (frozen.size === 0) evaluator?.load(plan, planHash).catch(() => {});
   const shared = manifest.parameters.filter(({ scope }) => scope === 'shared');
   const initialModel = options.initialModel ?? sharedStart(task, spec, seed, shared);
   checkTensors(initialModel, shared, `The initial model for task "${task.name}"`);
@@ -52,6 +53,7 @@ export async function planWorkload(
     descriptor: { kind: 'plan', hash: planHash },
     planBytes: plan.bytes,
     initialModel,
+    frozen,
     trained: trainedParameters(manifest),
     specs: updateSpecs(manifest),
     scalars: manifest.scalars,
@@ -63,7 +65,7 @@ export async function planWorkload(
     evaluate: async (model, _round, signal) => {
       if (evaluator === undefined) return undefined;
       heldOut ??= task.data.load('test');
-      const [examples] = await Promise.all([heldOut, evaluator.load(plan, planHash)]);
+      const [examples] = await Promise.all([heldOut, evaluator.load(plan, planHash, model.frozen)]);
       if (examples.y.shape[0] === 0) return undefined;
       return evaluator.evaluateExamples(model, examples, signal);
     },

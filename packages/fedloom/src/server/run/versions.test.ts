@@ -1,7 +1,10 @@
+import type { Tensor } from '@fedloom/engine';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import type { ServerUpdateInput } from '../../algorithms/algorithm.js';
 import { fedAvg } from '../../algorithms/fed-avg.js';
 import { sha256 } from '../../core/node/sha256.js';
+import { decodeSafetensors } from '../../core/safetensors.js';
 import { tensorsOf, workloadOf } from './testing/federation-under-test.js';
 import { Versions, type VersionsOptions } from './versions.js';
 
@@ -64,6 +67,43 @@ describe('Versions', () => {
     rise(versions, 2, 1);
     versions.drop(2);
     expect(versions.holds(hash)).toBe(false);
+  });
+
+  it('keeps what is frozen apart: no body holds it, the algorithm does not see it, the whole model has it', () => {
+    const tensor = (...values: number[]): Tensor => ({
+      dtype: 'float32',
+      shape: [2],
+      data: Float32Array.of(...values),
+    });
+    const initialModel = new Map([
+      ['a', tensor(7, 8)],
+      ['w', tensor(0, 0)],
+    ]);
+    const seen: string[][] = [];
+    const algorithm = fedAvg();
+    const server = {
+      ...algorithm.server,
+      update: (input: ServerUpdateInput) => {
+        seen.push([...input.model.keys()]);
+        return algorithm.server.update(input);
+      },
+    };
+    const workload = workloadOf({ initialModel, frozen: new Set(['a']) });
+    const versions = versionsOf({ workload, algorithm: { ...algorithm, server } });
+    const first = versions.newest;
+    const next = rise(versions, 0, 1);
+    for (const { bytes, model } of [first, next])
+      expect([...decodeSafetensors(bytes).keys(), ...model.keys()]).toEqual(['w', 'w']);
+    expect([seen, next.frozen]).toEqual([[['w']], versions.frozen]);
+    expect(decodeSafetensors(versions.frozen?.bytes ?? new Uint8Array())).toEqual(new Map([['a', tensor(7, 8)]]));
+    expect([...versions.wholeModel(next)]).toEqual([
+      ['a', tensor(7, 8)],
+      ['w', tensor(1, 1)],
+    ]);
+    // Where a run goes on, those of its journal, whatever the model is that the task begins with now.
+    const resumed = { number: 5, model: tensorsOf(1, 2), state: new Map() };
+    const later = versionsOf({ workload, resumed, frozen: new Map([['a', tensor(1, 1)]]) });
+    expect(later.wholeModel(later.newest).get('a')).toEqual(tensor(1, 1));
   });
 
   it('has no next version when the server update fails', () => {

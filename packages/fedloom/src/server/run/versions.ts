@@ -1,17 +1,18 @@
 import type { NamedTensors, Tensor } from '@fedloom/engine';
 import type { CountedClient, FederatedAlgorithm, Scalars, ServerState } from '../../algorithms/algorithm.js';
 import { broadcastTensors } from '../../algorithms/broadcast.js';
-import type { ModelSnapshot } from '../../compute/executor.js';
+import type { FrozenParameters } from '../../compute/executor.js';
 import type { HashFunction } from '../../core/hash.js';
-import { safetensorsEncoder } from '../../core/safetensors.js';
+import { sortedTensors } from '../../core/params.js';
+import { encodeSafetensors, safetensorsEncoder } from '../../core/safetensors.js';
 import { sharedBytes } from '../../data/shared-tensor.js';
 import type { Version } from '../../update/update.js';
-import type { ServerWorkload } from './workload.js';
+import type { ServerModel, ServerWorkload } from './workload.js';
 
 /** A model at one point of its history, as it travels and as the server has it. */
-export interface ModelVersion extends ModelSnapshot {
+export interface ModelVersion extends ServerModel {
   readonly version: Version;
-  /** The shared parameters, ascending by name; `tensors` holds the algorithm's broadcast ones too. */
+  /** The shared parameters but for frozen ones, ascending by name; `tensors` holds the algorithm's broadcast ones too. */
   readonly model: NamedTensors;
   /** The algorithm's, `slot/parameter`. */
   readonly state: ServerState;
@@ -24,7 +25,7 @@ export const MODEL = 'model';
 
 /** What versions are made of. */
 export interface VersionsOptions {
-  readonly workload: Pick<ServerWorkload, 'initialModel' | 'trained' | 'scalars' | 'scalarsOf'>;
+  readonly workload: Pick<ServerWorkload, 'initialModel' | 'frozen' | 'trained' | 'scalars' | 'scalarsOf'>;
   readonly algorithm: FederatedAlgorithm;
   readonly totalClients: number;
   readonly hash: HashFunction;
@@ -32,11 +33,14 @@ export interface VersionsOptions {
   readonly resumed?: SavedVersion;
   /** Where a run goes on: those that somebody trained from. */
   readonly older?: readonly SavedVersion[];
+  /** Where a run goes on: its frozen parameters, as they were written down. Default: those of the workload's initial model. */
+  readonly frozen?: NamedTensors;
 }
 
 /** A version as it was written down. */
 export interface SavedVersion {
   readonly number: number;
+  /** As `ModelVersion.model`. */
   readonly model: NamedTensors;
   readonly state: ServerState;
 }
@@ -46,23 +50,38 @@ export class Versions {
   readonly #options: VersionsOptions;
   readonly #versions = new Map<number, ModelVersion>();
   readonly #encode = safetensorsEncoder();
+  readonly #frozenTensors: NamedTensors;
+  readonly #frozen: FrozenParameters | undefined;
   #newest: ModelVersion;
   #before: ModelVersion | undefined;
 
   constructor(options: VersionsOptions) {
     this.#options = options;
-    const { initialModel, trained } = options.workload;
+    const { initialModel, frozen = new Set(), trained } = options.workload;
+    const [still, model] = split(initialModel, frozen);
+    this.#frozenTensors = options.frozen ?? still;
+    this.#frozen = this.#frozenTensors.size === 0 ? undefined : encodedFrozen(this.#frozenTensors, options.hash);
     for (const { number, model, state } of options.older ?? []) this.#make(number, model, state);
     const start = options.resumed ?? {
       number: 0,
-      model: initialModel,
-      state: options.algorithm.server.initialize(initialModel, trained),
+      model,
+      state: options.algorithm.server.initialize(model, trained),
     };
     this.#newest = this.#make(start.number, start.model, start.state);
   }
 
   get newest(): ModelVersion {
     return this.#newest;
+  }
+
+  /** What all versions have in common, and no `model` body holds. */
+  get frozen(): FrozenParameters | undefined {
+    return this.#frozen;
+  }
+
+  /** All shared parameters of a version, ascending by name. */
+  wholeModel({ model }: Pick<ModelVersion, 'model'>): NamedTensors {
+    return this.#frozen === undefined ? model : sortedTensors([...model, ...this.#frozenTensors]);
   }
 
   /** @throws Error for one that was dropped: the coordinator asks for none */
@@ -139,6 +158,7 @@ export class Versions {
       // Shared, so that the server's own evaluation hands it to worker threads as it is.
       bytes: sharedBytes(encoded),
       tensors,
+      ...(this.#frozen && { frozen: this.#frozen }),
       model,
       state,
       // When somebody starts from it: nobody does from the last.
@@ -150,4 +170,19 @@ export class Versions {
     this.#versions.set(number, made);
     return made;
   }
+}
+
+/** The tensors that are frozen, and the others. */
+function split(model: NamedTensors, frozen: ReadonlySet<string>): readonly [NamedTensors, NamedTensors] {
+  if (frozen.size === 0) return [new Map(), model];
+  const entries = [...model];
+  return [
+    new Map(entries.filter(([name]) => frozen.has(name))),
+    new Map(entries.filter(([name]) => !frozen.has(name))),
+  ];
+}
+
+function encodedFrozen(tensors: NamedTensors, hash: HashFunction): FrozenParameters {
+  const bytes = sharedBytes(encodeSafetensors(tensors));
+  return { hash: hash(bytes), bytes };
 }

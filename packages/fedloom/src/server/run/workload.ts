@@ -1,5 +1,5 @@
 import type { NamedTensors } from '@fedloom/engine';
-import type { ModelSnapshot } from '../../compute/executor.js';
+import type { FrozenParameters, ModelSnapshot } from '../../compute/executor.js';
 import type { Evaluation } from '../../core/evaluation.js';
 import type { Welcome } from '../../protocol/messages.js';
 import type { UpdateSpec } from '../../update/update.js';
@@ -11,6 +11,8 @@ export interface ServerWorkload {
   readonly planBytes?: Uint8Array;
   /** The shared parameters before the first round. */
   readonly initialModel: NamedTensors;
+  /** Names of those of them that never change. Default none. */
+  readonly frozen?: ReadonlySet<string>;
   /** Names of the parameters that take gradients. */
   readonly trained: ReadonlySet<string>;
   /** What an update must hold: the shared parameters that change, and the algorithm's uploads. */
@@ -21,5 +23,10 @@ export interface ServerWorkload {
   /** Those of the task that change from round to round, such as the learning rate. */
   readonly scalarsOf?: (round: number) => Readonly<Record<string, number>>;
   /** Evaluates a model on the server's held-out data; undefined when it turns out to have none. */
-  readonly evaluate: (model: ModelSnapshot, round: number, signal: AbortSignal) => Promise<Evaluation | undefined>;
+  readonly evaluate: (model: ServerModel, round: number, signal: AbortSignal) => Promise<Evaluation | undefined>;
+}
+
+/** A model with what its bytes lack. */
+export interface ServerModel extends ModelSnapshot {
+  readonly frozen?: FrozenParameters;
 }
