@@ -10,15 +10,7 @@ import { fedAdam } from '../algorithms/fed-adam.js';
 import { moved, movedBy } from '../algorithms/server-math.js';
 import { algorithmSuite } from './algorithm-suite.js';
 import { failures } from './testing/failures.js';
-
-/** FedAvg as one may write it without `defineAlgorithm`, with something that is not quite right. */
-function flawed(flaw: Partial<FederatedAlgorithm>, server: Partial<ServerUpdate> = {}): FederatedAlgorithm {
-  const sound: ServerUpdate = {
-    initialize: () => new Map(),
-    update: (input) => ({ model: moved(input), state: new Map(input.state) }),
-  };
-  return { name: 'flawed', citation: 'own work', ...flaw, server: { ...sound, ...server } };
-}
+import { flawed } from './testing/flawed-algorithm.js';
 
 /** A server update that makes something else of what FedAvg would. */
 function updating(spoil: (sound: ServerUpdateResult, input: ServerUpdateInput) => void): Partial<ServerUpdate> {

@@ -1,20 +1,24 @@
 import type { NamedTensors } from '@fedloom/engine';
 import type { FederatedAlgorithm } from '../algorithms/algorithm.js';
 import { movedBy } from '../algorithms/server-math.js';
+import { clientCases } from './algorithm-client-cases.js';
 import { initialModel, initialState, inputOf, playRounds, stillAggregate, trainedNames } from './algorithm-inputs.js';
 import { checkSame, firstDifference } from './same.js';
 import { type ConformanceCase, check, checkRefused } from './suite.js';
 
 /**
- * What every federated algorithm must do on the server, whatever it computes, and with its settings. What its clients'
- * terms compute depends on its paper: hold that against a naive version of your own.
+ * What every federated algorithm must do, whatever it computes: on the server, with its settings, and in what its clients
+ * gain of it (terms, scalars, private parameters). What the terms compute depends on its paper: hold that against a naive
+ * version of your own.
  * @param make the same algorithm each time, anew
  * @example for (const { name, run } of algorithmSuite(() => myAlgorithm({ beta: 0.9 }))) test(name, run);
  */
 export function algorithmSuite(make: () => FederatedAlgorithm): readonly ConformanceCase[] {
-  const { weight, with: changed } = make();
+  const algorithm = make();
+  const { weight, with: changed } = algorithm;
   const chosen = {
     ...cases,
+    ...clientCases(algorithm),
     ...(weight === undefined ? {} : weightCases),
     ...(changed === undefined ? {} : settingsCases),
   };
