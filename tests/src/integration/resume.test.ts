@@ -16,6 +16,10 @@ import {
   topK,
 } from 'fedloom';
 import { describe, expect, it } from 'vitest';
+import { sha256 } from '../../../packages/fedloom/dist/core/node/sha256.js';
+import { readJournal } from '../../../packages/fedloom/dist/journal/read-journal.js';
+import type { RunDescription } from '../../../packages/fedloom/dist/journal/record.js';
+import { RunJournal } from '../../../packages/fedloom/dist/journal/run-journal.js';
 import {
   type Fault,
   MemoryDisk,
@@ -106,4 +110,42 @@ describe.each(cases)('a simulated run of %s', (name, task, more) => {
       }
     }
   }, 240_000);
+});
+
+describe('a run that goes on', () => {
+  const task = logisticRegression(fedAvg(), clouds(100, 40));
+  const options = { ...size, workers: 1 };
+
+  /** The warnings of a run that died after its first round, and was begun on what its journal is made to say. */
+  async function resumedFrom(change: (begun: RunDescription) => Partial<RunDescription>) {
+    const first = new MemoryDisk();
+    await attempt(task, options, new MemoryStorage(first, { kind: 'crash', write: 7 })).catch(() => {});
+    const { recovered } = await readJournal(new MemoryStorage(first), sha256);
+    if (recovered === undefined) throw new Error('nothing was written');
+    const { kind: _, ...begun } = { ...recovered.run, ...change(recovered.run) };
+    const disk = new MemoryDisk();
+    const parts = { hash: sha256, clock: { now: () => 0, setTimer: () => () => {} }, at: '2026-01-01T00:00:00Z' };
+    await RunJournal.create(new MemoryStorage(disk), begun, parts);
+    const run = simulate(task, { ...options, journal: { storage: new MemoryStorage(disk), mode: 'resume' } });
+    const warnings: string[] = [];
+    run.on('warning', ({ code, message }) => warnings.push(`${code} ${message}`));
+    await run.result;
+    return warnings;
+  }
+
+  it('on the machine that it was begun on has nothing to say', async () => {
+    expect(await resumedFrom(() => ({}))).toEqual([]);
+  });
+
+  it('on another, or with another Node, warns of it once, by name', async () => {
+    const other = { model: 'M1', architecture: 'arm64', platform: 'darwin' };
+    const warnings = await resumedFrom(({ versions }) => ({
+      processor: other,
+      versions: { ...versions, node: '18.0.0' },
+    }));
+    expect(warnings).toHaveLength(1);
+    expect(warnings[0]).toMatch(
+      /^journal\.other-machine The run .* \(processor: M1 \(darwin, arm64\) then, .* now; Node: 18\.0\.0 then, .* now\)\./,
+    );
+  });
 });

@@ -27,6 +27,7 @@ const records = z.array(
       options: z.record(z.string(), z.json()),
       seed: z.int(),
       versions: z.record(z.string(), z.string()).refine((versions) => versions.fedloom !== undefined),
+      processor: z.object({ model: z.string(), architecture: z.string(), platform: z.string() }).exactOptional(),
     }),
     z.object({ kind: z.literal('started'), attemptBase: int, at: z.string() }),
     z.object({

@@ -27,6 +27,8 @@ export interface RunDescription {
   readonly options: { readonly [name: string]: Json };
   readonly seed: number;
   readonly versions: { readonly fedloom: string; readonly [software: string]: string };
+  /** The kind of processor that it was begun on, on which alone a run that goes on is equal to the bit. */
+  readonly processor?: { readonly model: string; readonly architecture: string; readonly platform: string };
 }
 
 /** A process took the run up. */

@@ -62,11 +62,11 @@ export async function openRun(
   const executor = planEvaluator(task, () => openPool(pool, workers));
   // The run begins a turn later, when `opening` is there.
   const run: Run = new Run(async (_events, signal) => {
-    const { federation, prepared, close } = await opening;
+    const { federation, announce, close } = await opening;
     try {
       // One more turn: whoever awaits the run can listen first.
       await new Promise((resolve) => setImmediate(resolve));
-      run.emit('prepared', prepared);
+      announce();
       federation.open();
       return await resultOf(federation, signal);
     } catch (error) {

@@ -52,14 +52,14 @@ async function runSimulation(
   try {
     const evaluator = executor instanceof PlanExecutor ? executor : undefined;
     const lobby = systemLobby();
-    const { federation, prepared, journal, close } = await openFederation(task, options, {
+    const { federation, announce, journal, close } = await openFederation(task, options, {
       lobby,
       events,
       evaluator,
       waits: { deadlineMs: null },
       simulated: true,
     });
-    events.emit('prepared', prepared);
+    announce();
     try {
       const states = journal === undefined ? diskStateStore() : journalStateStore(journal.states);
       federation.open();

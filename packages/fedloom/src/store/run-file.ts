@@ -1,4 +1,5 @@
 import type { Losses } from '../core/losses.js';
+import type { Processor, SoftwareVersions } from '../core/node/machine.js';
 import { isGone, type ProcessIdentity } from '../core/node/process-identity.js';
 import type { Results } from '../core/records.js';
 
@@ -18,7 +19,7 @@ export interface RunFile {
   readonly taskHash?: string;
   readonly arguments: RunArguments;
   readonly seed: number;
-  readonly versions: { readonly fedloom: string; readonly node: string; readonly onnxruntime: string };
+  readonly versions: SoftwareVersions;
   readonly processor: Processor;
   /** Who runs it: a run whose process is gone was interrupted. */
   readonly process: ProcessIdentity;
@@ -64,13 +65,6 @@ export interface RunArguments {
   readonly waitForClientsMs?: number | null;
   readonly pingEveryMs?: number;
   readonly [other: string]: unknown;
-}
-
-export interface Processor {
-  readonly model: string;
-  readonly cores: number;
-  readonly architecture: string;
-  readonly platform: string;
 }
 
 export interface RunOutcome {

@@ -27,6 +27,8 @@ export interface OpenFederation {
   readonly federation: Federation;
   /** What the event `prepared` tells, once somebody can listen. */
   readonly prepared: FederationEvents['prepared'][0];
+  /** Tells whoever listens by now: what the event `prepared` says, and what is to be warned of. */
+  readonly announce: () => void;
   /** Where the run is written down, if it is. */
   readonly journal: OpenedJournal | undefined;
   readonly close: () => Promise<void>;
@@ -108,6 +110,10 @@ export async function openFederation(
   return {
     federation,
     prepared,
+    announce: () => {
+      events.emit('prepared', prepared);
+      if (journal?.warning) events.emit('warning', journal.warning);
+    },
     journal,
     close: closeAll,
   };

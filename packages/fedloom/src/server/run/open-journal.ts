@@ -1,5 +1,6 @@
 import { FedloomError, type NamedTensors } from '@fedloom/engine';
 import { systemClock } from '../../core/clock.js';
+import { processor, versions } from '../../core/node/machine.js';
 import { sha256 } from '../../core/node/sha256.js';
 import type { RoundRecord } from '../../core/records.js';
 import { decodeSafetensors } from '../../core/safetensors.js';
@@ -12,10 +13,12 @@ import type { JournalStorage } from '../../journal/storage.js';
 import type { Task } from '../../task/task.js';
 import { taskSummary } from '../../task/task-summary.js';
 import { resumePoint } from '../schedule/resume.js';
+import type { Reason } from '../schedule/types.js';
 import type { VirtualTime } from '../schedule/virtual-clock.js';
 import type { FederationOptions } from './federation-options.js';
 import type { JournalOptions } from './journal-options.js';
 import { JournalPersistence, type Progress } from './journal-persistence.js';
+import { otherMachine } from './other-machine.js';
 import type { RunOptions } from './run-options.js';
 import { MODEL, type SavedVersion } from './versions.js';
 import type { ServerWorkload } from './workload.js';
@@ -31,6 +34,8 @@ export interface OpenedJournal {
   readonly virtualTime: VirtualTime | undefined;
   /** Records of the rounds before, ascending. */
   readonly records: readonly RoundRecord[];
+  /** What is to be said of the place where it goes on. */
+  readonly warning: Reason | undefined;
   close(): Promise<void>;
 }
 
@@ -45,6 +50,7 @@ export async function openJournal(
   options: RunOptions & { readonly run: string },
 ): Promise<OpenedJournal> {
   const parts = { hash: sha256, clock: systemClock, at: new Date().toISOString() };
+  const machine = { versions: versions(), processor: processor() };
   const taskHash = given ?? sha256(new TextEncoder().encode(JSON.stringify(taskSummary(task))));
   const planHash = workload.descriptor.kind === 'plan' ? workload.descriptor.hash : null;
   const { seed = 0 } = options;
@@ -52,8 +58,12 @@ export async function openJournal(
   const as = { taskHash, planHash, software: SOFTWARE, options: { ...settings, seed } };
   if (mode !== 'begin') {
     const taken = await takeUp(storage, parts, as, mode);
-    if (taken !== undefined) return resumed(taken.journal, taken.recovered, onClosed);
+    if (taken !== undefined) {
+      const warning = otherMachine(taken.recovered.run, machine);
+      return { ...(await resumed(taken.journal, taken.recovered, onClosed)), warning };
+    }
   }
+  const { model, architecture, platform } = machine.processor;
   const journal = await RunJournal.create(
     storage,
     {
@@ -63,7 +73,8 @@ export async function openJournal(
       algorithm: { name: task.algorithm.name, ...task.algorithm.hyperparameters },
       options: settings,
       seed,
-      versions: { fedloom: SOFTWARE },
+      versions: { ...machine.versions, fedloom: SOFTWARE },
+      processor: { model, architecture, platform },
     },
     parts,
     workload.planBytes,
@@ -71,7 +82,7 @@ export async function openJournal(
   const states = new JournalStates(journal);
   const persistence = new JournalPersistence(journal, states);
   const begun = { resumed: undefined, virtualTime: undefined, records: [], run: options.run, firstAttempt: 0 };
-  return { close: closing(journal, onClosed), persistence, states, ...begun };
+  return { close: closing(journal, onClosed), persistence, states, ...begun, warning: undefined };
 }
 
 async function takeUp(
@@ -100,14 +111,14 @@ async function resumed(
   journal: RunJournal,
   recovered: Recovered,
   onClosed: JournalOptions['onClosed'],
-): Promise<OpenedJournal> {
-  const { versions, rounds, reports, lastRound, run } = recovered;
+): Promise<Omit<OpenedJournal, 'warning'>> {
+  const { versions: made, rounds, reports, lastRound, run } = recovered;
   const decided = recovered.decided.map(({ schedule }) => schedule as unknown as Progress);
   const progress = decided.at(-1);
   const records = [...reports.values()].filter(({ round }) => round < rounds);
-  const saved = await Promise.all(versions.map((version) => readVersion(journal, version)));
+  const saved = await Promise.all(made.map((version) => readVersion(journal, version)));
   const version = saved.at(-1);
-  const frozen = await readFrozen(journal, versions);
+  const frozen = await readFrozen(journal, made);
   const states = new JournalStates(journal);
   const common_ = {
     close: closing(journal, onClosed),

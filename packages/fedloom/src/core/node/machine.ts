@@ -1,10 +1,23 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { arch, availableParallelism, cpus, platform } from 'node:os';
-import { VERSION } from '../core/version.js';
-import type { Processor, RunFile } from './run-file.js';
+import { VERSION } from '../version.js';
 
-export function versions(): RunFile['versions'] {
+/** What computes, besides the task: results are equal to the bit where all of these are. */
+export interface SoftwareVersions {
+  readonly fedloom: string;
+  readonly node: string;
+  readonly onnxruntime: string;
+}
+
+export interface Processor {
+  readonly model: string;
+  readonly cores: number;
+  readonly architecture: string;
+  readonly platform: string;
+}
+
+export function versions(): SoftwareVersions {
   return { fedloom: VERSION, node: process.versions.node, onnxruntime: onnxruntimeVersion() };
 }
 
