@@ -21,7 +21,8 @@ export interface PayloadSpec {
 /**
  * What every update passes on its way: the client half of each stage in the order of their list, then the wire, then the
  * server halves in reverse. Either half may be absent, and either may be async. Halves change none of the tensors they are
- * given, and may give them on.
+ * given, and may give them on. An update whose server half has not settled when its client is waited for no longer (the round's
+ * deadline is over, say) is dropped as `stage.late`, and its memory used again: what the half gives then is not looked at.
  */
 export interface Stage {
   /** Camel case, or `vendor/name` for those of others: unique within a run. */

@@ -141,9 +141,8 @@ describe('an update', () => {
     await until(() => through.length === 1);
     first.end.channel.close('the line broke');
     await until(() => left.length === 1);
+    expect(refused).toMatchObject([{ client: 0, code: 'stage.late' }]);
     through[0]?.();
-    await until(() => refused.length === 1);
-    expect(refused[0]).toMatchObject({ client: 0, code: 'update.wrong-session' });
     const second = await enter(0);
     second.update(0, await second.asked(0, 1), 1, 1);
     await other.train(1, 0, 3, 5);
@@ -153,6 +152,67 @@ describe('an update', () => {
     expect(records[0]?.counted).toEqual([0, 1]);
     federation.cancel();
     await federation.result;
+  });
+});
+
+describe('an asynchronous stage that never settles', () => {
+  /** Does so with the updates of client 0. */
+  const stage: Stage = {
+    name: 'test/stuck',
+    options: {},
+    server: (payload, { client }) => (client === 0 ? new Promise(() => {}) : Promise.resolve(payload)),
+  };
+  const withDeadline = { schedule: rounds({ clientsPerRound: 2, quorum: 1, deadlineMs: 500 }) };
+
+  it('costs its update at the deadline, by name, and the bytes come back', async () => {
+    const { federation, lobby, clock, events, refused, warnings, records, enter } = federationUnderTest({
+      stages: [stage],
+      coordinator: withDeadline,
+    });
+    let folded = 0;
+    events.on('update', () => {
+      folded += 1;
+    });
+    const client = await enter(0, 1);
+    for (const round of [0, 1]) {
+      await Promise.all([client.train(0, round, 1, 1), client.train(1, round, 1, 1)]);
+      // The other's is in; its own would never be.
+      await until(() => folded === round + 1 && lobby.budget.usedBytes > 0);
+      clock.fire(500);
+      await until(() => records.length === round + 1);
+      expect(lobby.budget.usedBytes).toBe(0);
+    }
+    await federation.result;
+    expect(records.map(({ counted }) => counted)).toEqual([[1], [1]]);
+    expect(refused.map(({ client: index, code }) => [index, code])).toEqual([
+      [0, 'stage.late'],
+      [0, 'stage.late'],
+    ]);
+    expect(warnings.find(({ code }) => code === 'stage.late')).toMatchObject({
+      message: expect.stringMatching(/client 0 for task 0 came, but the server halves of the stages \("test\/stuck"\)/),
+    });
+    const told = client.of('settled').filter(({ counted }) => !counted);
+    expect(told.map(({ clients, code }) => [clients, code])).toEqual([
+      [[0], 'stage.late'],
+      [[0], 'stage.late'],
+    ]);
+  });
+
+  it('holds nothing for updates that nobody asked for, nor after the end', async () => {
+    const { federation, lobby, refused, enter } = federationUnderTest({ stages: [stage], coordinator: withDeadline });
+    const client = await enter(0, 1);
+    const asked = await client.asked(0);
+    client.update(0, { ...asked, task: 7 }, 1, 1);
+    client.update(0, { ...asked, attempt: 3 }, 1, 1);
+    await until(() => refused.length === 2);
+    expect(refused.map(({ code }) => code)).toEqual(['update.unknown-round', 'update.unknown-attempt']);
+    expect(lobby.budget.usedBytes).toBe(0);
+    client.update(0, asked, 1, 1);
+    await until(() => lobby.budget.usedBytes > 0);
+    federation.cancel();
+    await federation.result;
+    expect(lobby.budget.usedBytes).toBe(0);
+    expect(refused[2]).toMatchObject({ client: 0, code: 'stage.late' });
   });
 });
 

@@ -4,6 +4,7 @@ import { encodeSafetensors } from '../../core/safetensors.js';
 import { wireLimits } from '../../protocol/limits.js';
 import type { SessionDoor } from '../lobby/session-door.js';
 import { initialState, isQuiet, step } from '../schedule/coordinator.js';
+import { refuseUpdate } from '../schedule/refusals.js';
 import { resumeState } from '../schedule/resume.js';
 import type { CoordinatorState } from '../schedule/schedule.js';
 import type { CoordinatorEffect, CoordinatorEvent } from '../schedule/types.js';
@@ -14,6 +15,7 @@ import { type HeldUpdate, Incoming, type Input } from './incoming.js';
 import { type Effect, Outgoing } from './outgoing.js';
 import { noPersistence, type Persistence } from './persistence.js';
 import { RoundBooks } from './round-books.js';
+import { type LateUpdate, StagedUpdates } from './staged-updates.js';
 import { type ModelVersion, Versions } from './versions.js';
 import { VirtualTurns } from './virtual-turns.js';
 
@@ -29,6 +31,7 @@ export class Federation {
   readonly #persistence: Persistence;
   readonly #versions: Versions;
   readonly #aggregation: Aggregation;
+  readonly #staged: StagedUpdates;
   readonly #door: SessionDoor;
   readonly #outgoing: Outgoing;
   readonly #books: RoundBooks;
@@ -62,6 +65,8 @@ export class Federation {
       ...(resumed?.frozen && { frozen: resumed.frozen }),
     });
     this.#aggregation = new Aggregation({ chain, algorithm });
+    const serverHalves = chain.stages.filter(({ stage }) => stage.server !== undefined);
+    this.#staged = new StagedUpdates(serverHalves.map(({ stage }) => stage.name));
     this.#finishedVersion = this.#versions.newest;
     const { point } = resumed ?? {};
     this.#rounds = (point?.firstRound ?? 0) - (point?.unrecorded === undefined ? 0 : 1);
@@ -78,6 +83,8 @@ export class Federation {
       ...options,
       versions: this.#versions,
       aggregation: this.#aggregation,
+      staged: this.#staged,
+      refusal: (tag) => refuseUpdate(this.#state, tag),
       dispatch,
       trained: (input, tag) => {
         if (this.#turns === undefined) return dispatch(input());
@@ -92,6 +99,7 @@ export class Federation {
       onMessage: (session, message, body) => incoming.receive(session, message, body),
       onFailure: (error) => this.fail(error),
       onClosed: (session, reason) => {
+        this.#tellLate(this.#staged.sessionClosed(session.id));
         this.#dispatch({ event: { type: 'sessionClosed', session: session.id } });
         this.#options.events.emit('clientsLeft', { session: session.id, reason, present: this.present });
       },
@@ -196,7 +204,7 @@ export class Federation {
         return;
       case 'settle':
         this.#turns?.cancelled(effect.clients, effect.task);
-        return this.#outgoing.settle(effect);
+        return this.#settle(effect);
       case 'aggregate':
         return this.#candidates.aggregate(effect);
       case 'persist':
@@ -256,6 +264,27 @@ export class Federation {
     this.#books.folded(round, held.message, held.checkMs + clock.now() - startedMs);
   }
 
+  #settle(effect: Effect<'settle'>): void {
+    const late = this.#staged.settled(effect.clients, effect.task);
+    // Who counts has sent this update before.
+    if (effect.counted || late.length === 0) return this.#outgoing.settle(effect);
+    const lateClients = new Set(late.map(({ client }) => client));
+    const others = effect.clients.filter((client) => !lateClients.has(client));
+    if (others.length > 0) this.#outgoing.settle({ ...effect, clients: others });
+    for (const { client, code, message: reason } of late) {
+      this.#outgoing.settle({ ...effect, clients: [client], code, reason });
+    }
+    this.#tellLate(late);
+  }
+
+  #tellLate(updates: readonly LateUpdate[]): void {
+    const { events } = this.#options;
+    for (const { client, task, code, message } of updates) {
+      events.emit('refused', { client, round: task, code, message });
+      events.emit('warning', { code, message });
+    }
+  }
+
   #finishRound(effect: Effect<'roundFinished'>): void {
     const { round, evaluated, voided } = effect;
     this.#finishedVersion = this.#versions.newest;
@@ -275,6 +304,7 @@ export class Federation {
     this.#finished = true;
     this.#abort.abort();
     for (const cancel of this.#timers.values()) cancel();
+    this.#tellLate(this.#staged.close());
     const result = this.#report(reason === 'completed' ? 'completed' : 'cancelled');
     this.#end(reason, message, result).then(
       () => {

@@ -5,6 +5,7 @@ import type { Session, SessionMessage } from '../lobby/session.js';
 import type { CoordinatorEvent, Reason, UpdateTag } from '../schedule/types.js';
 import type { Aggregation, CheckedUpdate, SoundUpdate } from './aggregation.js';
 import type { FederationOptions } from './federation-options.js';
+import type { StagedUpdates } from './staged-updates.js';
 import type { ModelVersion, Versions } from './versions.js';
 
 /** An update that came whole and passed its checks, held while the coordinator decides. */
@@ -25,6 +26,9 @@ export interface Input {
 export interface IncomingOptions extends Pick<FederationOptions, 'workload' | 'clock' | 'events'> {
   readonly versions: Versions;
   readonly aggregation: Aggregation;
+  readonly staged: StagedUpdates;
+  /** Why the coordinator would drop an update; null: it waits for it. */
+  readonly refusal: (tag: UpdateTag) => Reason | null;
   /**
    * What came of a client's training, to be made when it has its turn: how much an update counts follows from what has counted
    * before. A promise where that is not now.
@@ -111,10 +115,26 @@ export class Incoming {
         return trained(() => this.#weighed({ message, sound, from, tag, checkMs }, refusal), tag);
       };
       const checked = aggregation.check(message, body);
-      return checked instanceof Promise ? checked.then(received, refused) : received(checked);
+      return checked instanceof Promise ? this.#staged(tag, checked, received, refused) : received(checked);
     } catch (error) {
       return refused(error);
     }
+  }
+
+  /** Nothing is held for an update that nobody waits for, however long the stages take. */
+  #staged(
+    tag: UpdateTag,
+    checked: Promise<SoundUpdate>,
+    received: (sound: SoundUpdate) => void | Promise<void>,
+    refused: (error: unknown) => void | Promise<void>,
+  ): void | Promise<void> {
+    const { staged, refusal } = this.options;
+    const reason = refusal(tag);
+    if (reason === null) {
+      return staged.wait(tag, checked).then((sound) => (sound === undefined ? undefined : received(sound)), refused);
+    }
+    checked.catch(() => {});
+    this.#tellRefused(tag, reason);
   }
 
   #weighed({ message, sound, from, tag, checkMs }: Received, refusal: (error: unknown) => Input): Input {

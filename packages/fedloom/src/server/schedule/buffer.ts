@@ -83,7 +83,7 @@ export function bufferDeadline(context: BufferedContext, timer: string): void {
   if (asked === undefined) return;
   asked.timer = null;
   own.fold.failed.add(client);
-  const message = `no update came within ${settings.deadlineMs} ms`;
+  const message = `no update was taken in within ${settings.deadlineMs} ms`;
   output.warn('ask.deadline', `Client ${client} loses its place in round ${state.round + 1}: ${message}.`);
   vacate(context, asked, { code: 'ask.deadline', message });
   advance(context);

@@ -151,5 +151,5 @@ export function federationUnderTest({ coordinator, stages = [], ...over }: Optio
     await until(() => client.types.includes('joined'));
     return client;
   };
-  return { federation, clock, events, records, warnings, refused, left, enter };
+  return { federation, lobby, clock, events, records, warnings, refused, left, enter };
 }
