@@ -1,7 +1,5 @@
 import { FedloomError } from '@fedloom/engine';
-import type { RoundRecord, RunResult } from '../../core/records.js';
-import { encodeSafetensors } from '../../core/safetensors.js';
-import { wireLimits } from '../../protocol/limits.js';
+import type { RunResult } from '../../core/records.js';
 import type { SessionDoor } from '../lobby/session-door.js';
 import { initialState, isQuiet, step } from '../schedule/coordinator.js';
 import { refuseUpdate } from '../schedule/refusals.js';
@@ -14,19 +12,19 @@ import type { FederationOptions } from './federation-options.js';
 import { type HeldUpdate, Incoming, type Input } from './incoming.js';
 import { type Effect, Outgoing } from './outgoing.js';
 import { noPersistence, type Persistence } from './persistence.js';
+import { reasonOf } from './reason-of.js';
 import { RoundBooks } from './round-books.js';
+import { type Ending, RunEnd } from './run-end.js';
 import { type LateUpdate, StagedUpdates } from './staged-updates.js';
-import { type ModelVersion, Versions } from './versions.js';
+import { Versions } from './versions.js';
 import { VirtualTurns } from './virtual-turns.js';
 
 /**
  * The server of one run: the coordinator's shell. It steps the coordinator and has its effects performed: what sessions say
  * (`Incoming`), what they are told (`Outgoing`), the fold (`Aggregation`), the model (`Versions`), a closed fold's way
- * (`Candidates`), the records (`RoundBooks`). It knows no connections: sessions come from the lobby.
+ * (`Candidates`), the records (`RoundBooks`), the end (`RunEnd`). It knows no connections: sessions come from the lobby.
  */
 export class Federation {
-  /** Settles when the run is over; rejects when it failed. */
-  readonly result: Promise<RunResult>;
   readonly #options: FederationOptions;
   readonly #persistence: Persistence;
   readonly #versions: Versions;
@@ -36,20 +34,13 @@ export class Federation {
   readonly #outgoing: Outgoing;
   readonly #books: RoundBooks;
   readonly #candidates: Candidates;
+  readonly #end: RunEnd;
   readonly #turns: VirtualTurns | undefined;
   readonly #timers = new Map<string, () => void>();
   readonly #abort = new AbortController();
   readonly #queue: Input[] = [];
   #state: CoordinatorState;
-  #last: RoundRecord | undefined;
-  /** After the last finished round. */
-  #finishedVersion: ModelVersion;
-  #rounds: number;
   #stepping = false;
-  #finished = false;
-  #cause: unknown;
-  #resolve: (result: RunResult) => void = () => {};
-  #reject: (error: unknown) => void = () => {};
 
   constructor(options: FederationOptions) {
     this.#options = options;
@@ -67,17 +58,8 @@ export class Federation {
     this.#aggregation = new Aggregation({ chain, algorithm });
     const serverHalves = chain.stages.filter(({ stage }) => stage.server !== undefined);
     this.#staged = new StagedUpdates(serverHalves.map(({ stage }) => stage.name));
-    this.#finishedVersion = this.#versions.newest;
     const { point } = resumed ?? {};
-    this.#rounds = (point?.firstRound ?? 0) - (point?.unrecorded === undefined ? 0 : 1);
-    this.#last = resumed?.lastEvaluated;
     this.#state = resumed === undefined ? initialState(coordinator) : resumeState(coordinator, resumed.point);
-    this.result = new Promise((resolve, reject) => {
-      this.#resolve = resolve;
-      this.#reject = reject;
-    });
-    // Whoever wants the failure awaits `result`; nobody has to.
-    this.result.catch(() => {});
     const dispatch = (input: Input) => this.#dispatch(input);
     const incoming = new Incoming({
       ...options,
@@ -99,8 +81,9 @@ export class Federation {
       onMessage: (session, message, body) => incoming.receive(session, message, body),
       onFailure: (error) => this.fail(error),
       onClosed: (session, reason) => {
-        this.#tellLate(this.#staged.sessionClosed(session.id));
+        const late = this.#staged.sessionClosed(session.id);
         this.#dispatch({ event: { type: 'sessionClosed', session: session.id } });
+        this.#tellLate(late);
         this.#options.events.emit('clientsLeft', { session: session.id, reason, present: this.present });
       },
     });
@@ -120,8 +103,21 @@ export class Federation {
       fail: (error) => this.fail(error),
       virtualTime: () => this.#turns?.time ?? null,
     });
+    this.#end = new RunEnd({
+      ...options,
+      versions: this.#versions,
+      persistence: this.#persistence,
+      farewell: (finish) => this.#door.close(finish),
+      rounds: (point?.firstRound ?? 0) - (point?.unrecorded === undefined ? 0 : 1),
+      lastEvaluated: resumed?.lastEvaluated,
+    });
     if (resumed === undefined) this.#persistence.made(this.#versions.newest);
     else if (point?.unrecorded && resumed.unrecorded) this.#books.restore(point.unrecorded.round, resumed.unrecorded);
+  }
+
+  /** Settles when the run is over; rejects when it failed. */
+  get result(): Promise<RunResult> {
+    return this.#end.result;
   }
 
   /** Clients that have joined and not left. */
@@ -141,7 +137,7 @@ export class Federation {
 
   /** Ends the run as failed, for a reason outside the protocol. */
   fail(error: unknown): void {
-    this.#cause = error;
+    this.#end.failing(error);
     this.#dispatch({ event: { type: 'abort', reason: 'failed', ...reasonOf(error) } });
   }
 
@@ -162,14 +158,14 @@ export class Federation {
 
   #step(event: CoordinatorEvent): readonly CoordinatorEffect[] {
     // After a failure within a step the state is not to be trusted with another.
-    if (this.#finished && this.#state.phase !== 'finished') return [];
+    if (this.#end.isOver && this.#state.phase !== 'finished') return [];
     try {
       const { state, effects } = step(this.#state, event);
       this.#state = state;
       return effects;
     } catch (error) {
       // Only what the user gave can throw here: the sampler. The state may be half changed, so the run ends.
-      this.#finish({ type: 'finish', reason: 'failed', ...reasonOf(error) }, error);
+      this.#finish({ reason: 'failed', ...reasonOf(error) }, error);
       this.#options.events.emit('warning', { code: 'server.failed', message: String(error) });
       return [];
     }
@@ -287,58 +283,22 @@ export class Federation {
 
   #finishRound(effect: Effect<'roundFinished'>): void {
     const { round, evaluated, voided } = effect;
-    this.#finishedVersion = this.#versions.newest;
-    const record = this.#books.finish(effect, this.#finishedVersion.version, this.#turns?.now ?? null);
-    this.#rounds += 1;
-    if (evaluated !== null && voided === null) this.#last = record;
+    const { newest } = this.#versions;
+    const record = this.#books.finish(effect, newest.version, this.#turns?.now ?? null);
+    this.#end.roundFinished(newest, evaluated !== null && voided === null ? record : undefined);
     if (evaluated !== null && evaluated.missing.length > 0) this.#outgoing.endEvaluation(round);
     this.#persistence.recorded(record);
     this.#options.events.emit('round', record);
   }
 
-  #finish(effect: Effect<'finish'>, cause = this.#cause): void {
-    if (this.#finished) return;
-    // Something failed within the very step that completed the run: its failure counts.
-    const failed = effect.reason === 'completed' && cause !== undefined;
-    const { reason, code, message } = failed ? { reason: 'failed' as const, ...reasonOf(cause) } : effect;
-    this.#finished = true;
+  #finish(ending: Ending, cause?: unknown): void {
+    if (this.#end.isOver) return;
     this.#abort.abort();
     for (const cancel of this.#timers.values()) cancel();
-    this.#tellLate(this.#staged.close());
-    const result = this.#report(reason === 'completed' ? 'completed' : 'cancelled');
-    this.#end(reason, message, result).then(
-      () => {
-        if (reason !== 'failed') this.#resolve(result);
-        else this.#reject(new FedloomError(code, message, unseen(result), { cause }));
-      },
-      (error: unknown) => this.#reject(error),
-    );
-  }
-
-  /** Who is told that a run is complete can rely on it: the disk is first. */
-  async #end(reason: 'completed' | 'cancelled' | 'failed', message: string, result: RunResult): Promise<void> {
-    try {
-      if (reason === 'completed') await this.#persistence.finished(result.rounds, result.modelHash);
-    } catch (error) {
-      await this.#door.close({ type: 'finish', reason: 'failed', message: reasonOf(error).message });
-      throw error;
-    }
-    await this.#door.close({ type: 'finish', reason, message: message.slice(0, wireLimits.textLengthMax) });
-  }
-
-  #report(status: RunResult['status']): RunResult {
-    const model = this.#versions.wholeModel(this.#finishedVersion);
-    const bytes = encodeSafetensors(model);
-    return {
-      status,
-      run: this.#options.run,
-      rounds: this.#rounds,
-      metrics: this.#last?.metrics ?? {},
-      clientMetrics: this.#last?.clientMetrics ?? {},
-      model,
-      modelBytes: bytes,
-      modelHash: this.#options.hash(bytes),
-    };
+    const late = this.#staged.close();
+    this.#end.finish(ending, cause);
+    // In the end, since who listens may throw.
+    this.#tellLate(late);
   }
 }
 
@@ -355,14 +315,4 @@ function welcomeOf(options: FederationOptions, frozen: string | undefined) {
     needs: (algorithm.client?.needs ?? []).filter((fact) => fact !== 'deltaNorm'),
     stages: chain.stages.map(({ stage: { name, options } }) => ({ name, options })),
   };
-}
-
-function reasonOf(error: unknown): { readonly code: string; readonly message: string } {
-  if (error instanceof FedloomError) return { code: error.code, message: error.message };
-  return { code: 'server.failed', message: error instanceof Error ? error.message : String(error) };
-}
-
-/** The result so far as an error's field that consoles do not print: it holds the whole model. */
-function unseen(result: RunResult): { readonly result?: RunResult } {
-  return Object.defineProperty({}, 'result', { value: result, enumerable: false });
 }
