@@ -35,6 +35,18 @@ describe('an entry’s payload', () => {
     );
   });
 
+  it('comes apart in memory of its own, also where it lies anywhere within what was read of a file', () => {
+    const payload = encodePayload(records, blobs);
+    for (const before of [0, 1, 2, 3]) {
+      const file = Buffer.concat([Buffer.alloc(before), payload]).subarray(before);
+      for (const time of ['once', 'again']) {
+        const split = splitPayload(file).blobs.map(({ name, read }) => ({ name, bytes: read() }));
+        expect([before, time, split]).toEqual([before, time, blobs]);
+      }
+      expect(Uint8Array.from(file)).toEqual(payload);
+    }
+  });
+
   it('has no run of zeros: where something was never written shows', () => {
     expect(hasRun(encodePayload(records, blobs))).toBe(false);
   });

@@ -100,7 +100,8 @@ function readBlobAt(payload: Uint8Array, at: number): LoggedBlob | undefined {
   const end = start + Number(length);
   if (hashIn(name) === undefined || !(end <= payload.length)) return undefined;
   const read = () => {
-    const bytes = payload.slice(start, end);
+    // Not by `slice`, which for a Buffer, as files are read to, is a view.
+    const bytes = new Uint8Array(payload.subarray(start, end));
     xor(bytes, Number(key));
     return bytes;
   };
