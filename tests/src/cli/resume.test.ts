@@ -206,7 +206,22 @@ describe('a run is not resumed', () => {
       ),
     );
     await at.write('task.ts', `${SCAFFOLD}// changed\n`);
-    refused(await resume(), 'journal.task-changed', /its hash was sha256:[0-9a-f]{64} and is now sha256:[0-9a-f]{64}/);
+    refused(
+      await resume(),
+      'journal.task-changed',
+      /its hash was sha256:[0-9a-f]{64} and is now sha256:[0-9a-f]{64} \(task\.ts changed\)\./,
+    );
     expect(await readFile(join(folder, 'run.json'), 'utf8')).toBe(before);
+  });
+
+  it('whose task imports a file that changed: it says which', async () => {
+    const files = { 'task.ts': `import './parts/helper';\n${SCAFFOLD}`, 'parts/helper.ts': 'export {};\n' };
+    const at = await Workplace.create(files);
+    const run = at.start('run task.ts 6 3 1000000 --json');
+    await run.event('round', ({ round }) => round === 1);
+    run.child.kill('SIGINT');
+    await run.ended;
+    await at.write('parts/helper.ts', 'export const changed = true;\n');
+    refused(await at.run('resume latest --json'), 'journal.task-changed', /\(parts\/helper\.ts changed\)\. Undo/);
   });
 });

@@ -66,7 +66,7 @@ export async function conductRun(conduct: Conduct): Promise<number> {
     const place = await beginRun(settings.out, describe(conduct, id));
     return within(place, () => conductIn(place, options, conduct));
   }
-  const place = await takeUpRun(resume, loaded.hash);
+  const place = await takeUpRun(resume, loaded);
   return within(place, async () => {
     if (place.finished !== undefined) return tellFinished(place.finished, place, conduct);
     const options = await optionsOf(conduct, resume.file.run, place.hasModel ? undefined : settings.init);
@@ -161,7 +161,7 @@ async function optionsOf(
 
 /** What programs are told of it. */
 function begunAs(conduct: Conduct, run: string) {
-  const { taskHash: _hash, ...told } = describe(conduct, run);
+  const { taskHash: _hash, taskFiles: _files, ...told } = describe(conduct, run);
   return told;
 }
 
@@ -171,7 +171,8 @@ function describe({ loaded, settings, command, otherArguments }: Conduct, run: s
   const changes = { ...(algorithm && { algorithm }), ...(fold && { fold }), ...(stages.length > 0 && { stages }) };
   const given = { ...changes, ...(init && { init: resolve(init) }), ...(workers && { workers }), ...otherArguments };
   const args: RunArguments = { command, clients, clientsPerRound, rounds, evaluateEvery, set, ...given };
-  return { run, task: taskSummary(loaded.task), taskFile: loaded.file, taskHash: loaded.hash, arguments: args, seed };
+  const { task, file: taskFile, hash: taskHash, files: taskFiles } = loaded;
+  return { run, task: taskSummary(task), taskFile, taskHash, taskFiles, arguments: args, seed };
 }
 
 /** @returns what was heard so far */

@@ -11,6 +11,8 @@ import { finishedResult } from '../server/run/finished-run.js';
 import type { JournalOptions } from '../server/run/journal-options.js';
 import { runIn, type StoredRun } from '../store/read-runs.js';
 import { type RunDescription, RunFolder } from '../store/run-folder.js';
+import { changesOf } from './task-files.js';
+import type { LoadedTask } from './task-loader.js';
 
 /** Where a run is written down: its folder, and in it the journal, by whose lock this process holds both. */
 export interface RunPlace {
@@ -43,16 +45,17 @@ export async function beginRun(root: string, description: RunDescription & { tas
 
 /**
  * Takes up a run that did not finish, whatever ended its process.
- * @param taskHash of the task file as it is now
+ * @param now the task's files as they are now
  * @throws FedloomError `journal.finished`, `journal.version`, `journal.task-changed`, `journal.none`, `journal.locked`,
  *   `journal.corrupt`, `store.*`; then the folder is as it was
  */
-export async function takeUpRun(run: StoredRun, taskHash: string): Promise<RunPlace> {
-  checkFile(run, taskHash);
+export async function takeUpRun(run: StoredRun, now: Pick<LoadedTask, 'hash' | 'files'>): Promise<RunPlace> {
+  checkFile(run, now);
+  const { hash: taskHash } = now;
   const storage = await folderStorage(journalIn(run.path));
   try {
     // Again, by what it says now that nobody else may write it.
-    const { file } = checkFile((await runIn(run.path)) ?? run, taskHash);
+    const { file } = checkFile((await runIn(run.path)) ?? run, now);
     const { recovered, readBlob } = await readJournal(storage, sha256);
     const finished = recovered && (await finishedResult(recovered, readBlob));
     if (recovered !== undefined && finished === undefined) {
@@ -73,12 +76,14 @@ export async function takeUpRun(run: StoredRun, taskHash: string): Promise<RunPl
 }
 
 /** What a run's own file says against going on. */
-function checkFile(run: StoredRun, taskHash: string): StoredRun {
-  const { run: id, status, result, versions, taskHash: begun, task } = run.file;
+function checkFile(run: StoredRun, { hash, files }: Pick<LoadedTask, 'hash' | 'files'>): StoredRun {
+  const { run: id, status, result, versions, taskHash: begun, taskFiles = {}, task } = run.file;
   if (status === 'completed') throw finishedError(id, result?.rounds ?? 0, result?.modelHash ?? 'that it shows');
   if (begun === undefined) throw noJournalError(run.path);
   if (versions.fedloom !== VERSION) throw softwareChangedError(id, `fedloom/${versions.fedloom}`, SOFTWARE);
-  if (begun !== taskHash) throw taskChangedError({ what: 'task', name: task.name, begun, now: taskHash });
+  if (begun !== hash) {
+    throw taskChangedError({ what: 'task', name: task.name, begun, now: hash, changes: changesOf(taskFiles, files) });
+  }
   return run;
 }
 

@@ -60,6 +60,13 @@ describe('loadTask', () => {
     const path = await write('task.ts', text);
     expect((await loadTask(path)).task.name).toBe('very-small');
     expect((await loadTask(folder)).task.name).toBe('very-small');
+    // Its hash is of its own files, whatever they are called where they are imported; packages have versions.
+    const { files, hash } = await loadTask(path);
+    expect(Object.keys(files)).toEqual(['parts/name.ts', 'task.ts']);
+    await write('parts/name.ts', "export const name = 'other';");
+    const changed = await loadTask(path);
+    expect([changed.task.name, changed.files['task.ts']]).toEqual(['other', files['task.ts']]);
+    expect(changed.hash).not.toBe(hash);
   });
 
   it('sees a file that was changed', async () => {

@@ -1,23 +1,26 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { relative } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import * as engine from '@fedloom/engine';
 import { FedloomError } from '@fedloom/engine';
 import type { createJiti } from 'jiti';
 import { didYouMean } from '../core/closest.js';
-import { sha256 } from '../core/node/sha256.js';
 import * as fedloom from '../index.js';
 import { isTask } from '../task/define-task.js';
 import type { Task } from '../task/task.js';
 import { cacheFolder } from './cache-folder.js';
 import { findTaskFile } from './find-task-file.js';
 import { codeFrame, originalColumn, type SourcePosition, sourceLine, userFrame } from './source-position.js';
+import { hashOfFiles, type TaskFiles, taskFiles } from './task-files.js';
 
 export interface LoadedTask {
   readonly task: Task;
   /** Absolute. */
   readonly file: string;
-  /** SHA-256 of the file's bytes, as `sha256:<hex>`. */
+  /** It and the local files that it imports. */
+  readonly files: TaskFiles;
+  /** Of these, as `sha256:<hex>`: of one file that of its bytes. */
   readonly hash: string;
 }
 
@@ -28,7 +31,6 @@ export interface LoadedTask {
  */
 export async function loadTask(path: string): Promise<LoadedTask> {
   const file = findTaskFile(path);
-  const hash = sha256(readFileSync(file));
   const jiti = loader().createJiti(import.meta.url, {
     virtualModules: { fedloom, '@fedloom/engine': engine },
     interopDefault: false,
@@ -36,6 +38,8 @@ export async function loadTask(path: string): Promise<LoadedTask> {
     fsCache: cacheFolder('tasks') ?? false,
     moduleCache: false,
   });
+  // Before it is loaded: who changes a file meanwhile is told when the run is resumed.
+  const files = taskFiles(file, (path, importer) => resolvedIn(jiti, path, importer));
   let module: { readonly default?: unknown };
   try {
     module = await jiti.import(file);
@@ -51,12 +55,24 @@ export async function loadTask(path: string): Promise<LoadedTask> {
     const message = `The default export of ${name} is no task. Make it one: \`export default defineTask({ ... })\`.`;
     throw new FedloomError('task.not-a-task', message, { file });
   }
-  return { task: module.default, file, hash };
+  return { task: module.default, file, files, hash: hashOfFiles(files) };
 }
 
 /** By `require`: as an ES module it loads 30 ms later, since its names are looked for in its code first. */
 function loader(): { readonly createJiti: typeof createJiti } {
   return createRequire(import.meta.url)('jiti');
+}
+
+/** The file that a path means where it is imported; undefined where the loader will not find it either. */
+function resolvedIn(jiti: ReturnType<typeof createJiti>, path: string, importer: string): string | undefined {
+  const found = jiti.esmResolve(path, { parentURL: pathToFileURL(importer).href, try: true });
+  if (found === undefined) return undefined;
+  const file = found.startsWith('file:') ? fileURLToPath(found) : found;
+  return isFile(file) ? file : undefined;
+}
+
+function isFile(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isFile() ?? false;
 }
 
 type Transform = (source: string, filename: string) => string;

@@ -87,15 +87,18 @@ export interface Changed {
   readonly name: string;
   readonly begun: string;
   readonly now: string;
+  /** Which of its files, in words, where that is known. */
+  readonly changes?: readonly string[];
 }
 
-export function taskChangedError({ what, name, begun, now }: Changed): FedloomError {
+export function taskChangedError({ what, name, begun, now, changes = [] }: Changed): FedloomError {
   const whose = what === 'plan' ? 'The training plan' : 'The task';
+  const listed = changes.length === 0 ? '' : ` (${changes.join(', ')})`;
   return new FedloomError(
     'journal.task-changed',
-    `${whose} of "${name}" is not the one that the run was begun with: its hash was ${begun} and is now ${now}. ` +
+    `${whose} of "${name}" is not the one that the run was begun with: its hash was ${begun} and is now ${now}${listed}. ` +
       'Undo the change to the task file, or to what it was started with, or start a new run with --init from its model.',
-    { what, name, begun, now },
+    { what, name, begun, now, ...(changes.length > 0 && { changes }) },
   );
 }
 

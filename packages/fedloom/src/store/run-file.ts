@@ -15,8 +15,10 @@ export interface RunFile {
   /** Names and settings of the task, as JSON. */
   readonly task: { readonly name: string } & object;
   readonly taskFile: string;
-  /** SHA-256 of the task file's bytes; absent in runs of versions that kept no journal. */
+  /** Of the task file and the local files that it imports; absent in runs of versions that kept no journal. */
   readonly taskHash?: string;
+  /** SHA-256 of each of these, by its path from the task file's folder. */
+  readonly taskFiles?: Readonly<Record<string, string>>;
   readonly arguments: RunArguments;
   readonly seed: number;
   readonly versions: SoftwareVersions;

@@ -18,7 +18,10 @@ const SAVE_PAUSE_MS = 1000;
 /** and seldom enough that saving takes at most a twentieth of the time. */
 const SAVE_SHARE = 20;
 
-export type RunDescription = Pick<RunFile, 'run' | 'task' | 'taskFile' | 'taskHash' | 'arguments' | 'seed'>;
+export type RunDescription = Pick<
+  RunFile,
+  'run' | 'task' | 'taskFile' | 'taskHash' | 'taskFiles' | 'arguments' | 'seed'
+>;
 
 /** Folders of runs that go on in this process. */
 const open = new Set<RunFolder>();
