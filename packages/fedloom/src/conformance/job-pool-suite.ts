@@ -256,8 +256,9 @@ function lossCases(
           void bad.then(() => {
             over = true;
           });
-          for (let losses = 0; losses < 10 && !over; losses++) {
-            await pause(1000);
+          for (let losses = 0; losses < 5 && !over; losses++) {
+            // Longer each time: on a busy machine the next worker takes a while to be there.
+            await pause(1000 * 2 ** losses);
             if (!over) await endWorker(pool);
           }
           const error = await inTime(bad, 'the job whose workers end');
