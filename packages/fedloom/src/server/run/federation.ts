@@ -287,7 +287,7 @@ export class Federation {
     const record = this.#books.finish(effect, newest.version, this.#turns?.now ?? null);
     this.#end.roundFinished(newest, evaluated !== null && voided === null ? record : undefined);
     if (evaluated !== null && evaluated.missing.length > 0) this.#outgoing.endEvaluation(round);
-    this.#persistence.recorded(record);
+    this.#persistence.recorded(record, evaluated?.recorded ?? null);
     this.#options.events.emit('round', record);
   }
 

@@ -27,7 +27,7 @@ const finished = (over: Partial<RoundFinished> = {}): RoundFinished => ({
   replaced: [],
   awaited: [],
   voided: null,
-  evaluated: { clients: 2, missing: [] },
+  evaluated: { recorded: [{ from: 1, count: 2 }], missing: [] },
   ...over,
 });
 const tested = (score: number, sampleCount: number) => ({

@@ -24,7 +24,6 @@ export function startEvaluation(state: CoordinatorState, round: number, output: 
     round,
     status: new Uint8Array(clients),
     pending: membership.present,
-    recorded: 0,
     timer: null,
     failures: [],
   };
@@ -58,7 +57,6 @@ export function evaluationReceived(state: CoordinatorState, tag: EvaluationTag, 
   const { evaluation } = state;
   if (evaluation === null) return;
   evaluation.status[client] = RECORDED;
-  evaluation.recorded += 1;
   evaluation.pending -= 1;
   output.push({ type: 'recordEvaluation', session, round, client });
 }
@@ -91,20 +89,20 @@ export function concludeEvaluation(
   evaluation: EvaluationState,
   output: Output,
 ): EvaluationOutcome {
-  const missing = missingRanges(evaluation);
+  const missing = rangesOf(evaluation, MISSING);
   if (missing.length > 0) {
     const failures = evaluation.failures.map((failure) => `; ${failure}`).join('');
     const message = `Evaluation of round ${evaluation.round + 1} lacks clients ${describeRanges(missing)}${failures}.`;
     output.warn('evaluation.missing', message);
   }
   state.evaluation = null;
-  return { clients: evaluation.recorded, missing };
+  return { recorded: rangesOf(evaluation, RECORDED), missing };
 }
 
-function missingRanges({ status }: EvaluationState): IndexRange[] {
-  const missing: IndexRange[] = [];
+function rangesOf({ status }: EvaluationState, wanted: number): IndexRange[] {
+  const ranges: IndexRange[] = [];
   for (const [client, value] of status.entries()) {
-    if (value === MISSING) appendIndex(missing, client);
+    if (value === wanted) appendIndex(ranges, client);
   }
-  return missing;
+  return ranges;
 }
