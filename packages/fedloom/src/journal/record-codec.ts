@@ -2,7 +2,7 @@ import * as z from 'zod';
 import type { Entry } from './entries.js';
 import { unknownRecordError } from './errors.js';
 import { splitPayload } from './payload.js';
-import type { JournalRecord } from './record.js';
+import type { JournalRecord, Json } from './record.js';
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder('utf-8', { fatal: true });
@@ -75,6 +75,11 @@ const records = z.array(
     z.object({ kind: z.literal('finished'), rounds: int, modelHash: hash }),
   ]),
 );
+
+/** Plain data as they come back from the disk, where they are none of the numbers that are told apart. */
+export function asWritten(data: Json): Json {
+  return JSON.parse(JSON.stringify(data, unusualAsText)) as Json;
+}
 
 /** The records of an entry's payload. Numbers come back as they are, NaN and -0 of results included. */
 export function encodeRecords(list: readonly JournalRecord[]): Uint8Array {

@@ -92,6 +92,18 @@ describe('RoundBooks', () => {
     expect(books.finish(finished({ round: 1, counted: [2] }), version, null).trainLoss).toBe(5);
   });
 
+  it('announces rounds in order, also where a later one begins first', () => {
+    const { books, started } = booksOf();
+    books.begun(0);
+    books.folded(2, update(1, 1, 10), 0);
+    books.finish(finished({ counted: [] }), version, null);
+    expect(started).toEqual([0]);
+    books.folded(1, update(2, 1, 10), 0);
+    expect(started).toEqual([0, 1]);
+    books.finish(finished({ round: 1, counted: [2] }), version, null);
+    expect(started).toEqual([0, 1, 2]);
+  });
+
   it('tells of a void round nothing that its candidate gave', () => {
     const { books } = booksOf();
     books.folded(0, update(1, 1, 10), 0);
