@@ -8,10 +8,12 @@ import {
   type Dataset,
   defineStage,
   defineTask,
+  dense,
   type FederatedAlgorithm,
   fedAsync,
   fedAvg,
   fedBuff,
+  fedPer,
   folderSource,
   folderStorage,
   type JournalSource,
@@ -20,14 +22,17 @@ import {
   type ReplayOptions,
   type RoundRecord,
   type RunResult,
+  relu,
   replay,
   type SimulateOptions,
   scaffold,
+  sequential,
   simulate,
   type Task,
   topK,
 } from 'fedloom';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { crc32 } from '../../../packages/fedloom/dist/core/crc32.js';
 import { encodeEntry, encodeHead, readLog } from '../../../packages/fedloom/dist/journal/entries.js';
 import type { JournalRecord, RoundDecided } from '../../../packages/fedloom/dist/journal/record.js';
 import { decodeRecords, encodeRecords } from '../../../packages/fedloom/dist/journal/record-codec.js';
@@ -83,7 +88,10 @@ function taskOf(algorithm: FederatedAlgorithm, during: During = () => {}, data: 
     },
   });
   const { kind: _, ...definition } = logisticRegression(algorithm, data);
-  return defineTask({ ...definition, algorithm: { ...algorithm, client: { ...algorithm.client, stages: [stage] } } });
+  // One layer more, so that there is something beside a private head.
+  const model = sequential([dense(6), relu(), dense(3)]);
+  const withStage = { ...algorithm, client: { ...algorithm.client, stages: [stage] } };
+  return defineTask({ ...definition, model, algorithm: withStage });
 }
 
 const size = { clients: 6, clientsPerRound: 3, rounds: 6, seed: 9 };
@@ -114,21 +122,24 @@ async function served(
 }
 
 describe('the replay of a run over WebSocket', () => {
-  it.each([scaffold(), median()])('in which a client was lost and replaced is equal: $name', async (algorithm) => {
-    const gone = new AbortController();
-    const [, first] = (await replayedCohorts()) as [unknown, readonly number[]];
-    const leaver = first[0] ?? -1;
-    const during: During = async (client, task) => {
-      if (client !== leaver || task !== 1) return;
-      gone.abort();
-      await sleep(50);
-    };
-    const ended = await served(algorithm, during, { leaver, gone: gone.signal });
-    expect(ended.records[1]?.replaced).toMatchObject([{ client: leaver }]);
-    // The lost one is missing where the others evaluate, too.
-    expect(ended.records[2]?.testSampleCount).toBeLessThan(ended.records[0]?.testSampleCount ?? 0);
-    await expectReplay(taskOf(algorithm), folderSource(folder), ended);
-  });
+  it.each([scaffold(), fedPer(), median()])(
+    'in which a client was lost and replaced is equal: $name',
+    async (algorithm) => {
+      const gone = new AbortController();
+      const [, first] = (await replayedCohorts()) as [unknown, readonly number[]];
+      const leaver = first[0] ?? -1;
+      const during: During = async (client, task) => {
+        if (client !== leaver || task !== 1) return;
+        gone.abort();
+        await sleep(50);
+      };
+      const ended = await served(algorithm, during, { leaver, gone: gone.signal });
+      expect(ended.records[1]?.replaced).toMatchObject([{ client: leaver }]);
+      // The lost one is missing where the others evaluate, too.
+      expect(ended.records[2]?.testSampleCount).toBeLessThan(ended.records[0]?.testSampleCount ?? 0);
+      await expectReplay(taskOf(algorithm), folderSource(folder), ended);
+    },
+  );
 
   it.each([fedBuff({ bufferSize: 2 }), fedAsync()])(
     'without rounds, by clients of different speed, is equal: $name',
@@ -139,6 +150,30 @@ describe('the replay of a run over WebSocket', () => {
       await expectReplay(taskOf(algorithm), folderSource(folder), ended);
     },
   );
+});
+
+it('the replay of a buffered run over WebSocket that was interrupted and taken up is equal', async () => {
+  const algorithm = fedBuff({ bufferSize: 2 });
+  const during: During = (client) => sleep([1, 60, 5, 25, 2, 120][client]);
+  const records = new Map<number, RoundRecord>();
+  let modelHash: string | undefined;
+  for (const mode of ['begin', 'resume'] as const) {
+    const journal = { storage: await folderStorage(folder), mode };
+    const server = await createServer(taskOf(algorithm), { ...size, rounds: 12, workers: 1, journal });
+    server.run.on('round', (record) => {
+      records.set(record.round, record);
+      if (mode === 'begin' && record.round === 4) server.run.cancel();
+    });
+    const joined = Array.from({ length: size.clients }, (_, from) =>
+      joinFederation(server.url, { clients: [{ from, count: 1 }], task: taskOf(algorithm, during), workers: 1 }),
+    );
+    ({ modelHash } = await server.result);
+    await Promise.all(joined);
+  }
+  expect(records.size).toBe(12);
+  const again = await replayed(taskOf(algorithm), { journal: folderSource(folder) });
+  expect(again.result.modelHash).toBe(modelHash);
+  expect(again.records.map(told)).toEqual([...records.values()].map(told));
 });
 
 /** Who is asked in each round of a run in which nobody is lost. */
@@ -372,7 +407,28 @@ describe('a replay is refused', () => {
     );
     const older = new MemoryDisk();
     older.log = disk.log.slice();
-    new DataView(older.log.buffer).setUint32(8, 1, true);
-    await refused(task, { journal: new MemoryStorage(older) }, 'journal.corrupt', /is damaged/);
+    const head = new DataView(older.log.buffer);
+    head.setUint32(8, 1, true);
+    head.setUint32(12, crc32(older.log.subarray(0, 12)), true);
+    await refused(
+      task,
+      { journal: new MemoryStorage(older) },
+      'journal.version',
+      /has format 1, and this fedloom reads/,
+    );
+  });
+
+  it('where the task cannot give the data', async () => {
+    const data = clouds(100, 40);
+    const { disk } = await simulated(taskOf(fedAvg(), undefined, data), size);
+    const away = async () => {
+      throw new Error('There is no folder parts.');
+    };
+    for (const part of [{ spec: away }, { load: away }]) {
+      const task = taskOf(fedAvg(), undefined, { ...data, ...part });
+      const text =
+        /^A replay trains all clients of .* the data "clouds" .* There is no folder parts\. If its clients held/;
+      await refused(task, { journal: new MemoryStorage(disk) }, 'replay.no-data', text);
+    }
   });
 });

@@ -68,7 +68,13 @@ export async function readDecisions(source: JournalSource): Promise<Recovered | 
   if (end.kind !== 'damaged') return recover(decodeAll(entries));
   const rounds = whatIsKnown(entries).filter(({ kind }) => kind === 'round').length;
   const where = { entry: entries.length, offset: end.offset };
-  throw corruptError({ place: source.place, where, roundsBefore: rounds, entriesAfter: end.after.length, sought: false });
+  throw corruptError({
+    place: source.place,
+    where,
+    roundsBefore: rounds,
+    entriesAfter: end.after.length,
+    sought: false,
+  });
 }
 
 /** What a run that is to go on must still be. */

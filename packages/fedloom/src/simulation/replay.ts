@@ -10,6 +10,7 @@ import { replayedRun } from '../server/run/replayed-run.js';
 import { Run } from '../server/run/run.js';
 import { checkRunOptions } from '../server/run/run-options.js';
 import type { Task } from '../task/task.js';
+import { withDataNeededHere } from './own-data.js';
 import { runSimulation, type SimulateOptions } from './simulate.js';
 
 /** Settings of the run that are given all the same must be those that it had. */
@@ -30,7 +31,8 @@ export interface ReplayOptions extends Partial<Omit<SimulateOptions, 'journal'>>
  * @returns the replay under way; its rounds are those that the journal holds, and the last of them is evaluated in any case
  * @throws FedloomError `journal.none`, `journal.version`, `journal.corrupt`, `journal.task-changed`, `store.*`;
  *   `replay.nothing`: no round was decided; `replay.contradicts`: an option is not that of the run; `replay.decisions`.
- *   Through `result`: `replay.differs`, `replay.initial-model`, `replay.client-failed`, and as `simulate`
+ *   Through `result`: `replay.differs`, `replay.initial-model`, `replay.no-data`,
+ *   `replay.client-failed`, and as `simulate`
  */
 export async function replay(task: Task, { journal, taskHash, ...given }: ReplayOptions): Promise<Run> {
   checkPool(given.pool);
@@ -43,7 +45,8 @@ export async function replay(task: Task, { journal, taskHash, ...given }: Replay
   const options = { ...given, ...made, rounds: recorded.decided.length };
   checkRunOptions(options);
   const replayed = replayedRun(recorded, options.clients);
-  return new Run((events, signal) => runSimulation(task, options, { events, signal, replayed }), given.signal);
+  const own = withDataNeededHere(task, run.run);
+  return new Run((events, signal) => runSimulation(own, options, { events, signal, replayed }), given.signal);
 }
 
 /**

@@ -65,14 +65,26 @@ function follow(folds: readonly RecordedFold[], options: CoordinatorOptions, pic
   const newest: number[] = [];
   /** What somebody owes. */
   const pending: CoordinatorEvent[] = [];
+  const unsettled = new Set<number>();
+  const dropped = new Set<number>();
   const send = (event: CoordinatorEvent) => {
     const was = state.version;
     const done = step(state, event);
     state = done.state;
     for (const effect of done.effects) {
       effects.push(effect);
-      if (effect.type === 'fold') newest.push(was);
-      else pending.push(...answersTo(effect, folds));
+      pending.push(...answersTo(effect, folds));
+      if (effect.type === 'fold') {
+        newest.push(was);
+        assert.ok(!dropped.has(effect.base), 'what it started from is still there');
+        unsettled.add(effect.client);
+      } else if (effect.type === 'settle') {
+        for (const client of effect.clients) unsettled.delete(client);
+      } else if (effect.type === 'dropVersion') {
+        dropped.add(effect.number);
+      } else if (effect.type === 'configure') {
+        assert.ok(!effect.clients.some((client) => unsettled.has(client)), 'nobody trains with an update unsettled');
+      }
     }
   };
   send({ type: 'clientsJoined', session: 's', ranges: [{ from: 0, count: clients }] });
