@@ -77,9 +77,10 @@ export { iid } from './data/iid.js';
 export { mnist } from './data/node/mnist.js';
 export { definePartition, type Partition, type Partitioner } from './data/partition.js';
 export { shards } from './data/shards.js';
+export { folderSource } from './journal/node/folder-source.js';
 export { folderStorage } from './journal/node/folder-storage.js';
 export type { DiskWaits } from './journal/run-journal.js';
-export type { BlobKind, BlobName, JournalStorage } from './journal/storage.js';
+export type { BlobKind, BlobName, JournalSource, JournalStorage } from './journal/storage.js';
 export { defineMessage, type MessageDefinition, type MessageSchema } from './protocol/define-message.js';
 export {
   type HandledMessage,
@@ -104,6 +105,7 @@ export type { JournalOptions } from './server/run/journal-options.js';
 export { Run } from './server/run/run.js';
 export type { RunOptions } from './server/run/run-options.js';
 export { fedmlSampling, type Sampler } from './server/schedule/sampling.js';
+export { type ReplayOptions, replay } from './simulation/replay.js';
 export { type SimulateOptions, simulate } from './simulation/simulate.js';
 export { defineTask } from './task/define-task.js';
 export { meanResultAggregator } from './task/mean-results.js';

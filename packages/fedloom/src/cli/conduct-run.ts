@@ -20,7 +20,7 @@ import { errorEvent, type SavedRun, savedOf } from './report/json-events.js';
 import { Reporter } from './report/reporter.js';
 import { modelLines } from './report/summary.js';
 import { resumeHint } from './resume-hint.js';
-import { beginRun, type RunPlace, takeUpRun } from './run-place.js';
+import { beginReplay, beginRun, type RunPlace, takeUpRun } from './run-place.js';
 import type { RunSettings } from './run-settings.js';
 import type { LoadedTask } from './task-loader.js';
 import type { Terminal } from './terminal.js';
@@ -42,6 +42,8 @@ export interface Conduct {
   readonly command: RunArguments['command'];
   /** A run that is to go on, in place of a new one. */
   readonly resume?: StoredRun;
+  /** The run that is done again, and what is said when all came out equal. */
+  readonly replayOf?: { readonly run: string; readonly conclusion: string };
   /** Arguments of this command alone, for `run.json`. */
   readonly otherArguments: Readonly<Record<string, unknown>>;
   /** What this command adds to the options. */
@@ -63,7 +65,8 @@ export async function conductRun(conduct: Conduct): Promise<number> {
   if (resume === undefined) {
     const id = newRunId(loaded.task.name);
     const options = await optionsOf(conduct, id, settings.init);
-    const place = await beginRun(settings.out, describe(conduct, id));
+    const begin = conduct.replayOf === undefined ? beginRun : beginReplay;
+    const place = await begin(settings.out, describe(conduct, id));
     return within(place, () => conductIn(place, options, conduct));
   }
   const place = await takeUpRun(resume, loaded);
@@ -94,7 +97,7 @@ async function conductIn(place: RunPlace, options: RunOptions & { run: string },
     folder.checkpoint(round, () => encodeSafetensors(model));
   const task = guardTask(loaded.task, interrupts);
   const started = await conduct
-    .start({ ...options, checkpoint, journal, signal: interrupts.signal }, task, folder.path)
+    .start({ ...options, checkpoint, ...(journal && { journal }), signal: interrupts.signal }, task, folder.path)
     .catch((error: unknown) => {
       interrupts.stop();
       throw error;
@@ -123,10 +126,12 @@ async function conductIn(place: RunPlace, options: RunOptions & { run: string },
   failure = await save(folder, result, failure, interrupts);
   const saved = savedIn(folder, result);
   reporter.finish(result, saved, failure !== undefined);
-  if (seen.prepared && result?.status !== 'completed') terminal.screen.line(resumeHint(folder.path));
+  if (seen.prepared && result?.status !== 'completed' && conduct.replayOf === undefined) {
+    terminal.screen.line(resumeHint(folder.path));
+  }
   interrupts.stop();
   if (failure !== undefined) throw withResult(failure, result, saved);
-  return conclude(result, folder, interrupts, terminal);
+  return conclude(result, { folder, interrupts, ...conduct });
 }
 
 /** A run that was through when its process died: only its folder did not say so. */
@@ -165,11 +170,12 @@ function begunAs(conduct: Conduct, run: string) {
   return told;
 }
 
-function describe({ loaded, settings, command, otherArguments }: Conduct, run: string) {
+function describe({ loaded, settings, command, otherArguments, replayOf }: Conduct, run: string) {
   const { clients, clientsPerRound, rounds, evaluateEvery, set, init, workers, seed } = settings;
   const { algorithm, fold, stages } = settings;
   const changes = { ...(algorithm && { algorithm }), ...(fold && { fold }), ...(stages.length > 0 && { stages }) };
-  const given = { ...changes, ...(init && { init: resolve(init) }), ...(workers && { workers }), ...otherArguments };
+  const own = { ...otherArguments, ...(replayOf && { replayOf: replayOf.run }) };
+  const given = { ...changes, ...(init && { init: resolve(init) }), ...(workers && { workers }), ...own };
   const args: RunArguments = { command, clients, clientsPerRound, rounds, evaluateEvery, set, ...given };
   const { task, file: taskFile, hash: taskHash, files: taskFiles } = loaded;
   return { run, task: taskSummary(task), taskFile, taskHash, taskFiles, arguments: args, seed };
@@ -222,12 +228,12 @@ async function save(
 
 function conclude(
   result: RunResult | undefined,
-  folder: RunFolder,
-  interrupts: Interrupts,
-  { json, screen }: Terminal,
+  { folder, interrupts, terminal, replayOf }: Conduct & { readonly folder: RunFolder; readonly interrupts: Interrupts },
 ): number {
+  const { json, screen } = terminal;
   if (result?.status === 'completed') {
-    json?.write({ event: 'finished', ...savedOf(result, folder) });
+    json?.write({ event: 'finished', ...savedOf(result, folder), ...(replayOf && { replayOf: replayOf.run }) });
+    if (replayOf !== undefined) screen.line(screen.colors.green(replayOf.conclusion));
     return 0;
   }
   const message = 'The run was cancelled before its last round.';

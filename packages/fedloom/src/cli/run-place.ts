@@ -17,7 +17,8 @@ import type { LoadedTask } from './task-loader.js';
 /** Where a run is written down: its folder, and in it the journal, by whose lock this process holds both. */
 export interface RunPlace {
   readonly folder: RunFolder;
-  readonly journal: JournalOptions;
+  /** Absent: a replay keeps none. */
+  readonly journal?: JournalOptions;
   /** The model that the run begins with is on the disk. */
   readonly hasModel: boolean;
   /** Rounds that earlier processes finished; undefined where there were none. */
@@ -41,6 +42,14 @@ export async function beginRun(root: string, description: RunDescription & { tas
     await folder.discard();
     throw error;
   }
+}
+
+/**
+ * Makes the folder of a replay, which keeps no journal: it can be done again from that of its run.
+ * @throws FedloomError `store.*`
+ */
+export async function beginReplay(root: string, description: RunDescription): Promise<RunPlace> {
+  return { folder: await RunFolder.create(root, description), hasModel: false, close: async () => {} };
 }
 
 /**

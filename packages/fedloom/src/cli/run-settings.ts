@@ -48,10 +48,13 @@ const ROUNDS = 30;
 export const RUNS_FOLDER = 'runs';
 const SEED_MAX = 2 ** 32 - 1;
 
-/** Adds the task, the three numbers and the options of a run. */
-export function addRunSettings(command: Command): Command {
+/**
+ * Adds the task, the three numbers and the options of a run.
+ * @param task whether the task file must be named
+ */
+export function addRunSettings(command: Command, task: '<task>' | '[task]'): Command {
   return command
-    .argument('<task>', 'task file: a TypeScript or JavaScript module whose default export is a task')
+    .argument(task, 'task file: a TypeScript or JavaScript module whose default export is a task')
     .addArgument(
       new Argument('[CLIENTS]', `clients in the federation (${CLIENTS})`).argParser(wholeNumber('CLIENTS', 1)),
     )

@@ -14,7 +14,7 @@ import { UNWRITTEN_BYTES } from './payload.js';
  */
 
 const MAGIC = [0x89, 0x46, 0x4c, 0x4a, 0x0d, 0x0a, 0x1a, 0x0a];
-export const FORMAT_VERSION = 2;
+export const FORMAT_VERSION = 3;
 export const HEAD_BYTES = 16;
 const LENGTH_BYTES = 8;
 const SUM_BYTES = 4;

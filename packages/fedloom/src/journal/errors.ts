@@ -12,21 +12,25 @@ export interface Damage {
   readonly entriesAfter: number;
   /** The newest version of the model whose blobs are whole. */
   readonly saved?: { readonly version: number; readonly round: number; readonly blobs: readonly string[] };
+  /** False: nobody looked for one. Default true. */
+  readonly sought?: boolean;
 }
 
 /** What was written is not what is there: a fault of the disk, or somebody's hand. A torn last write is no damage. */
-export function corruptError({ place, where, roundsBefore, entriesAfter, saved }: Damage): FedloomError {
+export function corruptError({ place, where, roundsBefore, entriesAfter, saved, sought = true }: Damage): FedloomError {
   const what =
     'blob' in where
       ? `The journal in ${place} is damaged: ${where.blob} is not there, or its bytes are not those of its name.`
       : `The journal in ${place} is damaged: entry ${where.entry} of journal.log, at byte ${where.offset}, is not what was written. ` +
         `${roundsBefore} rounds before it and ${entriesAfter} entries after it are whole.`;
-  const rescue =
-    saved === undefined
+  const rescue = !sought
+    ? 'What follows it cannot be replayed.'
+    : saved === undefined
       ? 'No version of the model can be saved from it.'
       : `The newest model that is whole is version ${saved.version}, after ${saved.round + 1} rounds: ${saved.blobs.join(', ')}.`;
-  const advice =
-    saved === undefined
+  const advice = !sought
+    ? 'Restore the folder from a copy; fedloom resume says which model can be saved.'
+    : saved === undefined
       ? 'Restore the folder from a copy, or start the run again.'
       : 'Restore the folder from a copy, or start a new run from that model with --init.';
   const at = 'blob' in where ? { blob: where.blob } : { entry: where.entry, offset: where.offset };
@@ -67,7 +71,7 @@ export function softwareChangedError(run: string, begun: string, now: string): F
   return new FedloomError(
     'journal.version',
     `The run ${run} was begun by ${begun}, and this is ${now}, which may come to other results. Go on with the version that began ` +
-      'it, or start a new run with --init from its model.',
+      'it, to replay it too, or start a new run with --init from its model.',
     { run, begun, now },
   );
 }
@@ -111,10 +115,10 @@ export function optionsChangedError(name: string, begun: unknown, now: unknown):
   );
 }
 
-export function noJournalError(place: string): FedloomError {
+export function noJournalError(place: string, purpose: 'resumed' | 'replayed' = 'resumed'): FedloomError {
   return new FedloomError(
     'journal.none',
-    `There is no journal in ${place}, so that the run cannot be resumed: it ended before its first record was on disk, or it kept none. Start it again.`,
+    `There is no journal in ${place}, so that the run cannot be ${purpose}: it ended before its first record was on disk, or it kept none. Start it again.`,
     { place },
   );
 }

@@ -28,8 +28,9 @@ const textOf = async (client: number) => {
 };
 /** A round in which these count. */
 async function commit(round: number, ...clients: number[]): Promise<void> {
-  const counted = clients.map((client) => ({ client, task: round, attempt: 0, base: round }));
-  const decided = { round, outcome: 'counted' as const, counted, refused: [], replaced: [], serverResults: null };
+  const counted = clients.map((client) => ({ client, task: round, attempt: 0, base: round, newest: round }));
+  const rest = { voidUpdates: [], refused: [], replaced: [], serverResults: null };
+  const decided = { round, outcome: 'counted' as const, counted, ...rest };
   await journal.commitRound({ decided, privateStates: states.take(counted) });
 }
 

@@ -12,7 +12,7 @@ import { type LoggedBlob, splitPayload } from './payload.js';
 import type { JournalRecord, Json, VersionMade } from './record.js';
 import { decodeRecords } from './record-codec.js';
 import { blobsOf, modelBlobs, type Recovered, recover } from './recover.js';
-import { type BlobKind, type BlobName, blobName, type JournalStorage } from './storage.js';
+import { type BlobKind, type BlobName, blobName, type JournalSource, type JournalStorage } from './storage.js';
 
 export interface JournalReading {
   /** Undefined: nothing was on disk yet, so that the run is to be begun anew. */
@@ -56,6 +56,25 @@ export async function readJournal(storage: JournalStorage, hash: HashFunction): 
   const recovered = recover(decodeAll(entries));
   if (recovered !== undefined) await checkLastVersion(storage, readBlob, recovered);
   return { recovered, wholeBytes, torn: end.kind === 'torn', blobsInLog, readBlob };
+}
+
+/**
+ * Reads what a journal says, and changes nothing: also while its run goes on, and whether its blobs are there or not.
+ * @returns undefined: nothing was on disk
+ * @throws FedloomError `journal.corrupt`, `journal.version`, `store.*`
+ */
+export async function readDecisions(source: JournalSource): Promise<Recovered | undefined> {
+  const { entries, end } = readLog(await source.readLog());
+  if (end.kind !== 'damaged') return recover(decodeAll(entries));
+  const rounds = whatIsKnown(entries).filter(({ kind }) => kind === 'round').length;
+  const where = { entry: entries.length, offset: end.offset };
+  throw corruptError({
+    place: source.place,
+    where,
+    roundsBefore: rounds,
+    entriesAfter: end.after.length,
+    sought: false,
+  });
 }
 
 /** What a run that is to go on must still be. */

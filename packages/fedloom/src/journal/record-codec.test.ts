@@ -14,6 +14,8 @@ const number = fc.double();
 const resultName = fc.string().filter((name) => name !== '__proto__');
 const results = fc.dictionary(resultName, fc.oneof(number, fc.array(number)), { noNullPrototype: true });
 const whole = fc.nat();
+const updates = fc.array(fc.record({ client: whole, task: whole, attempt: whole, base: whole, newest: whole }));
+const range = fc.record({ from: whole, count: fc.integer({ min: 1, max: 9 }) });
 const record: fc.Arbitrary<JournalRecord> = fc.oneof(
   fc.record({ kind: fc.constant('started' as const), attemptBase: whole, at: fc.string() }),
   fc.record({
@@ -30,14 +32,15 @@ const record: fc.Arbitrary<JournalRecord> = fc.oneof(
       round: whole,
       outcome: fc.constantFrom('counted' as const, 'void' as const),
       reason: fc.constant({ code: 'round.diverged', message: 'It diverged.' }),
-      counted: fc.array(fc.record({ client: whole, task: whole, attempt: whole, base: whole })),
+      counted: updates,
+      voidUpdates: updates,
       refused: fc.array(fc.record({ client: whole, task: whole, attempt: whole, code: fc.string() })),
       replaced: fc.array(fc.record({ client: whole, by: fc.option(whole), code: fc.string() })),
       serverResults: fc.option(results),
       schedule: fc.constant({ clock: 1.5, asked: [1, 'two', null] }),
     },
     {
-      requiredKeys: ['kind', 'round', 'outcome', 'counted', 'refused', 'replaced', 'serverResults'],
+      requiredKeys: ['kind', 'round', 'outcome', 'counted', 'voidUpdates', 'refused', 'replaced', 'serverResults'],
       noNullPrototype: true,
     },
   ) as fc.Arbitrary<JournalRecord>,
@@ -47,7 +50,7 @@ const record: fc.Arbitrary<JournalRecord> = fc.oneof(
   }),
   fc.record({
     kind: fc.constant('clients' as const),
-    ranges: fc.array(fc.record({ from: whole, count: fc.integer({ min: 1, max: 9 }), identity: fc.string() })),
+    ranges: fc.array(fc.tuple(range, fc.string()).map(([part, identity]) => ({ ...part, identity }))),
   }),
   fc
     .record({
@@ -55,11 +58,13 @@ const record: fc.Arbitrary<JournalRecord> = fc.oneof(
       trainLoss: fc.option(number),
       metrics: fc.option(results),
       clientMetrics: fc.option(results),
+      evaluators: fc.option(fc.array(range)),
     })
-    .map((report) => ({
+    .map(({ evaluators, ...report }) => ({
       kind: 'evaluation' as const,
       round: report.round,
       report: { ...report, bytesUp: 7, ms: { train: 1.5 } } as unknown as RoundRecord,
+      evaluators,
     })),
   fc.record({ kind: fc.constant('finished' as const), rounds: whole, modelHash: fc.constant(HASH) }),
 );

@@ -2,7 +2,7 @@ import * as z from 'zod';
 import type { Entry } from './entries.js';
 import { unknownRecordError } from './errors.js';
 import { splitPayload } from './payload.js';
-import type { JournalRecord } from './record.js';
+import type { JournalRecord, Json } from './record.js';
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder('utf-8', { fatal: true });
@@ -15,6 +15,8 @@ const hash = z.string().regex(/^sha256:[0-9a-f]{64}$/, 'must be sha256: and 64 h
 const number = z.union([z.number(), z.enum(UNUSUAL).transform(Number)]);
 const results = z.record(z.string(), z.union([number, z.array(number)]));
 const code = z.string();
+const updates = z.array(z.object({ client: int, task: int, attempt: int, base: int, newest: int }));
+const range = z.object({ from: int, count: z.int().min(1) });
 
 const records = z.array(
   z.discriminatedUnion('kind', [
@@ -43,7 +45,8 @@ const records = z.array(
       round: int,
       outcome: z.enum(['counted', 'void']),
       reason: z.object({ code, message: z.string() }).exactOptional(),
-      counted: z.array(z.object({ client: int, task: int, attempt: int, base: int })),
+      counted: updates,
+      voidUpdates: updates,
       refused: z.array(z.object({ client: int, task: int, attempt: int, code })),
       replaced: z.array(z.object({ client: int, by: int.nullable(), code })),
       serverResults: results.nullable(),
@@ -55,7 +58,7 @@ const records = z.array(
     }),
     z.object({
       kind: z.literal('clients'),
-      ranges: z.array(z.object({ from: int, count: z.int().min(1), identity: z.string() })),
+      ranges: z.array(range.extend({ identity: z.string() })),
     }),
     z.object({
       kind: z.literal('evaluation'),
@@ -67,10 +70,16 @@ const records = z.array(
         metrics: results.nullable(),
         clientMetrics: results.nullable(),
       }),
+      evaluators: z.array(range).nullable(),
     }),
     z.object({ kind: z.literal('finished'), rounds: int, modelHash: hash }),
   ]),
 );
+
+/** Plain data as they come back from the disk, where they are none of the numbers that are told apart. */
+export function asWritten(data: Json): Json {
+  return JSON.parse(JSON.stringify(data, unusualAsText)) as Json;
+}
 
 /** The records of an entry's payload. Numbers come back as they are, NaN and -0 of results included. */
 export function encodeRecords(list: readonly JournalRecord[]): Uint8Array {

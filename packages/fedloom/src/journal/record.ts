@@ -70,8 +70,10 @@ export interface RoundDecided {
   /** `void`: no update counts, and the version stays what it was. */
   readonly outcome: 'counted' | 'void';
   readonly reason?: { readonly code: string; readonly message: string };
-  /** In the order in which they were folded. */
+  /** Ascending by client. Empty in a void round. */
   readonly counted: readonly CountedUpdate[];
+  /** Of a void round: what was folded into its candidate; ascending by client. Else empty. */
+  readonly voidUpdates: readonly CountedUpdate[];
   /** Asked to train, and not counted. */
   readonly refused: readonly {
     readonly client: number;
@@ -93,6 +95,8 @@ export interface CountedUpdate {
   readonly attempt: number;
   /** Number of the version it started from. */
   readonly base: number;
+  /** Number of the newest version when it was taken in: how stale it was follows from it. */
+  readonly newest: number;
 }
 
 /** Private state of simulated clients that counted, in the same entry as their round. */
@@ -112,6 +116,8 @@ export interface RoundEvaluated {
   readonly kind: 'evaluation';
   readonly round: number;
   readonly report: RoundRecord;
+  /** The clients whose results the report is made of; null: none were asked. */
+  readonly evaluators: readonly { readonly from: number; readonly count: number }[] | null;
 }
 
 /** All rounds are done. A run that was cancelled or failed has not finished. */

@@ -27,6 +27,7 @@ const round = (number: number, changes: Partial<RoundDecided> = {}): RoundDecide
   round: number,
   outcome: 'counted',
   counted: [],
+  voidUpdates: [],
   refused: [],
   replaced: [],
   serverResults: null,
@@ -50,13 +51,13 @@ describe('recover', () => {
     const recovered = recover([
       run,
       round(0, {
-        counted: [{ ...tag(1, 2), base: 0 }],
+        counted: [{ ...tag(1, 2), base: 0, newest: 0 }],
         refused: [
           { ...tag(1, 1), code: 'update.invalid' },
           { ...tag(2), code: 'round.late' },
         ],
       }),
-      round(1, { counted: [{ ...tag(2), base: 1 }] }),
+      round(1, { counted: [{ ...tag(2), base: 1, newest: 1 }] }),
     ]);
     expect(recovered?.rounds).toBe(2);
     expect(recovered?.decided.map(({ round }) => round)).toEqual([0, 1]);
@@ -66,6 +67,10 @@ describe('recover', () => {
     const recovered = recover([run, version(0), version(1), round(0), round(1, { outcome: 'void' })]);
     expect(recovered).toMatchObject({ rounds: 2, lastRound: { outcome: 'void' } });
     expect(recovered?.versions.at(-1)?.number).toBe(1);
+    expect([...(recovered?.hashes ?? [])]).toEqual([
+      [-1, { main: 'h0' }],
+      [0, { main: 'h1' }],
+    ]);
   });
 
   it('takes the last private state, identity and report of each', () => {
@@ -81,7 +86,7 @@ describe('recover', () => {
           { client: 2, task: 3, blob: 'z' },
         ],
       },
-      { kind: 'evaluation', round: 0, report: report(0) },
+      { kind: 'evaluation', round: 0, report: report(0), evaluators: [{ from: 0, count: 3 }] },
       { kind: 'finished', rounds: 1, modelHash: 'sha256:00' },
     ]);
     expect([...(recovered?.identities ?? [])]).toEqual([
@@ -91,6 +96,7 @@ describe('recover', () => {
     ]);
     expect(recovered?.privateStates.get(1)).toEqual({ task: 3, blob: 'y' });
     expect([...(recovered?.reports.keys() ?? [])]).toEqual([0]);
+    expect(recovered?.evaluators.get(0)).toEqual([{ from: 0, count: 3 }]);
     expect(recovered?.finished?.rounds).toBe(1);
   });
 });

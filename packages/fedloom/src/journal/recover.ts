@@ -1,5 +1,12 @@
 import type { RoundRecord } from '../core/records.js';
-import type { JournalRecord, RoundDecided, RunDescription, RunFinished, VersionMade } from './record.js';
+import type {
+  JournalRecord,
+  RoundDecided,
+  RoundEvaluated,
+  RunDescription,
+  RunFinished,
+  VersionMade,
+} from './record.js';
 
 /** A run as its journal tells it: the last state of which everything is on disk. */
 export interface Recovered {
@@ -21,6 +28,10 @@ export interface Recovered {
   readonly identities: ReadonlyMap<number, string>;
   /** The lines of `metrics.jsonl`, ascending by round. A round that was decided and lacks one is to be evaluated again. */
   readonly reports: ReadonlyMap<number, RoundRecord>;
+  /** By round: the clients whose results are in its report; null: none were asked. */
+  readonly evaluators: ReadonlyMap<number, RoundEvaluated['evaluators']>;
+  /** By the round that made it, -1 for what the run began with: the hash of each model, by its name. */
+  readonly hashes: ReadonlyMap<number, Readonly<Record<string, string>>>;
   readonly finished: RunFinished | undefined;
 }
 
@@ -38,6 +49,8 @@ export function recover(records: Iterable<JournalRecord>): Recovered | undefined
   const privateStates = new Map<number, { readonly task: number; readonly blob: string }>();
   const identities = new Map<number, string>();
   const reports = new Map<number, RoundRecord>();
+  const evaluators = new Map<number, RoundEvaluated['evaluators']>();
+  const hashes = new Map<number, Readonly<Record<string, string>>>();
   for (const record of records) {
     switch (record.kind) {
       case 'run':
@@ -49,6 +62,7 @@ export function recover(records: Iterable<JournalRecord>): Recovered | undefined
         break;
       case 'version':
         versions = stillNeeded(versions, record);
+        hashes.set(record.round, hashesOf(record));
         break;
       case 'round':
         decided.push(record);
@@ -62,6 +76,7 @@ export function recover(records: Iterable<JournalRecord>): Recovered | undefined
         break;
       case 'evaluation':
         reports.set(record.round, record.report);
+        evaluators.set(record.round, record.evaluators);
         break;
       case 'finished':
         finished = record;
@@ -71,7 +86,7 @@ export function recover(records: Iterable<JournalRecord>): Recovered | undefined
   const lastRound = decided.at(-1);
   const rounds = lastRound === undefined ? 0 : lastRound.round + 1;
   const state = { run, starts, nextAttemptBase, versions, rounds, decided, lastRound, finished };
-  return { ...state, privateStates, identities, reports };
+  return { ...state, privateStates, identities, reports, evaluators, hashes };
 }
 
 /** The versions that stay on disk when `made` is there: it, the one before it, and what it says is needed. */
@@ -79,6 +94,10 @@ export function stillNeeded(versions: readonly VersionMade[], made: VersionMade)
   const needs = new Set(made.needs);
   const older = versions.filter(({ number }) => number < made.number);
   return [...older.filter(({ number }, i) => i === older.length - 1 || needs.has(number)), made];
+}
+
+function hashesOf({ models }: VersionMade): Readonly<Record<string, string>> {
+  return Object.fromEntries(Object.entries(models).map(([name, { hash }]) => [name, hash]));
 }
 
 /** The blobs of a version, by their hashes. */

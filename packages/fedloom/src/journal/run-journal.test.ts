@@ -23,6 +23,7 @@ const decided = (round: number) => ({
   round,
   outcome: 'counted' as const,
   counted: [],
+  voidUpdates: [],
   refused: [],
   replaced: [],
   serverResults: null,
@@ -84,7 +85,7 @@ describe('RunJournal', () => {
       decided: decided(0),
       version: { number: 1, models: { main: { hash: blob.hash, blob } }, state: null },
     });
-    const notes = [0, 1, 2].map((round) => journal.noteEvaluation({ round, report: report(round) }));
+    const notes = [0, 1, 2].map((round) => journal.noteEvaluation({ round, report: report(round), evaluators: null }));
     void commit.then(() => told.push('round'));
     void Promise.all(notes).then(() => told.push('notes'));
     await new Promise((resolve) => setImmediate(resolve));

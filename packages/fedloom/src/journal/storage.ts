@@ -1,12 +1,16 @@
-/**
- * Where a run's journal lies: one log that only grows, and blobs. Every implementation passes
- * `testing/storage-conformance.ts`. All errors are `FedloomError`s `store.*` that name the place.
- */
-export interface JournalStorage {
+/** A journal's log for reading, while whoever owns it may go on writing. All errors are `FedloomError`s `store.*` that name the place. */
+export interface JournalSource {
   /** For messages: the folder, or whatever says where it is. */
   readonly place: string;
   /** All bytes of the log; none when there is no log yet. */
   readLog(): Promise<Uint8Array>;
+}
+
+/**
+ * Where a run's journal lies: one log that only grows, and blobs. Every implementation passes
+ * `testing/storage-conformance.ts`.
+ */
+export interface JournalStorage extends JournalSource {
   /** Cuts the log to its first `bytes`, for good. */
   cutLog(bytes: number): Promise<void>;
   /**

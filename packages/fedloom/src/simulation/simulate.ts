@@ -13,6 +13,7 @@ import type { Lobby } from '../server/lobby/lobby.js';
 import { systemLobby } from '../server/lobby/system-lobby.js';
 import type { Federation } from '../server/run/federation.js';
 import { openFederation } from '../server/run/open-federation.js';
+import type { ReplayedRun } from '../server/run/replayed-run.js';
 import { resultOf } from '../server/run/result-of.js';
 import { Run } from '../server/run/run.js';
 import { checkRunOptions, federationStages, type RunOptions } from '../server/run/run-options.js';
@@ -38,14 +39,14 @@ export interface SimulateOptions extends RunOptions {
 export function simulate(task: Task, options: SimulateOptions): Run {
   checkRunOptions(options);
   checkPool(options.pool);
-  return new Run((events, signal) => runSimulation(task, options, events, signal), options.signal);
+  return new Run((events, signal) => runSimulation(task, options, { events, signal }), options.signal);
 }
 
-async function runSimulation(
+/** @param replayed what the run is to follow */
+export async function runSimulation(
   task: Task,
   options: SimulateOptions,
-  events: Run,
-  signal: AbortSignal,
+  { events, signal, replayed }: { readonly events: Run; readonly signal: AbortSignal; readonly replayed?: ReplayedRun },
 ): Promise<RunResult> {
   const workers = options.workers ?? availableParallelism();
   const executor = clientExecutor(task, { pool: () => openPool(options.pool, workers), workers });
@@ -58,6 +59,7 @@ async function runSimulation(
       evaluator,
       waits: { deadlineMs: null },
       simulated: true,
+      ...(replayed && { replayed }),
     });
     announce();
     try {

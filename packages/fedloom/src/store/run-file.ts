@@ -54,6 +54,8 @@ export interface RunArguments {
   /** The model that it begins with; absolute. */
   readonly init?: string;
   readonly workers?: number;
+  /** The run that this one follows; it cannot be resumed. */
+  readonly replayOf?: string;
   /** Of `run`: processes of the clients. */
   readonly processes?: number;
   /** Null: none; absent: as the command has it. */

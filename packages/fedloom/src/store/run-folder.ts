@@ -28,12 +28,12 @@ const open = new Set<RunFolder>();
 
 /**
  * Records that the runs of this process failed, as far as it can, before the process ends for a reason outside of them.
- * @returns the folders of these runs
+ * @returns the folders of these runs that may be resumed
  */
 export async function failOpenRuns(error: FedloomError): Promise<readonly string[]> {
   const folders = [...open];
   await Promise.allSettled(folders.map((folder) => folder.finish({ status: 'failed', error })));
-  return folders.map(({ path }) => path);
+  return folders.filter(({ replayOf }) => replayOf === undefined).map(({ path }) => path);
 }
 
 /** How a run ended; `result` is there also for a run that failed after it had begun. */
@@ -191,6 +191,11 @@ export class RunFolder {
   /** Its end is written or being written: what the run comes to now is not recorded, nor to be told. */
   get ended(): boolean {
     return this.#ending !== undefined;
+  }
+
+  /** The run that this one follows. */
+  get replayOf(): string | undefined {
+    return this.#file.arguments.replayOf;
   }
 
   /** SHA-256 of the model that is saved; null: none is. */

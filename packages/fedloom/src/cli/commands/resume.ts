@@ -1,3 +1,4 @@
+import { FedloomError } from '@fedloom/engine';
 import { type Command, Option } from 'commander';
 import { findRun, type StoredRun } from '../../store/read-runs.js';
 import { hostAndPort } from '../arguments.js';
@@ -35,11 +36,17 @@ export function addResumeCommand(program: Command, exit: (code: number) => void)
 
 async function resume(found: StoredRun, flags: ResumeFlags): Promise<number> {
   const { file } = found;
-  const { command, processes, deadlineMs, graceMs } = file.arguments;
+  const { command, processes, deadlineMs, graceMs, replayOf } = file.arguments;
+  if (replayOf !== undefined) throw notResumed(file.run, replayOf);
   const settings = settingsOf(file, flags);
   const waits = { ...whereGiven('deadline', waitOf(deadlineMs)), ...whereGiven('grace', waitOf(graceMs)) };
   if (command === 'server') return serve(file.taskFile, settings, { ...waits, ...serverFlags(found, flags) }, found);
   return run(file.taskFile, settings, processes === undefined ? {} : { ...waits, processes }, found);
+}
+
+function notResumed(run: string, of: string): FedloomError {
+  const message = `The run ${run} is a replay of ${of}, and keeps no journal. Do it again: npx fedloom run --replay ${of}`;
+  return new FedloomError('replay.not-resumed', message, { run, of });
 }
 
 function serverFlags({ file }: StoredRun, flags: ResumeFlags): ServerFlags {

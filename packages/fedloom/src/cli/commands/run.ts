@@ -15,11 +15,13 @@ import { secondsOrNone, type Wait, wholeNumber } from '../arguments.js';
 import { conductRun, type StartedRun } from '../conduct-run.js';
 import { changesAsArguments, loadTaskWith } from '../load-settings.js';
 import { packageFolder } from '../own-files.js';
+import type { Typed } from '../replay-settings.js';
 import { counted } from '../report/format.js';
 import { addRunSettings, type RunSettings, runSettings } from '../run-settings.js';
 import type { LoadedTask } from '../task-loader.js';
 import { openTerminal } from '../terminal.js';
 import { usageError } from '../usage-error.js';
+import { replayRun } from './replay.js';
 
 export interface RunFlags {
   readonly processes?: number;
@@ -34,12 +36,14 @@ const END_MS = 500;
 const COMMAND = join(packageFolder, 'bin', 'fedloom.cjs');
 
 export function addRunCommand(program: Command, exit: (code: number) => void): void {
-  addRunSettings(program.command('run'))
+  addRunSettings(program.command('run'), '[task]')
     .summary('train a task over simulated clients on this machine')
     .description(
       'Trains a task over simulated clients on this machine: in this process, or with --processes as separate client\n' +
         "processes over WebSocket. For one seed the result is the same. FedML's names --client_num_in_total,\n" +
-        '--client_num_per_round, --comm_round and --frequency_of_the_test are accepted.',
+        '--client_num_per_round, --comm_round and --frequency_of_the_test are accepted.\n' +
+        'With --replay it does an earlier run again, simulated or served, by the decisions in its journal, and fails where\n' +
+        'model or metrics come out otherwise. Task file and settings are those of the run.',
     )
     .addOption(
       new Option('--processes [=p]', 'run the clients in p processes of their own (default: one a core)').argParser(
@@ -52,11 +56,26 @@ export function addRunCommand(program: Command, exit: (code: number) => void): v
         'what trains a plan: threads, or processes of their own, which take nothing along when native code fails (threads)',
       ).choices(poolKinds),
     )
+    .addOption(new Option('--replay <run>', 'do this run again: its name, a part of it, its folder, or latest'))
     .addOption(deadlineOption('none').hideHelp())
     .addOption(graceOption('none').hideHelp())
-    .action(async (path, clients, perRound, rounds, flags) => {
-      exit(await run(path, runSettings([clients, perRound, rounds], flags), flags));
+    .action(async (path: string | undefined, clients, perRound, rounds, flags, command: Command) => {
+      const positional = [clients, perRound, rounds];
+      if (flags.replay !== undefined) {
+        const given = { id: flags.replay, taskFile: path, pool: flags.pool, typed: typedIn(command) };
+        return exit(await replayRun({ positional, ...given }));
+      }
+      if (path === undefined) {
+        return command.error("error: missing required argument 'task'", { code: 'commander.missingArgument' });
+      }
+      exit(await run(path, runSettings(positional, flags), flags));
     });
+}
+
+/** The options that somebody typed, and where the run folders are. */
+function typedIn(command: Command): Typed {
+  const given = Object.entries(command.opts());
+  return Object.fromEntries(given.filter(([name]) => name === 'out' || command.getOptionValueSource(name) === 'cli'));
 }
 
 /** @param unsaid what a round waits when nobody says: `120` */

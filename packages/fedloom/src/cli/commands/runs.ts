@@ -78,6 +78,7 @@ function headLines({ file, status, path }: StoredRun, screen: Screen): string[] 
     ['status', `${colored(status, screen)}${error === undefined ? '' : `: ${error.message}`}`],
     ['started', `${timeText(file.startedAt)}${lasted}`],
     ...(file.resumedAt === undefined ? [] : [['resumed', timesText(file.resumedAt)] satisfies [string, string]]),
+    ...(args.replayOf === undefined ? [] : [['replay of', args.replayOf] satisfies [string, string]]),
     ['task', `${file.task.name}, ${algorithmOf(file.task)} (${fromHere(file.taskFile)})`],
     ['clients', `${formatCount(args.clients)}, ${formatCount(args.clientsPerRound)} a round`],
     ['rounds', `${result?.rounds ?? '?'} of ${args.rounds}`],

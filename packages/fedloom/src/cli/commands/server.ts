@@ -25,7 +25,7 @@ export interface ServerFlags {
 const ADDRESS = '127.0.0.1:8080';
 
 export function addServerCommand(program: Command, exit: (code: number) => void): void {
-  addRunSettings(program.command('server'))
+  addRunSettings(program.command('server'), '<task>')
     .summary('serve a task to clients that connect over WebSocket')
     .description('Serves a task to clients that connect over WebSocket. The run starts when they have joined.')
     .addOption(

@@ -17,7 +17,10 @@ export type JsonEvent =
   | ({ readonly event: 'refused' } & FederationEvents['refused'][0])
   | { readonly event: 'warning'; readonly code: string; readonly message: string }
   | ({ readonly event: 'error'; readonly code: string; readonly message: string } & Partial<Saved>)
-  | ({ readonly event: 'finished' } & Saved)
+  | ({ readonly event: 'finished' } & Saved & {
+        /** The run to which a replay is equal. */
+        readonly replayOf?: string;
+      })
   | ({ readonly event: 'evaluated' } & Omit<Saved, 'rounds' | 'clientMetrics' | 'losses'>)
   | { readonly event: 'partitioned'; readonly folder: string; readonly clients: number }
   | ({ readonly event: 'run'; readonly folder: string } & Omit<RunFile, 'status'> & { readonly status: string });

@@ -12,7 +12,7 @@ import { acquireLock, type Lock } from './lock.js';
  * through its map, grow a file that does not shrink, and add a native addon to every install.
  */
 
-const LOG = 'journal.log';
+export const LOG = 'journal.log';
 const LOCK = 'journal.lock';
 /** On Linux a write returns when it is safe: one call where two would do. Elsewhere that is not to be relied on. */
 const IS_SYNCHRONOUS = process.platform === 'linux';

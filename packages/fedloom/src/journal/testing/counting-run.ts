@@ -105,6 +105,7 @@ export async function countingRun(
       .noteEvaluation({
         round,
         report: { round, trainLoss: round / 3, metrics: null, clientMetrics: null } as RoundRecord,
+        evaluators: null,
       })
       .catch(() => {});
   }
@@ -133,7 +134,8 @@ export async function readState(journal: RunJournal, { versions, privateStates }
 async function commit(journal: RunJournal, states: JournalStates, round: number, next: CountingState): Promise<void> {
   const isVoid = round === VOID_ROUND;
   const cohort = cohortOf(round);
-  const tags = cohort.map((client) => ({ client, task: round, attempt: journal.attemptBase, base: round }));
+  const attempt = journal.attemptBase;
+  const tags = cohort.map((client) => ({ client, task: round, attempt, base: round, newest: round }));
   for (const client of cohort) states.propose(client, round, encoder.encode(next.clients[client] ?? `void ${client}`));
   // One update that does not count.
   const late = {
@@ -144,7 +146,7 @@ async function commit(journal: RunJournal, states: JournalStates, round: number,
   };
   states.propose(late.client, round, encoder.encode(`late ${round}`));
   const counted = isVoid ? [] : tags;
-  const voided = isVoid ? tags.map(({ base: _, ...tag }) => ({ ...tag, code: 'round.diverged' })) : [];
+  const voided = isVoid ? tags.map(({ base: _, newest: __, ...tag }) => ({ ...tag, code: 'round.diverged' })) : [];
   const refused = [late, ...voided];
   await journal.commitRound({
     decided: {
@@ -152,6 +154,7 @@ async function commit(journal: RunJournal, states: JournalStates, round: number,
       outcome: isVoid ? 'void' : 'counted',
       ...(isVoid && { reason: { code: 'round.diverged', message: 'The candidate is not finite.' } }),
       counted,
+      voidUpdates: isVoid ? tags : [],
       refused,
       replaced: [],
       serverResults: { loss: isVoid ? Number.NaN : 1 / (round + 1) },

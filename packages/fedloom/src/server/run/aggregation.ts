@@ -60,7 +60,7 @@ export class Aggregation {
 
   /**
    * How much a sound update counts, and as a difference to what.
-   * @param from the version it started from @param newest that of the server now
+   * @param from the version it started from @param newest that clients start from now
    * @throws FedloomError `update.weight`, `update.fact`, and of the algorithm's weight
    */
   weigh(sound: SoundUpdate, from: StartedFrom, newest: StartedFrom): CheckedUpdate {

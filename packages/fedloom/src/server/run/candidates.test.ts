@@ -67,6 +67,7 @@ function candidatesUnderTest({ persistence, evaluate, start = 0, ...over }: Over
     started: [],
     position: 0,
     voided: null,
+    voidUpdates: [],
   } as const;
   return { candidates, versions, told, failed, made, abort, fold, decision };
 }

@@ -60,6 +60,7 @@ export class Candidates {
   persist(effect: Effect<'persist'>): void {
     const { versions, persistence, checkpoint, dispatch, fail } = this.options;
     const { round } = effect;
+    if (effect.voided === null) versions.accept();
     const done = () => dispatch({ type: 'persisted', round });
     try {
       const decided = persistence.decided(() => this.#decided(effect));

@@ -9,6 +9,7 @@ import type { OwnMessages } from '../../protocol/own-messages.js';
 import type { ResultAggregator } from '../../task/result-aggregator.js';
 import type { StageChain } from '../../update/stages/payload-specs.js';
 import type { SessionDoor, SessionDoorOptions } from '../lobby/session-door.js';
+import type { ReplaySchedule } from '../schedule/replay.js';
 import type { CoordinatorOptions } from '../schedule/schedule.js';
 import type { ResumePoint } from '../schedule/state.js';
 import type { VirtualTime } from '../schedule/virtual-clock.js';
@@ -57,6 +58,8 @@ export interface FederationOptions {
     /** Where the clock stands, when a run goes on. */
     readonly time?: VirtualTime;
   };
+  /** A replay takes each update when it is its turn, by what is recorded. */
+  readonly isDue?: ReplaySchedule['isDue'];
   /** The run's stages with what travels between them. */
   readonly chain: StageChain;
 }

@@ -13,9 +13,11 @@ import { type HeldUpdate, Incoming, type Input } from './incoming.js';
 import { type Effect, Outgoing } from './outgoing.js';
 import { noPersistence, type Persistence } from './persistence.js';
 import { reasonOf } from './reason-of.js';
+import { RecordedTurns } from './recorded-turns.js';
 import { RoundBooks } from './round-books.js';
 import { type Ending, RunEnd } from './run-end.js';
 import { type LateUpdate, StagedUpdates } from './staged-updates.js';
+import type { Turns } from './turns.js';
 import { Versions } from './versions.js';
 import { VirtualTurns } from './virtual-turns.js';
 
@@ -35,7 +37,7 @@ export class Federation {
   readonly #books: RoundBooks;
   readonly #candidates: Candidates;
   readonly #end: RunEnd;
-  readonly #turns: VirtualTurns | undefined;
+  readonly #turns: Turns | undefined;
   readonly #timers = new Map<string, () => void>();
   readonly #abort = new AbortController();
   readonly #queue: Input[] = [];
@@ -89,9 +91,7 @@ export class Federation {
     });
     this.#outgoing = new Outgoing(this.#door, this.#versions);
     this.#books = new RoundBooks({ ...options, bytes: () => this.#door.bytes });
-    this.#turns =
-      options.virtual &&
-      new VirtualTurns({ ...options.virtual, seed: options.seed, isQuiet: () => isQuiet(this.#state), dispatch });
+    this.#turns = this.#turnsOf(options, dispatch);
     this.#candidates = new Candidates({
       ...options,
       versions: this.#versions,
@@ -113,6 +113,11 @@ export class Federation {
     });
     if (resumed === undefined) this.#persistence.made(this.#versions.newest);
     else if (point?.unrecorded && resumed.unrecorded) this.#books.restore(point.unrecorded.round, resumed.unrecorded);
+  }
+
+  #turnsOf({ virtual, isDue, seed }: FederationOptions, dispatch: (input: Input) => void): Turns | undefined {
+    if (isDue) return new RecordedTurns({ isDue: (tag) => isDue(this.#state, tag), dispatch });
+    return virtual && new VirtualTurns({ ...virtual, seed, isQuiet: () => isQuiet(this.#state), dispatch });
   }
 
   /** Settles when the run is over; rejects when it failed. */
@@ -287,7 +292,7 @@ export class Federation {
     const record = this.#books.finish(effect, newest.version, this.#turns?.now ?? null);
     this.#end.roundFinished(newest, evaluated !== null && voided === null ? record : undefined);
     if (evaluated !== null && evaluated.missing.length > 0) this.#outgoing.endEvaluation(round);
-    this.#persistence.recorded(record);
+    this.#persistence.recorded(record, evaluated?.recorded ?? null);
     this.#options.events.emit('round', record);
   }
 

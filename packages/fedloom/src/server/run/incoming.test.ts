@@ -1,7 +1,10 @@
 import type { Tensor } from '@fedloom/engine';
 import { describe, expect, it } from 'vitest';
-import { decodeSafetensors } from '../../core/safetensors.js';
+import { fedAvg } from '../../algorithms/fed-avg.js';
+import { sha256 } from '../../core/node/sha256.js';
+import { decodeSafetensors, encodeSafetensors } from '../../core/safetensors.js';
 import type { Stage } from '../../update/stage-contract.js';
+import { buffered } from '../schedule/buffered.js';
 import { rounds } from '../schedule/rounds.js';
 import type { Schedule } from '../schedule/schedule.js';
 import { federationUnderTest, tensorsOf, until, workloadOf } from './testing/federation-under-test.js';
@@ -115,6 +118,40 @@ describe('what sessions say', () => {
     await federation.result;
     expect(records[0]?.clientMetrics).toEqual({ score: 2 });
     expect(refused.map(({ code }) => code)).toEqual(['evaluation.unknown-round', 'evaluation.repeated']);
+  });
+
+  it('while a candidate is evaluated, an update is weighed by the version before it, and none may start from it', async () => {
+    let evaluated = (_: undefined) => {};
+    const evaluation = new Promise<undefined>((resolve) => {
+      evaluated = resolve;
+    });
+    const weighed: (number | undefined)[] = [];
+    const { federation, enter, refused, records } = federationUnderTest({
+      workload: workloadOf({ evaluate: () => evaluation }),
+      algorithm: {
+        ...fedAvg(),
+        weight: ({ staleness }) => {
+          weighed.push(staleness);
+          return 1;
+        },
+      },
+      coordinator: { clients: 4, schedule: buffered({ concurrency: 4, bufferSize: 1 }) },
+    });
+    const client = await enter(0, 1, 2, 3);
+    const asked = await client.asked(0);
+    const [first, second, third] = asked.clients as [number, number, number];
+    client.update(first, asked, 1, 1);
+    await until(() => weighed.length === 1);
+    const hash = sha256(encodeSafetensors(tensorsOf(1, 1)));
+    client.update(second, { ...asked, base: { ...asked.base, number: 1, hash } }, 1, 1);
+    await until(() => refused.length > 0);
+    expect(refused[0]).toMatchObject({ client: second, code: 'update.base' });
+    client.update(third, asked, 1, 1);
+    await until(() => weighed.length === 2);
+    expect(weighed).toEqual([0, 0]);
+    evaluated(undefined);
+    await federation.result;
+    expect(records.map(({ version }) => version.hash)[0]).toBe(hash);
   });
 
   it('a stage that rejects refuses the update, and somebody else is asked', async () => {

@@ -140,7 +140,8 @@ export class Incoming {
   #weighed({ message, sound, from, tag, checkMs }: Received, refusal: (error: unknown) => Input): Input {
     const { aggregation, versions } = this.options;
     try {
-      const update = aggregation.weigh(sound, from, versions.newest);
+      // Not by a candidate, which may turn out to be void.
+      const update = aggregation.weigh(sound, from, versions.accepted);
       return { event: { type: 'updateReceived', ...tag }, update: { message, checkMs, update } };
     } catch (error) {
       return refusal(error);
@@ -150,9 +151,10 @@ export class Incoming {
   /** @throws FedloomError `update.base`: it starts from a model that this run does not have, or has no more */
   #baseOf({ client, base }: UpdateMessage): ModelVersion {
     const { versions } = this.options;
+    const { number, hash } = versions.accepted.version;
     const from = versions.find(base);
-    if (from !== undefined) return from;
-    const { number, hash } = versions.newest.version;
+    // Clients may have a candidate to evaluate; nobody is asked to train from it.
+    if (from !== undefined && from.version.number <= number) return from;
     const text =
       `The update of client ${client} starts from version ${base.number} of "${base.model}" (${base.hash}), which the server ` +
       `does not have, or has no more; it is at version ${number} (${hash}).`;

@@ -4,6 +4,7 @@ import type { StoredBlob } from '../../journal/blob-shelf.js';
 import type { JournalStates } from '../../journal/journal-states.js';
 import type { Json } from '../../journal/record.js';
 import type { NewVersion, RunJournal } from '../../journal/run-journal.js';
+import type { IndexRange } from '../../protocol/messages.js';
 import type { DecidedRound, Persistence } from './persistence.js';
 import { MODEL, type ModelVersion } from './versions.js';
 
@@ -54,7 +55,7 @@ export class JournalPersistence implements Persistence {
   async decided(round: () => DecidedRound): Promise<void> {
     const { decision, version, needs, serverResults, virtualTime, training } = round();
     await this.#first;
-    const { counted, uncounted, replaced, voided } = decision;
+    const { counted, uncounted, replaced, voided, voidUpdates } = decision;
     const progress: Progress = { decision, virtualTime, training };
     if (version === null) this.#release();
     await this.#journal.commitRound({
@@ -63,6 +64,7 @@ export class JournalPersistence implements Persistence {
         outcome: voided === null ? 'counted' : 'void',
         ...(voided !== null && { reason: { code: voided.code, message: voided.message } }),
         counted,
+        voidUpdates,
         refused: uncounted.flatMap(({ client, task, attempt, code }) =>
           attempt === null ? [] : [{ client, task, attempt, code }],
         ),
@@ -76,9 +78,9 @@ export class JournalPersistence implements Persistence {
     for (const { client, task } of uncounted) this.#states.drop(client, task);
   }
 
-  recorded(record: RoundRecord): void {
+  recorded(record: RoundRecord, evaluators: readonly IndexRange[] | null): void {
     // What fails shows at the next decision, or at the end.
-    this.#journal.noteEvaluation({ round: record.round, report: record }).catch(() => {});
+    this.#journal.noteEvaluation({ round: record.round, report: record, evaluators }).catch(() => {});
   }
 
   async finished(rounds: number, modelHash: string): Promise<void> {

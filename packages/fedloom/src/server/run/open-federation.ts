@@ -11,10 +11,11 @@ import { chainStages, payloadBytesMax } from '../../update/stages/payload-specs.
 import type { UpdateSpec } from '../../update/update.js';
 import type { Lobby } from '../lobby/lobby.js';
 import { Federation } from './federation.js';
-import type { FederationEvents } from './federation-options.js';
+import type { FederationEvents, FederationOptions } from './federation-options.js';
 import { type OpenedJournal, openJournal } from './open-journal.js';
 import { openWorkload } from './open-workload.js';
 import type { PlanEvaluator } from './plan-workload.js';
+import type { ReplayedRun } from './replayed-run.js';
 import type { Run } from './run.js';
 import { coordinatorOptions, federationStages, newRunId, type RunOptions, type Waits } from './run-options.js';
 
@@ -46,10 +47,12 @@ export async function openFederation(
     readonly waits: Waits;
     /** Clients are simulated in this process: a buffered run then takes results by a virtual clock. */
     readonly simulated?: boolean;
+    /** The run follows what another has decided. */
+    readonly replayed?: ReplayedRun;
     readonly dataDir?: string;
   },
 ): Promise<OpenFederation> {
-  const { lobby, events, evaluator, waits, simulated = false, dataDir } = parts;
+  const { lobby, events, evaluator, waits, simulated = false, replayed, dataDir } = parts;
   const { clients, seed = 0, initialModel, checkpoint } = options;
   const { workload, close } = await openWorkload(task, {
     seed,
@@ -58,6 +61,12 @@ export async function openFederation(
     ...(initialModel && { initialModel }),
     ...(dataDir && { dataDir }),
   });
+  try {
+    replayed?.check.checkTask(task, workload);
+  } catch (error) {
+    await close();
+    throw error;
+  }
   const chain = chainStages(federationStages(task, options), workload.specs);
   checkFold(task.algorithm, workload.specs, options);
   const updateBytes = payloadBytesMax(chain.wire) + UPDATE_HEADER_BYTES;
@@ -69,14 +78,10 @@ export async function openFederation(
     await close();
     await journal?.close();
   };
-  try {
-    lobby.refuseTaken(run);
-  } catch (error) {
-    await closeAll();
-    throw error;
-  }
-  const isVirtual = simulated && task.algorithm.schedule !== undefined;
-  const federation = new Federation({
+  const isVirtual = simulated && replayed === undefined && task.algorithm.schedule !== undefined;
+  // Results that wait for their turn are held: each of those at work may have one.
+  const held = replayed?.schedule.heldMax ?? (isVirtual ? options.clientsPerRound : 0);
+  const settings: FederationOptions = {
     run,
     software: SOFTWARE,
     seed,
@@ -85,25 +90,31 @@ export async function openFederation(
     resultAggregator: task.resultAggregator,
     coordinator: {
       ...coordinatorOptions(options, waits, task.algorithm.schedule),
+      // Its void rounds are those of the other run.
+      ...(replayed && { schedule: replayed.schedule, voidRoundsMax: Number.MAX_SAFE_INTEGER }),
       // What they keep is used in their evaluation.
       evaluateAfterSettlement: workload.keepsParameters ?? false,
       ...(journal && { firstAttempt: journal.firstAttempt }),
     },
     ...(journal && { persistence: journal.persistence }),
     ...(journal?.resumed && { resumed: journal.resumed }),
+    ...(replayed && { persistence: replayed.check, isDue: replayed.schedule.isDue }),
     ...(isVirtual && {
       virtual: { speed: task.speed, ...(journal?.virtualTime && { time: journal.virtualTime }) },
     }),
     clock: systemClock,
     hash: sha256,
-    // Results that wait for their turn are held: each of those at work may have one.
-    budgetBytes: Math.max(UPDATE_BUDGET_BYTES, updateBytes * (isVirtual ? options.clientsPerRound + 1 : 2)),
+    budgetBytes: Math.max(UPDATE_BUDGET_BYTES, updateBytes * Math.max(2, held + 1)),
     bodyBytesMax: updateBytes,
     lobby,
     messages: new OwnMessages('server', options),
     events,
     chain,
     ...(checkpoint && { checkpoint }),
+  };
+  const federation = await opened(lobby, settings).catch(async (error: unknown) => {
+    await closeAll();
+    throw error;
   });
   const records = journal?.records ?? [];
   const prepared = { run, workload: workload.descriptor, parameterCount: countOf(workload.initialModel), records };
@@ -117,6 +128,12 @@ export async function openFederation(
     journal,
     close: closeAll,
   };
+}
+
+/** @throws FedloomError `lobby.run-taken`, `coordinator.options`, `replay.initial-model` */
+async function opened(lobby: Lobby, settings: FederationOptions): Promise<Federation> {
+  lobby.refuseTaken(settings.run);
+  return new Federation(settings);
 }
 
 /** @throws FedloomError `fold.too-few`, `fold.memory`: the cohort is not one for the algorithm's fold, or for this machine */

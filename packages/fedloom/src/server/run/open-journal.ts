@@ -1,4 +1,5 @@
 import { FedloomError, type NamedTensors } from '@fedloom/engine';
+import type { FederatedAlgorithm } from '../../algorithms/algorithm.js';
 import { systemClock } from '../../core/clock.js';
 import { processor, versions } from '../../core/node/machine.js';
 import { sha256 } from '../../core/node/sha256.js';
@@ -7,6 +8,7 @@ import { decodeSafetensors } from '../../core/safetensors.js';
 import { SOFTWARE } from '../../core/version.js';
 import { JournalStates } from '../../journal/journal-states.js';
 import type { Json, VersionMade } from '../../journal/record.js';
+import { asWritten } from '../../journal/record-codec.js';
 import type { Recovered } from '../../journal/recover.js';
 import { RunJournal } from '../../journal/run-journal.js';
 import type { JournalStorage } from '../../journal/storage.js';
@@ -70,7 +72,7 @@ export async function openJournal(
       run: options.run,
       task: { name: task.name, hash: taskHash },
       plan: planHash === null ? null : { hash: planHash },
-      algorithm: { name: task.algorithm.name, ...task.algorithm.hyperparameters },
+      algorithm: algorithmAsJson(task.algorithm),
       options: settings,
       seed,
       versions: { ...machine.versions, fedloom: SOFTWARE },
@@ -83,6 +85,11 @@ export async function openJournal(
   const persistence = new JournalPersistence(journal, states);
   const begun = { resumed: undefined, virtualTime: undefined, records: [], run: options.run, firstAttempt: 0 };
   return { close: closing(journal, onClosed), persistence, states, ...begun, warning: undefined };
+}
+
+/** An algorithm with all of its settings, as a journal has it. */
+export function algorithmAsJson({ name, hyperparameters }: FederatedAlgorithm): Json {
+  return asWritten({ name, ...hyperparameters });
 }
 
 async function takeUp(

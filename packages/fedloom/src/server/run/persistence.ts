@@ -1,4 +1,5 @@
 import type { Results, RoundRecord } from '../../core/records.js';
+import type { IndexRange } from '../../protocol/messages.js';
 import type { RoundDecision } from '../schedule/types.js';
 import type { VirtualTime } from '../schedule/virtual-clock.js';
 import type { ModelVersion } from './versions.js';
@@ -25,8 +26,11 @@ export interface Persistence {
   made(version: ModelVersion): void;
   /** Settles when it would survive a loss of power; undefined: at once. @param round made where it is asked for, at once */
   decided(round: () => DecidedRound): Promise<void> | undefined;
-  /** A round's record, after its evaluation. */
-  recorded(record: RoundRecord): void;
+  /**
+   * A round's record, after its evaluation.
+   * @param evaluators the clients whose results are in it; null: none were asked
+   */
+  recorded(record: RoundRecord, evaluators: readonly IndexRange[] | null): void;
   /** All rounds are done. Settles when everything before it is on the disk too. */
   finished(rounds: number, modelHash: string): Promise<void>;
 }

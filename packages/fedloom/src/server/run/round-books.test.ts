@@ -27,7 +27,7 @@ const finished = (over: Partial<RoundFinished> = {}): RoundFinished => ({
   replaced: [],
   awaited: [],
   voided: null,
-  evaluated: { clients: 2, missing: [] },
+  evaluated: { recorded: [{ from: 1, count: 2 }], missing: [] },
   ...over,
 });
 const tested = (score: number, sampleCount: number) => ({
@@ -90,6 +90,18 @@ describe('RoundBooks', () => {
     expect(books.finish(finished({ counted: [1] }), version, null).trainLoss).toBe(1);
     expect(started).toEqual([0, 1]);
     expect(books.finish(finished({ round: 1, counted: [2] }), version, null).trainLoss).toBe(5);
+  });
+
+  it('announces rounds in order, also where a later one begins first', () => {
+    const { books, started } = booksOf();
+    books.begun(0);
+    books.folded(2, update(1, 1, 10), 0);
+    books.finish(finished({ counted: [] }), version, null);
+    expect(started).toEqual([0]);
+    books.folded(1, update(2, 1, 10), 0);
+    expect(started).toEqual([0, 1]);
+    books.finish(finished({ round: 1, counted: [2] }), version, null);
+    expect(started).toEqual([0, 1, 2]);
   });
 
   it('tells of a void round nothing that its candidate gave', () => {

@@ -20,6 +20,8 @@ export interface RoundBooksOptions extends Pick<FederationOptions, 'clock'> {
 /** What is learnt of each round under way, and its record at the end. One may begin before the last is finished. */
 export class RoundBooks {
   readonly #ledgers = new Map<number, RoundLedger>();
+  /** The last round that was told to have started; undefined: none was. */
+  #started: number | undefined;
 
   constructor(private readonly options: RoundBooksOptions) {}
 
@@ -75,7 +77,7 @@ export class RoundBooks {
       bytes: bytes(),
     });
     this.#ledgers.delete(round);
-    if (this.#ledgers.has(round + 1)) this.options.events.emit('roundStarted', { round: round + 1 });
+    this.#announce(round + 1);
     return record;
   }
 
@@ -84,9 +86,17 @@ export class RoundBooks {
     if (known !== undefined) return known;
     const ledger = new RoundLedger(round, this.options.clock.now(), this.options.bytes());
     this.#ledgers.set(round, ledger);
-    // One that begins before the last is recorded is announced after it.
-    if (this.#ledgers.size === 1) this.options.events.emit('roundStarted', { round });
+    this.#announce(round);
     return ledger;
+  }
+
+  /** Rounds are announced in order, each when it has begun and the one before it is recorded. */
+  #announce(round: number): void {
+    const before = this.#started;
+    if (!this.#ledgers.has(round)) return;
+    if (before !== undefined && (round !== before + 1 || this.#ledgers.has(before))) return;
+    this.#started = round;
+    this.options.events.emit('roundStarted', { round });
   }
 
   #aggregateResults(round: number, evaluations: ReadonlyMap<number, Evaluation>): Results | null {

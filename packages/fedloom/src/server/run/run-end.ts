@@ -81,9 +81,9 @@ export class RunEnd {
     this.#tell(reason, message, result).then(
       () => {
         if (reason !== 'failed') this.#resolve(result);
-        else this.#reject(new FedloomError(code, message, unseen(result), { cause }));
+        else this.#reject(new FedloomError(code, message, unseen({}, result), { cause }));
       },
-      (error: unknown) => this.#reject(error),
+      (error: unknown) => this.#reject(withResult(error, result)),
     );
   }
 
@@ -120,7 +120,13 @@ function finishOf(reason: Finish['reason'], message: string): Finish {
   return { type: 'finish', reason, message: message.slice(0, wireLimits.textLengthMax) };
 }
 
-/** The result so far as an error's field that consoles do not print: it holds the whole model. */
-function unseen(result: RunResult): { readonly result?: RunResult } {
-  return Object.defineProperty({}, 'result', { value: result, enumerable: false });
+/** What the run came to, told with the reason why it failed at the very end. */
+function withResult(error: unknown, result: RunResult): unknown {
+  if (!(error instanceof FedloomError)) return error;
+  return new FedloomError(error.code, error.message, unseen(error.fields, result), { cause: error });
+}
+
+/** Fields of an error with the result so far as one that consoles do not print: it holds the whole model. */
+function unseen<Fields extends object>(fields: Fields, result: RunResult): Fields & { readonly result?: RunResult } {
+  return Object.defineProperty({ ...fields }, 'result', { value: result, enumerable: false });
 }

@@ -58,6 +58,18 @@ describe('Versions', () => {
     expect(() => versions.takeBack()).toThrow('no version before');
   });
 
+  it('is a candidate until it is accepted or taken back', () => {
+    const versions = versionsOf();
+    const first = versions.newest;
+    const candidate = rise(versions, 0, 1);
+    expect(versions.accepted).toBe(first);
+    versions.accept();
+    expect(versions.accepted).toBe(candidate);
+    rise(versions, 1, 1);
+    versions.takeBack();
+    expect(versions.accepted).toBe(candidate);
+  });
+
   it('still holds a model that one of two equal versions is of', () => {
     const versions = versionsOf();
     const { hash } = rise(versions, 0, 1);

@@ -84,6 +84,11 @@ export class Versions {
     return this.#frozen === undefined ? model : sortedTensors([...model, ...this.#frozenTensors]);
   }
 
+  /** The newest that is no candidate any more. */
+  get accepted(): ModelVersion {
+    return this.#before ?? this.#newest;
+  }
+
   /** @throws Error for one that was dropped: the coordinator asks for none */
   at(number: number): ModelVersion {
     const version = this.#versions.get(number);
@@ -118,6 +123,11 @@ export class Versions {
     const { trained } = workload;
     const next = algorithm.server.update({ round, model, state, aggregate, trained, clients, totalClients });
     return this.#add(next.model, next.state);
+  }
+
+  /** The candidate passed: it is the newest from which clients start. */
+  accept(): void {
+    this.#before = undefined;
   }
 
   /** The newest version goes: its round is void, and the one before is the newest again. */

@@ -1,6 +1,7 @@
 import type { UpdateTag } from '../schedule/types.js';
 import { VirtualClock, type VirtualTime, virtualDuration } from '../schedule/virtual-clock.js';
 import type { Input } from './incoming.js';
+import type { Turns } from './turns.js';
 
 export interface VirtualTurnsOptions {
   readonly seed: number;
@@ -19,7 +20,7 @@ interface Waiting {
 }
 
 /** Hands the results of a simulated buffered run to the coordinator in the order of virtual time, whoever computed first. */
-export class VirtualTurns {
+export class VirtualTurns implements Turns {
   readonly #clock: VirtualClock<Waiting>;
 
   constructor(private readonly options: VirtualTurnsOptions) {
@@ -39,12 +40,10 @@ export class VirtualTurns {
     for (const client of clients) this.#clock.ask(client, task, virtualDuration(seed, client, task, speed(client)));
   }
 
-  /** These are not waited for any more. */
   cancelled(clients: readonly number[], task: number): void {
     for (const client of clients) this.#clock.cancel(client, task);
   }
 
-  /** A result has come. @returns settles when it had its turn, so that its body may go */
   arrived(input: () => Input, { client, task }: UpdateTag): Promise<void> {
     return new Promise((taken) => {
       // Of somebody who is not waited for: the coordinator says why it is dropped.
@@ -54,7 +53,6 @@ export class VirtualTurns {
     });
   }
 
-  /** Hands over what has its turn. To be called after each step. */
   goOn(): void {
     while (this.options.isQuiet()) {
       const delivery = this.#clock.next();

@@ -16,7 +16,7 @@ export function takeIn(context: BufferedContext, asked: BufferedAsk, tag: Update
   const { state, settings, own, output } = context;
   const { client, base, task } = asked;
   freePlace(context, asked);
-  own.fold.counted.push({ client, base, task, attempt: tag.attempt });
+  own.fold.counted.push({ client, base, task, attempt: tag.attempt, newest: state.version });
   takeUpdate(state, tag, base, output);
   if (own.fold.counted.length === settings.bufferSize) close(context);
 }
@@ -155,5 +155,6 @@ function decide({ state, own }: BufferedContext): RoundDecision {
     started: startedSince(own),
     position: own.epoch * state.options.clients + own.cursor,
     voided: null,
+    voidUpdates: [],
   };
 }

@@ -32,7 +32,14 @@ describe('evaluation', () => {
     driver.evaluation(3);
     expect(driver.evaluation(1)).toEqual([
       { type: 'recordEvaluation', session: 'a', round: 0, client: 1 },
-      { type: 'roundFinished', round: 0, cohort: [0], counted: [0], ...PLAIN, evaluated: { clients: 3, missing: [] } },
+      {
+        type: 'roundFinished',
+        round: 0,
+        cohort: [0],
+        counted: [0],
+        ...PLAIN,
+        evaluated: { recorded: [{ from: 0, count: 2 }, ...ranges(3)], missing: [] },
+      },
       { type: 'configure', session: 'a', base: 1, task: 1, attempt: 0, clients: [0] },
     ]);
   });
@@ -52,7 +59,9 @@ describe('evaluation', () => {
     expect(only(driver.log, 'requestEvaluation')).toEqual([]);
     expect(only(driver.log, 'evaluateOnServer')).toEqual([{ type: 'evaluateOnServer', round: 0 }]);
     expect(driver.serverEvaluated(1)).toEqual([]);
-    expect(only(driver.serverEvaluated(), 'roundFinished')).toMatchObject([{ evaluated: { clients: 0, missing: [] } }]);
+    expect(only(driver.serverEvaluated(), 'roundFinished')).toMatchObject([
+      { evaluated: { recorded: [], missing: [] } },
+    ]);
   });
 
   it.each([
@@ -81,7 +90,7 @@ describe('evaluation', () => {
     expect(driver.evaluation(0)).toMatchObject([
       { type: 'recordEvaluation' },
       { type: 'warn', code: 'evaluation.missing', message: expect.stringMatching(/clients 1, 3.*client 1: no data/) },
-      { type: 'roundFinished', evaluated: { clients: 1, missing: ranges(1, 3) } },
+      { type: 'roundFinished', evaluated: { recorded: ranges(0), missing: ranges(1, 3) } },
       { type: 'configure' },
     ]);
   });
@@ -90,7 +99,7 @@ describe('evaluation', () => {
     const driver = start();
     driver.evaluation(3);
     expect(only(driver.send({ type: 'sessionClosed', session: 'a' }), 'roundFinished')).toMatchObject([
-      { evaluated: { clients: 1, missing: [{ from: 0, count: 2 }] } },
+      { evaluated: { recorded: ranges(3), missing: [{ from: 0, count: 2 }] } },
     ]);
   });
 
@@ -99,7 +108,9 @@ describe('evaluation', () => {
     driver.evaluation(3);
     driver.leave(3);
     driver.evaluation(0);
-    expect(only(driver.evaluation(1), 'roundFinished')).toMatchObject([{ evaluated: { clients: 3, missing: [] } }]);
+    expect(only(driver.evaluation(1), 'roundFinished')).toMatchObject([
+      { evaluated: { recorded: [{ from: 0, count: 2 }, ...ranges(3)], missing: [] } },
+    ]);
   });
 
   it('asks nobody who joins in the middle of it', () => {
@@ -115,7 +126,7 @@ describe('evaluation', () => {
     driver.send({ type: 'sessionClosed', session: 'a' });
     expect(driver.aggregated()).toMatchObject([
       { type: 'warn', code: 'evaluation.nobody' },
-      { type: 'roundFinished', evaluated: { clients: 0, missing: [] } },
+      { type: 'roundFinished', evaluated: { recorded: [], missing: [] } },
       { type: 'finish', reason: 'completed' },
     ]);
   });
@@ -126,7 +137,7 @@ describe('evaluation', () => {
     driver.evaluation(0);
     expect(driver.deadline()).toMatchObject([
       { type: 'warn', code: 'evaluation.missing' },
-      { type: 'roundFinished', evaluated: { clients: 1, missing: ranges(1, 3) } },
+      { type: 'roundFinished', evaluated: { recorded: ranges(0), missing: ranges(1, 3) } },
       { type: 'configure' },
     ]);
     expect(driver.deadline()).toEqual([]);
@@ -136,7 +147,7 @@ describe('evaluation', () => {
     const driver = start({ evaluationDeadlineMs: 30, evaluateOnServer: true });
     expect(driver.deadline()).toEqual([]);
     expect(driver.evaluation(0)).toMatchObject([{ type: 'discardEvaluation', code: 'evaluation.late' }]);
-    expect(only(driver.serverEvaluated(), 'roundFinished')).toMatchObject([{ evaluated: { clients: 0 } }]);
+    expect(only(driver.serverEvaluated(), 'roundFinished')).toMatchObject([{ evaluated: { recorded: [] } }]);
   });
 
   it('clears the deadline when all clients have answered, though the server has not', () => {

@@ -2,7 +2,7 @@
 import type { IndexRange } from '../../protocol/messages.js';
 import { presentRanges } from './membership.js';
 import type { Output } from './output.js';
-import { appendIndex, describeRanges } from './ranges.js';
+import { appendIndex, commonRanges, describeRanges } from './ranges.js';
 import { ASKED, MISSING, RECORDED, refuseEvaluation } from './refusals.js';
 import type { CoordinatorState, ResolvedOptions } from './schedule.js';
 import type { EvaluationState } from './state.js';
@@ -16,22 +16,26 @@ export function isEvaluationRound(options: ResolvedOptions, round: number): bool
   return round === rounds - 1 || (evaluateEvery > 0 && round % evaluateEvery === 0);
 }
 
-/** Asks all present clients. */
+/** Asks all present clients, or those among them that the schedule names. */
 export function startEvaluation(state: CoordinatorState, round: number, output: Output): void {
-  const { membership } = state;
-  const { clients, evaluationDeadlineMs } = state.options;
+  const { clients, evaluationDeadlineMs, schedule } = state.options;
   const evaluation: EvaluationState = {
     round,
     status: new Uint8Array(clients),
-    pending: membership.present,
-    recorded: 0,
+    pending: 0,
     timer: null,
     failures: [],
   };
   state.evaluation = evaluation;
-  for (const [session, ranges] of presentRanges(membership)) {
+  const wanted = schedule.evaluators?.(round);
+  for (const [session, present] of presentRanges(state.membership)) {
+    const ranges = wanted === undefined ? present : commonRanges(present, wanted);
+    if (ranges.length === 0) continue;
     output.push({ type: 'requestEvaluation', session, round, ranges });
-    for (const { from, count } of ranges) evaluation.status.fill(ASKED, from, from + count);
+    for (const { from, count } of ranges) {
+      evaluation.status.fill(ASKED, from, from + count);
+      evaluation.pending += count;
+    }
   }
   if (evaluation.pending === 0) {
     output.warn('evaluation.nobody', `No client is there to evaluate round ${round + 1}.`);
@@ -58,7 +62,6 @@ export function evaluationReceived(state: CoordinatorState, tag: EvaluationTag, 
   const { evaluation } = state;
   if (evaluation === null) return;
   evaluation.status[client] = RECORDED;
-  evaluation.recorded += 1;
   evaluation.pending -= 1;
   output.push({ type: 'recordEvaluation', session, round, client });
 }
@@ -91,20 +94,20 @@ export function concludeEvaluation(
   evaluation: EvaluationState,
   output: Output,
 ): EvaluationOutcome {
-  const missing = missingRanges(evaluation);
+  const missing = rangesOf(evaluation, MISSING);
   if (missing.length > 0) {
     const failures = evaluation.failures.map((failure) => `; ${failure}`).join('');
     const message = `Evaluation of round ${evaluation.round + 1} lacks clients ${describeRanges(missing)}${failures}.`;
     output.warn('evaluation.missing', message);
   }
   state.evaluation = null;
-  return { clients: evaluation.recorded, missing };
+  return { recorded: rangesOf(evaluation, RECORDED), missing };
 }
 
-function missingRanges({ status }: EvaluationState): IndexRange[] {
-  const missing: IndexRange[] = [];
+function rangesOf({ status }: EvaluationState, wanted: number): IndexRange[] {
+  const ranges: IndexRange[] = [];
   for (const [client, value] of status.entries()) {
-    if (value === MISSING) appendIndex(missing, client);
+    if (value === wanted) appendIndex(ranges, client);
   }
-  return missing;
+  return ranges;
 }

@@ -134,7 +134,9 @@ describe('evaluation on the server', () => {
     for (const client of [0, 1, 2, 3]) driver.evaluation(client);
     const evaluated = driver.send({ type: 'serverEvaluated', round: 0 });
     expect(evaluated.map(({ type }) => type)).toEqual(['persist', 'dropVersion', 'configure']);
-    expect(only(driver.persisted(0), 'roundFinished')).toMatchObject([{ evaluated: { clients: 4 } }]);
+    expect(only(driver.persisted(0), 'roundFinished')).toMatchObject([
+      { evaluated: { recorded: [{ from: 0, count: 4 }] } },
+    ]);
   });
 
   it('of clients waits for their settlement where they keep something of their own', () => {

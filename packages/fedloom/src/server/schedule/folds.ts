@@ -5,8 +5,11 @@ import { notCounted, type Output } from './output.js';
 import type { CoordinatorState } from './schedule.js';
 import { startRun } from './start.js';
 import type { ClosedFold } from './state.js';
-import type { Reason, RoundDecision } from './types.js';
+import type { EvaluationOutcome, Reason, RoundDecision } from './types.js';
 import { addVersion } from './versions.js';
+
+/** No client was asked to evaluate. */
+const NOBODY: EvaluationOutcome = { recorded: [], missing: [] };
 
 /** A schedule closes the fold that takes updates. It waits until the ones before are finished. */
 export function closeFold(state: CoordinatorState, decision: RoundDecision, output: Output): void {
@@ -31,7 +34,7 @@ function aggregate(fold: ClosedFold, output: Output): void {
 export function takeUpFold(state: CoordinatorState, decision: RoundDecision): void {
   const { evaluateOnClients } = state.options;
   const due = isEvaluationRound(state.options, decision.round) && decision.voided === null;
-  const evaluated = due ? (evaluateOnClients ? 'pending' : { clients: 0, missing: [] }) : null;
+  const evaluated = due ? (evaluateOnClients ? 'pending' : NOBODY) : null;
   state.folds.push({ decision, folded: [], stage: 'persisted', evaluated, concluded: true });
 }
 
@@ -56,7 +59,7 @@ export function aggregated(state: CoordinatorState, round: number, output: Outpu
   if (fold === undefined) return;
   const { evaluateOnClients, evaluateOnServer, evaluateAfterSettlement } = state.options;
   if (isEvaluationRound(state.options, round)) {
-    fold.evaluated = evaluateOnClients ? 'pending' : { clients: 0, missing: [] };
+    fold.evaluated = evaluateOnClients ? 'pending' : NOBODY;
     if (evaluateOnClients && !evaluateAfterSettlement) startEvaluation(state, round, output);
     if (evaluateOnServer) {
       fold.stage = 'evaluating';
@@ -87,7 +90,7 @@ export function aggregationVoided(state: CoordinatorState, round: number, reason
   const { code, message } = reason;
   const none = fold.folded.map(({ client, task, attempt }) => ({ client, task, attempt, code, message }));
   const uncounted = [...fold.decision.uncounted, ...none].sort((a, b) => a.client - b.client);
-  fold.decision = { ...fold.decision, counted: [], uncounted, voided: { code, message } };
+  fold.decision = { ...fold.decision, counted: [], uncounted, voided: { code, message }, voidUpdates: fold.folded };
   fold.evaluated = null;
   abandonEvaluation(state, output);
   state.voidInARow += 1;
@@ -143,7 +146,7 @@ function tellEvaluated(state: CoordinatorState, fold: ClosedFold, output: Output
 function finishFold(state: CoordinatorState, fold: ClosedFold, output: Output): void {
   if (fold.stage !== 'persisted' || fold.evaluated === 'pending' || state.folds[0] !== fold) return;
   const { decision, evaluated } = fold;
-  const { started: _, position: __, ...told } = decision;
+  const { started: _, position: __, voidUpdates: ___, ...told } = decision;
   const counted = decision.counted.map(({ client }) => client);
   state.folds.shift();
   output.push({ type: 'roundFinished', ...told, counted, evaluated });

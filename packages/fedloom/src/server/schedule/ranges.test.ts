@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { appendIndex, describeClients, describeRanges, splitRanges } from './ranges.js';
+import { appendIndex, commonRanges, describeClients, describeRanges, splitRanges } from './ranges.js';
 
 describe('splitRanges', () => {
   it('keeps ranges that lie inside and tells those that do not', () => {
@@ -67,5 +67,23 @@ describe('for people', () => {
       { from: 0, count: 2 },
       { from: 5, count: 1 },
     ]);
+  });
+});
+
+describe('commonRanges', () => {
+  it('holds what both hold, in their form', () => {
+    const set = fc.uniqueArray(fc.nat(30)).map((indices) => [...indices].sort((a, b) => a - b));
+    const rangesOf = (indices: readonly number[]) => {
+      const ranges: { from: number; count: number }[] = [];
+      for (const index of indices) appendIndex(ranges, index);
+      return ranges;
+    };
+    fc.assert(
+      fc.property(set, set, (one, other) => {
+        const both = one.filter((index) => other.includes(index));
+        const common = commonRanges(rangesOf(one), rangesOf(other));
+        expect(common.flatMap(({ from, count }) => Array.from({ length: count }, (_, i) => from + i))).toEqual(both);
+      }),
+    );
   });
 });

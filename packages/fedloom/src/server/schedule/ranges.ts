@@ -53,3 +53,18 @@ export function describeRanges(ranges: readonly IndexRange[], rangesMax = 10): s
 export function describeClients(clients: readonly number[]): string {
   return `${clients.length === 1 ? 'client' : 'clients'} ${describeRanges(rangesFromIndices(clients))}`;
 }
+
+/** What lies in both. Either's ranges are ascending and apart. */
+export function commonRanges(one: readonly IndexRange[], other: readonly IndexRange[]): IndexRange[] {
+  const common: IndexRange[] = [];
+  let [i, j] = [0, 0];
+  for (let [a, b] = [one[0], other[0]]; a !== undefined && b !== undefined; a = one[i], b = other[j]) {
+    const from = Math.max(a.from, b.from);
+    const [endOfA, endOfB] = [a.from + a.count, b.from + b.count];
+    const count = Math.min(endOfA, endOfB) - from;
+    if (count > 0) common.push({ from, count });
+    if (endOfA <= endOfB) i += 1;
+    if (endOfB <= endOfA) j += 1;
+  }
+  return common;
+}

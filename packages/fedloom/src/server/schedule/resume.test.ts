@@ -93,12 +93,20 @@ describe('resuming', () => {
   it('tells a client that trained and lost its place meanwhile both what counted and what did not', () => {
     const driver = new Driver(inBuffers);
     driver.join('a', 0, 1, 2, 3);
-    const decision = { cohort: [0], uncounted: [], replaced: [], awaited: [], position: 1, voided: null };
+    const decision = {
+      cohort: [0],
+      uncounted: [],
+      replaced: [],
+      awaited: [],
+      position: 1,
+      voided: null,
+      voidUpdates: [],
+    };
     const again = restart({ ...inBuffers, graceMs: 0, minimumClients: 1 } as typeof inBuffers, [
       {
         ...decision,
         round: 0,
-        counted: [{ client: 0, base: 0, task: 0, attempt: 0 }],
+        counted: [{ client: 0, base: 0, task: 0, attempt: 0, newest: 0 }],
         started: [{ client: 0, base: 1, task: 1, attempt: 0 }],
       },
     ]);

@@ -1,4 +1,5 @@
 /** What the coordinator remembers, and what it leaves to a schedule. */
+import type { IndexRange } from '../../protocol/messages.js';
 import type { Membership } from './membership.js';
 import type { Output, Settlement } from './output.js';
 import type { Absence, ClosedFold, EvaluationState, ResumePoint } from './state.js';
@@ -47,6 +48,8 @@ export interface Schedule {
    * to come. It need not be on the disk yet.
    */
   evaluated(state: CoordinatorState, output: Output): void;
+  /** The clients that are to evaluate what a round made, those of them that are there. Absent, or undefined: all. */
+  evaluators?(round: number): readonly IndexRange[] | undefined;
 }
 
 export interface CoordinatorOptions {

@@ -18,7 +18,6 @@ export interface EvaluationState {
   /** 0: not asked, 1: pending, 2: recorded, 3: missing. */
   readonly status: Uint8Array;
   pending: number;
-  recorded: number;
   timer: string | null;
   /** What the first clients that failed said, to be shown at the end. */
   readonly failures: string[];

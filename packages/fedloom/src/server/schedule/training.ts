@@ -137,13 +137,17 @@ function decide({ state, settings, training }: RoundContext): RoundDecision {
     cohort: Array.from(training.order.subarray(0, settings.clientsPerRound)),
     counted: ascending
       .filter(({ status }) => status === 'folded')
-      .map(({ client, foldedAttempt }) => ({ client, base: training.base, task: round, attempt: foldedAttempt })),
+      .map(({ client, foldedAttempt: attempt }) => ({
+        ...{ client, base: training.base, task: round, attempt },
+        newest: training.base,
+      })),
     uncounted: ascending.filter(({ status }) => status !== 'folded').map((member) => uncounted(member, round)),
     replaced: training.replaced,
     awaited: [...training.away].sort((a, b) => a - b),
     started: [],
     position: 0,
     voided: null,
+    voidUpdates: [],
   };
 }
 

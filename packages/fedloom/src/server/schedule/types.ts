@@ -122,6 +122,8 @@ export interface RoundDecision {
   readonly position: number;
   /** Why the round changed nothing; null: it made a version. */
   readonly voided: Reason | null;
+  /** Of a void round: what was folded into its candidate; ascending by client. Else empty. */
+  readonly voidUpdates: readonly CountedUpdate[];
 }
 
 export interface CountedUpdate {
@@ -129,6 +131,8 @@ export interface CountedUpdate {
   readonly base: number;
   readonly task: number;
   readonly attempt: number;
+  /** The newest version when it was taken in: how stale it was, and so how much it counts, follows from it. */
+  readonly newest: number;
 }
 
 /** A training that was asked for and has not come back. */
@@ -154,7 +158,7 @@ export interface Replacement {
 }
 
 /** Everything about a round is decided, written down and recorded. */
-export interface RoundFinished extends Omit<RoundDecision, 'counted' | 'started' | 'position'> {
+export interface RoundFinished extends Omit<RoundDecision, 'counted' | 'started' | 'position' | 'voidUpdates'> {
   readonly type: 'roundFinished';
   /** The clients whose updates counted, ascending. */
   readonly counted: readonly number[];
@@ -164,7 +168,7 @@ export interface RoundFinished extends Omit<RoundDecision, 'counted' | 'started'
 
 export interface EvaluationOutcome {
   /** Clients whose result was recorded. */
-  readonly clients: number;
+  readonly recorded: readonly IndexRange[];
   /** Clients that were asked and gave none. */
   readonly missing: readonly IndexRange[];
 }

@@ -3,10 +3,15 @@ import type { CoordinatorState } from './schedule.js';
 import type { UpdateTag } from './types.js';
 import { releaseVersion, stalenessOf } from './versions.js';
 
-/** Takes an update into the open fold. Its client is asked nothing before it is settled. */
-export function takeUpdate(state: CoordinatorState, tag: UpdateTag, base: number, output: Output): void {
+/** Takes an update into a fold, by default the open one. Its client is asked nothing before it is settled. */
+export function takeUpdate(
+  state: CoordinatorState,
+  tag: UpdateTag,
+  base: number,
+  output: Output,
+  round = state.round,
+): void {
   const { session, client, task, attempt } = tag;
-  const { round } = state;
   state.unsettled.add(client);
   output.push({ type: 'fold', session, client, task, attempt, round, base, staleness: stalenessOf(state, base) });
   releaseVersion(state, base, output);

@@ -18,7 +18,7 @@ interface Asked {
   readonly task: number;
   readonly base: number;
   readonly attempts: number[];
-  folded: { readonly round: number; readonly attempt: number } | null;
+  folded: { readonly round: number; readonly attempt: number; readonly newest: number } | null;
   settled: boolean | null;
 }
 
@@ -246,7 +246,7 @@ export class Auditor {
     assert.ok(this.versions.has(base), 'the base is still there');
     const undecided = (this.decisions.at(-1)?.round ?? this.options.firstRound - 1) + 1;
     assert.equal(staleness, this.newest + round - undecided - base);
-    asked.folded = { round, attempt };
+    asked.folded = { round, attempt, newest: this.newest };
     this.work.delete(client);
   }
 
@@ -284,13 +284,15 @@ export class Auditor {
   }
 
   #persist(effect: Effect<'persist'>, event: CoordinatorEvent): void {
-    const { round, counted, uncounted, voided } = effect;
+    const { round, counted, uncounted, voided, voidUpdates } = effect;
     assert.equal(this.shell.size, 0, 'the candidate is there');
     assert.equal(round, this.nextRound);
     const folded = this.foldedIn(round).map(({ client, base, task, folded: at }) => {
-      return { client, base, task, attempt: at?.attempt } as CountedUpdate;
+      return { client, base, task, attempt: at?.attempt, newest: at?.newest } as CountedUpdate;
     });
-    assert.deepEqual(counted, event.type === 'aggregationVoided' ? [] : folded.sort((a, b) => a.client - b.client));
+    folded.sort((a, b) => a.client - b.client);
+    assert.deepEqual(counted, event.type === 'aggregationVoided' ? [] : folded);
+    assert.deepEqual(voidUpdates, event.type === 'aggregationVoided' ? folded : []);
     assert.equal(voided === null, event.type !== 'aggregationVoided');
     if (voided !== null) assert.ok(folded.every(({ client }) => uncounted.some((other) => other.client === client)));
     for (const { client, task, attempt } of uncounted) {
@@ -329,7 +331,7 @@ export class Auditor {
     const { round } = rest;
     assert.equal(round, this.nextRound, 'each round finishes once, in order');
     assert.ok(this.#persisted.has(round), 'results are told when they are safe');
-    const { type: __, started: ___, position: ____, ...decision } = this.#decision(round);
+    const { type: __, started: ___, position: ____, voidUpdates: _____, ...decision } = this.#decision(round);
     assert.deepEqual(
       { ...rest, counted },
       { ...decision, counted: decision.counted.map(({ client }) => client) },
@@ -341,7 +343,7 @@ export class Auditor {
       if (decision.voided === null) assert.equal(this.#requested, 0);
     } else {
       assert.ok(round === rounds - 1 || (evaluateEvery > 0 && round % evaluateEvery === 0));
-      assert.equal(evaluated.clients, this.#recorded);
+      assert.equal(clientsOf(evaluated.recorded).length, this.#recorded);
       assert.equal(clientsOf(evaluated.missing).length, this.#requested - this.#recorded);
       if (!evaluateOnClients) assert.equal(this.#requested, 0);
     }

@@ -1,0 +1,20 @@
+import type { Recovered } from '../../journal/recover.js';
+import type { RecordedFold } from '../schedule/recorded-course.js';
+import { type ReplaySchedule, replay } from '../schedule/replay.js';
+import { ReplayCheck } from './replay-check.js';
+
+/** What makes a run the replay of another. */
+export interface ReplayedRun {
+  readonly schedule: ReplaySchedule;
+  readonly check: ReplayCheck;
+}
+
+/** @throws FedloomError `replay.decisions` */
+export function replayedRun(recorded: Recovered, clients: number): ReplayedRun {
+  const folds = recorded.decided.map(({ round, outcome, counted, voidUpdates }): RecordedFold => {
+    const isVoid = outcome === 'void';
+    const evaluators = recorded.evaluators.get(round);
+    return { updates: isVoid ? voidUpdates : counted, isVoid, ...(evaluators && { evaluators }) };
+  });
+  return { schedule: replay(folds, clients), check: new ReplayCheck(recorded) };
+}
