@@ -1,3 +1,6 @@
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import {
@@ -100,6 +103,8 @@ describe('a line that is cut', () => {
     ['when the first update is on its way', '"type":"update"', 'client', 1],
     ['when the last update of a round is', '"type":"update"', 'client', 3],
     ['before they hear that their updates counted', '"type":"settled"', 'server', 1],
+    ['before they hear that the last ones counted', '"type":"settled"', 'server', 2],
+    ['before they hear that the run is over', '"type":"finish"', 'server', 1],
   ];
   for (const [when, marker, from, nth] of cases) {
     it(`${when}: every client trains once a round, and the model is that of the whole line`, async () => {
@@ -111,6 +116,29 @@ describe('a line that is cut', () => {
       }
     });
   }
+
+  it('before they hear that the last updates counted: what they keep to themselves is that of the whole line', async () => {
+    const task = logisticRegression(scaffold());
+    const kept = async (look: Look) => {
+      const stateDir = await mkdtemp(join(tmpdir(), 'fedloom-lines-'));
+      const server = await createServer(task, { ...size, clientsPerRound: 2, run: 'r', workers: 1 });
+      const line = await watchedLine(server.url, look);
+      const clients = [{ from: 0, count: 3 }];
+      const finish = await joinFederation(line.url, { clients, task, workers: 1, stateDir });
+      await server.result;
+      line.close();
+      expect(finish?.reason).toBe('completed');
+      const names = (await readdir(join(stateDir, 'r'))).sort();
+      const states = await Promise.all(names.map((name) => readFile(join(stateDir, 'r', name))));
+      await rm(stateDir, { recursive: true });
+      return { names, states, cuts: line.cuts };
+    };
+    const whole = await kept(() => 'pass');
+    const cut = await kept(cutAt('"type":"settled"', 'server', 2));
+    // Nothing is pending: no name has the number of a task.
+    expect(whole.names).toEqual(['0.safetensors', '1.safetensors', '2.safetensors']);
+    expect(cut).toEqual({ ...whole, cuts: 1 });
+  });
 
   it('and clients that may not keep what they finished: they train again', async () => {
     const { result, calls } = await runOver(cutAt('"type":"update"', 'client'), { keptBytesMax: 1 });
@@ -225,9 +253,9 @@ describe('lines that break wherever they like', () => {
       const onEvent = (event: JoinEvent) => {
         if (event.type === 'trained') trained.push(`${event.task}:${event.client}`);
       };
-      const join = (from: number, count: number) =>
+      const takePart = (from: number, count: number) =>
         joinFederation(line.url, { clients: [{ from, count }], task, workers: 1, random: () => 0, onEvent });
-      const joined = [join(0, 1), join(1, 3)];
+      const joined = [takePart(0, 1), takePart(1, 3)];
       const result = await server.result;
       await Promise.all(joined);
       line.close();

@@ -83,8 +83,29 @@ describe('a line that breaks', () => {
       task: logisticRegression(),
       retryForMs: 400,
     });
-    await expect(joining).rejects.toMatchObject({ code: 'client.no-server' });
+    await expect(joining).rejects.toMatchObject({
+      code: 'client.no-server',
+      message: expect.stringMatching(/^No server at ws:/),
+    });
     closing.close();
+  });
+
+  it('for good, after the client took part: it says so', async () => {
+    const task = logisticRegression();
+    const server = await createServer(task, { clients: 2, clientsPerRound: 2, rounds: 1, workers: 1 });
+    const line = await cuttableLine(server.url);
+    const joining = joinFederation(line.url, {
+      clients: [{ from: 0, count: 1 }],
+      task,
+      workers: 1,
+      retryForMs: 400,
+      onEvent: ({ type }) => type === 'joined' && line.close(),
+    });
+    await expect(joining).rejects.toMatchObject({
+      code: 'client.no-server',
+      message: expect.stringMatching(/^The server at ws:.*, in whose run this client took part, is gone: .* resume it/),
+    });
+    await server.close();
   });
 });
 

@@ -249,6 +249,8 @@ export class ClientHost {
         return this.#settle(message);
       case 'finish':
         this.#options.onEvent?.({ type: 'finished', finish: message });
+        // To close is to say that everything that was told before is kept.
+        await this.#states.settled();
         channel.close('the run is over');
         return;
       default:

@@ -227,6 +227,31 @@ describe('a settlement', () => {
     expect(stateOf(executor.trained[1]?.job.state)).toBe(3);
   });
 
+  it('that comes last is kept before the client confirms that it has heard everything', async () => {
+    const { executor, states, enter } = hostUnderTest();
+    let keep: () => void = () => {};
+    const put = states.put.bind(states);
+    states.put = async (client, state) => {
+      await new Promise<void>((resolve) => {
+        keep = resolve;
+      });
+      await put(client, state);
+    };
+    const line = await enter();
+    line.model(0);
+    line.train([1], 0, 0);
+    await until(() => executor.trained.length === 1);
+    executor.trained[0]?.end(7);
+    await until(() => line.updates.length === 1);
+    line.settled([1], 0, true);
+    line.say({ type: 'finish', reason: 'completed', message: '' });
+    await line.heard();
+    expect(line.end.channel.open).toBe(true);
+    keep();
+    expect(await line.ended).toMatchObject({ kind: 'finished' });
+    expect(stateOf(states.states.get(1))).toBe(7);
+  });
+
   it('that says no drops the state, and one of another task touches nothing', async () => {
     const { executor, states, enter } = hostUnderTest();
     const line = await enter();

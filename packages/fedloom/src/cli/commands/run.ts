@@ -107,6 +107,7 @@ export async function run(
   const { workers = availableParallelism() } = settings;
   // Our own children do not vanish without a word: they have the time that they need, and who has ended does not come back.
   const waits = { deadlineMs: waitMs(deadline) ?? null, graceMs: waitMs(grace) ?? null };
+  const runOptions = { ...waits, farewellMs: 0 };
   // They load their code while this process loads the task, which may turn out to need none.
   const ahead = processes === undefined ? openPool(pool, workers) : undefined;
   try {
@@ -119,7 +120,7 @@ export async function run(
       command: 'run',
       ...(resume && { resume }),
       otherArguments: processes === undefined ? {} : { processes, ...waits },
-      ...(processes !== undefined && { runOptions: waits }),
+      ...(processes !== undefined && { runOptions }),
       start: async (options, task, folder) => {
         if (processes !== undefined) {
           return startWithProcesses({ ...loaded, task }, settings, options, { processes, folder });

@@ -50,7 +50,7 @@ export async function openFederation(
   },
 ): Promise<OpenFederation> {
   const { lobby, events, evaluator, waits, simulated = false, dataDir } = parts;
-  const { clients, seed = 0, initialModel, checkpoint } = options;
+  const { clients, seed = 0, initialModel, checkpoint, farewellMs = waits.farewellMs } = options;
   const { workload, close } = await openWorkload(task, {
     seed,
     clients,
@@ -104,6 +104,7 @@ export async function openFederation(
     events,
     chain,
     ...(checkpoint && { checkpoint }),
+    ...(farewellMs !== undefined && { farewellMs }),
   });
   const records = journal?.records ?? [];
   const prepared = { run, workload: workload.descriptor, parameterCount: countOf(workload.initialModel), records };

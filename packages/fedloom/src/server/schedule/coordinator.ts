@@ -66,7 +66,7 @@ export function initialState(options: CoordinatorOptions): CoordinatorState {
  */
 export function step(state: CoordinatorState, event: CoordinatorEvent): Step {
   const output = new Output();
-  if (state.phase === 'finished') refuseAll(event, output, state);
+  if (state.phase === 'finished') afterTheEnd(state, event, output);
   else dispatch(state, event, output);
   return { state, effects: output.effects };
 }
@@ -107,14 +107,19 @@ function dispatch(state: CoordinatorState, event: CoordinatorEvent, output: Outp
   }
 }
 
-/** The run is over: whatever holds something for the coordinator is told to drop it. */
-function refuseAll(event: CoordinatorEvent, output: Output, state: CoordinatorState): void {
+/**
+ * The run is over: who comes back is told what became of its updates, and that; whatever holds something for the coordinator
+ * is told to drop it.
+ */
+function afterTheEnd(state: CoordinatorState, event: CoordinatorEvent, output: Output): void {
   switch (event.type) {
-    case 'clientsJoined': {
-      const { session, ranges } = event;
-      const message = 'The run is over: no client can join it any more. Start a new run.';
-      return output.push({ type: 'refuseJoin', session, ranges, code: 'run.finished', message });
-    }
+    case 'clientsJoined':
+      clientsJoined(state, event.session, event.ranges, output);
+      return output.push({ type: 'dismiss', session: event.session });
+    case 'clientsLeft':
+      return clientsLeft(state, event.session, event.ranges, output);
+    case 'sessionClosed':
+      return sessionClosed(state, event.session, output);
     case 'updateReceived':
       return updateReceived(state, event, output);
     case 'evaluationReceived':
@@ -138,6 +143,7 @@ function clientsJoined(state: CoordinatorState, session: string, ranges: readonl
     state.owed.delete(client);
     for (const settlement of owed) output.settle(state, client, settlement);
   }
+  if (state.phase === 'finished') return;
   if (state.phase === 'running') state.options.schedule.arrived(state, arrived, output);
   else if (isOver(state)) endRun(state, output);
   else if (state.membership.present >= state.options.minimumClients) beginRun(state, output);
@@ -149,7 +155,10 @@ function beginRun(state: CoordinatorState, output: Output): void {
   else recordFold(state, output);
 }
 
-/** Gives the session those clients that no other session holds. */
+/**
+ * Gives the session those clients that no other session holds. When the run is over, also those: nobody works any more, and a
+ * session that has not left by now may be one whose line broke unnoticed.
+ */
 function admit(
   state: CoordinatorState,
   session: string,
@@ -164,8 +173,11 @@ function admit(
     for (let client = from; client < from + count; client++) {
       const holder = sessionOf(membership, client);
       if (holder !== undefined && holder !== session) {
-        appendIndex(held, client);
-        continue;
+        if (state.phase !== 'finished') {
+          appendIndex(held, client);
+          continue;
+        }
+        release(state, client);
       }
       appendIndex(accepted, client);
       if (holder === session) continue;

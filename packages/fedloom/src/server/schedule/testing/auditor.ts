@@ -24,6 +24,15 @@ interface Asked {
 
 type Stage = 'aggregating' | 'evaluating' | 'persisting';
 
+const AFTER_THE_END: ReadonlySet<CoordinatorEffect['type']> = new Set([
+  'acceptJoin',
+  'refuseJoin',
+  'settle',
+  'dismiss',
+  'discard',
+  'discardEvaluation',
+]);
+
 /**
  * Watches a coordinator from outside: knows only the events that went in and the effects that came out, keeps its own
  * books in the plainest way, and asserts every promise that the effects make, whatever the schedule. It shares no code with
@@ -110,7 +119,7 @@ export class Auditor {
     const wasFinished = this.finished !== null;
     this.#before(event);
     for (const effect of effects) {
-      if (wasFinished) assert.ok(['refuseJoin', 'discard', 'discardEvaluation'].includes(effect.type), effect.type);
+      if (wasFinished) assert.ok(AFTER_THE_END.has(effect.type), effect.type);
       else assert.equal(this.finished, null, 'nothing follows finish');
       this.effect(effect, event);
     }
@@ -158,7 +167,8 @@ export class Auditor {
     switch (effect.type) {
       case 'acceptJoin':
         for (const client of clientsOf(effect.ranges)) {
-          assert.equal(this.holder.get(client) ?? effect.session, effect.session, 'held by one session');
+          const holder = this.finished === null ? this.holder.get(client) : undefined;
+          assert.equal(holder ?? effect.session, effect.session, 'held by one session');
           this.holder.set(client, effect.session);
         }
         break;
@@ -359,7 +369,11 @@ export class Auditor {
       effects.filter(({ type }) => types.includes(type)).length;
     assert.equal(answers('fold', 'discard'), event.type === 'updateReceived' ? 1 : 0);
     assert.equal(answers('recordEvaluation', 'discardEvaluation'), event.type === 'evaluationReceived' ? 1 : 0);
-    if (event.type !== 'clientsJoined' || this.finished !== null) return;
+    if (event.type !== 'clientsJoined') return;
+    const last = effects.at(-1);
+    if (this.finished !== null && effects[0]?.type !== 'finish' && last?.type !== 'finish') {
+      assert.deepEqual(last, { type: 'dismiss', session: event.session }, 'who comes after the end is told of it last');
+    }
     for (const { client, folded, settled } of this.asked.values()) {
       if (folded === null || folded.round >= this.nextRound || !this.holder.has(client)) continue;
       assert.notEqual(settled, null, `client ${client} is told on return`);
