@@ -149,6 +149,41 @@ describe('a line that is cut', () => {
   });
 });
 
+describe('an evaluation whose line is cut', () => {
+  it('is asked for again when the client comes back while others are at it', async () => {
+    let evaluated: () => void = () => {};
+    const firstHasEvaluated = new Promise<void>((resolve) => {
+      evaluated = resolve;
+    });
+    const task = defineTask({
+      name: 'evaluating',
+      concurrent: true,
+      trainer: ({ index }) => ({
+        getModelParams: () => ({ w: Float32Array.of(1) }),
+        setModelParams: () => {},
+        train: () => ({ sampleCount: 1 }),
+        test: async () => {
+          if (index === 0) evaluated();
+          if (index === 1) await firstHasEvaluated;
+          return { results: {}, sampleCount: 1 };
+        },
+      }),
+    });
+    const server = await createServer(task, { ...size, clients: 2, clientsPerRound: 2 });
+    const line = await watchedLine(server.url, cutAt('"type":"evaluate"', 'server'));
+    const records: RoundRecord[] = [];
+    server.run.on('round', (record) => records.push(record));
+    const joined = [line.url, server.url].map((url, from) =>
+      joinFederation(url, { clients: [{ from, count: 1 }], task, workers: 1 }),
+    );
+    await server.result;
+    await Promise.all(joined);
+    line.close();
+    expect(line.cuts).toBe(1);
+    expect(records.map(({ testSampleCount }) => testSampleCount)).toEqual([0, 2]);
+  });
+});
+
 describe('training that is longer than the line lasts', () => {
   it('is done once: the line breaks in the middle of it, again and again', async () => {
     const { task, calls } = counting(700);

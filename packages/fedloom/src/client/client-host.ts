@@ -242,7 +242,7 @@ export class ClientHost {
         this.#jobs.add(this.#training.jobsFor(message));
         return;
       case 'evaluate':
-        this.#cancel((job) => job.kind === 'evaluate');
+        if (!this.#evaluating.goesOn(message)) this.#cancel((job) => job.kind === 'evaluate');
         this.#jobs.add(this.#evaluating.jobsFor(message));
         return;
       case 'settled':

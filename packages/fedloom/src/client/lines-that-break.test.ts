@@ -271,6 +271,55 @@ describe('a settlement', () => {
   });
 });
 
+describe('an evaluation', () => {
+  const { version: model } = modelOf(0);
+  const evaluate = (round: number, ...clients: number[]) =>
+    ({ type: 'evaluate', round, clients: clients.map((from) => ({ from, count: 1 })), model }) as const;
+
+  it('of the same round asks for more clients; of another it takes the place of what is left', async () => {
+    const { executor, enter } = hostUnderTest();
+    const line = await enter();
+    line.model(0);
+    line.say(evaluate(3, 0, 1));
+    await until(() => executor.evaluated.length === 1);
+    line.say(evaluate(3, 2));
+    await line.heard();
+    for (const at of [0, 1, 2]) {
+      await until(() => executor.evaluated.length === at + 1);
+      executor.evaluated[at]?.end();
+    }
+    await until(() => line.of('evaluations').length === 1);
+    const evaluated = line.of('evaluations').flatMap(({ message }) => message.entries.map(({ client }) => client));
+    expect(evaluated).toEqual([0, 1, 2]);
+    line.say(evaluate(4, 0, 1));
+    await until(() => executor.evaluated.length === 4);
+    line.say(evaluate(4));
+    line.say(evaluate(5, 2));
+    await line.heard();
+    executor.evaluated[3]?.end();
+    await until(() => executor.evaluated.length === 5);
+    expect(executor.evaluated[4]?.job).toMatchObject({ round: 5, clients: [2] });
+  });
+
+  it('that was lost with the line is made when it is asked for again', async () => {
+    const { executor, enter } = hostUnderTest();
+    const first = await enter();
+    first.model(0);
+    first.say(evaluate(3, 0));
+    await until(() => executor.evaluated.length === 1);
+    const ended = first.cut();
+    executor.evaluated[0]?.end();
+    await ended;
+    const second = await enter();
+    second.model(0);
+    second.say(evaluate(3, 0));
+    await until(() => executor.evaluated.length === 2);
+    executor.evaluated[1]?.end();
+    await until(() => second.of('evaluations').length === 1);
+    expect(second.of('evaluations')[0]?.message).toMatchObject({ round: 3, entries: [{ client: 0 }] });
+  });
+});
+
 describe('models', () => {
   it('may come after the train message, be forgotten before it, and while they are in use', async () => {
     const { executor, enter } = hostUnderTest();

@@ -8,7 +8,13 @@ import {
   startWaiting,
   waitingDeadline,
 } from './absence.js';
-import { evaluationDeadline, evaluationFailed, evaluationReceived, evaluatorLost } from './evaluation.js';
+import {
+  evaluationDeadline,
+  evaluationFailed,
+  evaluationReceived,
+  evaluatorLeft,
+  evaluatorsArrived,
+} from './evaluation.js';
 import { finish } from './finish.js';
 import { aggregated, aggregationVoided, goOnAfterEvaluation, persisted, recordFold, serverEvaluated } from './folds.js';
 import { addClient, anyClientOf, createMembership, removeClient, sessionOf } from './membership.js';
@@ -144,6 +150,7 @@ function clientsJoined(state: CoordinatorState, session: string, ranges: readonl
     for (const settlement of owed) output.settle(state, client, settlement);
   }
   if (state.phase === 'finished') return;
+  evaluatorsArrived(state, session, arrived, output);
   if (state.phase === 'running') state.options.schedule.arrived(state, arrived, output);
   else if (isOver(state)) endRun(state, output);
   else if (state.membership.present >= state.options.minimumClients) beginRun(state, output);
@@ -220,7 +227,7 @@ function sessionClosed(state: CoordinatorState, session: string, output: Output)
 function release(state: CoordinatorState, client: number): void {
   removeClient(state.membership, client);
   noteDeparture(state, client);
-  if (state.evaluation !== null) evaluatorLost(state.evaluation, client);
+  if (state.evaluation !== null) evaluatorLeft(state.evaluation, client);
 }
 
 function goOnAfterLeaving(state: CoordinatorState, departed: readonly number[], output: Output): void {

@@ -3,7 +3,7 @@ import type { IndexRange } from '../../protocol/messages.js';
 import { presentRanges } from './membership.js';
 import type { Output } from './output.js';
 import { appendIndex, describeRanges } from './ranges.js';
-import { ASKED, MISSING, RECORDED, refuseEvaluation } from './refusals.js';
+import { ASKED, AWAY, MISSING, NOT_ASKED, RECORDED, refuseEvaluation } from './refusals.js';
 import type { CoordinatorState, ResolvedOptions } from './schedule.js';
 import type { EvaluationState } from './state.js';
 import type { EvaluationOutcome, EvaluationTag, Reason } from './types.js';
@@ -19,13 +19,14 @@ export function isEvaluationRound(options: ResolvedOptions, round: number): bool
 /** Asks all present clients. */
 export function startEvaluation(state: CoordinatorState, round: number, output: Output): void {
   const { membership } = state;
-  const { clients, evaluationDeadlineMs } = state.options;
+  const { clients } = state.options;
   const evaluation: EvaluationState = {
     round,
     status: new Uint8Array(clients),
     pending: membership.present,
     recorded: 0,
     timer: null,
+    closed: false,
     failures: [],
   };
   state.evaluation = evaluation;
@@ -35,10 +36,39 @@ export function startEvaluation(state: CoordinatorState, round: number, output: 
   }
   if (evaluation.pending === 0) {
     output.warn('evaluation.nobody', `No client is there to evaluate round ${round + 1}.`);
-  } else if (evaluationDeadlineMs !== null) {
-    evaluation.timer = `evaluate:${round}`;
-    output.setTimer(state, evaluation.timer, evaluationDeadlineMs);
+  } else {
+    setDeadline(state, evaluation, output);
   }
+}
+
+/** Once, when the first clients are asked. */
+function setDeadline(state: CoordinatorState, evaluation: EvaluationState, output: Output): void {
+  const { evaluationDeadlineMs } = state.options;
+  if (evaluationDeadlineMs === null || evaluation.timer !== null) return;
+  evaluation.timer = `evaluate:${evaluation.round}`;
+  output.setTimer(state, evaluation.timer, evaluationDeadlineMs);
+}
+
+/** Clients that come while the others evaluate are asked as well; those that had left before they answered, again. */
+export function evaluatorsArrived(
+  state: CoordinatorState,
+  session: string,
+  arrived: readonly number[],
+  output: Output,
+): void {
+  const { evaluation } = state;
+  if (evaluation === null || evaluation.closed) return;
+  const { round, status } = evaluation;
+  const ranges: IndexRange[] = [];
+  for (const client of arrived) {
+    if (status[client] !== NOT_ASKED && status[client] !== AWAY) continue;
+    status[client] = ASKED;
+    evaluation.pending += 1;
+    appendIndex(ranges, client);
+  }
+  if (ranges.length === 0) return;
+  output.push({ type: 'requestEvaluation', session, round, ranges });
+  setDeadline(state, evaluation, output);
 }
 
 /** The model is not to be evaluated any more. */
@@ -67,19 +97,24 @@ export function evaluationFailed(state: CoordinatorState, event: EvaluationTag &
   const { evaluation } = state;
   if (evaluation === null || refuseEvaluation(state, event) !== null) return;
   if (evaluation.failures.length < FAILURES_MAX) evaluation.failures.push(`client ${event.client}: ${event.message}`);
-  evaluatorLost(evaluation, event.client);
+  noLongerAsked(evaluation, event.client, MISSING);
 }
 
-/** A client failed or left. It is not asked again in this round. */
-export function evaluatorLost(evaluation: EvaluationState, client: number): void {
+/** A client left. It is not waited for, and asked again if it comes back while others are. */
+export function evaluatorLeft(evaluation: EvaluationState, client: number): void {
+  noLongerAsked(evaluation, client, AWAY);
+}
+
+function noLongerAsked(evaluation: EvaluationState, client: number, status: typeof MISSING | typeof AWAY): void {
   if (evaluation.status[client] !== ASKED) return;
-  evaluation.status[client] = MISSING;
+  evaluation.status[client] = status;
   evaluation.pending -= 1;
 }
 
 /** The clients' time is over. */
 export function evaluationDeadline(evaluation: EvaluationState): void {
   evaluation.timer = null;
+  evaluation.closed = true;
   evaluation.pending = 0;
   const { status } = evaluation;
   for (let client = 0; client < status.length; client++) if (status[client] === ASKED) status[client] = MISSING;
@@ -104,7 +139,7 @@ export function concludeEvaluation(
 function missingRanges({ status }: EvaluationState): IndexRange[] {
   const missing: IndexRange[] = [];
   for (const [client, value] of status.entries()) {
-    if (value === MISSING) appendIndex(missing, client);
+    if (value === MISSING || value === AWAY) appendIndex(missing, client);
   }
   return missing;
 }

@@ -79,7 +79,7 @@ export type CoordinatorEffect =
   | ({ readonly type: 'persist' } & RoundDecision)
   /** Nobody trains from this version any more, and it is not the newest: it may be forgotten. */
   | { readonly type: 'dropVersion'; readonly number: number }
-  /** Let these clients evaluate the model that the round produced. */
+  /** Let these clients evaluate the model that the round produced, beside those of the session that do so already. */
   | {
       readonly type: 'requestEvaluation';
       readonly session: string;

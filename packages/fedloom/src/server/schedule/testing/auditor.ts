@@ -62,8 +62,9 @@ export class Auditor {
   nextRound: number;
   readonly #timersEver = new Set<string>();
   readonly #persisted = new Set<number>();
-  #requested = 0;
-  #recorded = 0;
+  /** Who was asked to evaluate the round, once or again. */
+  readonly #requested = new Set<number>();
+  readonly #recorded = new Set<number>();
 
   constructor(public options: ResolvedOptions) {
     this.nextRound = options.firstRound;
@@ -111,8 +112,8 @@ export class Auditor {
     for (const gone of [this.holder, this.work, this.evaluating, this.timers, this.#timersEver, this.shell])
       gone.clear();
     this.active = false;
-    this.#requested = 0;
-    this.#recorded = 0;
+    this.#requested.clear();
+    this.#recorded.clear();
   }
 
   observe(event: CoordinatorEvent, effects: readonly CoordinatorEffect[]): void {
@@ -201,7 +202,7 @@ export class Auditor {
         assert.deepEqual({ ...effect, type: 'evaluationReceived' }, event);
         assert.ok(this.evaluating.delete(effect.client), 'recorded once, and only if asked');
         assert.equal(this.holder.get(effect.client), effect.session);
-        this.#recorded += 1;
+        this.#recorded.add(effect.client);
         break;
       case 'roundFinished':
         this.#finishRound(effect);
@@ -329,7 +330,8 @@ export class Auditor {
         assert.notEqual(this.unsettled(client)?.folded?.round, round, 'knows what became of its update');
       }
       this.evaluating.add(client);
-      this.#requested += 1;
+      assert.ok(!this.#recorded.has(client), 'nobody is asked again who has answered');
+      this.#requested.add(client);
     }
   }
 
@@ -348,18 +350,18 @@ export class Auditor {
     assert.equal(this.evaluating.size, 0);
     assert.notEqual(this.shell.get('evaluating'), round);
     if (evaluated === null) {
-      if (decision.voided === null) assert.equal(this.#requested, 0);
+      if (decision.voided === null) assert.equal(this.#requested.size, 0);
     } else {
       assert.ok(round === rounds - 1 || (evaluateEvery > 0 && round % evaluateEvery === 0));
-      assert.equal(evaluated.clients, this.#recorded);
-      assert.equal(clientsOf(evaluated.missing).length, this.#requested - this.#recorded);
-      if (!evaluateOnClients) assert.equal(this.#requested, 0);
+      assert.equal(evaluated.clients, this.#recorded.size);
+      assert.equal(clientsOf(evaluated.missing).length, this.#requested.size - this.#recorded.size);
+      if (!evaluateOnClients) assert.equal(this.#requested.size, 0);
     }
     for (const { client, settled } of this.foldedIn(round)) {
       if (this.holder.has(client)) assert.notEqual(settled, null, `client ${client} is settled`);
     }
-    this.#requested = 0;
-    this.#recorded = 0;
+    this.#requested.clear();
+    this.#recorded.clear();
     this.nextRound = round + 1;
   }
 
