@@ -72,8 +72,8 @@ export function deadlineOption(unsaid: string): Option {
 export function graceOption(unsaid: string): Option {
   return new Option(
     '--grace <seconds>',
-    'how long a client that is to train may be away before another takes its place; or none: until the deadline ' +
-      `(${unsaid})`,
+    'how long a client that is to train may be away before another takes its place; or none: until the deadline, and ' +
+      `where there is none, until nobody else trains (${unsaid})`,
   ).argParser(secondsOrNone('--grace', 'zero'));
 }
 

@@ -38,8 +38,8 @@ export interface RunOptions extends MessageOptions {
   /** Called with each round's model; the round goes on when it settles. */
   readonly checkpoint?: (round: number, model: NamedTensors) => void | Promise<void>;
   /**
-   * How long a client that was asked to train may be away before another takes its place, in milliseconds; null: as long as one
-   * that trains. Default: 10 s for servers, null for simulations.
+   * How long a client that is to train may be away before another takes its place, in milliseconds; null: until the deadline,
+   * as one that trains, and where there is none, until nobody else trains. Default: 10 s for servers, null for simulations.
    */
   readonly graceMs?: number | null;
   /**
