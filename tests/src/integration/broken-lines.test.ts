@@ -18,32 +18,18 @@ import {
   webSocketListen,
 } from 'fedloom';
 import { afterEach, describe, expect, it } from 'vitest';
+import { addingTask } from './adding-task.js';
 import { brittleLine, type Look, watchedLine } from './cut-lines.js';
 import { logisticRegression } from './logistic-regression.js';
 
 const size = { clients: 3, clientsPerRound: 3, rounds: 2, seed: 5, evaluateEvery: 0 };
 
-/** Client i adds i + 1 to its parameters in every round, which takes a while; each call is counted. */
+/** The adding task, whose training takes a while; each call is counted. */
 function counting(trainMs: number) {
   const calls: string[] = [];
-  const task = defineTask({
-    name: 'counting',
-    trainer: ({ index }) => {
-      let own = new Float32Array(2);
-      return {
-        getModelParams: () => ({ w: own }),
-        setModelParams: (params) => {
-          own = Float32Array.from(params.get('w')?.data as Float32Array);
-        },
-        train: async ({ round }) => {
-          calls.push(`${round}:${index}`);
-          own = own.map((value) => value + index + 1);
-          await sleep(trainMs);
-          return { sampleCount: 1 };
-        },
-        test: () => ({ results: { sum: own[0] ?? 0 }, sampleCount: 1 }),
-      };
-    },
+  const task = addingTask(async (index, round) => {
+    calls.push(`${round}:${index}`);
+    await sleep(trainMs);
   });
   return { task, calls };
 }
