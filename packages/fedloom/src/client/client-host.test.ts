@@ -6,11 +6,8 @@ describe('a settlement', () => {
   const stateOf = (bytes: Uint8Array | undefined) => bytes && decodeSafetensors(bytes).get('state')?.data[0];
 
   it('that was lost with the line commits over the next, and hearing it twice changes nothing', async () => {
-    const { executor, states, enter } = hostUnderTest();
-    const first = await enter();
-    first.model(0);
-    first.train([1], 0, 0);
-    await until(() => executor.trained.length === 1);
+    const { executor, states, enter, atWork } = hostUnderTest();
+    const first = await atWork(1);
     executor.trained[0]?.end(7);
     await until(() => first.updates.length === 1);
     await first.cut();
@@ -43,7 +40,7 @@ describe('a settlement', () => {
   });
 
   it('that comes last is kept before the client confirms that it has heard everything', async () => {
-    const { executor, states, enter } = hostUnderTest();
+    const { executor, states, atWork } = hostUnderTest();
     let keep: () => void = () => {};
     const put = states.put.bind(states);
     states.put = async (client, state) => {
@@ -52,10 +49,7 @@ describe('a settlement', () => {
       });
       await put(client, state);
     };
-    const line = await enter();
-    line.model(0);
-    line.train([1], 0, 0);
-    await until(() => executor.trained.length === 1);
+    const line = await atWork(1);
     executor.trained[0]?.end(7);
     await until(() => line.updates.length === 1);
     line.settled([1], 0, true);

@@ -5,11 +5,8 @@ const LOST = { kind: 'lost', joined: true };
 
 describe('a train message that comes again with a higher attempt', () => {
   it('while the client trains: it goes on, and its update answers the last attempt', async () => {
-    const { executor, enter } = hostUnderTest();
-    const line = await enter();
-    line.model(0);
-    line.train([1], 0, 0);
-    await until(() => executor.trained.length === 1);
+    const { executor, atWork } = hostUnderTest();
+    const line = await atWork(1);
     line.train([1], 0, 2);
     await line.heard();
     executor.trained[0]?.end();
@@ -19,11 +16,8 @@ describe('a train message that comes again with a higher attempt', () => {
   });
 
   it('while the client waits for its turn: it trains once', async () => {
-    const { executor, enter } = hostUnderTest();
-    const line = await enter();
-    line.model(0);
-    line.train([1, 2], 0, 0);
-    await until(() => executor.trained.length === 1);
+    const { executor, atWork } = hostUnderTest();
+    const line = await atWork(1, 2);
     line.train([2], 0, 1);
     await line.heard();
     executor.trained[0]?.end();
@@ -38,11 +32,8 @@ describe('a train message that comes again with a higher attempt', () => {
   });
 
   it('when the client has finished: it sends the same bytes again, under the new attempt', async () => {
-    const { executor, enter } = hostUnderTest();
-    const line = await enter();
-    line.model(0);
-    line.train([1], 0, 0);
-    await until(() => executor.trained.length === 1);
+    const { executor, atWork } = hostUnderTest();
+    const line = await atWork(1);
     executor.trained[0]?.end();
     await until(() => line.updates.length === 1);
     line.train([1], 0, 1);
@@ -54,11 +45,8 @@ describe('a train message that comes again with a higher attempt', () => {
   });
 
   it('after the line broke: what was finished meanwhile is sent, and nothing before the server has taken the client in', async () => {
-    const { executor, dial, enter } = hostUnderTest();
-    const first = await enter();
-    first.model(0);
-    first.train([1, 2], 0, 0);
-    await until(() => executor.trained.length === 1);
+    const { executor, dial, atWork } = hostUnderTest();
+    const first = await atWork(1, 2);
     expect(await first.cut()).toMatchObject(LOST);
     // Training goes on without a line, also that of clients that waited for their turn.
     executor.trained[0]?.end();
@@ -102,11 +90,8 @@ describe('a train message that comes again with a higher attempt', () => {
   });
 
   it('after it was told that it did not count: it trains anew, although its code never heard of that', async () => {
-    const { executor, events, enter } = hostUnderTest();
-    const line = await enter();
-    line.model(0);
-    line.train([1], 0, 0);
-    await until(() => executor.trained.length === 1);
+    const { executor, events, atWork } = hostUnderTest();
+    const line = await atWork(1);
     line.settled([1], 0, false, { code: 'client.late', reason: 'too late' });
     line.train([1], 0, 1);
     await line.heard();
@@ -149,11 +134,8 @@ describe('what is kept of finished updates', () => {
   });
 
   it('is none where nothing is to be kept: who waited or worked when the line broke trains again', async () => {
-    const { executor, enter } = hostUnderTest({ keptBytesMax: 0 });
-    const first = await enter();
-    first.model(0);
-    first.train([1, 2], 0, 0);
-    await until(() => executor.trained.length === 1);
+    const { executor, enter, atWork } = hostUnderTest({ keptBytesMax: 0 });
+    const first = await atWork(1, 2);
     const ended = first.cut();
     await first.heard();
     executor.trained[0]?.end();
@@ -173,11 +155,8 @@ describe('what is kept of finished updates', () => {
   });
 
   it('is let go by settlement: whoever asks for that task again has it trained again', async () => {
-    const { executor, enter } = hostUnderTest();
-    const line = await enter();
-    line.model(0);
-    line.train([1], 0, 0);
-    await until(() => executor.trained.length === 1);
+    const { executor, atWork } = hostUnderTest();
+    const line = await atWork(1);
     executor.trained[0]?.end();
     await until(() => line.updates.length === 1);
     line.settled([1], 0, true);
@@ -188,11 +167,8 @@ describe('what is kept of finished updates', () => {
 
 describe('a client that fails', () => {
   it('while it is away trains again, and tells then', async () => {
-    const { executor, enter } = hostUnderTest();
-    const first = await enter();
-    first.model(0);
-    first.train([1], 0, 0);
-    await until(() => executor.trained.length === 1);
+    const { executor, enter, atWork } = hostUnderTest();
+    const first = await atWork(1);
     await first.cut();
     executor.trained[0]?.fail(new Error('broken'));
     const second = await enter();
@@ -247,11 +223,8 @@ describe('what ends a connection', () => {
 
   for (const code of ['protocol.stalled', 'protocol.handshake-timeout']) {
     it(`${code}: the line was bad, and training goes on`, async () => {
-      const { executor, enter } = hostUnderTest();
-      const first = await enter();
-      first.model(0);
-      first.train([1], 0, 0);
-      await until(() => executor.trained.length === 1);
+      const { executor, enter, atWork } = hostUnderTest();
+      const first = await atWork(1);
       first.say({ type: 'error', code, message: 'too slow' });
       expect(await first.ended).toMatchObject(LOST);
       executor.trained[0]?.end();
@@ -265,7 +238,7 @@ describe('what ends a connection', () => {
 
   it('join.held: of somebody who lost a line it passes, of others it does not', async () => {
     const held = { type: 'error', code: 'join.held', message: 'another connection holds them' } as const;
-    const { executor, dial, enter } = hostUnderTest();
+    const { dial, atWork } = hostUnderTest();
     const refused = await (await dial()).asked();
     refused.say(held);
     await expect(refused.ended).rejects.toMatchObject({ code: 'join.held' });
@@ -275,25 +248,19 @@ describe('what ends a connection', () => {
     const second = await (await dial()).asked();
     second.say(held);
     expect(await second.ended).toMatchObject({ kind: 'lost', joined: false });
-    const third = await enter();
-    third.model(0);
-    third.train([1], 0, 0);
-    await until(() => executor.trained.length === 1);
+    await atWork(1);
   });
 
   it('lobby.run: of somebody who was let in its run may open again; of others it is a mistake', async () => {
     const unknown = { type: 'error', code: 'lobby.run', message: 'no such run' } as const;
-    const { executor, dial, enter } = hostUnderTest();
+    const { executor, dial, enter, atWork } = hostUnderTest();
     const early = await dial();
     early.say({ ...unknown, code: 'lobby.empty' });
     expect(await early.ended).toMatchObject({ kind: 'lost', joined: false });
     const wrong = await dial();
     wrong.say(unknown);
     await expect(wrong.ended).rejects.toMatchObject({ code: 'lobby.run' });
-    const first = await enter();
-    first.model(0);
-    first.train([1], 0, 0);
-    await until(() => executor.trained.length === 1);
+    const first = await atWork(1);
     await first.cut();
     const second = await dial();
     second.say(unknown);

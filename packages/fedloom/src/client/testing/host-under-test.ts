@@ -210,5 +210,14 @@ export function hostUnderTest(over: Partial<ClientHostOptions> = {}) {
     const connection = await accepted;
     return new Line(new TestEnd(connection, { role: 'server' }), ended, connection);
   };
-  return { host, executor, states, events, dial, enter: async () => (await dial()).enter() };
+  const enter = async () => (await dial()).enter();
+  /** A line over which these clients were asked to train for task 0; the first of them is at it. */
+  const atWork = async (...clients: number[]) => {
+    const line = await enter();
+    line.model(0);
+    line.train(clients, 0, 0);
+    await until(() => executor.trained.length === 1);
+    return line;
+  };
+  return { host, executor, states, events, dial, enter, atWork };
 }
