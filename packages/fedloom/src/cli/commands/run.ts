@@ -2,7 +2,7 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { FedloomError } from '@fedloom/engine';
 import { type Command, Option } from 'commander';
-import { openPool, poolKinds } from '../../compute/node/pool-choice.js';
+import { openPool } from '../../compute/node/pool-choice.js';
 import { formatRanges } from '../../core/index-ranges.js';
 import { LIFELINE_FD } from '../../core/node/lifeline.js';
 import { type LostProcess, splitClients, startClientProcesses } from '../../launch/client-processes.js';
@@ -16,7 +16,7 @@ import { conductRun, type StartedRun } from '../conduct-run.js';
 import { changesAsArguments, loadTaskWith } from '../load-settings.js';
 import { packageFolder } from '../own-files.js';
 import { counted } from '../report/format.js';
-import { addRunSettings, type RunSettings, runSettings } from '../run-settings.js';
+import { addRunSettings, type PoolKind, poolOption, type RunSettings, runSettings } from '../run-settings.js';
 import type { LoadedTask } from '../task-loader.js';
 import { openTerminal } from '../terminal.js';
 import { usageError } from '../usage-error.js';
@@ -25,7 +25,7 @@ export interface RunFlags {
   readonly processes?: number;
   readonly deadline?: Wait;
   readonly grace?: Wait;
-  readonly pool?: (typeof poolKinds)[number];
+  readonly pool?: PoolKind;
 }
 
 const PROCESSES_MAX = 1024;
@@ -46,12 +46,7 @@ export function addRunCommand(program: Command, exit: (code: number) => void): v
         (text) => (text === 'auto' ? availableParallelism() : wholeNumber('--processes', 1, PROCESSES_MAX)(text)),
       ),
     )
-    .addOption(
-      new Option(
-        '--pool <kind>',
-        'what trains a plan: threads, or processes of their own, which take nothing along when native code fails (threads)',
-      ).choices(poolKinds),
-    )
+    .addOption(poolOption('trains'))
     .addOption(deadlineOption('none').hideHelp())
     .addOption(graceOption('none').hideHelp())
     .action(async (path, clients, perRound, rounds, flags) => {
