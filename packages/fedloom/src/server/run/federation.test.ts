@@ -376,6 +376,19 @@ describe('a run that is complete', () => {
     expect(stranger.types.at(-1)).toBe('finish');
   });
 
+  it('is told to those that are there also when a listener throws at the news that others are waited for', async () => {
+    const { federation, events, enter } = federationUnderTest(oneRound);
+    const [one, two] = [await enter(0), await enter(1)];
+    events.on('warning', ({ code }) => {
+      if (code === 'run.farewell') throw new Error('a bug');
+    });
+    two.update(1, await two.asked(0), 3, 5);
+    two.end.channel.close(LOST);
+    await one.train(0, 0, 1, 1);
+    await expect(federation.result).rejects.toThrow('a bug');
+    expect(one.of('finish')).toMatchObject([{ reason: 'completed' }]);
+  });
+
   it('waits no longer when it is cancelled', async () => {
     const { federation, clock, enter } = federationUnderTest(oneRound);
     const client = await enter(0, 1);
