@@ -44,6 +44,13 @@ describe('fedloom server', () => {
     expect(record.ms.total).toBeLessThan(20_000);
   });
 
+  it('--help says what --grace none means', async () => {
+    const { stdout } = await (await Workplace.create()).run('server --help');
+    expect(stdout.replace(/\s+/g, ' ')).toContain(
+      'may be away before another takes its place; or none: until the deadline, and where there is none, until nobody else trains (10)',
+    );
+  });
+
   it('refuses waits that are none', async () => {
     const place = await Workplace.create({ 't.ts': CLOUDS });
     for (const [args, text] of [

@@ -45,6 +45,23 @@ describe('fedloom run --pool processes', () => {
     expect(await gone(workers, 4000)).toEqual([]);
   });
 
+  it('is there for server, client and evaluate too, and gives the same', async () => {
+    const place = await Workplace.create({ 'task.ts': CLOUDS.replace(/localEpochs: \d+/, 'localEpochs: 100') });
+    const alone = place.start(`run task.ts 4 4 2 --json`);
+    expect((await alone.ended).code).toBe(0);
+    const pool = '--pool processes --workers 2';
+    const server = place.start(`server task.ts 4 4 2 --listen 127.0.0.1:0 --json ${pool}`);
+    const { url } = await server.event('listening');
+    const client = place.start(`client task.ts --server ${url} --index 0-3 ${pool}`);
+    await Promise.all([workersOfRun(server), workersOfRun(client)]);
+    expect([(await server.ended).code, (await client.ended).code]).toEqual([0, 0]);
+    expect(hashOf(server)).toBe(hashOf(alone));
+    const finished = await server.event('finished');
+    const evaluate = place.start(`evaluate task.ts --model ${finished.model} --json ${pool}`);
+    expect((await evaluate.ended).code).toBe(0);
+    expect(evaluate.events.at(-1)).toMatchObject({ metrics: finished.metrics, modelHash: hashOf(alone) });
+  });
+
   it('is refused for clients in processes, and for pools that there are not', async () => {
     const place = await Workplace.create({ 'task.ts': CLOUDS });
     for (const args of ['--pool processes --processes=2', '--pool ranks']) {

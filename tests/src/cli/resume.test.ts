@@ -125,6 +125,30 @@ describe('a run that was killed', () => {
   });
 });
 
+describe('a server that was killed after its last round', () => {
+  it('tells its clients what they have not heard, when it is resumed, and ends as it would have', async () => {
+    const at = await place();
+    const serve = `server task.ts ${SIZE} --listen 127.0.0.1:0 --json`;
+    const server = at.start(serve);
+    const { url } = await server.event('listening');
+    const client = () => at.start(`client task.ts --server ${url} --index 0-5 --state-dir states`);
+    const first = client();
+    expect(await completed(server)).toEqual(whole);
+    expect((await first.ended).code).toBe(0);
+    const { folder } = await server.event('started');
+    const path = join(folder as string, 'run.json');
+    const file = JSON.parse(await readFile(path, 'utf8'));
+    await writeFile(path, JSON.stringify({ ...file, status: 'running', result: null, process: { pid: 2 ** 30 } }));
+    // It waits for the server.
+    const waiting = client();
+    const resumed = at.start(`${serve} --resume`);
+    expect(await completed(resumed)).toEqual(whole);
+    expect(resumed.events[0]).toMatchObject({ event: 'started', roundsBefore: 12 });
+    const { code, stderr, stdout } = await waiting.ended;
+    expect([code, `${stdout}${stderr}`]).toEqual([0, expect.stringContaining('The run is complete.')]);
+  });
+});
+
 describe('a client that was killed', () => {
   it('and is started again with its private state, is as if it had not been', async () => {
     const at = await place();

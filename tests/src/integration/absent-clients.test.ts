@@ -1,34 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { createServer, defineTask, joinFederation, type RoundRecord, type RunOptions, simulate } from 'fedloom';
+import { createServer, joinFederation, type RoundRecord, type RunOptions, simulate } from 'fedloom';
 import { describe, expect, it } from 'vitest';
+import { addingTask } from './adding-task.js';
 import { watchedLine } from './cut-lines.js';
 
 const DEADLINE_MS = 20_000;
 /** Well below the deadline, however slow the machine. */
 const SOON_MS = 8_000;
 const size = { clients: 4, clientsPerRound: 2, rounds: 3, seed: 5, evaluateEvery: 0, deadlineMs: DEADLINE_MS };
-
-/** Client i adds i + 1; `during` is called when it begins. */
-function addingTask(during: (index: number, round: number) => void | Promise<void> = () => {}) {
-  return defineTask({
-    name: 'adding',
-    trainer: ({ index }) => {
-      let own = new Float32Array(2);
-      return {
-        getModelParams: () => ({ w: own }),
-        setModelParams: (params) => {
-          own = Float32Array.from(params.get('w')?.data as Float32Array);
-        },
-        train: async ({ round }) => {
-          await during(index, round);
-          own = own.map((value) => value + index + 1);
-          return { sampleCount: 1 };
-        },
-        test: () => ({ results: {}, sampleCount: 1 }),
-      };
-    },
-  });
-}
 
 /** Serves with one client process for each client; client `leaver` goes away for good when it trains in round `at`. */
 async function runWithLeaver(options: RunOptions, leaver: number, at: number) {

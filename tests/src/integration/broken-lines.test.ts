@@ -1,3 +1,6 @@
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import {
@@ -15,32 +18,18 @@ import {
   webSocketListen,
 } from 'fedloom';
 import { afterEach, describe, expect, it } from 'vitest';
+import { addingTask } from './adding-task.js';
 import { brittleLine, type Look, watchedLine } from './cut-lines.js';
 import { logisticRegression } from './logistic-regression.js';
 
 const size = { clients: 3, clientsPerRound: 3, rounds: 2, seed: 5, evaluateEvery: 0 };
 
-/** Client i adds i + 1 to its parameters in every round, which takes a while; each call is counted. */
+/** The adding task, whose training takes a while; each call is counted. */
 function counting(trainMs: number) {
   const calls: string[] = [];
-  const task = defineTask({
-    name: 'counting',
-    trainer: ({ index }) => {
-      let own = new Float32Array(2);
-      return {
-        getModelParams: () => ({ w: own }),
-        setModelParams: (params) => {
-          own = Float32Array.from(params.get('w')?.data as Float32Array);
-        },
-        train: async ({ round }) => {
-          calls.push(`${round}:${index}`);
-          own = own.map((value) => value + index + 1);
-          await sleep(trainMs);
-          return { sampleCount: 1 };
-        },
-        test: () => ({ results: { sum: own[0] ?? 0 }, sampleCount: 1 }),
-      };
-    },
+  const task = addingTask(async (index, round) => {
+    calls.push(`${round}:${index}`);
+    await sleep(trainMs);
   });
   return { task, calls };
 }
@@ -100,6 +89,8 @@ describe('a line that is cut', () => {
     ['when the first update is on its way', '"type":"update"', 'client', 1],
     ['when the last update of a round is', '"type":"update"', 'client', 3],
     ['before they hear that their updates counted', '"type":"settled"', 'server', 1],
+    ['before they hear that the last ones counted', '"type":"settled"', 'server', 2],
+    ['before they hear that the run is over', '"type":"finish"', 'server', 1],
   ];
   for (const [when, marker, from, nth] of cases) {
     it(`${when}: every client trains once a round, and the model is that of the whole line`, async () => {
@@ -112,12 +103,70 @@ describe('a line that is cut', () => {
     });
   }
 
+  it('before they hear that the last updates counted: what they keep to themselves is that of the whole line', async () => {
+    const task = logisticRegression(scaffold());
+    const kept = async (look: Look) => {
+      const stateDir = await mkdtemp(join(tmpdir(), 'fedloom-lines-'));
+      const server = await createServer(task, { ...size, clientsPerRound: 2, run: 'r', workers: 1 });
+      const line = await watchedLine(server.url, look);
+      const clients = [{ from: 0, count: 3 }];
+      const finish = await joinFederation(line.url, { clients, task, workers: 1, stateDir });
+      await server.result;
+      line.close();
+      expect(finish?.reason).toBe('completed');
+      const names = (await readdir(join(stateDir, 'r'))).sort();
+      const states = await Promise.all(names.map((name) => readFile(join(stateDir, 'r', name))));
+      await rm(stateDir, { recursive: true });
+      return { names, states, cuts: line.cuts };
+    };
+    const whole = await kept(() => 'pass');
+    const cut = await kept(cutAt('"type":"settled"', 'server', 2));
+    // Nothing is pending: no name has the number of a task.
+    expect(whole.names).toEqual(['0.safetensors', '1.safetensors', '2.safetensors']);
+    expect(cut).toEqual({ ...whole, cuts: 1 });
+  });
+
   it('and clients that may not keep what they finished: they train again', async () => {
     const { result, calls } = await runOver(cutAt('"type":"update"', 'client'), { keptBytesMax: 1 });
     expect(calls.length).toBeGreaterThan(once.length);
     for (const call of once) expect(calls).toContain(call);
     for (const call of calls) expect(twice(0)).toContain(call);
     expect(result.modelHash).toBe(await hashOf(counting(0).task, size));
+  });
+});
+
+describe('an evaluation whose line is cut', () => {
+  it('is asked for again when the client comes back while others are at it', async () => {
+    let evaluated: () => void = () => {};
+    const firstHasEvaluated = new Promise<void>((resolve) => {
+      evaluated = resolve;
+    });
+    const task = defineTask({
+      name: 'evaluating',
+      concurrent: true,
+      trainer: ({ index }) => ({
+        getModelParams: () => ({ w: Float32Array.of(1) }),
+        setModelParams: () => {},
+        train: () => ({ sampleCount: 1 }),
+        test: async () => {
+          if (index === 0) evaluated();
+          if (index === 1) await firstHasEvaluated;
+          return { results: {}, sampleCount: 1 };
+        },
+      }),
+    });
+    const server = await createServer(task, { ...size, clients: 2, clientsPerRound: 2 });
+    const line = await watchedLine(server.url, cutAt('"type":"evaluate"', 'server'));
+    const records: RoundRecord[] = [];
+    server.run.on('round', (record) => records.push(record));
+    const joined = [line.url, server.url].map((url, from) =>
+      joinFederation(url, { clients: [{ from, count: 1 }], task, workers: 1 }),
+    );
+    await server.result;
+    await Promise.all(joined);
+    line.close();
+    expect(line.cuts).toBe(1);
+    expect(records.map(({ testSampleCount }) => testSampleCount)).toEqual([0, 2]);
   });
 });
 
@@ -225,9 +274,9 @@ describe('lines that break wherever they like', () => {
       const onEvent = (event: JoinEvent) => {
         if (event.type === 'trained') trained.push(`${event.task}:${event.client}`);
       };
-      const join = (from: number, count: number) =>
+      const takePart = (from: number, count: number) =>
         joinFederation(line.url, { clients: [{ from, count }], task, workers: 1, random: () => 0, onEvent });
-      const joined = [join(0, 1), join(1, 3)];
+      const joined = [takePart(0, 1), takePart(1, 3)];
       const result = await server.result;
       await Promise.all(joined);
       line.close();

@@ -1,6 +1,6 @@
-import { connect, createServer as createTcpServer, type Socket } from 'node:net';
 import type { RandomStream } from 'fedloom';
 import { WebSocket, WebSocketServer } from 'ws';
+import { tcpLine } from './tcp-line.js';
 
 /** What passed: who sent it, and the frame. */
 export type Look = (from: 'client' | 'server', frame: Buffer) => 'pass' | 'cut';
@@ -78,38 +78,20 @@ export async function watchedLine(url: string, look: Look) {
 export async function brittleLine(url: string, random: RandomStream, cutsMax: number) {
   const bytes = { least: 900, most: 9_000 };
   let cuts = 0;
-  const sockets = new Set<Socket>();
-  const proxy = createTcpServer((client) => {
-    const server = connect(Number(new URL(url).port), '127.0.0.1');
+  const line = await tcpLine(url, ({ cut }) => {
     let left = cuts < cutsMax ? bytes.least + random.integer(bytes.most - bytes.least) : Number.POSITIVE_INFINITY;
-    const end = () => {
-      client.destroy();
-      server.destroy();
+    return (_from, data, pass) => {
+      if (left <= 0) return;
+      left -= data.length;
+      if (left > 0) return pass(data);
+      cuts += 1;
+      pass(data.subarray(0, data.length + left), cut);
     };
-    for (const [from, to] of [
-      [client, server],
-      [server, client],
-    ] as const) {
-      sockets.add(from);
-      from.on('error', end).on('close', end);
-      from.on('data', (data: Buffer) => {
-        if (left <= 0) return;
-        left -= data.length;
-        if (left > 0) return void to.write(data);
-        cuts += 1;
-        to.write(data.subarray(0, data.length + left), end);
-      });
-    }
   });
-  await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve));
   return {
-    url: `ws://127.0.0.1:${(proxy.address() as { port: number }).port}/`,
+    ...line,
     get cuts() {
       return cuts;
-    },
-    close: () => {
-      for (const socket of sockets) socket.destroy();
-      proxy.close();
     },
   };
 }

@@ -1,4 +1,4 @@
-import { connect, createServer as createTcpServer, type Socket } from 'node:net';
+import { createServer as createTcpServer } from 'node:net';
 import {
   createServer,
   defineTask,
@@ -13,38 +13,7 @@ import {
 } from 'fedloom';
 import { describe, expect, it } from 'vitest';
 import { logisticRegression } from './logistic-regression.js';
-
-/** A line between clients and server that a test can cut. */
-async function cuttableLine(url: string) {
-  const target = Number(new URL(url).port);
-  const sockets = new Set<Socket>();
-  const onDownstream: ((bytes: Buffer, cut: () => void) => boolean)[] = [];
-  const proxy = createTcpServer((client) => {
-    const server = connect(target, '127.0.0.1');
-    const cut = () => {
-      client.destroy();
-      server.destroy();
-    };
-    for (const socket of [client, server]) {
-      sockets.add(socket);
-      socket.on('error', cut).on('close', cut);
-    }
-    client.on('data', (bytes) => server.write(bytes));
-    server.on('data', (bytes) => {
-      if (!onDownstream.some((look) => look(bytes, cut))) client.write(bytes);
-    });
-  });
-  await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve));
-  return {
-    url: `ws://127.0.0.1:${(proxy.address() as { port: number }).port}/`,
-    /** `look` returns true to swallow what came from the server. */
-    watch: (look: (bytes: Buffer, cut: () => void) => boolean) => onDownstream.push(look),
-    close: () => {
-      for (const socket of sockets) socket.destroy();
-      proxy.close();
-    },
-  };
-}
+import { tcpLine } from './tcp-line.js';
 
 describe('a line that breaks', () => {
   const size = { clients: 4, clientsPerRound: 4, rounds: 4, seed: 5, evaluateEvery: 0 };
@@ -57,13 +26,11 @@ describe('a line that breaks', () => {
       const task = logisticRegression(scaffold());
       const expected = await simulate(task, { ...size, workers: 1 }).result;
       const server = await createServer(task, { ...size, workers: 1 });
-      const line = await cuttableLine(server.url);
       let cuts = 0;
-      line.watch((bytes, cut) => {
-        if (cuts > 0 || !bytes.includes(marker)) return false;
+      const line = await tcpLine(server.url, ({ cut }) => (from, bytes, pass) => {
+        if (from === 'client' || cuts > 0 || !bytes.includes(marker)) return pass(bytes);
         cuts += 1;
         cut();
-        return true;
       });
       const client = joinFederation(line.url, { clients: [{ from: 0, count: 4 }], task, workers: 1 });
       const result = await server.result;
@@ -83,8 +50,29 @@ describe('a line that breaks', () => {
       task: logisticRegression(),
       retryForMs: 400,
     });
-    await expect(joining).rejects.toMatchObject({ code: 'client.no-server' });
+    await expect(joining).rejects.toMatchObject({
+      code: 'client.no-server',
+      message: expect.stringMatching(/^No server at ws:/),
+    });
     closing.close();
+  });
+
+  it('for good, after the client took part: it says so', async () => {
+    const task = logisticRegression();
+    const server = await createServer(task, { clients: 2, clientsPerRound: 2, rounds: 1, workers: 1 });
+    const line = await tcpLine(server.url, () => (_from, bytes, pass) => pass(bytes));
+    const joining = joinFederation(line.url, {
+      clients: [{ from: 0, count: 1 }],
+      task,
+      workers: 1,
+      retryForMs: 400,
+      onEvent: ({ type }) => type === 'joined' && line.close(),
+    });
+    await expect(joining).rejects.toMatchObject({
+      code: 'client.no-server',
+      message: expect.stringMatching(/^The server at ws:.*, in whose run this client took part, is gone: .* resume it/),
+    });
+    await server.close();
   });
 });
 

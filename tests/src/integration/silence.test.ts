@@ -1,8 +1,8 @@
-import { connect, createServer as createTcpServer, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
-import { createServer, defineTask, joinFederation, webSocketDial, webSocketListen } from 'fedloom';
+import { createServer, defineTask, joinFederation, type Trainer, webSocketDial, webSocketListen } from 'fedloom';
 import { afterEach, describe, expect, it } from 'vitest';
+import { tcpLine } from './tcp-line.js';
 
 const BLOCKED_MS = 2_000;
 
@@ -62,15 +62,17 @@ function startThread(script: string, workerData: unknown): Worker {
 }
 
 const vector = { dtype: 'float32' as const, shape: [1], data: Float32Array.of(0) };
-const task = defineTask({
-  name: 'slow',
-  trainer: () => ({
-    getModelParams: () => ({ w: vector }),
-    setModelParams: () => {},
-    train: () => ({ sampleCount: 1 }),
-    test: () => ({ results: { score: 1 }, sampleCount: 1 }),
-  }),
-});
+const slowTask = (train: Trainer['train']) =>
+  defineTask({
+    name: 'slow',
+    trainer: () => ({
+      getModelParams: () => ({ w: vector }),
+      setModelParams: () => {},
+      train,
+      test: () => ({ results: { score: 1 }, sampleCount: 1 }),
+    }),
+  });
+const task = slowTask(() => ({ sampleCount: 1 }));
 
 describe('a client whose thread is blocked longer than silence is borne', () => {
   for (const [what, trainMs, testMs] of [
@@ -113,45 +115,17 @@ describe('behind a proxy that cuts lines on which nothing moved for a while', ()
   const IDLE_MS = 800;
   const size = { clients: 1, clientsPerRound: 1, rounds: 1, evaluateEvery: 0 };
 
-  async function impatientProxy(url: string) {
-    const sockets = new Set<Socket>();
-    const proxy = createTcpServer((client) => {
-      const server = connect(Number(new URL(url).port), '127.0.0.1');
-      let timer = setTimeout(() => cut(), IDLE_MS);
-      const cut = () => {
-        client.destroy();
-        server.destroy();
+  const impatientProxy = (url: string) =>
+    tcpLine(url, ({ cut }) => {
+      let timer = setTimeout(cut, IDLE_MS);
+      return (_from, bytes, pass) => {
+        clearTimeout(timer);
+        timer = setTimeout(cut, IDLE_MS);
+        pass(bytes);
       };
-      for (const [from, to] of [
-        [client, server],
-        [server, client],
-      ] as const) {
-        sockets.add(from);
-        from.on('error', cut).on('close', cut);
-        from.on('data', (bytes) => {
-          clearTimeout(timer);
-          timer = setTimeout(cut, IDLE_MS);
-          to.write(bytes);
-        });
-      }
     });
-    await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve));
-    const close = () => {
-      for (const socket of sockets) socket.destroy();
-      proxy.close();
-    };
-    return { url: `ws://127.0.0.1:${(proxy.address() as { port: number }).port}/`, close };
-  }
 
-  const slow = defineTask({
-    name: 'slow',
-    trainer: () => ({
-      getModelParams: () => ({ w: vector }),
-      setModelParams: () => {},
-      train: () => sleep(2 * IDLE_MS, { sampleCount: 1 }),
-      test: () => ({ results: {}, sampleCount: 1 }),
-    }),
-  });
+  const slow = slowTask(() => sleep(2 * IDLE_MS, { sampleCount: 1 }));
 
   it('pings that are frequent enough keep the line', async () => {
     const server = await createServer(slow, size);

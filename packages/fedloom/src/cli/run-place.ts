@@ -37,7 +37,7 @@ export async function beginRun(root: string, description: RunDescription & { tas
   const folder = await RunFolder.create(root, description);
   try {
     const storage = await folderStorage(journalIn(folder.path));
-    return { folder, hasModel: false, ...heldJournal(storage, 'begin', description.taskHash) };
+    return { folder, hasModel: false, ...heldJournal(storage, { mode: 'begin', taskHash: description.taskHash }) };
   } catch (error) {
     await folder.discard();
     throw error;
@@ -67,8 +67,10 @@ export async function takeUpRun(run: StoredRun, now: Pick<LoadedTask, 'hash' | '
     const { file } = checkFile((await runIn(run.path)) ?? run, now);
     const { recovered, readBlob } = await readJournal(storage, sha256);
     const finished = recovered && (await finishedResult(recovered, readBlob));
-    if (recovered !== undefined && finished === undefined) {
-      checkResumable(recovered, { taskHash, planHash: recovered.run.plan?.hash ?? null, software: SOFTWARE });
+    const alsoFinished = finished !== undefined;
+    if (recovered !== undefined) {
+      const planHash = recovered.run.plan?.hash ?? null;
+      checkResumable(recovered, { taskHash, planHash, software: SOFTWARE, alsoFinished });
     }
     const records = recordsOf(recovered);
     return {
@@ -76,7 +78,7 @@ export async function takeUpRun(run: StoredRun, now: Pick<LoadedTask, 'hash' | '
       hasModel: (recovered?.versions.length ?? 0) > 0,
       roundsBefore: records.length,
       ...(finished && { finished }),
-      ...heldJournal(storage, 'resume-or-begin', taskHash),
+      ...heldJournal(storage, { mode: 'resume-or-begin', taskHash, alsoFinished }),
     };
   } catch (error) {
     await storage.close();
@@ -106,7 +108,7 @@ function journalIn(path: string): string {
 }
 
 /** A run lets go of its journal before its end is recorded: it is held until then. */
-function heldJournal(storage: JournalStorage, mode: NonNullable<JournalOptions['mode']>, taskHash: string) {
+function heldJournal(storage: JournalStorage, options: Omit<JournalOptions, 'storage'>) {
   const held: JournalStorage = {
     place: storage.place,
     readLog: () => storage.readLog(),
@@ -119,5 +121,5 @@ function heldJournal(storage: JournalStorage, mode: NonNullable<JournalOptions['
     delete: (name) => storage.delete(name),
     close: async () => {},
   };
-  return { journal: { storage: held, mode, taskHash }, close: () => storage.close() };
+  return { journal: { storage: held, ...options }, close: () => storage.close() };
 }

@@ -1,9 +1,13 @@
 import { Argument, type Command, Option } from 'commander';
 import { algorithmNames } from '../algorithms/registry.js';
+import { poolKinds } from '../compute/node/pool-choice.js';
 import type { RunFile } from '../store/run-file.js';
 import { foldNames } from '../update/folds/registry.js';
 import { builtInStages } from '../update/stages/registry.js';
 import { oneOf, seconds, setting, wholeNumber } from './arguments.js';
+
+/** As `--pool` gives it. */
+export type PoolKind = (typeof poolKinds)[number];
 
 /** What `run` and `server` have in common. */
 export interface RunSettings {
@@ -140,6 +144,14 @@ export function workersOption(): Option {
   return new Option('--workers <n>', 'threads; results do not depend on it (default: one a core)').argParser(
     wholeNumber('--workers', 1, 1024),
   );
+}
+
+/** @param what it does to a plan: `trains` */
+export function poolOption(what: string): Option {
+  return new Option(
+    '--pool <kind>',
+    `what ${what} a plan: threads, or processes of their own, which take nothing along when native code fails (threads)`,
+  ).choices(poolKinds);
 }
 
 export function setOption(): Option {

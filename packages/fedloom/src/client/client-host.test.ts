@@ -1,150 +1,187 @@
-import { expect, it } from 'vitest';
-import type { ClientExecutor, EvaluateJob } from '../compute/executor.js';
-import { systemClock } from '../core/clock.js';
-import { sha256 } from '../core/node/sha256.js';
-import { encodeSafetensors } from '../core/safetensors.js';
-import { ByteBudget } from '../protocol/byte-budget.js';
-import { Channel } from '../protocol/channel.js';
-import { defaultLimits } from '../protocol/limits.js';
-import type { Evaluations, ServerMessage } from '../protocol/messages.js';
-import { memoryTransport } from '../transport/memory/memory-transport.js';
-import { ClientHost } from './client-host.js';
-import { diskStateStore } from './node/disk-state-store.js';
+import { describe, expect, it } from 'vitest';
+import { decodeSafetensors } from '../core/safetensors.js';
+import { hostUnderTest, modelOf, until } from './testing/host-under-test.js';
 
-/** Evaluations end when the test says so, and tell the round whose model they were asked to look at. */
-function slowExecutor() {
-  const asked: { job: EvaluateJob; end: () => void }[] = [];
-  const executor: ClientExecutor = {
-    concurrency: 1,
-    evaluationGroup: 1,
-    prepare: async () => {},
-    train: () => new Promise(() => {}),
-    evaluate: (job) =>
-      new Promise((resolve) => {
-        const evaluation = { statistics: { round: { sum: job.round, weight: 1 } }, sampleCount: 1 };
-        asked.push({ job, end: () => resolve(job.clients.map((client) => ({ client, evaluation }))) });
-      }),
-    close: async () => {},
-  };
-  return { executor, asked };
-}
+describe('a settlement', () => {
+  const stateOf = (bytes: Uint8Array | undefined) => bytes && decodeSafetensors(bytes).get('state')?.data[0];
 
-it('never reports an evaluation of one round under another', async () => {
-  const transport = memoryTransport();
-  const { executor, asked } = slowExecutor();
-  const evaluations: Evaluations[] = [];
-  let server: Channel | undefined;
-  let joined: () => void = () => {};
-  const hasJoined = new Promise<void>((resolve) => {
-    joined = resolve;
+  it('that was lost with the line commits over the next, and hearing it twice changes nothing', async () => {
+    const { executor, states, enter, atWork } = hostUnderTest();
+    const first = await atWork(1);
+    executor.trained[0]?.end(7);
+    await until(() => first.updates.length === 1);
+    await first.cut();
+    expect(stateOf(states.states.get(1))).toBeUndefined();
+    const second = await enter();
+    second.settled([1], 0, true);
+    second.settled([1], 0, true);
+    second.model(1);
+    second.train([1], 1, 0);
+    await until(() => executor.trained.length === 2);
+    expect(stateOf(executor.trained[1]?.job.state)).toBe(7);
   });
-  const listener = transport.listen((connection) => {
-    const say = (message: ServerMessage) => server?.send(message);
-    server = new Channel(connection, {
-      role: 'server',
-      budget: new ByteBudget(1 << 20),
-      onMessage: (message, _body, release) => {
-        if (message.type === 'hello') say({ type: 'challenge', version: 2, methods: ['none'], nonce: '00'.repeat(16) });
-        const workload = { kind: 'trainer' as const, task: 't' };
-        const run = { run: 'r', software: 's', clients: 3, seed: 0, algorithm: 'fedAvg', needs: [], stages: [] };
-        if (message.type === 'auth') say({ type: 'welcome', session: 's0', workload, ...run });
-        if (message.type === 'join') {
-          say({ type: 'joined', clients: message.clients });
-          joined();
-        }
-        if (message.type === 'evaluations') evaluations.push(message);
-        release();
-      },
-      onClosed: () => {},
-    });
-  });
-  const states = diskStateStore();
-  const host = new ClientHost({
-    clients: [{ from: 0, count: 3 }],
-    executor,
-    states,
-    clock: systemClock,
-    hash: sha256,
-    budget: new ByteBudget(1 << 20),
-    limits: defaultLimits,
-    software: 'test',
-    decodePlan: () => {
-      throw new Error('no plan');
-    },
-  });
-  const serving = host.serve(await transport.dial(listener.url));
-  await hasJoined;
-  const body = encodeSafetensors(new Map([['w', { dtype: 'float32', shape: [1], data: Float32Array.of(1) }]]));
-  const model = { model: 'model', number: 0, hash: sha256(body) };
-  const until = async (holds: () => boolean) => {
-    while (!holds()) await new Promise((resolve) => setTimeout(resolve, 1));
-  };
 
-  server?.send({ type: 'model', version: model }, body);
-  server?.send({ type: 'evaluate', round: 0, clients: [{ from: 0, count: 3 }], model });
-  await until(() => asked.length === 1);
-  asked[0]?.end();
-  await until(() => asked.length === 2);
-  // The evaluation's deadline has passed: the server goes on while client 1 still works and client 0's result waits.
-  server?.send({ type: 'evaluate', round: 0, clients: [], model });
-  server?.send({ type: 'evaluate', round: 1, clients: [{ from: 0, count: 3 }], model });
-  const reported = () => evaluations.reduce((sum, { entries }) => sum + entries.length, 0);
-  let ended = 1;
-  await until(() => {
-    while (ended < asked.length) asked[ended++]?.end();
-    return reported() >= 3;
+  it('before the model of the next task, and before the task: the training starts from what it committed', async () => {
+    const { executor, enter } = hostUnderTest();
+    const line = await enter();
+    line.settled([1], 0, true);
+    line.model(0);
+    line.train([1], 0, 0);
+    await until(() => executor.trained.length === 1);
+    expect(executor.trained[0]?.job.state).toBeUndefined();
+    executor.trained[0]?.end(3);
+    await until(() => line.updates.length === 1);
+    line.train([1], 1, 0);
+    await line.heard();
+    line.settled([1], 0, true);
+    line.model(1);
+    await until(() => executor.trained.length === 2);
+    expect(stateOf(executor.trained[1]?.job.state)).toBe(3);
   });
-  for (const { round, entries } of evaluations) {
-    for (const { statistics } of entries) expect(statistics.round?.sum).toBe(round);
-  }
-  expect(reported()).toBe(3);
-  server?.close();
-  await serving;
-  await states.close();
+
+  it('that comes last is kept before the client confirms that it has heard everything', async () => {
+    const { executor, states, atWork } = hostUnderTest();
+    let keep: () => void = () => {};
+    const put = states.put.bind(states);
+    states.put = async (client, state) => {
+      await new Promise<void>((resolve) => {
+        keep = resolve;
+      });
+      await put(client, state);
+    };
+    const line = await atWork(1);
+    executor.trained[0]?.end(7);
+    await until(() => line.updates.length === 1);
+    line.settled([1], 0, true);
+    line.say({ type: 'finish', reason: 'completed', message: '' });
+    await line.heard();
+    expect(line.end.channel.open).toBe(true);
+    keep();
+    expect(await line.ended).toMatchObject({ kind: 'finished' });
+    expect(stateOf(states.states.get(1))).toBe(7);
+  });
+
+  it('that says no drops the state, and one of another task touches nothing', async () => {
+    const { executor, states, enter } = hostUnderTest();
+    const line = await enter();
+    line.model(5);
+    line.train([1, 2], 5, 0);
+    for (const [at, state] of [8, 9].entries()) {
+      await until(() => executor.trained.length === at + 1);
+      executor.trained[at]?.end(state);
+    }
+    await until(() => line.updates.length === 2);
+    line.settled([1, 2], 4, true);
+    line.settled([1], 5, false);
+    line.settled([1], 5, true);
+    line.settled([2], 5, true);
+    await until(() => states.states.has(2));
+    expect([...states.states].map(([client, state]) => [client, stateOf(state)])).toEqual([[2, 9]]);
+  });
 });
 
-it('names the run it is to take part in; who comes back, the run it was let in to', async () => {
-  const transport = memoryTransport();
-  const asked: (string | undefined)[] = [];
-  const listener = transport.listen((connection) => {
-    const channel: Channel = new Channel(connection, {
-      role: 'server',
-      budget: new ByteBudget(0),
-      onMessage: (message) => {
-        if (message.type === 'hello') {
-          channel.send({ type: 'challenge', version: 2, methods: ['none'], nonce: '00'.repeat(16) });
-        }
-        if (message.type !== 'auth') return;
-        asked.push(message.run);
-        const workload = { kind: 'trainer' as const, task: 't' };
-        const run = { run: 'r', software: 's', clients: 3, seed: 0, algorithm: 'fedAvg', needs: [], stages: [] };
-        channel.send({ type: 'welcome', session: 's0', workload, ...run });
-        setTimeout(() => channel.close('the line broke'), 5);
-      },
-      onClosed: () => {},
-    });
+describe('an evaluation', () => {
+  const { version: model } = modelOf(0);
+  const evaluate = (round: number, ...clients: number[]) =>
+    ({ type: 'evaluate', round, clients: clients.map((from) => ({ from, count: 1 })), model }) as const;
+
+  it('of the same round asks for more clients; of another it takes the place of what is left', async () => {
+    const { executor, enter } = hostUnderTest();
+    const line = await enter();
+    line.model(0);
+    line.say(evaluate(3, 0, 1));
+    await until(() => executor.evaluated.length === 1);
+    line.say(evaluate(3, 2));
+    await line.heard();
+    for (const at of [0, 1, 2]) {
+      await until(() => executor.evaluated.length === at + 1);
+      executor.evaluated[at]?.end();
+    }
+    await until(() => line.of('evaluations').length === 1);
+    const evaluated = line.of('evaluations').flatMap(({ message }) => message.entries.map(({ client }) => client));
+    expect(evaluated).toEqual([0, 1, 2]);
+    line.say(evaluate(4, 0, 1));
+    await until(() => executor.evaluated.length === 4);
+    line.say(evaluate(4));
+    line.say(evaluate(5, 2));
+    await line.heard();
+    executor.evaluated[3]?.end();
+    await until(() => executor.evaluated.length === 5);
+    expect(executor.evaluated[4]?.job).toMatchObject({ round: 5, clients: [2] });
   });
-  const hostOf = (run?: string) =>
-    new ClientHost({
-      clients: [{ from: 0, count: 1 }],
-      executor: slowExecutor().executor,
-      states: { get: async () => undefined, put: async () => {}, close: async () => {} },
-      clock: systemClock,
-      hash: sha256,
-      budget: new ByteBudget(0),
-      limits: defaultLimits,
-      software: 'test',
-      decodePlan: () => expect.unreachable(),
-      ...(run !== undefined && { run }),
+
+  it('is never reported under another round, though its client still works and others wait', async () => {
+    const { executor, enter } = hostUnderTest();
+    const line = await enter();
+    line.model(0);
+    line.say(evaluate(0, 0, 1, 2));
+    await until(() => executor.evaluated.length === 1);
+    executor.evaluated[0]?.end();
+    await until(() => executor.evaluated.length === 2);
+    // The deadline has passed: the server goes on while client 1 still works and client 0's result waits.
+    line.say(evaluate(0));
+    line.say(evaluate(1, 0, 1, 2));
+    await line.heard();
+    const reported = () => line.of('evaluations').flatMap(({ message }) => message.entries);
+    let ended = 1;
+    await until(() => {
+      while (ended < executor.evaluated.length) executor.evaluated[ended++]?.end();
+      return reported().length >= 3;
     });
-  const serve = async (host: ClientHost) => host.serve(await transport.dial(listener.url));
-  const unnamed = hostOf();
-  for (let i = 0; i < 2; i += 1) expect(await serve(unnamed)).toMatchObject({ kind: 'lost' });
-  expect(await serve(hostOf('r'))).toMatchObject({ kind: 'lost' });
-  // A server that is too old to know of names lets it in to the run it has.
-  await expect(serve(hostOf('other'))).rejects.toMatchObject({
-    code: 'client.other-run',
-    fields: { expected: 'other', actual: 'r' },
+    for (const { message } of line.of('evaluations')) {
+      for (const { sampleCount } of message.entries) expect(sampleCount).toBe(message.round + 1);
+    }
+    expect(reported().map(({ client }) => client)).toEqual([0, 1, 2]);
   });
-  expect(asked).toEqual([undefined, 'r', 'r', 'other']);
+
+  it('that was lost with the line is made when it is asked for again', async () => {
+    const { executor, enter } = hostUnderTest();
+    const first = await enter();
+    first.model(0);
+    first.say(evaluate(3, 0));
+    await until(() => executor.evaluated.length === 1);
+    const ended = first.cut();
+    executor.evaluated[0]?.end();
+    await ended;
+    const second = await enter();
+    second.model(0);
+    second.say(evaluate(3, 0));
+    await until(() => executor.evaluated.length === 2);
+    executor.evaluated[1]?.end();
+    await until(() => second.of('evaluations').length === 1);
+    expect(second.of('evaluations')[0]?.message).toMatchObject({ round: 3, entries: [{ client: 0 }] });
+  });
+});
+
+describe('models', () => {
+  it('may come after the train message, be forgotten before it, and while they are in use', async () => {
+    const { executor, enter } = hostUnderTest();
+    const line = await enter();
+    line.train([1, 2], 0, 0);
+    line.say({ type: 'forget', versions: [modelOf(0).version] });
+    await line.heard();
+    expect(executor.trained).toHaveLength(0);
+    line.model(0);
+    await until(() => executor.trained.length === 1);
+    line.say({ type: 'forget', versions: [modelOf(0).version] });
+    await line.heard();
+    executor.trained[0]?.end();
+    await until(() => line.updates.length === 1);
+    expect(line.updates).toMatchObject([{ client: 1, base: modelOf(0).version }]);
+    // Client 2 waits for what the server took back, until the server has another thought.
+    await line.heard();
+    expect(executor.trained).toHaveLength(1);
+    line.settled([2], 0, false);
+    line.model(1);
+    line.train([2], 1, 0);
+    await until(() => executor.trained.length === 2);
+    expect(executor.trained[1]?.job).toMatchObject({ client: 2, task: 1 });
+  });
+
+  it('that are not what was announced end the client', async () => {
+    const { enter } = hostUnderTest();
+    const line = await enter();
+    line.say({ type: 'model', version: { ...modelOf(0).version, hash: `sha256:${'0'.repeat(64)}` } }, modelOf(0).body);
+    await expect(line.ended).rejects.toMatchObject({ code: 'client.hash' });
+  });
 });

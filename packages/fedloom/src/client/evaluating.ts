@@ -30,7 +30,12 @@ export class Evaluating {
     this.#options = options;
   }
 
-  /** The jobs of a request, which takes the place of those before it; without clients it only ends them. */
+  /** Whether a request is for more clients of the same evaluation; if not, those before it are to be given up. */
+  goesOn({ round, clients }: Evaluate): boolean {
+    return round === this.#round && clients.length > 0;
+  }
+
+  /** The jobs of a request; one of another round takes the place of what was gathered before. */
   jobsFor({ round, clients, model }: Evaluate): Job[] {
     if (round !== this.#round) this.#entries = [];
     this.#round = round;

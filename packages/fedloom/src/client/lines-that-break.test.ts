@@ -1,16 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { decodeSafetensors } from '../core/safetensors.js';
 import { hostUnderTest, modelOf, until } from './testing/host-under-test.js';
 
 const LOST = { kind: 'lost', joined: true };
 
 describe('a train message that comes again with a higher attempt', () => {
   it('while the client trains: it goes on, and its update answers the last attempt', async () => {
-    const { executor, enter } = hostUnderTest();
-    const line = await enter();
-    line.model(0);
-    line.train([1], 0, 0);
-    await until(() => executor.trained.length === 1);
+    const { executor, atWork } = hostUnderTest();
+    const line = await atWork(1);
     line.train([1], 0, 2);
     await line.heard();
     executor.trained[0]?.end();
@@ -20,11 +16,8 @@ describe('a train message that comes again with a higher attempt', () => {
   });
 
   it('while the client waits for its turn: it trains once', async () => {
-    const { executor, enter } = hostUnderTest();
-    const line = await enter();
-    line.model(0);
-    line.train([1, 2], 0, 0);
-    await until(() => executor.trained.length === 1);
+    const { executor, atWork } = hostUnderTest();
+    const line = await atWork(1, 2);
     line.train([2], 0, 1);
     await line.heard();
     executor.trained[0]?.end();
@@ -39,11 +32,8 @@ describe('a train message that comes again with a higher attempt', () => {
   });
 
   it('when the client has finished: it sends the same bytes again, under the new attempt', async () => {
-    const { executor, enter } = hostUnderTest();
-    const line = await enter();
-    line.model(0);
-    line.train([1], 0, 0);
-    await until(() => executor.trained.length === 1);
+    const { executor, atWork } = hostUnderTest();
+    const line = await atWork(1);
     executor.trained[0]?.end();
     await until(() => line.updates.length === 1);
     line.train([1], 0, 1);
@@ -55,11 +45,8 @@ describe('a train message that comes again with a higher attempt', () => {
   });
 
   it('after the line broke: what was finished meanwhile is sent, and nothing before the server has taken the client in', async () => {
-    const { executor, dial, enter } = hostUnderTest();
-    const first = await enter();
-    first.model(0);
-    first.train([1, 2], 0, 0);
-    await until(() => executor.trained.length === 1);
+    const { executor, dial, atWork } = hostUnderTest();
+    const first = await atWork(1, 2);
     expect(await first.cut()).toMatchObject(LOST);
     // Training goes on without a line, also that of clients that waited for their turn.
     executor.trained[0]?.end();
@@ -103,11 +90,8 @@ describe('a train message that comes again with a higher attempt', () => {
   });
 
   it('after it was told that it did not count: it trains anew, although its code never heard of that', async () => {
-    const { executor, events, enter } = hostUnderTest();
-    const line = await enter();
-    line.model(0);
-    line.train([1], 0, 0);
-    await until(() => executor.trained.length === 1);
+    const { executor, events, atWork } = hostUnderTest();
+    const line = await atWork(1);
     line.settled([1], 0, false, { code: 'client.late', reason: 'too late' });
     line.train([1], 0, 1);
     await line.heard();
@@ -150,11 +134,8 @@ describe('what is kept of finished updates', () => {
   });
 
   it('is none where nothing is to be kept: who waited or worked when the line broke trains again', async () => {
-    const { executor, enter } = hostUnderTest({ keptBytesMax: 0 });
-    const first = await enter();
-    first.model(0);
-    first.train([1, 2], 0, 0);
-    await until(() => executor.trained.length === 1);
+    const { executor, enter, atWork } = hostUnderTest({ keptBytesMax: 0 });
+    const first = await atWork(1, 2);
     const ended = first.cut();
     await first.heard();
     executor.trained[0]?.end();
@@ -174,11 +155,8 @@ describe('what is kept of finished updates', () => {
   });
 
   it('is let go by settlement: whoever asks for that task again has it trained again', async () => {
-    const { executor, enter } = hostUnderTest();
-    const line = await enter();
-    line.model(0);
-    line.train([1], 0, 0);
-    await until(() => executor.trained.length === 1);
+    const { executor, atWork } = hostUnderTest();
+    const line = await atWork(1);
     executor.trained[0]?.end();
     await until(() => line.updates.length === 1);
     line.settled([1], 0, true);
@@ -187,105 +165,10 @@ describe('what is kept of finished updates', () => {
   });
 });
 
-describe('a settlement', () => {
-  const stateOf = (bytes: Uint8Array | undefined) => bytes && decodeSafetensors(bytes).get('state')?.data[0];
-
-  it('that was lost with the line commits over the next, and hearing it twice changes nothing', async () => {
-    const { executor, states, enter } = hostUnderTest();
-    const first = await enter();
-    first.model(0);
-    first.train([1], 0, 0);
-    await until(() => executor.trained.length === 1);
-    executor.trained[0]?.end(7);
-    await until(() => first.updates.length === 1);
-    await first.cut();
-    expect(stateOf(states.states.get(1))).toBeUndefined();
-    const second = await enter();
-    second.settled([1], 0, true);
-    second.settled([1], 0, true);
-    second.model(1);
-    second.train([1], 1, 0);
-    await until(() => executor.trained.length === 2);
-    expect(stateOf(executor.trained[1]?.job.state)).toBe(7);
-  });
-
-  it('before the model of the next task, and before the task: the training starts from what it committed', async () => {
-    const { executor, enter } = hostUnderTest();
-    const line = await enter();
-    line.settled([1], 0, true);
-    line.model(0);
-    line.train([1], 0, 0);
-    await until(() => executor.trained.length === 1);
-    expect(executor.trained[0]?.job.state).toBeUndefined();
-    executor.trained[0]?.end(3);
-    await until(() => line.updates.length === 1);
-    line.train([1], 1, 0);
-    await line.heard();
-    line.settled([1], 0, true);
-    line.model(1);
-    await until(() => executor.trained.length === 2);
-    expect(stateOf(executor.trained[1]?.job.state)).toBe(3);
-  });
-
-  it('that says no drops the state, and one of another task touches nothing', async () => {
-    const { executor, states, enter } = hostUnderTest();
-    const line = await enter();
-    line.model(5);
-    line.train([1, 2], 5, 0);
-    for (const [at, state] of [8, 9].entries()) {
-      await until(() => executor.trained.length === at + 1);
-      executor.trained[at]?.end(state);
-    }
-    await until(() => line.updates.length === 2);
-    line.settled([1, 2], 4, true);
-    line.settled([1], 5, false);
-    line.settled([1], 5, true);
-    line.settled([2], 5, true);
-    await until(() => states.states.has(2));
-    expect([...states.states].map(([client, state]) => [client, stateOf(state)])).toEqual([[2, 9]]);
-  });
-});
-
-describe('models', () => {
-  it('may come after the train message, be forgotten before it, and while they are in use', async () => {
-    const { executor, enter } = hostUnderTest();
-    const line = await enter();
-    line.train([1, 2], 0, 0);
-    line.say({ type: 'forget', versions: [modelOf(0).version] });
-    await line.heard();
-    expect(executor.trained).toHaveLength(0);
-    line.model(0);
-    await until(() => executor.trained.length === 1);
-    line.say({ type: 'forget', versions: [modelOf(0).version] });
-    await line.heard();
-    executor.trained[0]?.end();
-    await until(() => line.updates.length === 1);
-    expect(line.updates).toMatchObject([{ client: 1, base: modelOf(0).version }]);
-    // Client 2 waits for what the server took back, until the server has another thought.
-    await line.heard();
-    expect(executor.trained).toHaveLength(1);
-    line.settled([2], 0, false);
-    line.model(1);
-    line.train([2], 1, 0);
-    await until(() => executor.trained.length === 2);
-    expect(executor.trained[1]?.job).toMatchObject({ client: 2, task: 1 });
-  });
-
-  it('that are not what was announced end the client', async () => {
-    const { enter } = hostUnderTest();
-    const line = await enter();
-    line.say({ type: 'model', version: { ...modelOf(0).version, hash: `sha256:${'0'.repeat(64)}` } }, modelOf(0).body);
-    await expect(line.ended).rejects.toMatchObject({ code: 'client.hash' });
-  });
-});
-
 describe('a client that fails', () => {
   it('while it is away trains again, and tells then', async () => {
-    const { executor, enter } = hostUnderTest();
-    const first = await enter();
-    first.model(0);
-    first.train([1], 0, 0);
-    await until(() => executor.trained.length === 1);
+    const { executor, enter, atWork } = hostUnderTest();
+    const first = await atWork(1);
     await first.cut();
     executor.trained[0]?.fail(new Error('broken'));
     const second = await enter();
@@ -340,11 +223,8 @@ describe('what ends a connection', () => {
 
   for (const code of ['protocol.stalled', 'protocol.handshake-timeout']) {
     it(`${code}: the line was bad, and training goes on`, async () => {
-      const { executor, enter } = hostUnderTest();
-      const first = await enter();
-      first.model(0);
-      first.train([1], 0, 0);
-      await until(() => executor.trained.length === 1);
+      const { executor, enter, atWork } = hostUnderTest();
+      const first = await atWork(1);
       first.say({ type: 'error', code, message: 'too slow' });
       expect(await first.ended).toMatchObject(LOST);
       executor.trained[0]?.end();
@@ -358,44 +238,29 @@ describe('what ends a connection', () => {
 
   it('join.held: of somebody who lost a line it passes, of others it does not', async () => {
     const held = { type: 'error', code: 'join.held', message: 'another connection holds them' } as const;
-    const { executor, dial, enter } = hostUnderTest();
-    const refused = await dial();
-    await refused.challenge();
-    refused.welcome();
-    await until(() => refused.types.includes('join'));
+    const { dial, atWork } = hostUnderTest();
+    const refused = await (await dial()).asked();
     refused.say(held);
     await expect(refused.ended).rejects.toMatchObject({ code: 'join.held' });
     // The answer to its join is lost: it may have been taken in.
-    const first = await dial();
-    await first.challenge();
-    first.welcome();
-    await until(() => first.types.includes('join'));
+    const first = await (await dial()).asked();
     await first.cut();
-    const second = await dial();
-    await second.challenge();
-    second.welcome();
-    await until(() => second.types.includes('join'));
+    const second = await (await dial()).asked();
     second.say(held);
     expect(await second.ended).toMatchObject({ kind: 'lost', joined: false });
-    const third = await enter();
-    third.model(0);
-    third.train([1], 0, 0);
-    await until(() => executor.trained.length === 1);
+    await atWork(1);
   });
 
   it('lobby.run: of somebody who was let in its run may open again; of others it is a mistake', async () => {
     const unknown = { type: 'error', code: 'lobby.run', message: 'no such run' } as const;
-    const { executor, dial, enter } = hostUnderTest();
+    const { executor, dial, enter, atWork } = hostUnderTest();
     const early = await dial();
     early.say({ ...unknown, code: 'lobby.empty' });
     expect(await early.ended).toMatchObject({ kind: 'lost', joined: false });
     const wrong = await dial();
     wrong.say(unknown);
     await expect(wrong.ended).rejects.toMatchObject({ code: 'lobby.run' });
-    const first = await enter();
-    first.model(0);
-    first.train([1], 0, 0);
-    await until(() => executor.trained.length === 1);
+    const first = await atWork(1);
     await first.cut();
     const second = await dial();
     second.say(unknown);

@@ -8,6 +8,7 @@ interface Pending {
 /** The clients' private states: what training made is pending until the server says that its update counted. */
 export class PrivateStates {
   readonly #pending = new Map<number, Pending>();
+  #settling: Promise<unknown> = Promise.resolve();
 
   constructor(private readonly store: StateStore) {}
 
@@ -35,6 +36,14 @@ export class PrivateStates {
       // All put before the first await: the next task's jobs, which may come right after, must see every one.
       if (counted && this.store.commit === undefined) commits.push(this.store.put(client, pending.state));
     }
-    if (commits.length > 0) await Promise.all(commits);
+    if (commits.length === 0) return;
+    const done = Promise.all(commits);
+    this.#settling = Promise.allSettled([this.#settling, done]);
+    await done;
+  }
+
+  /** Settles when everything that was told so far is kept, or could not be. */
+  async settled(): Promise<void> {
+    await this.#settling;
   }
 }

@@ -86,14 +86,16 @@ export interface ResumedAs {
   readonly planHash: string | null;
   /** Settings that were given anew, `seed` among them: each must be what the run was begun with. */
   readonly options?: { readonly [name: string]: Json };
+  /** Also one whose rounds are all done: its clients may not have heard of it. Default false. */
+  readonly alsoFinished?: boolean;
 }
 
 /** @throws FedloomError `journal.finished`, `journal.version`, `journal.task-changed` */
 export function checkResumable(
   { run, finished }: Recovered,
-  { taskHash, planHash, software, options = {} }: ResumedAs,
+  { taskHash, planHash, software, options = {}, alsoFinished = false }: ResumedAs,
 ): void {
-  if (finished !== undefined) throw finishedError(run.run, finished.rounds, finished.modelHash);
+  if (finished !== undefined && !alsoFinished) throw finishedError(run.run, finished.rounds, finished.modelHash);
   if (run.versions.fedloom !== software) throw softwareChangedError(run.run, run.versions.fedloom, software);
   const begun: { readonly [name: string]: Json } = { ...run.options, seed: run.seed };
   for (const [name, now] of Object.entries(options)) {

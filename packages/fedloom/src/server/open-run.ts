@@ -14,6 +14,8 @@ import { checkRunOptions, type RunOptions } from './run/run-options.js';
 const DEADLINE_MS = 120_000;
 /** Longer than it takes to dial again when a line has broken. */
 const GRACE_MS = 10_000;
+/** The same. */
+const FAREWELL_MS = 10_000;
 /** How often a server that waits for its first clients says whom it misses. */
 const NOTICE_EVERY_MS = 30_000;
 
@@ -108,7 +110,12 @@ async function open(
     lobby,
     events,
     evaluator: executor,
-    waits: { deadlineMs: DEADLINE_MS, graceMs: GRACE_MS, noticeEveryMs: NOTICE_EVERY_MS },
+    waits: {
+      deadlineMs: DEADLINE_MS,
+      graceMs: GRACE_MS,
+      noticeEveryMs: NOTICE_EVERY_MS,
+      farewellMs: FAREWELL_MS,
+    },
     ...(dataDir && { dataDir }),
   });
   try {

@@ -12,7 +12,9 @@ import type { Screen } from '../report/screen.js';
 import {
   algorithmOption,
   foldOption,
+  type PoolKind,
   pingEveryOption,
+  poolOption,
   setOption,
   verboseOption,
   workersOption,
@@ -31,6 +33,7 @@ interface ClientFlags {
   readonly fold?: string;
   readonly retryFor: number;
   readonly pingEvery?: number;
+  readonly pool?: PoolKind;
   readonly verbose?: true;
   readonly lifeline?: number;
 }
@@ -69,6 +72,7 @@ export function addClientCommand(program: Command, exit: (code: number) => void)
         .default(RETRY_SECONDS * 1000, `${RETRY_SECONDS}`),
     )
     .addOption(pingEveryOption())
+    .addOption(poolOption('trains'))
     .addOption(verboseOption())
     .addOption(
       new Option('--lifeline <fd>', 'end when this pipe closes').argParser(wholeNumber('--lifeline', 3)).hideHelp(),
@@ -95,6 +99,7 @@ async function join(path: string | undefined, flags: ClientFlags): Promise<numbe
     ...(loaded && { task: guardTask(loaded.task, interrupts) }),
     ...(flags.pingEvery !== undefined && { pingEveryMs: flags.pingEvery }),
     ...(flags.workers && { workers: flags.workers }),
+    ...(flags.pool && { pool: flags.pool }),
   });
   interrupts.stop();
   if (finish === undefined) return interrupts.exitCode ?? 1;

@@ -2,7 +2,8 @@ import { availableParallelism } from 'node:os';
 import { FedloomError, type NamedTensors } from '@fedloom/engine';
 import type { Command } from 'commander';
 import { planEvaluator } from '../../compute/executor-factory.js';
-import { threadPool } from '../../compute/node/thread-pool.js';
+import type { JobPool } from '../../compute/job-pool.js';
+import { openPool } from '../../compute/node/pool-choice.js';
 import { resultsOf } from '../../core/evaluation.js';
 import { sha256 } from '../../core/node/sha256.js';
 import type { Results } from '../../core/records.js';
@@ -16,12 +17,13 @@ import { watchInterrupts } from '../interrupts.js';
 import { loadTaskWith } from '../load-settings.js';
 import { readModelFile } from '../model-file.js';
 import { metricLines } from '../report/summary.js';
-import { jsonOption, setOption, verboseOption, workersOption } from '../run-settings.js';
+import { jsonOption, type PoolKind, poolOption, setOption, verboseOption, workersOption } from '../run-settings.js';
 import { openTerminal } from '../terminal.js';
 
 interface EvaluateFlags {
   readonly model: string;
   readonly workers?: number;
+  readonly pool?: PoolKind;
   readonly set?: string[];
   readonly json?: true;
 }
@@ -34,6 +36,7 @@ export function addEvaluateCommand(program: Command, exit: (code: number) => voi
     .argument('<task>', 'task file')
     .requiredOption('--model <file>', 'the model.safetensors of a run')
     .addOption(workersOption())
+    .addOption(poolOption('evaluates'))
     .addOption(setOption())
     .addOption(jsonOption())
     .addOption(verboseOption())
@@ -46,11 +49,11 @@ async function evaluate(path: string, flags: EvaluateFlags): Promise<number> {
   const interrupts = watchInterrupts(() => {});
   const task = guardTask(loaded.task, interrupts);
   const model = await readModelFile(flags.model);
-  const results = await evaluateModel(task, model, flags.workers ?? availableParallelism(), interrupts.signal).catch(
-    (error: unknown) => {
-      if (interrupts.exitCode === undefined) throw error;
-    },
-  );
+  const { pool, workers = availableParallelism() } = flags;
+  const makePool = () => openPool(pool, workers);
+  const results = await evaluateModel(task, model, makePool, interrupts.signal).catch((error: unknown) => {
+    if (interrupts.exitCode === undefined) throw error;
+  });
   interrupts.stop();
   if (results === undefined) {
     if (interrupts.exitCode !== undefined) return interrupts.exitCode;
@@ -65,8 +68,8 @@ async function evaluate(path: string, flags: EvaluateFlags): Promise<number> {
   return 0;
 }
 
-async function evaluateModel(task: Task, model: NamedTensors, workers: number, signal: AbortSignal) {
-  const evaluator = planEvaluator(task, () => threadPool(workers));
+async function evaluateModel(task: Task, model: NamedTensors, makePool: () => JobPool, signal: AbortSignal) {
+  const evaluator = planEvaluator(task, makePool);
   try {
     const { workload, close } = await openWorkload(task, { seed: 0, clients: 0, evaluator, initialModel: model });
     return await evaluateWith(workload, model, signal).finally(close);

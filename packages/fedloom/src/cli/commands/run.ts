@@ -2,7 +2,7 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { FedloomError } from '@fedloom/engine';
 import { type Command, Option } from 'commander';
-import { openPool, poolKinds } from '../../compute/node/pool-choice.js';
+import { openPool } from '../../compute/node/pool-choice.js';
 import { formatRanges } from '../../core/index-ranges.js';
 import { LIFELINE_FD } from '../../core/node/lifeline.js';
 import { type LostProcess, splitClients, startClientProcesses } from '../../launch/client-processes.js';
@@ -17,7 +17,7 @@ import { changesAsArguments, loadTaskWith } from '../load-settings.js';
 import { packageFolder } from '../own-files.js';
 import type { Typed } from '../replay-settings.js';
 import { counted } from '../report/format.js';
-import { addRunSettings, type RunSettings, runSettings } from '../run-settings.js';
+import { addRunSettings, type PoolKind, poolOption, type RunSettings, runSettings } from '../run-settings.js';
 import type { LoadedTask } from '../task-loader.js';
 import { openTerminal } from '../terminal.js';
 import { usageError } from '../usage-error.js';
@@ -27,7 +27,7 @@ export interface RunFlags {
   readonly processes?: number;
   readonly deadline?: Wait;
   readonly grace?: Wait;
-  readonly pool?: (typeof poolKinds)[number];
+  readonly pool?: PoolKind;
 }
 
 const PROCESSES_MAX = 1024;
@@ -50,12 +50,7 @@ export function addRunCommand(program: Command, exit: (code: number) => void): v
         (text) => (text === 'auto' ? availableParallelism() : wholeNumber('--processes', 1, PROCESSES_MAX)(text)),
       ),
     )
-    .addOption(
-      new Option(
-        '--pool <kind>',
-        'what trains a plan: threads, or processes of their own, which take nothing along when native code fails (threads)',
-      ).choices(poolKinds),
-    )
+    .addOption(poolOption('trains'))
     .addOption(new Option('--replay <run>', 'do this run again: its name, a part of it, its folder, or latest'))
     .addOption(deadlineOption('none').hideHelp())
     .addOption(graceOption('none').hideHelp())
@@ -91,8 +86,8 @@ export function deadlineOption(unsaid: string): Option {
 export function graceOption(unsaid: string): Option {
   return new Option(
     '--grace <seconds>',
-    'how long a client that is to train may be away before another takes its place; or none: until the deadline ' +
-      `(${unsaid})`,
+    'how long a client that is to train may be away before another takes its place; or none: until the deadline, and ' +
+      `where there is none, until nobody else trains (${unsaid})`,
   ).argParser(secondsOrNone('--grace', 'zero'));
 }
 
@@ -126,6 +121,7 @@ export async function run(
   const { workers = availableParallelism() } = settings;
   // Our own children do not vanish without a word: they have the time that they need, and who has ended does not come back.
   const waits = { deadlineMs: waitMs(deadline) ?? null, graceMs: waitMs(grace) ?? null };
+  const runOptions = { ...waits, farewellMs: 0 };
   // They load their code while this process loads the task, which may turn out to need none.
   const ahead = processes === undefined ? openPool(pool, workers) : undefined;
   try {
@@ -138,7 +134,7 @@ export async function run(
       command: 'run',
       ...(resume && { resume }),
       otherArguments: processes === undefined ? {} : { processes, ...waits },
-      ...(processes !== undefined && { runOptions: waits }),
+      ...(processes !== undefined && { runOptions }),
       start: async (options, task, folder) => {
         if (processes !== undefined) {
           return startWithProcesses({ ...loaded, task }, settings, options, { processes, folder });

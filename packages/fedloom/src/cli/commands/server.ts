@@ -5,7 +5,14 @@ import type { StoredRun } from '../../store/read-runs.js';
 import { hostAndPort, secondsOrNone, type Wait, wholeNumber } from '../arguments.js';
 import { conductRun } from '../conduct-run.js';
 import { loadTaskWith } from '../load-settings.js';
-import { addRunSettings, pingEveryOption, type RunSettings, runSettings } from '../run-settings.js';
+import {
+  addRunSettings,
+  type PoolKind,
+  pingEveryOption,
+  poolOption,
+  type RunSettings,
+  runSettings,
+} from '../run-settings.js';
 import { openTerminal } from '../terminal.js';
 import { unfinishedRun } from '../unfinished-run.js';
 import { deadlineOption, graceOption, waitMs } from './run.js';
@@ -19,6 +26,7 @@ export interface ServerFlags {
   readonly quorum?: number;
   readonly minimumClients?: number;
   readonly pingEvery?: number;
+  readonly pool?: PoolKind;
   readonly resume?: true;
 }
 
@@ -56,6 +64,7 @@ export function addServerCommand(program: Command, exit: (code: number) => void)
       ),
     )
     .addOption(pingEveryOption())
+    .addOption(poolOption('evaluates'))
     .option(
       '--resume',
       'go on with the latest run below --out of this task and these settings if it did not finish; else begin a new one',
@@ -76,7 +85,7 @@ export async function serve(
   const terminal = await openTerminal(settings.json);
   const loaded = await loadTaskWith(path, settings);
   const listen = resume === undefined ? flags.listen : samePort(flags.listen, resume.file);
-  const { insecure = false, quorum, minimumClients, pingEvery } = flags;
+  const { insecure = false, quorum, minimumClients, pingEvery, pool } = flags;
   const given: Pick<RunOptions, 'deadlineMs' | 'graceMs' | 'waitForClientsMs' | 'quorum' | 'minimumClients'> = {
     ...whereGiven('deadlineMs', waitMs(flags.deadline)),
     ...whereGiven('graceMs', waitMs(flags.grace)),
@@ -105,6 +114,7 @@ export async function serve(
         insecure,
         ...(pingEvery !== undefined && { pingEveryMs: pingEvery }),
         ...(workers && { workers }),
+        ...(pool && { pool }),
       });
       const hint = `Join: fedloom client --server ${url} --index 0-9 --data DIR`;
       return { run, result, url, notes: [`Listening on ${url}`, terminal.screen.colors.dim(hint)] };

@@ -137,6 +137,7 @@ async function serveUntilFinished(url: string, host: ClientHost, options: JoinOp
   const dial = dialOf(options);
   const backoff = new Backoff({ ...RETRY_PAUSES, random });
   let aloneSinceMs = Date.now();
+  let tookPart = false;
   while (!signal?.aborted) {
     let reason: string;
     let cause: unknown;
@@ -147,6 +148,7 @@ async function serveUntilFinished(url: string, host: ClientHost, options: JoinOp
       reason = ended.reason;
       if (ended.joined) {
         aloneSinceMs = Date.now();
+        tookPart = true;
         backoff.reset();
       }
     } catch (error) {
@@ -158,20 +160,20 @@ async function serveUntilFinished(url: string, host: ClientHost, options: JoinOp
     if (signal?.aborted) return undefined;
     const waitedMs = Date.now() - aloneSinceMs;
     const pauseMs = backoff.nextMs();
-    if (waitedMs + pauseMs > retryForMs) throw noServer(url, waitedMs, reason, cause);
+    if (waitedMs + pauseMs > retryForMs) throw noServer(url, waitedMs, reason, tookPart, cause);
     onEvent?.({ type: 'retrying', reason, waitedMs, limitMs: retryForMs });
     await sleep(pauseMs, undefined, signal ? { signal } : {}).catch(() => {});
   }
   return undefined;
 }
 
-function noServer(url: string, waitedMs: number, reason: string, cause: unknown): FedloomError {
-  return new FedloomError(
-    'client.no-server',
-    `No server at ${url} after ${Math.round(waitedMs / 1000)} s. ${reason}`,
-    { url, waitedMs },
-    { cause },
-  );
+function noServer(url: string, waitedMs: number, reason: string, tookPart: boolean, cause: unknown): FedloomError {
+  const after = `after ${Math.round(waitedMs / 1000)} s`;
+  const message = tookPart
+    ? `The server at ${url}, in whose run this client took part, is gone: nobody was there ${after}. ${reason} ` +
+      'If the run is not complete there, resume it, and start this client again.'
+    : `No server at ${url} ${after}. ${reason}`;
+  return new FedloomError('client.no-server', message, { url, waitedMs, tookPart }, { cause });
 }
 
 /** Whether dialling again may help: nobody is there yet, or the network is down for a while. */

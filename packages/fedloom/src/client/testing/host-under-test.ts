@@ -1,5 +1,5 @@
 import type { NamedTensors } from '@fedloom/engine';
-import type { ClientExecutor, EvaluateJob, TrainJob, TrainOutcome } from '../../compute/executor.js';
+import type { ClientEvaluation, ClientExecutor, EvaluateJob, TrainJob, TrainOutcome } from '../../compute/executor.js';
 import { systemClock } from '../../core/clock.js';
 import { sha256 } from '../../core/node/sha256.js';
 import { encodeSafetensors } from '../../core/safetensors.js';
@@ -9,7 +9,8 @@ import type { ErrorMessage, Message, ServerMessage, UpdateMessage, Welcome } fro
 import { type Received, TestEnd } from '../../protocol/testing/channel-pair.js';
 import type { Connection } from '../../protocol/transport.js';
 import { memoryTransport } from '../../transport/memory/memory-transport.js';
-import { type ClientEvent, ClientHost, type ClientHostOptions, type Ended } from '../client-host.js';
+import { type ClientEvent, ClientHost, type ClientHostOptions } from '../client-host.js';
+import type { Ended } from '../serve-line.js';
 import type { StateStore } from '../state-store.js';
 
 export const tensorsOf = (name: string, ...values: number[]): NamedTensors =>
@@ -58,9 +59,11 @@ export class HandExecutor implements ClientExecutor {
     });
   }
 
-  evaluate(job: EvaluateJob) {
-    return new Promise<{ client: number; evaluation: null }[]>((resolve) => {
-      this.evaluated.push({ job, end: () => resolve(job.clients.map((client) => ({ client, evaluation: null }))) });
+  /** Each has tested on as many samples as the number of the round, from 1. */
+  evaluate(job: EvaluateJob): Promise<ClientEvaluation[]> {
+    const evaluation = { sampleCount: job.round + 1, statistics: {} };
+    return new Promise((resolve) => {
+      this.evaluated.push({ job, end: () => resolve(job.clients.map((client) => ({ client, evaluation }))) });
     });
   }
 
@@ -77,7 +80,7 @@ export class MemoryStates implements StateStore {
   }
 }
 
-const WELCOME: Omit<Welcome, 'session'> = {
+export const WELCOME: Omit<Welcome, 'session'> = {
   type: 'welcome',
   run: 'r',
   software: 's',
@@ -124,10 +127,16 @@ export class Line {
     this.say({ ...WELCOME, session: 's', ...over });
   }
 
-  async enter(over: Partial<Welcome> = {}): Promise<this> {
+  /** Up to its wish to be taken in. */
+  async asked(over: Partial<Welcome> = {}): Promise<this> {
     await this.challenge();
     this.welcome(over);
     await until(() => this.types.includes('join'));
+    return this;
+  }
+
+  async enter(over: Partial<Welcome> = {}): Promise<this> {
+    await this.asked(over);
     this.say({ type: 'joined', clients: [{ from: 0, count: 8 }] });
     return this;
   }
@@ -201,5 +210,14 @@ export function hostUnderTest(over: Partial<ClientHostOptions> = {}) {
     const connection = await accepted;
     return new Line(new TestEnd(connection, { role: 'server' }), ended, connection);
   };
-  return { host, executor, states, events, dial, enter: async () => (await dial()).enter() };
+  const enter = async () => (await dial()).enter();
+  /** A line over which these clients were asked to train for task 0; the first of them is at it. */
+  const atWork = async (...clients: number[]) => {
+    const line = await enter();
+    line.model(0);
+    line.train(clients, 0, 0);
+    await until(() => executor.trained.length === 1);
+    return line;
+  };
+  return { host, executor, states, events, dial, enter, atWork };
 }

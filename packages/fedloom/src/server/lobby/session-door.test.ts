@@ -136,6 +136,29 @@ describe('the farewell', () => {
     expect(clock.delaysMs).toEqual([]);
   });
 
+  test('is told to one session after the other, once, before the rest hears of it', async () => {
+    const { lobby, door, enter } = opened();
+    const [one, two] = [await enter(), await enter()];
+    const [first] = [...door.sessions];
+    if (first === undefined) throw new Error('nobody is in');
+    door.tell(first);
+    door.end(finish);
+    expect(lobby.runs).toEqual([]);
+    door.tell(first);
+    const late = await enter('r');
+    expect(types(await one.messages(3))).toEqual(['challenge', 'welcome', 'finish']);
+    expect([types(two.received), types(late.received)]).toEqual([
+      ['challenge', 'welcome'],
+      ['challenge', 'welcome'],
+    ]);
+    const closing = door.close(finish);
+    for (const end of [one, two, late]) {
+      expect(types(await end.messages(3))).toEqual(['challenge', 'welcome', 'finish']);
+      end.channel.close();
+    }
+    await closing;
+  });
+
   test('waits no longer than its time for who does not close', async () => {
     const { door, clock, enter } = opened();
     const client = await enter();

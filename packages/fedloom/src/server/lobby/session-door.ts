@@ -44,6 +44,8 @@ export class SessionDoor {
   #closedUp = 0;
   #closedDown = 0;
   #finish: Finish | undefined;
+  readonly #told = new WeakSet<Session>();
+  #closing = false;
   #whenEmpty: (() => void) | undefined;
 
   /** @param onOver the farewell is over */
@@ -79,7 +81,7 @@ export class SessionDoor {
     return { up, down };
   }
 
-  /** The run is over: what is told who still comes. */
+  /** The run is over, and this is what its clients are told. */
   get finish(): Finish | undefined {
     return this.#finish;
   }
@@ -94,7 +96,7 @@ export class SessionDoor {
         this.#sessions.set(id, session);
         channel.admit({ registry: messages.registry, bodyBytesMax: this.#options.bodyBytesMax });
         channel.send({ type: 'welcome', session: id, ...welcome, ...(capabilities.length > 0 && { capabilities }) });
-        if (this.#finish !== undefined) channel.send(this.#finish);
+        if (this.#closing) this.tell(session);
         peer = messages.connect(channel, id, capabilities);
       },
       message: (message, body, release) => {
@@ -124,10 +126,25 @@ export class SessionDoor {
     };
   }
 
-  /** Tells every session that the run is over and waits, for a while, until they have closed. */
-  async close(finish: Finish): Promise<void> {
+  /** The run is over. Nobody is told yet. */
+  end(finish: Finish): void {
     this.#finish = finish;
-    for (const session of this.#sessions.values()) session.channel.send(finish);
+  }
+
+  /** Tells a session that the run is over, if it is, once. */
+  tell(session: Session): void {
+    if (this.#finish === undefined || this.#told.has(session)) return;
+    this.#told.add(session);
+    session.channel.send(this.#finish);
+  }
+
+  /**
+   * Tells every session that the run is over, also those that come meanwhile, and waits, for a while, until they have closed.
+   */
+  async close(finish: Finish): Promise<void> {
+    this.end(finish);
+    this.#closing = true;
+    for (const session of this.#sessions.values()) this.tell(session);
     if (this.#sessions.size > 0) {
       await new Promise<void>((resolve) => {
         const cancel = this.#clock.setTimer(FAREWELL_TIMEOUT_MS, resolve);

@@ -38,6 +38,8 @@ export interface FederationOptions {
   /** Called when a round's model is made; the round goes on when it settles. Rejecting ends the run as failed. */
   readonly checkpoint?: (round: number, model: NamedTensors) => void | Promise<void>;
   readonly events: EventEmitter<FederationEvents>;
+  /** How long a run that is complete waits for clients whose line broke, to tell them, in milliseconds. Default 0: not at all. */
+  readonly farewellMs?: number;
   /** What is written down before anybody is told. Default: nothing. */
   readonly persistence?: Persistence;
   /** Where a run goes on. */

@@ -324,6 +324,84 @@ describe('who is away', () => {
   });
 });
 
+describe('a run that is complete', () => {
+  const LOST = 'transport.lost: the connection broke without a close';
+  const oneRound = { farewellMs: 10_000, coordinator: { rounds: 1 } };
+
+  it('is told to clients whose line broke, when they have come back and heard that their updates counted', async () => {
+    const { federation, clock, warnings, enter } = federationUnderTest(oneRound);
+    const [one, two] = [await enter(0), await enter(1)];
+    const asked = await two.asked(0);
+    two.update(1, asked, 3, 5);
+    two.end.channel.close(LOST);
+    await one.train(0, 0, 1, 1);
+    await until(() => one.types.includes('finish'));
+    await until(() => warnings.some(({ code }) => code === 'run.farewell'));
+    expect(warnings.at(-1)?.message).toMatch(/at most for those whose line broke, to tell them: client 1\.$/);
+    const again = await enter(1);
+    await until(() => again.types.includes('finish'));
+    expect(again.types.slice(1)).toEqual(['welcome', 'joined', 'settled', 'finish']);
+    expect(again.of('settled')).toMatchObject([{ task: 0, clients: [1], counted: true }]);
+    expect((await federation.result).status).toBe('completed');
+    expect(clock.delaysMs).toEqual([]);
+  });
+
+  it('repeats what it has told when that may have been lost with the line', async () => {
+    const { federation, left, enter } = federationUnderTest(oneRound);
+    const client = await enter(0, 1);
+    client.lastWords = LOST;
+    await Promise.all([client.train(0, 0, 1, 1), client.train(1, 0, 3, 3)]);
+    await until(() => left.length === 1);
+    const again = await enter(0, 1);
+    await until(() => again.types.includes('finish'));
+    expect(again.of('settled').map(({ clients, counted }) => [clients, counted])).toEqual([
+      [[0], true],
+      [[1], true],
+    ]);
+    expect((await federation.result).rounds).toBe(1);
+  });
+
+  it('waits for them no longer than its time; who is in the house and takes no part is told at the end', async () => {
+    const { federation, clock, knock, enter } = federationUnderTest(oneRound);
+    const client = await enter(0, 1);
+    const asked = await client.asked(0);
+    client.update(0, asked, 1, 1);
+    client.update(1, asked, 3, 3);
+    client.end.channel.close(LOST);
+    const stranger = await knock();
+    await until(() => clock.delaysMs.includes(10_000));
+    expect(stranger.types).toEqual(['challenge', 'welcome']);
+    clock.fire(10_000);
+    expect((await federation.result).status).toBe('completed');
+    expect(stranger.types.at(-1)).toBe('finish');
+  });
+
+  it('is told to those that are there also when a listener throws at the news that others are waited for', async () => {
+    const { federation, events, enter } = federationUnderTest(oneRound);
+    const [one, two] = [await enter(0), await enter(1)];
+    events.on('warning', ({ code }) => {
+      if (code === 'run.farewell') throw new Error('a bug');
+    });
+    two.update(1, await two.asked(0), 3, 5);
+    two.end.channel.close(LOST);
+    await one.train(0, 0, 1, 1);
+    await expect(federation.result).rejects.toThrow('a bug');
+    expect(one.of('finish')).toMatchObject([{ reason: 'completed' }]);
+  });
+
+  it('waits no longer when it is cancelled', async () => {
+    const { federation, clock, enter } = federationUnderTest(oneRound);
+    const client = await enter(0, 1);
+    const asked = await client.asked(0);
+    client.update(0, asked, 1, 1);
+    client.update(1, asked, 3, 3);
+    client.end.channel.close(LOST);
+    await until(() => clock.delaysMs.includes(10_000));
+    federation.cancel();
+    expect((await federation.result).status).toBe('completed');
+  });
+});
+
 describe('what nobody could have foreseen', () => {
   it('a sampler that throws ends the run, and those that are there hear of it', async () => {
     const sampler = {

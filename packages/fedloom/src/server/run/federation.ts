@@ -2,12 +2,14 @@ import { FedloomError } from '@fedloom/engine';
 import type { RunResult } from '../../core/records.js';
 import type { SessionDoor } from '../lobby/session-door.js';
 import { initialState, isQuiet, step } from '../schedule/coordinator.js';
+import { clientsOf } from '../schedule/membership.js';
 import { refuseUpdate } from '../schedule/refusals.js';
 import { resumeState } from '../schedule/resume.js';
 import type { CoordinatorState } from '../schedule/schedule.js';
 import type { CoordinatorEffect, CoordinatorEvent } from '../schedule/types.js';
 import { Aggregation } from './aggregation.js';
 import { Candidates } from './candidates.js';
+import { Farewell } from './farewell.js';
 import type { FederationOptions } from './federation-options.js';
 import { type HeldUpdate, Incoming, type Input } from './incoming.js';
 import { type Effect, Outgoing } from './outgoing.js';
@@ -33,6 +35,7 @@ export class Federation {
   readonly #aggregation: Aggregation;
   readonly #staged: StagedUpdates;
   readonly #door: SessionDoor;
+  readonly #farewell: Farewell;
   readonly #outgoing: Outgoing;
   readonly #books: RoundBooks;
   readonly #candidates: Candidates;
@@ -84,10 +87,21 @@ export class Federation {
       onFailure: (error) => this.fail(error),
       onClosed: (session, reason) => {
         const late = this.#staged.sessionClosed(session.id);
+        this.#farewell.closed(clientsOf(this.#state.membership, session.id), reason);
         this.#dispatch({ event: { type: 'sessionClosed', session: session.id } });
         this.#tellLate(late);
         this.#options.events.emit('clientsLeft', { session: session.id, reason, present: this.present });
       },
+    });
+    this.#farewell = new Farewell({
+      clients: totalClients,
+      clock: options.clock,
+      waitMs: options.farewellMs ?? 0,
+      cameBefore: resumed !== undefined,
+      door: this.#door,
+      present: () => this.present,
+      takesPart: (session) => this.#state.membership.slots.has(session),
+      onWaiting: (message) => options.events.emit('warning', { code: 'run.farewell', message }),
     });
     this.#outgoing = new Outgoing(this.#door, this.#versions);
     this.#books = new RoundBooks({ ...options, bytes: () => this.#door.bytes });
@@ -107,7 +121,7 @@ export class Federation {
       ...options,
       versions: this.#versions,
       persistence: this.#persistence,
-      farewell: (finish) => this.#door.close(finish),
+      farewell: (finish) => this.#farewell.say(finish),
       rounds: (point?.firstRound ?? 0) - (point?.unrecorded === undefined ? 0 : 1),
       lastEvaluated: resumed?.lastEvaluated,
     });
@@ -137,12 +151,14 @@ export class Federation {
 
   /** Ends the run: the model as it stands after the last finished round is the result. */
   cancel(message = 'The run was cancelled.'): void {
+    this.#farewell.cut();
     this.#dispatch({ event: { type: 'abort', reason: 'cancelled', code: 'run.cancelled', message } });
   }
 
   /** Ends the run as failed, for a reason outside the protocol. */
   fail(error: unknown): void {
     this.#end.failing(error);
+    this.#farewell.cut();
     this.#dispatch({ event: { type: 'abort', reason: 'failed', ...reasonOf(error) } });
   }
 
@@ -159,6 +175,7 @@ export class Federation {
       this.#stepping = false;
     }
     this.#turns?.goOn();
+    this.#farewell.goOn();
   }
 
   #step(event: CoordinatorEvent): readonly CoordinatorEffect[] {
@@ -241,11 +258,14 @@ export class Federation {
         events.emit('warning', effect);
         return;
       case 'finish':
-        this.#finish(effect);
+        return this.#finish(effect);
+      case 'dismiss':
+        this.#farewell.dismiss(effect.session);
     }
   }
 
   #acceptJoin(effect: Effect<'acceptJoin'>): void {
+    this.#farewell.joined(effect.ranges);
     const session = this.#outgoing.acceptJoin(effect);
     if (session === undefined) return;
     const { peer } = session.channel;

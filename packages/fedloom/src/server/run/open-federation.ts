@@ -53,7 +53,7 @@ export async function openFederation(
   },
 ): Promise<OpenFederation> {
   const { lobby, events, evaluator, waits, simulated = false, replayed, dataDir } = parts;
-  const { clients, seed = 0, initialModel, checkpoint } = options;
+  const { clients, seed = 0, initialModel, checkpoint, farewellMs = waits.farewellMs } = options;
   const { workload, close } = await openWorkload(task, {
     seed,
     clients,
@@ -111,6 +111,7 @@ export async function openFederation(
     events,
     chain,
     ...(checkpoint && { checkpoint }),
+    ...(farewellMs !== undefined && { farewellMs }),
   };
   const federation = await opened(lobby, settings).catch(async (error: unknown) => {
     await closeAll();

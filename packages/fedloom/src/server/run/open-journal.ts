@@ -46,7 +46,7 @@ export interface OpenedJournal {
  *   `store.*`
  */
 export async function openJournal(
-  { storage, mode = 'begin', taskHash: given, onClosed }: JournalOptions,
+  { storage, mode = 'begin', alsoFinished = false, taskHash: given, onClosed }: JournalOptions,
   task: Task,
   workload: ServerWorkload,
   options: RunOptions & { readonly run: string },
@@ -57,7 +57,7 @@ export async function openJournal(
   const planHash = workload.descriptor.kind === 'plan' ? workload.descriptor.hash : null;
   const { seed = 0 } = options;
   const settings = settingsOf(options);
-  const as = { taskHash, planHash, software: SOFTWARE, options: { ...settings, seed } };
+  const as = { taskHash, planHash, software: SOFTWARE, options: { ...settings, seed }, alsoFinished };
   if (mode !== 'begin') {
     const taken = await takeUp(storage, parts, as, mode);
     if (taken !== undefined) {

@@ -38,10 +38,15 @@ export interface RunOptions extends MessageOptions {
   /** Called with each round's model; the round goes on when it settles. */
   readonly checkpoint?: (round: number, model: NamedTensors) => void | Promise<void>;
   /**
-   * How long a client that was asked to train may be away before another takes its place, in milliseconds; null: as long as one
-   * that trains. Default: 10 s for servers, null for simulations.
+   * How long a client that is to train may be away before another takes its place, in milliseconds; null: until the deadline,
+   * as one that trains, and where there is none, until nobody else trains. Default: 10 s for servers, null for simulations.
    */
   readonly graceMs?: number | null;
+  /**
+   * How long a run that is complete waits for clients whose line broke shortly before, so that they hear of it and of their last
+   * settlement, in milliseconds; 0: not at all. Default: 10 s for servers, 0 for simulations.
+   */
+  readonly farewellMs?: number;
   /** How long the run waits for its first clients before it fails, in milliseconds; null, the default: without end. */
   readonly waitForClientsMs?: number | null;
   /** What the server may hold of a round's updates at once, for folds that need all of them. Default: half of the machine's memory. */
@@ -72,6 +77,7 @@ const schema = z.object({
   quorum: z.int().min(1).optional(),
   memoryBytesMax: z.number().positive().optional(),
   graceMs: z.number().min(0).nullable().optional(),
+  farewellMs: z.number().min(0).optional(),
   waitForClientsMs: z.number().positive().nullable().optional(),
   run: z
     .string()
@@ -111,6 +117,7 @@ export interface Waits {
   readonly deadlineMs: number | null;
   readonly graceMs?: number;
   readonly noticeEveryMs?: number;
+  readonly farewellMs?: number;
 }
 
 /** @throws FedloomError `run.options` where a buffered run is asked for what it has not */
@@ -126,7 +133,7 @@ function scheduleOf(
 
 export function coordinatorOptions(
   options: RunOptions,
-  { deadlineMs, ...waits }: Waits,
+  { deadlineMs, farewellMs: _, ...waits }: Waits,
   schedule?: BufferedSchedule,
 ): CoordinatorOptions {
   const { clients, clientsPerRound, rounds, evaluateEvery, minimumClients, quorum, sampler } = options;

@@ -103,6 +103,24 @@ describe('the grace', () => {
     expect(only(driver.leave(1), 'configure')).toMatchObject([{ clients: [3], attempt: 1 }]);
   });
 
+  it('of null, with a deadline: nobody is replaced for being away before it', () => {
+    const driver = start({ graceMs: null });
+    expect(driver.leave(1)).toEqual([]);
+    driver.update(0);
+    expect(driver.update(2).map(({ type }) => type)).toEqual(['fold']);
+    expect(only(driver.join('new', 1), 'configure')).toMatchObject([{ clients: [1], attempt: 1 }]);
+    driver.leave(1);
+    // With a quorum the round closes without it.
+    expect(only(fire(driver, 'train:0:0'), 'aggregate')).toMatchObject([{ counted: [0, 2] }]);
+  });
+
+  it('of null, without a deadline: a client is replaced once nobody else trains, and not before', () => {
+    const driver = start({ graceMs: null, deadlineMs: null });
+    expect(driver.leave(1)).toEqual([]);
+    expect(driver.update(0).map(({ type }) => type)).toEqual(['fold']);
+    expect(only(driver.update(2), 'configure')).toMatchObject([{ clients: [3], attempt: 1 }]);
+  });
+
   it('is one timer for all that leave together', () => {
     const driver = new Driver({ clients: 4, clientsPerRound: 4, rounds: 1, graceMs: 10 });
     driver.join('a', 0, 1, 2, 3);

@@ -185,6 +185,36 @@ describe('abort', () => {
     expect(driver.send(event)).toEqual([{ ...event, type: 'finish' }]);
   });
 
+  it('tells who comes back what became of its update, then that it is over; whoever held its index', () => {
+    const driver = start({ clientsPerRound: 4, rounds: 1 });
+    driver.join('a', 0, 1);
+    driver.join('b', 2, 3);
+    for (const client of [0, 1, 2, 3]) driver.update(client);
+    driver.send({ type: 'sessionClosed', session: 'a' });
+    driver.aggregated();
+    expect(driver.state.phase).toBe('finished');
+    expect(driver.join('c', 0, 1, 3)).toEqual([
+      {
+        type: 'acceptJoin',
+        session: 'c',
+        ranges: [
+          { from: 0, count: 2 },
+          { from: 3, count: 1 },
+        ],
+      },
+      { type: 'settle', session: 'c', task: 0, attempt: 0, clients: [0, 1], counted: true },
+      { type: 'dismiss', session: 'c' },
+    ]);
+    expect(driver.state.membership.present).toBe(4);
+    driver.send({ type: 'sessionClosed', session: 'b' });
+    expect(driver.state.membership.present).toBe(3);
+    // Told once: whoever tells clients repeats what counted.
+    driver.send({ type: 'sessionClosed', session: 'c' });
+    expect(driver.join('d', 0).map(({ type }) => type)).toEqual(['acceptJoin', 'dismiss']);
+    driver.leave(0);
+    expect(driver.state.membership.present).toBe(0);
+  });
+
   it('leaves nothing but refusals', () => {
     const driver = start({ evaluateOnClients: true });
     driver.join('a', 0, 1, 2, 3);
@@ -203,8 +233,8 @@ describe('abort', () => {
       driver.send({ type: 'sessionClosed', session: 'a' }),
       driver.abort(),
     ].flat();
-    expect(effects.map(({ type }) => type)).toEqual(['refuseJoin', 'discard', 'discardEvaluation']);
-    for (const effect of effects) expect(effect).toMatchObject({ code: 'run.finished' });
+    expect(effects.map(({ type }) => type)).toEqual(['acceptJoin', 'dismiss', 'discard', 'discardEvaluation']);
+    for (const effect of effects.slice(2)) expect(effect).toMatchObject({ code: 'run.finished' });
   });
 });
 

@@ -8,7 +8,13 @@ import {
   startWaiting,
   waitingDeadline,
 } from './absence.js';
-import { evaluationDeadline, evaluationFailed, evaluationReceived, evaluatorLost } from './evaluation.js';
+import {
+  evaluationDeadline,
+  evaluationFailed,
+  evaluationReceived,
+  evaluatorLeft,
+  evaluatorsArrived,
+} from './evaluation.js';
 import { finish } from './finish.js';
 import { aggregated, aggregationVoided, goOnAfterEvaluation, persisted, recordFold, serverEvaluated } from './folds.js';
 import { addClient, anyClientOf, createMembership, removeClient, sessionOf } from './membership.js';
@@ -66,7 +72,7 @@ export function initialState(options: CoordinatorOptions): CoordinatorState {
  */
 export function step(state: CoordinatorState, event: CoordinatorEvent): Step {
   const output = new Output();
-  if (state.phase === 'finished') refuseAll(event, output, state);
+  if (state.phase === 'finished') afterTheEnd(state, event, output);
   else dispatch(state, event, output);
   return { state, effects: output.effects };
 }
@@ -107,14 +113,19 @@ function dispatch(state: CoordinatorState, event: CoordinatorEvent, output: Outp
   }
 }
 
-/** The run is over: whatever holds something for the coordinator is told to drop it. */
-function refuseAll(event: CoordinatorEvent, output: Output, state: CoordinatorState): void {
+/**
+ * The run is over: who comes back is told what became of its updates, and that; whatever holds something for the coordinator
+ * is told to drop it.
+ */
+function afterTheEnd(state: CoordinatorState, event: CoordinatorEvent, output: Output): void {
   switch (event.type) {
-    case 'clientsJoined': {
-      const { session, ranges } = event;
-      const message = 'The run is over: no client can join it any more. Start a new run.';
-      return output.push({ type: 'refuseJoin', session, ranges, code: 'run.finished', message });
-    }
+    case 'clientsJoined':
+      clientsJoined(state, event.session, event.ranges, output);
+      return output.push({ type: 'dismiss', session: event.session });
+    case 'clientsLeft':
+      return clientsLeft(state, event.session, event.ranges, output);
+    case 'sessionClosed':
+      return sessionClosed(state, event.session, output);
     case 'updateReceived':
       return updateReceived(state, event, output);
     case 'evaluationReceived':
@@ -138,6 +149,8 @@ function clientsJoined(state: CoordinatorState, session: string, ranges: readonl
     state.owed.delete(client);
     for (const settlement of owed) output.settle(state, client, settlement);
   }
+  if (state.phase === 'finished') return;
+  evaluatorsArrived(state, session, arrived, output);
   if (state.phase === 'running') state.options.schedule.arrived(state, arrived, output);
   else if (isOver(state)) endRun(state, output);
   else if (state.membership.present >= state.options.minimumClients) beginRun(state, output);
@@ -149,7 +162,10 @@ function beginRun(state: CoordinatorState, output: Output): void {
   else recordFold(state, output);
 }
 
-/** Gives the session those clients that no other session holds. */
+/**
+ * Gives the session those clients that no other session holds. When the run is over, also those: nobody works any more, and a
+ * session that has not left by now may be one whose line broke unnoticed.
+ */
 function admit(
   state: CoordinatorState,
   session: string,
@@ -164,8 +180,11 @@ function admit(
     for (let client = from; client < from + count; client++) {
       const holder = sessionOf(membership, client);
       if (holder !== undefined && holder !== session) {
-        appendIndex(held, client);
-        continue;
+        if (state.phase !== 'finished') {
+          appendIndex(held, client);
+          continue;
+        }
+        release(state, client);
       }
       appendIndex(accepted, client);
       if (holder === session) continue;
@@ -208,7 +227,7 @@ function sessionClosed(state: CoordinatorState, session: string, output: Output)
 function release(state: CoordinatorState, client: number): void {
   removeClient(state.membership, client);
   noteDeparture(state, client);
-  if (state.evaluation !== null) evaluatorLost(state.evaluation, client);
+  if (state.evaluation !== null) evaluatorLeft(state.evaluation, client);
 }
 
 function goOnAfterLeaving(state: CoordinatorState, departed: readonly number[], output: Output): void {

@@ -113,10 +113,63 @@ describe('evaluation', () => {
     ]);
   });
 
-  it('asks nobody who joins in the middle of it', () => {
+  it('asks who joins in the middle of it, beside the others', () => {
     const driver = start();
-    expect(driver.join('c', 2)).toMatchObject([{ type: 'acceptJoin' }]);
-    expect(driver.evaluation(2)).toMatchObject([{ type: 'discardEvaluation', code: 'evaluation.not-asked' }]);
+    expect(driver.join('b', 2).slice(1)).toEqual([
+      { type: 'requestEvaluation', session: 'b', round: 0, ranges: ranges(2) },
+    ]);
+    for (const client of [0, 1, 3]) expect(only(driver.evaluation(client), 'roundFinished')).toEqual([]);
+    expect(only(driver.evaluation(2), 'roundFinished')).toMatchObject([{ evaluated: { clients: 4, missing: [] } }]);
+  });
+
+  it('asks again who left and comes back before it is over, but for what it has answered or could not do', () => {
+    const driver = start();
+    driver.leave(1, 3);
+    expect(only(driver.join('c', 0, 1, 3), 'requestEvaluation')).toEqual([
+      { type: 'requestEvaluation', session: 'c', round: 0, ranges: ranges(1, 3) },
+    ]);
+    driver.evaluation(0);
+    driver.evaluationFailed(1);
+    driver.leave(1);
+    expect(only(driver.join('d', 1), 'requestEvaluation')).toEqual([]);
+    driver.leave(0);
+    expect(only(driver.join('d', 0), 'requestEvaluation')).toEqual([]);
+    expect(only(driver.evaluation(3), 'roundFinished')).toMatchObject([
+      { evaluated: { clients: 2, missing: ranges(1) } },
+    ]);
+  });
+
+  it('asks again after the last one left, while the server evaluates; with the deadline that there was, or its own', () => {
+    const driver = start({ evaluationDeadlineMs: 30, evaluateOnServer: true });
+    driver.leave(0, 1, 3);
+    expect(only(driver.join('c', 1), 'requestEvaluation')).toMatchObject([{ ranges: ranges(1) }]);
+    expect(only(driver.log, 'setTimer')).toHaveLength(1);
+    expect(only(driver.serverEvaluated(), 'roundFinished')).toEqual([]);
+    expect(only(driver.evaluation(1), 'roundFinished')).toMatchObject([
+      { evaluated: { clients: 1, missing: ranges(0, 3) } },
+    ]);
+
+    const late = start({ evaluationDeadlineMs: 30, evaluateOnServer: true });
+    late.leave(3);
+    late.deadline();
+    expect(only(late.join('c', 3), 'requestEvaluation')).toEqual([]);
+
+    const nobody = new Driver({
+      clients: 2,
+      clientsPerRound: 1,
+      rounds: 1,
+      sampler: fixedOrder(0, 1),
+      evaluationDeadlineMs: 30,
+      evaluateOnServer: true,
+    });
+    nobody.join('a', 0, 1);
+    nobody.update(0);
+    nobody.send({ type: 'sessionClosed', session: 'a' });
+    expect(only(nobody.aggregated(), 'setTimer')).toEqual([]);
+    expect(nobody.join('b', 1).slice(1)).toEqual([
+      { type: 'requestEvaluation', session: 'b', round: 0, ranges: ranges(1) },
+      { type: 'setTimer', timer: 'evaluate:0', delayMs: 30 },
+    ]);
   });
 
   it('says when nobody is there', () => {
@@ -150,14 +203,11 @@ describe('evaluation', () => {
     expect(only(driver.serverEvaluated(), 'roundFinished')).toMatchObject([{ evaluated: { recorded: [] } }]);
   });
 
-  it('clears the deadline when all clients have answered, though the server has not', () => {
+  it('clears the deadline when the server has answered too: until then somebody may come', () => {
     const driver = start({ evaluationDeadlineMs: 30, evaluateOnServer: true });
     for (const client of [0, 1]) driver.evaluation(client);
-    expect(driver.evaluation(3)).toEqual([
-      expect.objectContaining({ type: 'recordEvaluation' }),
-      { type: 'clearTimer', timer: 'evaluate:0' },
-    ]);
-    expect(only(driver.serverEvaluated(), 'clearTimer')).toEqual([]);
+    expect(driver.evaluation(3)).toEqual([expect.objectContaining({ type: 'recordEvaluation' })]);
+    expect(only(driver.serverEvaluated(), 'clearTimer')).toEqual([{ type: 'clearTimer', timer: 'evaluate:0' }]);
   });
 });
 
@@ -185,8 +235,10 @@ describe('a result is dropped by name', () => {
   it('when its client left and came back', () => {
     const driver = start();
     driver.leave(0);
+    expect(driver.evaluation(0, { session: 'a' })).toMatchObject([{ code: 'evaluation.wrong-session' }]);
     driver.join('new', 0);
-    expect(driver.evaluation(0)).toMatchObject([{ code: 'evaluation.late' }]);
+    expect(driver.evaluation(0, { session: 'a' })).toMatchObject([{ code: 'evaluation.wrong-session' }]);
+    expect(driver.evaluation(0)).toMatchObject([{ type: 'recordEvaluation' }]);
   });
 
   it('outside of an evaluation', () => {

@@ -3,7 +3,7 @@ import type { IndexRange } from '../../protocol/messages.js';
 import { presentRanges } from './membership.js';
 import type { Output } from './output.js';
 import { appendIndex, commonRanges, describeRanges } from './ranges.js';
-import { ASKED, MISSING, RECORDED, refuseEvaluation } from './refusals.js';
+import { ASKED, AWAY, MISSING, NOT_ASKED, RECORDED, refuseEvaluation } from './refusals.js';
 import type { CoordinatorState, ResolvedOptions } from './schedule.js';
 import type { EvaluationState } from './state.js';
 import type { EvaluationOutcome, EvaluationTag, Reason } from './types.js';
@@ -18,12 +18,13 @@ export function isEvaluationRound(options: ResolvedOptions, round: number): bool
 
 /** Asks all present clients, or those among them that the schedule names. */
 export function startEvaluation(state: CoordinatorState, round: number, output: Output): void {
-  const { clients, evaluationDeadlineMs, schedule } = state.options;
+  const { clients, schedule } = state.options;
   const evaluation: EvaluationState = {
     round,
     status: new Uint8Array(clients),
     pending: 0,
     timer: null,
+    closed: false,
     failures: [],
   };
   state.evaluation = evaluation;
@@ -39,10 +40,42 @@ export function startEvaluation(state: CoordinatorState, round: number, output: 
   }
   if (evaluation.pending === 0) {
     output.warn('evaluation.nobody', `No client is there to evaluate round ${round + 1}.`);
-  } else if (evaluationDeadlineMs !== null) {
-    evaluation.timer = `evaluate:${round}`;
-    output.setTimer(state, evaluation.timer, evaluationDeadlineMs);
+  } else {
+    setDeadline(state, evaluation, output);
   }
+}
+
+/** Once, when the first clients are asked. */
+function setDeadline(state: CoordinatorState, evaluation: EvaluationState, output: Output): void {
+  const { evaluationDeadlineMs } = state.options;
+  if (evaluationDeadlineMs === null || evaluation.timer !== null) return;
+  evaluation.timer = `evaluate:${evaluation.round}`;
+  output.setTimer(state, evaluation.timer, evaluationDeadlineMs);
+}
+
+/** Clients that come while the others evaluate are asked as well; those that had left before they answered, again. */
+export function evaluatorsArrived(
+  state: CoordinatorState,
+  session: string,
+  arrived: readonly number[],
+  output: Output,
+): void {
+  const { evaluation } = state;
+  if (evaluation === null || evaluation.closed) return;
+  const { round, status } = evaluation;
+  const wanted = state.options.schedule.evaluators?.(round);
+  const isWanted = (client: number) =>
+    wanted?.some(({ from, count }) => client >= from && client < from + count) ?? true;
+  const ranges: IndexRange[] = [];
+  for (const client of arrived) {
+    if ((status[client] !== NOT_ASKED && status[client] !== AWAY) || !isWanted(client)) continue;
+    status[client] = ASKED;
+    evaluation.pending += 1;
+    appendIndex(ranges, client);
+  }
+  if (ranges.length === 0) return;
+  output.push({ type: 'requestEvaluation', session, round, ranges });
+  setDeadline(state, evaluation, output);
 }
 
 /** The model is not to be evaluated any more. */
@@ -70,19 +103,24 @@ export function evaluationFailed(state: CoordinatorState, event: EvaluationTag &
   const { evaluation } = state;
   if (evaluation === null || refuseEvaluation(state, event) !== null) return;
   if (evaluation.failures.length < FAILURES_MAX) evaluation.failures.push(`client ${event.client}: ${event.message}`);
-  evaluatorLost(evaluation, event.client);
+  noLongerAsked(evaluation, event.client, MISSING);
 }
 
-/** A client failed or left. It is not asked again in this round. */
-export function evaluatorLost(evaluation: EvaluationState, client: number): void {
+/** A client left. It is not waited for, and asked again if it comes back while others are. */
+export function evaluatorLeft(evaluation: EvaluationState, client: number): void {
+  noLongerAsked(evaluation, client, AWAY);
+}
+
+function noLongerAsked(evaluation: EvaluationState, client: number, status: typeof MISSING | typeof AWAY): void {
   if (evaluation.status[client] !== ASKED) return;
-  evaluation.status[client] = MISSING;
+  evaluation.status[client] = status;
   evaluation.pending -= 1;
 }
 
 /** The clients' time is over. */
 export function evaluationDeadline(evaluation: EvaluationState): void {
   evaluation.timer = null;
+  evaluation.closed = true;
   evaluation.pending = 0;
   const { status } = evaluation;
   for (let client = 0; client < status.length; client++) if (status[client] === ASKED) status[client] = MISSING;
@@ -94,7 +132,7 @@ export function concludeEvaluation(
   evaluation: EvaluationState,
   output: Output,
 ): EvaluationOutcome {
-  const missing = rangesOf(evaluation, MISSING);
+  const missing = rangesOf(evaluation, MISSING, AWAY);
   if (missing.length > 0) {
     const failures = evaluation.failures.map((failure) => `; ${failure}`).join('');
     const message = `Evaluation of round ${evaluation.round + 1} lacks clients ${describeRanges(missing)}${failures}.`;
@@ -104,10 +142,10 @@ export function concludeEvaluation(
   return { recorded: rangesOf(evaluation, RECORDED), missing };
 }
 
-function rangesOf({ status }: EvaluationState, wanted: number): IndexRange[] {
+function rangesOf({ status }: EvaluationState, ...wanted: readonly number[]): IndexRange[] {
   const ranges: IndexRange[] = [];
   for (const [client, value] of status.entries()) {
-    if (value === wanted) appendIndex(ranges, client);
+    if (wanted.includes(value)) appendIndex(ranges, client);
   }
   return ranges;
 }

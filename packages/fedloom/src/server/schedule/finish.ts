@@ -1,7 +1,7 @@
 import type { Output } from './output.js';
 import type { CoordinatorState } from './schedule.js';
 
-/** Ends the run, whatever it was doing. */
+/** Ends the run, whatever it was doing. What is decided is still told to clients that come back. */
 export function finish(
   state: CoordinatorState,
   reason: 'completed' | 'failed' | 'cancelled',
@@ -14,7 +14,6 @@ export function finish(
   state.phase = 'finished';
   state.evaluation = null;
   state.folds.length = 0;
-  state.owed.clear();
   state.unsettled.clear();
   state.trainers.clear();
   output.push({ type: 'finish', reason, code, message });

@@ -127,10 +127,9 @@ export function goOnAfterEvaluation(state: CoordinatorState, output: Output): vo
   const { evaluation } = state;
   const fold = state.folds[0];
   if (evaluation === null || fold === undefined || evaluation.pending > 0) return;
-  output.clearTimer(state, evaluation.timer);
-  evaluation.timer = null;
   // The candidate may still be void: then nobody wants to know who did not evaluate it.
   if (fold.stage === 'evaluating') return;
+  output.clearTimer(state, evaluation.timer);
   fold.evaluated = concludeEvaluation(state, evaluation, output);
   if (state.phase === 'waiting') return recorded(state, fold, output);
   finishFold(state, fold, output);

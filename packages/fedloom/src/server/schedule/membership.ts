@@ -82,6 +82,16 @@ export function anyClientOf(membership: Membership, session: string): number | u
   return slot === undefined ? undefined : membership.sessions[slot]?.head;
 }
 
+/** Those that the session holds, the last that came first. */
+export function* clientsOf({ slots, sessions, next }: Membership, session: string): Iterable<number> {
+  const slot = slots.get(session);
+  let client = slot === undefined ? NOBODY : (sessions[slot]?.head ?? NOBODY);
+  while (client !== NOBODY) {
+    yield client;
+    client = next[client] ?? NOBODY;
+  }
+}
+
 /** All present clients, ascending within each session. */
 export function presentRanges(membership: Membership): ReadonlyMap<string, readonly IndexRange[]> {
   const bySlot: (IndexRange[] | undefined)[] = new Array(membership.sessions.length);

@@ -3,10 +3,13 @@ import type { CoordinatorState } from './schedule.js';
 import type { EvaluationTag, Reason, UpdateTag } from './types.js';
 
 /** `EvaluationState.status`. */
-const NOT_ASKED = 0;
+export const NOT_ASKED = 0;
 export const ASKED = 1;
 export const RECORDED = 2;
+/** It failed, or its time was over. */
 export const MISSING = 3;
+/** It left before it answered, and is asked again if it comes back in time. */
+export const AWAY = 4;
 
 /** Why an update must not be folded, or null: it is one that the schedule waits for. */
 export function refuseUpdate(state: CoordinatorState, tag: UpdateTag): Reason | null {
@@ -54,7 +57,7 @@ export function refuseEvaluation(state: CoordinatorState, tag: EvaluationTag): R
     return refuse('wrong-session', 'the client belongs to another session, or to none; join before you send');
   }
   if (status === RECORDED) return refuse('repeated', 'its result is already recorded');
-  if (status === MISSING) return refuse('late', 'the client failed, left, or missed the deadline');
+  if (status === MISSING || status === AWAY) return refuse('late', 'the client failed, left, or missed the deadline');
   return null;
 }
 

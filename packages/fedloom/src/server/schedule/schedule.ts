@@ -79,8 +79,8 @@ export interface CoordinatorOptions {
   /** How long an evaluation waits for the clients, in milliseconds. Default null: without end. */
   readonly evaluationDeadlineMs?: number | null;
   /**
-   * How long a client may be away before others take its place, in milliseconds. 0: not at all. Default null: the schedule
-   * waits for it as for one that trains.
+   * How long a client may be away before others take its place, in milliseconds. 0: not at all. Default null: until the
+   * schedule's deadline, as one that trains; where there is none, until nobody else trains and another client is there.
    */
   readonly graceMs?: number | null;
   /** How long the run waits for `minimumClients` before it fails, in milliseconds. Default null: without end. */

@@ -15,10 +15,12 @@ export interface ClosedFold {
 
 export interface EvaluationState {
   readonly round: number;
-  /** 0: not asked, 1: pending, 2: recorded, 3: missing. */
+  /** 0: not asked, 1: pending, 2: recorded, 3: missing, 4: away. */
   readonly status: Uint8Array;
   pending: number;
   timer: string | null;
+  /** The clients' time is over: nobody is asked any more. */
+  closed: boolean;
   /** What the first clients that failed said, to be shown at the end. */
   readonly failures: string[];
 }

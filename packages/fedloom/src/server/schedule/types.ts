@@ -48,7 +48,7 @@ export type CoordinatorEvent =
 export type CoordinatorEffect =
   /** These clients now belong to the session. Some may have been its own already. Answered by `joined`. */
   | { readonly type: 'acceptJoin'; readonly session: string; readonly ranges: readonly IndexRange[] }
-  /** `join.range`: no such index; `join.held`: another live session holds it; `run.finished`. */
+  /** `join.range`: no such index; `join.held`: another live session holds it. */
   | ({ readonly type: 'refuseJoin'; readonly session: string; readonly ranges: readonly IndexRange[] } & Reason)
   /** Let these clients train, from version `base`. Never a client with an update that is not settled. */
   | ({ readonly type: 'configure'; readonly base: number } & ClientGroup)
@@ -79,7 +79,7 @@ export type CoordinatorEffect =
   | ({ readonly type: 'persist' } & RoundDecision)
   /** Nobody trains from this version any more, and it is not the newest: it may be forgotten. */
   | { readonly type: 'dropVersion'; readonly number: number }
-  /** Let these clients evaluate the model that the round produced. */
+  /** Let these clients evaluate the model that the round produced, beside those of the session that do so already. */
   | {
       readonly type: 'requestEvaluation';
       readonly session: string;
@@ -97,8 +97,13 @@ export type CoordinatorEffect =
   | { readonly type: 'clearTimer'; readonly timer: string }
   /** Something a person should see: a lost client, a partial round, a wait that only a join can end. */
   | ({ readonly type: 'warn' } & Reason)
-  /** The run is over; after this only refusals and discards come. Clients drop whatever was not settled. */
-  | ({ readonly type: 'finish'; readonly reason: 'completed' | 'failed' | 'cancelled' } & Reason);
+  /**
+   * The run is over. Clients drop whatever was not settled. After this come only discards, and for who joins: `acceptJoin`,
+   * the settlements that it has not been told, `dismiss`.
+   */
+  | ({ readonly type: 'finish'; readonly reason: 'completed' | 'failed' | 'cancelled' } & Reason)
+  /** The session has come when the run was over, and has heard everything else: tell it that. */
+  | { readonly type: 'dismiss'; readonly session: string };
 
 /** What a round decided. */
 export interface RoundDecision {

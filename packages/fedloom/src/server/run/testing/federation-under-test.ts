@@ -41,6 +41,9 @@ export function workloadOf(over: Partial<ServerWorkload> = {}): ServerWorkload {
 
 /** A client process as its server sees it, which says what a test wants it to say. */
 export class HandClient {
+  /** Why its connection ends when it hears that the run is over. */
+  lastWords = 'the run is over';
+
   constructor(readonly end: TestEnd) {}
 
   say(message: ClientMessage, body?: Uint8Array): void {
@@ -78,7 +81,7 @@ export class HandClient {
   /** Closes when the run is over, as clients do. */
   async leaveAtTheEnd(): Promise<void> {
     while (!this.types.includes('finish')) await this.end.messages(this.end.received.length + 1);
-    this.end.channel.close('the run is over');
+    this.end.channel.close(this.lastWords);
   }
 
   /** Trains for the task as soon as it is asked to. */
@@ -141,15 +144,20 @@ export function federationUnderTest({ coordinator, stages = [], ...over }: Optio
   });
   const transport = memoryTransport();
   const listener = transport.listen((connection) => lobby.accept(connection));
-  const enter = async (...clients: number[]) => {
+  /** A client process that is through its handshake. */
+  const knock = async () => {
     const client = new HandClient(new TestEnd(await transport.dial(listener.url), { role: 'client' }));
     client.say({ type: 'hello', versions: [2], software: 'c', capabilities: [] });
     client.say({ type: 'auth', method: 'none' });
     await until(() => client.types.includes('welcome'));
     void client.leaveAtTheEnd();
+    return client;
+  };
+  const enter = async (...clients: number[]) => {
+    const client = await knock();
     client.join(...clients);
     await until(() => client.types.includes('joined'));
     return client;
   };
-  return { federation, lobby, clock, events, records, warnings, refused, left, enter };
+  return { federation, lobby, clock, events, records, warnings, refused, left, knock, enter };
 }

@@ -24,6 +24,15 @@ interface Asked {
 
 type Stage = 'aggregating' | 'evaluating' | 'persisting';
 
+const AFTER_THE_END: ReadonlySet<CoordinatorEffect['type']> = new Set([
+  'acceptJoin',
+  'refuseJoin',
+  'settle',
+  'dismiss',
+  'discard',
+  'discardEvaluation',
+]);
+
 /**
  * Watches a coordinator from outside: knows only the events that went in and the effects that came out, keeps its own
  * books in the plainest way, and asserts every promise that the effects make, whatever the schedule. It shares no code with
@@ -53,8 +62,9 @@ export class Auditor {
   nextRound: number;
   readonly #timersEver = new Set<string>();
   readonly #persisted = new Set<number>();
-  #requested = 0;
-  #recorded = 0;
+  /** Who was asked to evaluate the round, once or again. */
+  readonly #requested = new Set<number>();
+  readonly #recorded = new Set<number>();
 
   constructor(public options: ResolvedOptions) {
     this.nextRound = options.firstRound;
@@ -102,15 +112,15 @@ export class Auditor {
     for (const gone of [this.holder, this.work, this.evaluating, this.timers, this.#timersEver, this.shell])
       gone.clear();
     this.active = false;
-    this.#requested = 0;
-    this.#recorded = 0;
+    this.#requested.clear();
+    this.#recorded.clear();
   }
 
   observe(event: CoordinatorEvent, effects: readonly CoordinatorEffect[]): void {
     const wasFinished = this.finished !== null;
     this.#before(event);
     for (const effect of effects) {
-      if (wasFinished) assert.ok(['refuseJoin', 'discard', 'discardEvaluation'].includes(effect.type), effect.type);
+      if (wasFinished) assert.ok(AFTER_THE_END.has(effect.type), effect.type);
       else assert.equal(this.finished, null, 'nothing follows finish');
       this.effect(effect, event);
     }
@@ -158,7 +168,8 @@ export class Auditor {
     switch (effect.type) {
       case 'acceptJoin':
         for (const client of clientsOf(effect.ranges)) {
-          assert.equal(this.holder.get(client) ?? effect.session, effect.session, 'held by one session');
+          const holder = this.finished === null ? this.holder.get(client) : undefined;
+          assert.equal(holder ?? effect.session, effect.session, 'held by one session');
           this.holder.set(client, effect.session);
         }
         break;
@@ -191,7 +202,7 @@ export class Auditor {
         assert.deepEqual({ ...effect, type: 'evaluationReceived' }, event);
         assert.ok(this.evaluating.delete(effect.client), 'recorded once, and only if asked');
         assert.equal(this.holder.get(effect.client), effect.session);
-        this.#recorded += 1;
+        this.#recorded.add(effect.client);
         break;
       case 'roundFinished':
         this.#finishRound(effect);
@@ -321,7 +332,8 @@ export class Auditor {
         assert.notEqual(this.unsettled(client)?.folded?.round, round, 'knows what became of its update');
       }
       this.evaluating.add(client);
-      this.#requested += 1;
+      assert.ok(!this.#recorded.has(client), 'nobody is asked again who has answered');
+      this.#requested.add(client);
     }
   }
 
@@ -340,18 +352,18 @@ export class Auditor {
     assert.equal(this.evaluating.size, 0);
     assert.notEqual(this.shell.get('evaluating'), round);
     if (evaluated === null) {
-      if (decision.voided === null) assert.equal(this.#requested, 0);
+      if (decision.voided === null) assert.equal(this.#requested.size, 0);
     } else {
       assert.ok(round === rounds - 1 || (evaluateEvery > 0 && round % evaluateEvery === 0));
-      assert.equal(clientsOf(evaluated.recorded).length, this.#recorded);
-      assert.equal(clientsOf(evaluated.missing).length, this.#requested - this.#recorded);
-      if (!evaluateOnClients) assert.equal(this.#requested, 0);
+      assert.equal(clientsOf(evaluated.recorded).length, this.#recorded.size);
+      assert.equal(clientsOf(evaluated.missing).length, this.#requested.size - this.#recorded.size);
+      if (!evaluateOnClients) assert.equal(this.#requested.size, 0);
     }
     for (const { client, settled } of this.foldedIn(round)) {
       if (this.holder.has(client)) assert.notEqual(settled, null, `client ${client} is settled`);
     }
-    this.#requested = 0;
-    this.#recorded = 0;
+    this.#requested.clear();
+    this.#recorded.clear();
     this.nextRound = round + 1;
   }
 
@@ -361,7 +373,11 @@ export class Auditor {
       effects.filter(({ type }) => types.includes(type)).length;
     assert.equal(answers('fold', 'discard'), event.type === 'updateReceived' ? 1 : 0);
     assert.equal(answers('recordEvaluation', 'discardEvaluation'), event.type === 'evaluationReceived' ? 1 : 0);
-    if (event.type !== 'clientsJoined' || this.finished !== null) return;
+    if (event.type !== 'clientsJoined') return;
+    const last = effects.at(-1);
+    if (this.finished !== null && effects[0]?.type !== 'finish' && last?.type !== 'finish') {
+      assert.deepEqual(last, { type: 'dismiss', session: event.session }, 'who comes after the end is told of it last');
+    }
     for (const { client, folded, settled } of this.asked.values()) {
       if (folded === null || folded.round >= this.nextRound || !this.holder.has(client)) continue;
       assert.notEqual(settled, null, `client ${client} is told on return`);

@@ -173,6 +173,8 @@ export class World {
       else if (auditor.holder.size < clients) this.#joinAbsent(clients);
       else this.send(deadline(choose(auditor.timers, 0)) ?? assert.fail('nothing is under way, and all are there'));
     }
+    // Who was away at the end is told then.
+    this.#joinAbsent(clients);
   }
 
   #joinAbsent(clients: number): void {

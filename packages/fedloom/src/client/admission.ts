@@ -1,0 +1,160 @@
+import { FedloomError } from '@fedloom/engine';
+import type { ClientWorkload } from '../compute/executor.js';
+import type { Channel } from '../protocol/channel.js';
+import { answerChallenge, clientHello } from '../protocol/handshake.js';
+import { wireLimits } from '../protocol/limits.js';
+import type { Challenge, Frozen, Join, Plan, Welcome } from '../protocol/messages.js';
+import { pieces } from '../protocol/pieces.js';
+import { Shipment, type ShipmentOptions } from './shipment.js';
+
+export interface AdmissionOptions extends ShipmentOptions {
+  /** The clients that want to be let in. */
+  readonly clients: Join['clients'];
+  readonly software: string;
+  readonly capabilities: readonly string[];
+  /** The run to take part in, where the server has several. Default: the only one there. */
+  readonly run?: string;
+  /** Hash of the plan that the client's own task file compiles to for a run's seed; the server's must equal it. */
+  readonly expectedPlan?: (seed: number) => Promise<string>;
+  /** The run is known, each time it is: throws if these clients cannot take part in it. */
+  readonly onWelcome: (welcome: Welcome) => void;
+  /** Makes ready for the work, which may take long, and longer than the line holds. */
+  readonly prepare: (workload: ClientWorkload, welcome: Welcome) => Promise<void>;
+}
+
+/** Errors of a line on which too little moved: the next may be better. */
+const LINE_ERRORS: ReadonlySet<string> = new Set(['protocol.stalled', 'protocol.handshake-timeout']);
+
+/**
+ * The way into a run, from `hello` to `join`, over however many connections it takes: one run, whose plan is fetched and
+ * prepared once. It knows which refusals may pass.
+ */
+export class Admission {
+  readonly #options: AdmissionOptions;
+  readonly #shipment: Shipment;
+  #welcome: Welcome | undefined;
+  #preparing: Promise<void> | undefined;
+  /** The connection over which the clients asked to be taken in last. */
+  #askedOver: Channel | undefined;
+  /** The server may hold these clients for a connection that is gone. */
+  #mayBeHeld = false;
+
+  constructor(options: AdmissionOptions) {
+    this.#options = options;
+    this.#shipment = new Shipment(options);
+  }
+
+  /** The run they were let in to, as it was told last. */
+  get welcome(): Welcome | undefined {
+    return this.#welcome;
+  }
+
+  /** A connection is there. */
+  begin(channel: Channel): void {
+    const { software, capabilities } = this.#options;
+    channel.send(clientHello({ software, capabilities }));
+  }
+
+  /** Who comes back names the run that it took part in: the server may have opened another meanwhile. */
+  challenged(channel: Channel, challenge: Challenge): void {
+    const { software, run = this.#welcome?.run } = this.#options;
+    channel.send(answerChallenge(challenge, { software, ...(run !== undefined && { run }) }).reply);
+  }
+
+  /** @throws FedloomError `client.other-run`, `client.unknown-fact`, `client.plan-differs`, and what `onWelcome` and `prepare` throw */
+  async welcomed(channel: Channel, welcome: Welcome): Promise<void> {
+    this.#refuseOtherRun(welcome);
+    this.#options.onWelcome(welcome);
+    refuseUnknownFacts(welcome.needs);
+    this.#welcome = welcome;
+    if (this.#preparing !== undefined) return this.#joinPrepared(channel, this.#preparing);
+    const { workload } = welcome;
+    const expected = await this.#options.expectedPlan?.(welcome.seed);
+    if (workload.kind !== 'plan') return this.#joinPrepared(channel, this.#prepareFor(workload, welcome));
+    if (expected !== undefined && expected !== workload.hash) throw planDiffers(workload.hash, expected);
+    for (const request of this.#shipment.expect(workload)) channel.send(request);
+  }
+
+  /**
+   * A part of the workload that the server ships; with the last, the clients can be made ready.
+   * @throws FedloomError `client.hash`, and what `decodePlan` and `prepare` throw
+   */
+  async shipped(channel: Channel, message: Plan | Frozen, body: Uint8Array): Promise<void> {
+    const welcome = this.#welcome;
+    if (welcome === undefined) throw new FedloomError('protocol.order', 'A plan came before the welcome.');
+    const workload = this.#shipment.arrived(message, body);
+    if (workload === undefined) return;
+    return this.#joinPrepared(channel, this.#preparing ?? this.#prepareFor(workload, welcome));
+  }
+
+  /**
+   * Whether dialling again may help: the line was bad, or the server has not noticed yet that an earlier connection is gone
+   * and thinks that somebody holds these clients, or it has not opened its runs yet, which it does one after another.
+   */
+  mayPass({ code }: FedloomError): boolean {
+    if (LINE_ERRORS.has(code) || code === 'lobby.empty') return true;
+    return code === 'join.held' ? this.#mayBeHeld : code === 'lobby.run' && this.#welcome !== undefined;
+  }
+
+  /** A connection has broken: by the time the next is there, the server may not have noticed. */
+  lost(channel: Channel, error: FedloomError | undefined): void {
+    if (this.#askedOver === channel && error?.code !== 'join.held') this.#mayBeHeld = true;
+  }
+
+  #refuseOtherRun({ run }: Welcome): void {
+    const { run: asked } = this.#options;
+    if (asked !== undefined && asked !== run) {
+      throw new FedloomError(
+        'client.other-run',
+        `This client asked for the run ${asked}, the server let it in to ${run}: it is of a version that has one run only. ` +
+          'Update fedloom there, or ask for no run.',
+        { expected: asked, actual: run },
+      );
+    }
+    const before = this.#welcome?.run;
+    if (before === undefined || before === run) return;
+    throw new FedloomError(
+      'client.other-run',
+      `The server now runs ${run}, this client took part in ${before}. Start the client again to join it.`,
+      { expected: before, actual: run },
+    );
+  }
+
+  #prepareFor(workload: ClientWorkload, welcome: Welcome): Promise<void> {
+    const preparing = this.#options.prepare(workload, welcome);
+    this.#preparing = preparing;
+    preparing.catch(() => {
+      this.#preparing = undefined;
+    });
+    return preparing;
+  }
+
+  async #joinPrepared(channel: Channel, preparing: Promise<void>): Promise<void> {
+    await preparing;
+    if (!channel.open) return;
+    this.#askedOver = channel;
+    for (const clients of pieces(this.#options.clients, wireLimits.joinRangesMax)) {
+      channel.send({ type: 'join', clients });
+    }
+  }
+}
+
+function planDiffers(server: string, client: string): FedloomError {
+  return new FedloomError(
+    'client.plan-differs',
+    `The server's training plan is ${server}, the task file here compiles to ${client}. ` +
+      'Use the same task file and the same fedloom version on both, or start the client without a task file.',
+    { server, client },
+  );
+}
+
+/** Of a trainer it is the task's own code that gives them: the server refuses an update that lacks one. */
+function refuseUnknownFacts(needs: readonly string[]): void {
+  const unknown = needs.find((fact) => fact !== 'initialLoss');
+  if (unknown === undefined) return;
+  throw new FedloomError(
+    'client.unknown-fact',
+    `The run's algorithm needs the fact "${unknown}" of every update, which this client does not know. Update fedloom here.`,
+    { fact: unknown },
+  );
+}
