@@ -119,7 +119,9 @@ describe('evaluation', () => {
       { type: 'requestEvaluation', session: 'b', round: 0, ranges: ranges(2) },
     ]);
     for (const client of [0, 1, 3]) expect(only(driver.evaluation(client), 'roundFinished')).toEqual([]);
-    expect(only(driver.evaluation(2), 'roundFinished')).toMatchObject([{ evaluated: { clients: 4, missing: [] } }]);
+    expect(only(driver.evaluation(2), 'roundFinished')).toMatchObject([
+      { evaluated: { recorded: [{ from: 0, count: 4 }], missing: [] } },
+    ]);
   });
 
   it('asks again who left and comes back before it is over, but for what it has answered or could not do', () => {
@@ -135,7 +137,7 @@ describe('evaluation', () => {
     driver.leave(0);
     expect(only(driver.join('d', 0), 'requestEvaluation')).toEqual([]);
     expect(only(driver.evaluation(3), 'roundFinished')).toMatchObject([
-      { evaluated: { clients: 2, missing: ranges(1) } },
+      { evaluated: { recorded: ranges(0, 3), missing: ranges(1) } },
     ]);
   });
 
@@ -146,7 +148,7 @@ describe('evaluation', () => {
     expect(only(driver.log, 'setTimer')).toHaveLength(1);
     expect(only(driver.serverEvaluated(), 'roundFinished')).toEqual([]);
     expect(only(driver.evaluation(1), 'roundFinished')).toMatchObject([
-      { evaluated: { clients: 1, missing: ranges(0, 3) } },
+      { evaluated: { recorded: ranges(1), missing: ranges(0, 3) } },
     ]);
 
     const late = start({ evaluationDeadlineMs: 30, evaluateOnServer: true });
