@@ -93,6 +93,8 @@ export class Auditor {
       }
       for (const one of started) open.set(`${one.client} ${one.task}`, one);
     }
+    // Decisions before the last are not told again, also those that somebody was away for.
+    for (const asked of kept.values()) asked.settled ??= asked.folded !== null;
     for (const [key, { attempt }] of open) {
       const asked = this.asked.get(key);
       assert.ok(asked !== undefined, 'who trains on was asked');
