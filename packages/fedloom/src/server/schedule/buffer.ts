@@ -1,15 +1,17 @@
 /** The fold of `buffered`: what is taken in, and when it is closed. */
+
 import { addIdle, dropAsk, fill, freePlace, someoneIdle, vacate } from './asks.js';
 import { type BufferedAsk, type BufferedContext, type BufferedState, openFold } from './buffered-state.js';
 import { finish } from './finish.js';
 import { closeFold } from './folds.js';
 import { describeClients } from './ranges.js';
+import type { Uncounted } from './reason-codes.js';
 import type { CoordinatorState } from './schedule.js';
-import type { Ongoing, RoundDecision, UpdateTag } from './types.js';
+import type { Ongoing, Reason, RoundDecision, UpdateTag } from './types.js';
 import { takeUpdate } from './updates.js';
 
-const AWAY = { code: 'client.away', message: 'the client was away when nobody else trained' };
-const ENDING = { code: 'run.ending', message: 'the last version was made without it' };
+const AWAY: Reason<Uncounted> = { code: 'client.away', message: 'the client was away when nobody else trained' };
+const ENDING: Reason<Uncounted> = { code: 'run.ending', message: 'the last version was made without it' };
 
 /** Takes an update in, and closes the fold if it was the last. */
 export function takeIn(context: BufferedContext, asked: BufferedAsk, tag: UpdateTag): void {
@@ -85,7 +87,7 @@ export function bufferDeadline(context: BufferedContext, timer: string): void {
   own.fold.failed.add(client);
   const message = `no update was taken in within ${settings.deadlineMs} ms`;
   output.warn('ask.deadline', `Client ${client} loses its place in round ${state.round + 1}: ${message}.`);
-  vacate(context, asked, { code: 'ask.deadline', message });
+  vacate(context, asked, { code: 'ask.deadline', message } satisfies Reason<Uncounted>);
   advance(context);
 }
 

@@ -9,6 +9,7 @@ import {
 } from './buffered-state.js';
 import { checkDelay, checkWhole } from './options.js';
 import type { Output } from './output.js';
+import type { Uncounted } from './reason-codes.js';
 import { describeProgress, refuseSession, updateRefusal } from './refusals.js';
 import { fedmlSampling, type Sampler } from './sampling.js';
 import type { CoordinatorState, Schedule } from './schedule.js';
@@ -129,7 +130,7 @@ function missed(context: BufferedContext, clients: readonly number[]): void {
     const asked = own.asks.get(client);
     if (asked?.status !== 'awaited') continue;
     const message = `the client was away for longer than the grace of ${state.options.graceMs} ms`;
-    vacate(context, asked, { code: 'client.away', message });
+    vacate(context, asked, { code: 'client.away', message } satisfies Reason<Uncounted>);
     output.warn('client.replaced', `Client ${client} loses its place in round ${state.round + 1}: ${message}.`);
   }
   advance(context);
@@ -146,7 +147,7 @@ function received(context: BufferedContext, tag: UpdateTag): void {
   if (asked === undefined) return;
   if (isStale(context, asked)) {
     const reason = stale(context, asked);
-    const refusal = updateRefusal(context.state, tag, 'stale', reason.message);
+    const refusal = updateRefusal(context.state, tag, 'update.stale', reason.message);
     context.output.push({ type: 'discard', session, client, task, attempt, ...refusal });
     dropAsk(context, asked, reason);
   } else {
@@ -161,7 +162,7 @@ function failed(context: BufferedContext, { client, code, message }: UpdateTag &
   if (asked === undefined) return;
   own.fold.failed.add(client);
   vacate(context, asked, { code, message });
-  output.warn(code, `Client ${client} is lost to round ${state.round + 1}: ${message}`);
+  output.push({ type: 'warn', code, message: `Client ${client} is lost to round ${state.round + 1}: ${message}` });
   advance(context);
 }
 
@@ -200,7 +201,7 @@ function isStale({ state, settings }: BufferedContext, { base }: BufferedAsk): b
   return settings.stalenessMax !== null && stalenessOf(state, base) > settings.stalenessMax;
 }
 
-function stale({ state, settings }: BufferedContext, { base }: BufferedAsk): Reason {
+function stale({ state, settings }: BufferedContext, { base }: BufferedAsk): Reason<Uncounted> {
   const old = stalenessOf(state, base);
   const message =
     `it started from version ${base}, which is ${old} ${old === 1 ? 'version' : 'versions'} old; ` +
@@ -216,7 +217,7 @@ function refuse(state: CoordinatorState, tag: UpdateTag): Reason | null {
     return updateRefusal(
       state,
       tag,
-      'unknown-task',
+      'update.unknown-task',
       state.phase === 'waiting' ? describeProgress(state) : `the client was asked ${tasks} times`,
     );
   }
@@ -226,11 +227,16 @@ function refuse(state: CoordinatorState, tag: UpdateTag): Reason | null {
   if (known?.task !== task) {
     const folded = task === tasks - 1 && state.unsettled.has(client);
     return folded
-      ? updateRefusal(state, tag, 'repeated', 'it is folded already')
-      : updateRefusal(state, tag, 'late', 'the client has lost its place, or was asked for another since');
+      ? updateRefusal(state, tag, 'update.repeated', 'it is folded already')
+      : updateRefusal(state, tag, 'update.late', 'the client has lost its place, or was asked for another since');
   }
   // Attempts below `firstAttempt` were given out before the server started anew: whether they fit, the base of the update says.
   const given = attempt >= known.firstAttempt || (attempt >= 0 && attempt < state.options.firstAttempt);
   if (Number.isInteger(attempt) && given && attempt <= known.lastAttempt) return null;
-  return updateRefusal(state, tag, 'unknown-attempt', `the client was configured with attempt ${known.lastAttempt}`);
+  return updateRefusal(
+    state,
+    tag,
+    'update.unknown-attempt',
+    `the client was configured with attempt ${known.lastAttempt}`,
+  );
 }

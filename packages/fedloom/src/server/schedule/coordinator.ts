@@ -15,7 +15,7 @@ import {
   evaluatorLeft,
   evaluatorsArrived,
 } from './evaluation.js';
-import { finish } from './finish.js';
+import { abort } from './finish.js';
 import { aggregated, aggregationVoided, goOnAfterEvaluation, persisted, recordFold, serverEvaluated } from './folds.js';
 import { addClient, anyClientOf, createMembership, removeClient, sessionOf } from './membership.js';
 import { resolveOptions } from './options.js';
@@ -109,7 +109,7 @@ function dispatch(state: CoordinatorState, event: CoordinatorEvent, output: Outp
     case 'deadline':
       return deadline(state, event.timer, output);
     case 'abort':
-      finish(state, event.reason, event.code, event.message, output);
+      abort(state, event.reason, event, output);
   }
 }
 

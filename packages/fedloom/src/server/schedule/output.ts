@@ -1,4 +1,5 @@
 import { type Membership, sessionOf } from './membership.js';
+import type { Warning } from './reason-codes.js';
 import type { CoordinatorEffect, Reason } from './types.js';
 
 /** What became of a client's update. */
@@ -43,7 +44,7 @@ export class Output {
     this.effects.push(effect);
   }
 
-  warn(code: string, message: string): void {
+  warn(code: Warning, message: string): void {
     this.effects.push({ type: 'warn', code, message });
   }
 

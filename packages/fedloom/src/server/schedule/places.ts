@@ -1,7 +1,9 @@
 /** Who has a place in the round's cohort, and who takes it over. */
+
 import { isMissed } from './absence.js';
 import { sessionOf } from './membership.js';
 import { notCounted, type Output } from './output.js';
+import type { Uncounted } from './reason-codes.js';
 import type { Member, RoundContext, RoundsSettings, RoundsState, TrainingState } from './rounds-state.js';
 import type { CoordinatorState } from './schedule.js';
 import { addSpare, createSpares, firstSpare, removeSpare, type Spares } from './spares.js';
@@ -196,7 +198,7 @@ export function replaceMissed(context: RoundContext, clients: readonly number[] 
       return;
     }
     const message = `the client was away for longer than the grace of ${state.options.graceMs} ms`;
-    dropMember(context, member, { code: 'client.away', message });
+    dropMember(context, member, { code: 'client.away', message } satisfies Reason<Uncounted>);
     replace(context, member, by);
     output.warn(
       'client.replaced',

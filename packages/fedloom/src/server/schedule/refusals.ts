@@ -1,4 +1,5 @@
 import { sessionOf } from './membership.js';
+import type { EvaluationRefusal, UpdateRefusal } from './reason-codes.js';
 import type { CoordinatorState } from './schedule.js';
 import type { EvaluationTag, Reason, UpdateTag } from './types.js';
 
@@ -14,50 +15,52 @@ export const AWAY = 4;
 /** Why an update must not be folded, or null: it is one that the schedule waits for. */
 export function refuseUpdate(state: CoordinatorState, tag: UpdateTag): Reason | null {
   if (state.phase !== 'finished') return state.options.schedule.refuse(state, tag);
-  return { ...updateRefusal(state, tag, 'late', 'the run is over'), code: 'run.finished' };
+  return updateRefusal(state, tag, 'run.finished', 'the run is over');
 }
 
-/** The reason `update.<code>`, said of this update. */
-export function updateRefusal({ options }: CoordinatorState, tag: UpdateTag, code: string, why: string): Reason {
+/** Why this update is dropped. */
+export function updateRefusal({ options }: CoordinatorState, tag: UpdateTag, code: UpdateRefusal, why: string): Reason {
   const { client, task, attempt } = tag;
   const what = `${options.schedule.taskNoun} ${task + 1}`;
-  return {
-    code: `update.${code}`,
-    message: `Update of client ${client} for ${what} (attempt ${attempt}) was dropped: ${why}.`,
-  };
+  return { code, message: `Update of client ${client} for ${what} (attempt ${attempt}) was dropped: ${why}.` };
 }
 
 /** An update counts on any session of its client, whichever it was asked on; but only there. */
 export function refuseSession(state: CoordinatorState, tag: UpdateTag): Reason | null {
   if (sessionOf(state.membership, tag.client) === tag.session) return null;
   const why = 'the client belongs to another session, or to none; join before you send';
-  return updateRefusal(state, tag, 'wrong-session', why);
+  return updateRefusal(state, tag, 'update.wrong-session', why);
 }
 
 /** Why a client's evaluation must not be recorded, or null. */
 export function refuseEvaluation(state: CoordinatorState, tag: EvaluationTag): Reason | null {
   const { session, client, round } = tag;
   const { evaluation } = state;
-  const refuse = (code: string, why: string): Reason => ({
-    code: `evaluation.${code}`,
+  const refuse = (code: EvaluationRefusal, why: string): Reason => ({
+    code,
     message: `Evaluation by client ${client} of round ${round + 1} was dropped: ${why}.`,
   });
-  if (state.phase === 'finished') return { ...refuse('late', 'the run is over'), code: 'run.finished' };
+  if (state.phase === 'finished') return refuse('run.finished', 'the run is over');
   if (round !== evaluation?.round) {
     if (!Number.isInteger(round) || round < state.options.firstRound || round > state.round) {
-      return refuse('unknown-round', describeProgress(state));
+      return refuse('evaluation.unknown-round', describeProgress(state));
     }
     return round < firstUndecided(state)
-      ? refuse('late', describeProgress(state))
-      : refuse('not-asked', 'nobody was asked yet');
+      ? refuse('evaluation.late', describeProgress(state))
+      : refuse('evaluation.not-asked', 'nobody was asked yet');
   }
   const status = evaluation.status[client] ?? NOT_ASKED;
-  if (status === NOT_ASKED) return refuse('not-asked', 'the client was not asked');
+  if (status === NOT_ASKED) return refuse('evaluation.not-asked', 'the client was not asked');
   if (sessionOf(state.membership, client) !== session) {
-    return refuse('wrong-session', 'the client belongs to another session, or to none; join before you send');
+    return refuse(
+      'evaluation.wrong-session',
+      'the client belongs to another session, or to none; join before you send',
+    );
   }
-  if (status === RECORDED) return refuse('repeated', 'its result is already recorded');
-  if (status === MISSING || status === AWAY) return refuse('late', 'the client failed, left, or missed the deadline');
+  if (status === RECORDED) return refuse('evaluation.repeated', 'its result is already recorded');
+  if (status === MISSING || status === AWAY) {
+    return refuse('evaluation.late', 'the client failed, left, or missed the deadline');
+  }
   return null;
 }
 

@@ -171,10 +171,15 @@ function refuse(state: CoordinatorState, tag: UpdateTag): Reason | null {
   if (elsewhere !== null) return elsewhere;
   const { client, task, attempt } = tag;
   if (ownOf(state).asked.get(client)?.task !== task) {
-    return updateRefusal(state, tag, 'unknown-task', 'the client was not asked for it, or has brought it already');
+    return updateRefusal(
+      state,
+      tag,
+      'update.unknown-task',
+      'the client was not asked for it, or has brought it already',
+    );
   }
   if (attempt === state.options.firstAttempt) return null;
-  return updateRefusal(state, tag, 'unknown-attempt', 'a replay asks once');
+  return updateRefusal(state, tag, 'update.unknown-attempt', 'a replay asks once');
 }
 
 function failed(state: CoordinatorState, { client, task, code, message }: UpdateTag & Reason, output: Output): void {

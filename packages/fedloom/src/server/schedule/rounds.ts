@@ -131,25 +131,26 @@ function refuse(state: CoordinatorState, tag: UpdateTag): Reason | null {
   const { client, task, attempt } = tag;
   const { firstRound, firstAttempt } = state.options;
   const whole = Number.isInteger(task) && task >= firstRound && task <= state.round;
-  if (!whole || state.phase === 'waiting') return updateRefusal(state, tag, 'unknown-round', describeProgress(state));
-  if (task < state.round) return updateRefusal(state, tag, 'late', describeProgress(state));
+  if (!whole || state.phase === 'waiting')
+    return updateRefusal(state, tag, 'update.unknown-round', describeProgress(state));
+  if (task < state.round) return updateRefusal(state, tag, 'update.late', describeProgress(state));
   const { training } = ownOf(state);
   const member = training?.members.get(client);
   if (member === undefined)
-    return updateRefusal(state, tag, 'not-in-cohort', 'the client was not chosen for this round');
+    return updateRefusal(state, tag, 'update.not-in-cohort', 'the client was not chosen for this round');
   const elsewhere = refuseSession(state, tag);
   if (elsewhere !== null) return elsewhere;
   if (member.status === 'folded')
-    return updateRefusal(state, tag, 'repeated', 'the client already counts in this round');
+    return updateRefusal(state, tag, 'update.repeated', 'the client already counts in this round');
   if (member.status === 'dropped') {
-    return updateRefusal(state, tag, 'late', "the client's place in this round is lost or went to another");
+    return updateRefusal(state, tag, 'update.late', "the client's place in this round is lost or went to another");
   }
-  if (training?.closed) return updateRefusal(state, tag, 'late', describeProgress(state));
+  if (training?.closed) return updateRefusal(state, tag, 'update.late', describeProgress(state));
   // A place's attempts go to one client in a row, so every whole number between first and last is one of its own. Those below
   // `firstAttempt` were given out before the server started anew: whether they fit, the base of the update says.
   const known = attempt >= member.firstAttempt || (attempt >= 0 && attempt < firstAttempt);
   if (Number.isInteger(attempt) && member.status === 'working' && known && attempt <= member.lastAttempt) return null;
   const last =
     member.lastAttempt < 0 ? 'not been configured yet' : `been configured with attempt ${member.lastAttempt}`;
-  return updateRefusal(state, tag, 'unknown-attempt', `the client has ${last}`);
+  return updateRefusal(state, tag, 'update.unknown-attempt', `the client has ${last}`);
 }

@@ -1,19 +1,24 @@
 /** Collects a round's updates until it can be closed, or has failed. */
+
 import { isMissed } from './absence.js';
 import { finish } from './finish.js';
 import { closeFold } from './folds.js';
 import type { Output } from './output.js';
 import { dropMember, membersWith, move, refillPlace, replaceUnfinished } from './places.js';
 import { describeClients } from './ranges.js';
+import type { Uncounted } from './reason-codes.js';
 import type { Member, RoundContext, RoundsSettings, TrainingState } from './rounds-state.js';
 import type { CoordinatorState } from './schedule.js';
 import type { Reason, RoundDecision, UncountedClient, UpdateTag } from './types.js';
 import { takeUpdate } from './updates.js';
 
-const MISSED_DEADLINE = { code: 'round.deadline', message: 'the deadline passed before the update came' };
-const AWAY = { code: 'client.away', message: 'the client was away when all others had finished' };
-const AWAY_AT_CLOSE = { code: 'client.away', message: 'the client was away when the round closed' };
-const CLOSED = { code: 'round.closed', message: 'the round closed without its update' };
+const MISSED_DEADLINE: Reason<Uncounted> = {
+  code: 'round.deadline',
+  message: 'the deadline passed before the update came',
+};
+const AWAY: Reason<Uncounted> = { code: 'client.away', message: 'the client was away when all others had finished' };
+const AWAY_AT_CLOSE: Reason<Uncounted> = { code: 'client.away', message: 'the client was away when the round closed' };
+const CLOSED: Reason<Uncounted> = { code: 'round.closed', message: 'the round closed without its update' };
 
 export function samplerFailed(state: CoordinatorState, { sampler }: RoundsSettings, output: Output): void {
   const message = `Sampler ${sampler.name} gave no permutation of the ${state.options.clients} clients for round ${state.round + 1}; mend the sampler.`;
@@ -57,7 +62,8 @@ export function clientFailed(context: RoundContext, event: UpdateTag & Reason): 
   const nobody =
     state.folds.length > 0 ? 'the last round is written first, then another is chosen' : 'no other client is there';
   const outcome = successor === undefined ? `${nobody} to take its place` : `client ${successor} takes its place`;
-  output.warn(code, `Client ${client} is lost to round ${state.round + 1}: ${message} (${outcome})`);
+  const text = `Client ${client} is lost to round ${state.round + 1}: ${message} (${outcome})`;
+  output.push({ type: 'warn', code, message: text });
   advance(context);
 }
 

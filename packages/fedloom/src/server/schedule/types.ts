@@ -11,6 +11,7 @@
  * Fields count rounds from 0, texts from 1.
  */
 import type { IndexRange } from '../../protocol/messages.js';
+import type { JoinRefusal } from './reason-codes.js';
 
 /** What happened. Anything that peers cause is legal at any time: a defined outcome, never an exception. */
 export type CoordinatorEvent =
@@ -49,7 +50,11 @@ export type CoordinatorEffect =
   /** These clients now belong to the session. Some may have been its own already. Answered by `joined`. */
   | { readonly type: 'acceptJoin'; readonly session: string; readonly ranges: readonly IndexRange[] }
   /** `join.range`: no such index; `join.held`: another live session holds it. */
-  | ({ readonly type: 'refuseJoin'; readonly session: string; readonly ranges: readonly IndexRange[] } & Reason)
+  | ({
+      readonly type: 'refuseJoin';
+      readonly session: string;
+      readonly ranges: readonly IndexRange[];
+    } & Reason<JoinRefusal>)
   /** Let these clients train, from version `base`. Never a client with an update that is not settled. */
   | ({ readonly type: 'configure'; readonly base: number } & ClientGroup)
   /** Take the update that the event brought into the fold. `staleness`: versions made since its base, and folds closed of which one is still to be made; 0 under `rounds`. */
@@ -179,8 +184,8 @@ export interface EvaluationOutcome {
 }
 
 /** `code` is stable and machine-readable; `message` says what happened, where, and how to mend it. */
-export interface Reason {
-  readonly code: string;
+export interface Reason<Code extends string = string> {
+  readonly code: Code;
   readonly message: string;
 }
 
