@@ -25,7 +25,8 @@ export function fedAvgM({ beta = 0.9 } = {}): FederatedAlgorithm {
     with({ beta: changed = beta, ...others }) {
       const [unknown] = Object.keys(others);
       if (unknown === undefined) return fedAvgM({ beta: changed });
-      throw new FedloomError('algorithm.option', `fedAvgM: there is no option "${unknown}"; its option is beta.`);
+      const message = `fedAvgM: there is no option "${unknown}"; its option is beta.`;
+      throw new FedloomError('algorithm.option', message, { algorithm: 'fedAvgM', option: unknown });
     },
     server: {
       initialize: (model, trained) =>

@@ -1,5 +1,16 @@
 /** Tensors and errors alone: for code that neither compiles nor runs plans, and starts faster without them. */
-export { FedloomError } from './errors.js';
+export type { NoFields } from './error-codes.js';
+export {
+  type ErrorCode,
+  type ErrorFields,
+  type ErrorOf,
+  type ErrorParts,
+  FedloomError,
+  type FedloomErrorConstructor,
+  isFedloomError,
+  isRemoteError,
+  type RemoteFields,
+} from './errors.js';
 export {
   allocate,
   arrayOf,

@@ -9,11 +9,16 @@ export {
   defineLoss,
   defineMetric,
   dense,
+  type ErrorCode,
+  type ErrorFields,
+  type ErrorOf,
   FedloomError,
   type FinishContext,
   flatten,
   frozen,
   type Graph,
+  isFedloomError,
+  isRemoteError,
   type Layer,
   type Loss,
   type Metric,
@@ -77,6 +82,7 @@ export { iid } from './data/iid.js';
 export { mnist } from './data/node/mnist.js';
 export { definePartition, type Partition, type Partitioner } from './data/partition.js';
 export { shards } from './data/shards.js';
+export type { FederationErrors } from './error-codes.js';
 export { folderSource } from './journal/node/folder-source.js';
 export { folderStorage } from './journal/node/folder-storage.js';
 export type { DiskWaits } from './journal/run-journal.js';

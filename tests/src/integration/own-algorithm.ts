@@ -9,7 +9,8 @@ export function partWay({ part = 0.5 }: { readonly part?: number } = {}): Federa
     with(changes) {
       const unknown = Object.keys(changes).find((name) => name !== 'part');
       if (unknown === undefined) return partWay({ part, ...changes });
-      throw new FedloomError('algorithm.option', `partWay: there is no option "${unknown}"; its option is part.`);
+      const message = `partWay: there is no option "${unknown}"; its option is part.`;
+      throw new FedloomError('algorithm.option', message, { algorithm: 'partWay', option: unknown });
     },
     server: {
       initialize: () => new Map(),

@@ -3,6 +3,7 @@ import {
   defineMessage,
   FedloomError,
   handleMessage,
+  isFedloomError,
   joinFederation,
   type MessagePeer,
   simulate,
@@ -12,6 +13,12 @@ import { logisticRegression } from './logistic-regression.js';
 import { RawClient } from './raw-client.js';
 
 const size = { clients: 2, clientsPerRound: 2, rounds: 2, seed: 3 };
+
+declare module 'fedloom' {
+  interface ErrorFields {
+    'acme.tired': { readonly hours: number };
+  }
+}
 
 type Battery = { readonly type: 'acme/battery'; readonly percent: number };
 type Advice = { readonly type: 'acme/advice'; readonly text: string };
@@ -113,7 +120,9 @@ describe('own messages', () => {
     const { server: serverSide, client } = exchange();
     const task = logisticRegression();
     const server = await createServer(task, { ...size, ...serverSide, workers: 1 });
-    const tired = handleMessage(advice, () => Promise.reject(new FedloomError('acme.tired', 'Not today.')));
+    const tired = handleMessage(advice, () =>
+      Promise.reject(new FedloomError('acme.tired', 'Not today.', { hours: 3 })),
+    );
     const joining = joinFederation(server.url, {
       clients: [{ from: 0, count: 1 }],
       task,
@@ -121,7 +130,10 @@ describe('own messages', () => {
       messages: [battery, tired],
       onPeer: client.onPeer,
     });
-    await expect(joining).rejects.toMatchObject({ code: 'acme.tired', message: 'Not today.' });
+    const error: unknown = await joining.catch((reason: unknown) => reason);
+    expect(error).toMatchObject({ code: 'acme.tired', message: 'Not today.' });
+    const hours: number | undefined = isFedloomError(error, 'acme.tired') ? error.fields.hours : undefined;
+    expect(hours).toBe(3);
     await server.close();
   });
 

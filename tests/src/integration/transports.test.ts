@@ -46,7 +46,7 @@ it('a client cannot dial what it has no transport for, and does not try again', 
 it('when one transport cannot listen, none does', async () => {
   const closed: string[] = [];
   const sound: Listen = () => ({ url: 'own:1', close: async () => void closed.push('own:1') });
-  const flawed: Listen = () => Promise.reject(new FedloomError('transport.listen', 'No room.'));
+  const flawed: Listen = () => Promise.reject(new FedloomError('transport.listen', 'No room.', { path: 'own:2' }));
   await expect(createServer(task, { ...size, listeners: [sound, flawed] })).rejects.toMatchObject({
     message: 'No room.',
   });

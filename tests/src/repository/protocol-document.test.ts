@@ -1,31 +1,16 @@
-/** What PROTOCOL.md says of things outside of the protocol's own room: codes, vectors, plans. */
+/** What PROTOCOL.md says of things outside of the protocol's own room: vectors, plans. */
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { RandomStream } from 'fedloom';
 import { describe, expect, it } from 'vitest';
-import { isTest, root, sources } from './source-tree.js';
+import { root } from './source-tree.js';
 
 const text = readFileSync(join(root, 'PROTOCOL.md'), 'utf8');
 const section = (heading: string) => text.slice(text.indexOf(`\n## ${heading}`)).split('\n## ')[1] ?? '';
 const vectors = JSON.parse(readFileSync(join(root, 'tools/goldens/data/protocol/vectors.json'), 'utf8'));
 
 describe('PROTOCOL.md', () => {
-  it('names only codes that there are', () => {
-    const files = sources('packages').filter((file) => !isTest(file));
-    const code = files.map((file) => readFileSync(join(root, file), 'utf8')).join('\n');
-    const named = section('10. Errors')
-      .split('\n')
-      .filter((line) => line.startsWith('| `'));
-    const codes = named.flatMap((line) =>
-      [...(line.split(' | ')[0] ?? '').matchAll(/(?<=`)[a-z]+\.[a-z-]+(?=`)/g)].map(String),
-    );
-    expect(codes.length).toBeGreaterThan(60);
-    // These three are made of the kind of a mismatch.
-    const made = new Set(['update.names', 'update.shape', 'update.dtype']);
-    expect(codes.filter((one) => !made.has(one) && !code.includes(one))).toEqual([]);
-  });
-
   it('has the numbers of its vectors', () => {
     const [first, second] = vectors.trainings;
     const said = section('14. Vectors');

@@ -45,7 +45,8 @@ function gradientScope(scope: string): string {
 function startOf(graph: GraphBuilder, output: Value, seed: Value | undefined): Value {
   const start = seed ?? graph.constant(1, output.dtype);
   if (start.dtype !== output.dtype) {
-    throw new FedloomError('graph.dtype', `the seed is ${start.dtype}, but the output ${output.dtype}: cast() it`);
+    const message = `the seed is ${start.dtype}, but the output ${output.dtype}: cast() it`;
+    throw new FedloomError('graph.dtype', message, { dtype: start.dtype });
   }
   return graph.expand(start, output.shape);
 }

@@ -353,10 +353,8 @@ export class Graph implements GraphBuilder {
   #operands(a: Operand, b: Operand): [Value, Value] {
     if (typeof a !== 'number') return [a, typeof b === 'number' ? this.constant(b, a.dtype) : b];
     if (typeof b === 'number') {
-      throw new FedloomError(
-        'graph.dtype',
-        'both operands are numbers: make one of them a constant() to give it a dtype',
-      );
+      const message = 'both operands are numbers: make one of them a constant() to give it a dtype';
+      throw new FedloomError('graph.dtype', message, { operands: [a, b] });
     }
     return [this.constant(a, b.dtype), b];
   }

@@ -22,7 +22,7 @@ function checkClasses({ predictionShape, targetShape, classes }: LossContext): v
       'loss.shape',
       `softmaxCrossEntropy needs one class label a sample, but the data's y has shape ${shapeText(targetShape)}` +
         `${classes === undefined ? ' and no number of classes' : ''}: declare y as int32 of shape [] with classes.`,
-      { targetShape, classes },
+      { predictionShape, targetShape, classes },
     );
   }
   if (predictionShape.length !== 1 || predictionShape[0] !== classes) {
@@ -30,7 +30,7 @@ function checkClasses({ predictionShape, targetShape, classes }: LossContext): v
       'loss.shape',
       `softmaxCrossEntropy needs predictions of shape [${classes}], one for each class, but the model's last layer ` +
         `gives ${shapeText(predictionShape)}: end the model with dense(${classes}).`,
-      { predictionShape, classes },
+      { predictionShape, targetShape, classes },
     );
   }
 }

@@ -8,7 +8,8 @@ import type { BuiltLayer, BuiltModel, Layer, LayerParameter, Model } from './typ
  */
 export function sequential(layers: readonly Layer[]): Model {
   if (layers.length === 0) {
-    throw new FedloomError('layer.option', 'sequential: the list of layers is empty; give at least one layer.');
+    const message = 'sequential: the list of layers is empty; give at least one layer.';
+    throw new FedloomError('layer.option', message, { layer: 'sequential', option: 'layers', value: layers });
   }
   return { build: (inputShape) => buildSequential(layers, inputShape) };
 }
@@ -42,11 +43,6 @@ function buildAt(label: string, layer: Layer, inputShape: readonly number[]): Bu
     return layer.build(inputShape);
   } catch (error) {
     if (!(error instanceof FedloomError)) throw error;
-    throw new FedloomError(
-      error.code,
-      `Layer ${label}: ${error.message}`,
-      { ...error.fields, layer: label },
-      { cause: error },
-    );
+    throw error.reworded(`Layer ${label}: ${error.message}`, { layer: label });
   }
 }

@@ -22,7 +22,8 @@ export function sgd(options: SgdOptions): Optimizer {
   checkRange('momentum', momentum, 1);
   checkRange('weightDecay', weightDecay, Number.POSITIVE_INFINITY);
   if (nesterov && momentum === 0) {
-    throw new FedloomError('optimizer.option', 'sgd: nesterov needs momentum; give momentum a value above 0.');
+    const message = 'sgd: nesterov needs momentum; give momentum a value above 0.';
+    throw new FedloomError('optimizer.option', message, { option: 'momentum', value: momentum });
   }
   const plain = momentum === 0 && weightDecay === 0;
   return defineOptimizer({

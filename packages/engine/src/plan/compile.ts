@@ -121,7 +121,7 @@ function checkSource({ training, evaluationBatchSize, metrics, terms, privateSta
       throw new FedloomError(
         'plan.option',
         `There are two metrics named '${name}': give each another name ('loss' is always there).`,
-        { name },
+        { option: 'metrics', value: name },
       );
     }
   }

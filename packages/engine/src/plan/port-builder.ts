@@ -35,7 +35,7 @@ export class PortBuilder {
         'plan.output',
         `The ${this.kind} graph's ${port.port} must be ${port.dtype} [${port.shape.join(', ')}], but what was built for ` +
           `it is ${value.dtype} [${value.shape.join(', ')}]: mend the layer, loss or algorithm that gives it.`,
-        { port: port.port, dtype: value.dtype, shape: value.shape },
+        { port: port.port },
       );
     }
     this.graph.output(port.port, value);

@@ -87,8 +87,9 @@ class Run {
 }
 
 function misfit(value: Value, result: Dense): FedloomError {
-  const message = `${value.node.primitive.name} gave a value of shape ${formatShape(result.shape)} where ${formatShape(value.shape)} is declared`;
-  return new FedloomError('graph.feed', message, { declared: value.shape, actual: result.shape });
+  const { name } = value.node.primitive;
+  const message = `${name} gave a value of shape ${formatShape(result.shape)} where ${formatShape(value.shape)} is declared`;
+  return new FedloomError('graph.feed', message, { name });
 }
 
 function fromTensor(name: string, value: Value, tensor: Tensor): Dense {

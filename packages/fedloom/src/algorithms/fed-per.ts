@@ -40,7 +40,7 @@ function lastLayers(names: readonly string[], count: number): readonly string[] 
     const message =
       `fedPer: layers is ${count}; it must be a whole number below ${layers.length}, the layers of this model that have ` +
       'parameters, so that one at least is common.';
-    throw new FedloomError('algorithm.option', message, { algorithm: 'fedPer', layers: count });
+    throw new FedloomError('algorithm.option', message, { algorithm: 'fedPer', option: 'layers', value: count });
   }
   const own = new Set(layers.slice(-count));
   return names.filter((name) => own.has(layerOf(name)));

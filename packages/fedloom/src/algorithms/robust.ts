@@ -1,4 +1,4 @@
-import { FedloomError } from '@fedloom/engine';
+import { FedloomError, isFedloomError } from '@fedloom/engine';
 import type { Fold } from '../update/fold-contract.js';
 import {
   type KrumOptions,
@@ -62,7 +62,7 @@ function withItsErrors(remake: () => FederatedAlgorithm, algorithm: string): Fed
   try {
     return remake();
   } catch (error) {
-    if (!(error instanceof FedloomError && error.code === 'fold.option')) throw error;
+    if (!isFedloomError(error, 'fold.option')) throw error;
     throw new FedloomError('algorithm.option', error.message, { ...error.fields, algorithm }, { cause: error });
   }
 }

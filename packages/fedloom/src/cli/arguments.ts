@@ -1,5 +1,5 @@
+import { FedloomError } from '@fedloom/engine';
 import { DELAY_MS_MAX } from '../server/schedule/options.js';
-import { usageError } from './usage-error.js';
 
 /** FedML's names for the same things. */
 const ALIASES: Readonly<Record<string, string>> = {
@@ -28,7 +28,7 @@ export function wholeNumber(name: string, min: number, max = Number.MAX_SAFE_INT
     const value = Number(text);
     if (/^[+-]?\d+$/.test(text) && value >= min && value <= max) return value;
     const range = max === Number.MAX_SAFE_INTEGER ? `of at least ${min}` : `from ${min} to ${max}`;
-    throw usageError('value', `${name} must be a whole number ${range}, but is "${text}".`, { name, text });
+    throw new FedloomError('usage.value', `${name} must be a whole number ${range}, but is "${text}".`, { name, text });
   };
 }
 
@@ -37,7 +37,10 @@ export function seconds(name: string): (text: string) => number {
   return (text) => {
     const value = Number(text);
     if (text.trim() !== '' && Number.isFinite(value) && value > 0 && value <= 1e7) return value * 1000;
-    throw usageError('value', `${name} must be a number of seconds above 0, but is "${text}".`, { name, text });
+    throw new FedloomError('usage.value', `${name} must be a number of seconds above 0, but is "${text}".`, {
+      name,
+      text,
+    });
   };
 }
 
@@ -51,7 +54,7 @@ export function secondsOrNone(name: string, from: 'zero' | 'above zero' = 'above
     const ms = Math.round(Number(text) * 1000);
     if (text.trim() !== '' && ms >= (from === 'zero' ? 0 : 1) && ms <= DELAY_MS_MAX) return ms;
     const range = `${from === 'zero' ? 'from 0' : 'above 0'} to ${Math.floor(DELAY_MS_MAX / 1000)}`;
-    throw usageError('value', `${name} must be a number of seconds ${range}, or none, but is "${text}".`, {
+    throw new FedloomError('usage.value', `${name} must be a number of seconds ${range}, or none, but is "${text}".`, {
       name,
       text,
     });
@@ -64,7 +67,7 @@ export function hostAndPort(text: string): { readonly host: string; readonly por
   const port = Number(match?.[3]);
   if (match === null || port > 65535) {
     const message = `--listen must be HOST:PORT, for instance 127.0.0.1:8080, but is "${text}".`;
-    throw usageError('value', message, { text });
+    throw new FedloomError('usage.value', message, { text });
   }
   return { host: match[1] || match[2] || '127.0.0.1', port };
 }
@@ -73,20 +76,26 @@ export function hostAndPort(text: string): { readonly host: string; readonly por
 export function serverUrl(text: string): string {
   const protocol = URL.canParse(text) ? new URL(text).protocol : '';
   if (protocol === 'ws:' || protocol === 'wss:') return text;
-  throw usageError('value', `--server must be an address such as ws://127.0.0.1:8080, but is "${text}".`, { text });
+  throw new FedloomError('usage.value', `--server must be an address such as ws://127.0.0.1:8080, but is "${text}".`, {
+    text,
+  });
 }
 
 /** `path=value` of `--set`, which may be given more than once. */
 export function setting(text: string, before: readonly string[] = []): string[] {
   if (/^[^=\s]+=.+$/s.test(text)) return [...before, text];
-  throw usageError('value', `--set must be PATH=VALUE, for instance training.batchSize=10, but is "${text}".`, {
-    text,
-  });
+  throw new FedloomError(
+    'usage.value',
+    `--set must be PATH=VALUE, for instance training.batchSize=10, but is "${text}".`,
+    {
+      text,
+    },
+  );
 }
 
 /** A number that can stand at a place on the command line or after an option, not both. */
 export function oneOf(place: string, positional: number | undefined, option: string, value: number | undefined) {
   if (positional === undefined || value === undefined || positional === value) return positional ?? value;
   const message = `${place} is ${positional}, but ${option} is ${value}. Give one of them.`;
-  throw usageError('twice', message, { positional, value });
+  throw new FedloomError('usage.twice', message, { positional, value });
 }

@@ -1,6 +1,6 @@
+import { FedloomError } from '@fedloom/engine';
 import type { StoredRun } from '../store/read-runs.js';
 import { type RunSettings, settingsOf } from './run-settings.js';
-import { usageError } from './usage-error.js';
 
 /** Options of `run` as they were typed, by their names in code; absent: not typed. */
 export type Typed = Readonly<Record<string, unknown>>;
@@ -30,7 +30,7 @@ export function replaySettings(
     if (given === undefined || JSON.stringify(given) === JSON.stringify(had)) return;
     const was = had === undefined || (Array.isArray(had) && had.length === 0) ? 'had none' : `had ${textOf(had)}`;
     const message = `${name} ${textOf(given)} contradicts the run ${run}, which ${was}. Leave it out: a replay does what the run did.`;
-    throw usageError('replay', message, { option: name, given, had });
+    throw new FedloomError('usage.replay', message, { option: name, given, had });
   };
   for (const [at, name] of PLACES.entries()) refuse(name, positional[at], sizes[at]);
   refuse('--clients', typed.clients, clients);
@@ -47,7 +47,7 @@ export function replaySettings(
   for (const name of MEANINGLESS) {
     if (typed[name] === undefined) continue;
     const message = `--${name} has no meaning with --replay: all clients train in this process, and the journal says who counted.`;
-    throw usageError('replay', message, { option: name });
+    throw new FedloomError('usage.replay', message, { option: name });
   }
   const shown = {
     out: String(typed.out),

@@ -1,16 +1,7 @@
-import { FedloomError } from '@fedloom/engine';
+import { type ErrorCode, FedloomError } from '@fedloom/engine';
 
-/** What someone typed cannot be meant: exit code 2. */
-export function usageError(
-  what: string,
-  message: string,
-  fields: Readonly<Record<string, unknown>> = {},
-): FedloomError {
-  return new FedloomError(`usage.${what}`, message, fields);
-}
-
-/** Also the library's own checks of what was typed. */
-const USAGE_CODES = new Set([
+/** The library's own checks of what was typed. */
+const USAGE_CODES: ReadonlySet<string> = new Set<ErrorCode>([
   'run.options',
   'task.override',
   'ranges.syntax',
@@ -28,6 +19,7 @@ const USAGE_CODES = new Set([
   'stage.order',
 ]);
 
+/** What someone typed cannot be meant: exit code 2. */
 export function isUsageError(error: unknown): boolean {
   return error instanceof FedloomError && (error.code.startsWith('usage.') || USAGE_CODES.has(error.code));
 }

@@ -50,7 +50,7 @@ function underTest(over: Partial<AdmissionOptions> = {}) {
   return { admission, prepared, welcomes, decoded, line };
 }
 
-const refused = (code: string) => new FedloomError(code, 'refused', { remote: true });
+const refused = (code: string) => FedloomError.remote(code, 'refused', 'ws://server');
 
 describe('the way in', () => {
   it('with training code of its own: hello, auth, join', async () => {
@@ -221,7 +221,7 @@ describe('what keeps clients out', () => {
 
   it('what its own parts say of the run: it has not been let in then', async () => {
     const onWelcome = () => {
-      throw new FedloomError('stage.unknown', 'no such stage');
+      throw new FedloomError('stage.unknown', 'no such stage', { stage: 'acme', known: [] });
     };
     const { admission, line } = underTest({ onWelcome });
     await expect(admission.welcomed((await line()).channel, welcome)).rejects.toMatchObject({ code: 'stage.unknown' });

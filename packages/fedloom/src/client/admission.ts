@@ -1,4 +1,4 @@
-import { FedloomError } from '@fedloom/engine';
+import { type ErrorCode, FedloomError } from '@fedloom/engine';
 import type { ClientWorkload } from '../compute/executor.js';
 import type { Channel } from '../protocol/channel.js';
 import { answerChallenge, clientHello } from '../protocol/handshake.js';
@@ -23,7 +23,7 @@ export interface AdmissionOptions extends ShipmentOptions {
 }
 
 /** Errors of a line on which too little moved: the next may be better. */
-const LINE_ERRORS: ReadonlySet<string> = new Set(['protocol.stalled', 'protocol.handshake-timeout']);
+const LINE_ERRORS: ReadonlySet<string> = new Set<ErrorCode>(['protocol.stalled', 'protocol.handshake-timeout']);
 
 /**
  * The way into a run, from `hello` to `join`, over however many connections it takes: one run, whose plan is fetched and
@@ -81,7 +81,9 @@ export class Admission {
    */
   async shipped(channel: Channel, message: Plan | Frozen, body: Uint8Array): Promise<void> {
     const welcome = this.#welcome;
-    if (welcome === undefined) throw new FedloomError('protocol.order', 'A plan came before the welcome.');
+    if (welcome === undefined) {
+      throw new FedloomError('protocol.order', 'A plan came before the welcome.', { type: message.type });
+    }
     const workload = this.#shipment.arrived(message, body);
     if (workload === undefined) return;
     return this.#joinPrepared(channel, this.#preparing ?? this.#prepareFor(workload, welcome));

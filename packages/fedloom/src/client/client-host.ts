@@ -186,7 +186,9 @@ export class ClientHost {
         channel.close('the run is over');
         return;
       default:
-        throw new FedloomError('protocol.unexpected', `A client does not take the message '${message.type}'.`);
+        throw new FedloomError('protocol.unexpected', `A client does not take the message '${message.type}'.`, {
+          type: message.type,
+        });
     }
   }
 

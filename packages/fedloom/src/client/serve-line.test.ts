@@ -147,7 +147,9 @@ describe('a message that cannot be taken', () => {
     };
 
   it('for a reason of the protocol: the server is told, and the client ends with it', async () => {
-    const onMessage = throwing({ joined: new FedloomError('client.hash', 'not that') });
+    const onMessage = throwing({
+      joined: new FedloomError('client.hash', 'not that', { actual: 'this', hash: 'that' }),
+    });
     const { end, ended, told, say } = await underTest({ onMessage });
     say(joined);
     await expect(ended).rejects.toMatchObject({ code: 'client.hash', message: 'not that' });

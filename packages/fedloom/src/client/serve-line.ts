@@ -1,4 +1,4 @@
-import { FedloomError } from '@fedloom/engine';
+import { FedloomError, isRemoteError } from '@fedloom/engine';
 import type { ByteBudget } from '../protocol/byte-budget.js';
 import { Channel } from '../protocol/channel.js';
 import type { Limits } from '../protocol/limits.js';
@@ -84,8 +84,5 @@ export function serveLine(connection: Connection, options: LineOptions): Promise
 }
 
 function inOurWords(error: FedloomError): FedloomError {
-  if (error.fields.remote !== true) return error;
-  return new FedloomError(error.code, `The server refused this client: ${error.message}`, error.fields, {
-    cause: error,
-  });
+  return isRemoteError(error) ? error.reworded(`The server refused this client: ${error.message}`) : error;
 }

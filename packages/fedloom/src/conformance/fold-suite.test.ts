@@ -175,7 +175,7 @@ test.each<[string, () => Fold, RegExp]>([
     'too few updates that nobody said beforehand',
     () =>
       flawed((aggregate, { length }) => {
-        if (length < 3) throw new FedloomError('aggregate.too-few', 'too few');
+        if (length < 3) throw new FedloomError('aggregate.too-few', 'too few', { fold: 'flawed', updates: length });
         return aggregate;
       }),
     /^takes one update.*\[1\] is "aggregate\.too-few"; it must be undefined/m,

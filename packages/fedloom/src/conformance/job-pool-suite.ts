@@ -1,4 +1,4 @@
-import { FedloomError } from '@fedloom/engine';
+import { FedloomError, isFedloomError } from '@fedloom/engine';
 import type { JobPool, TrainReply } from '../compute/job-pool.js';
 import { commonSamples, endlessJobs, frozenJobs, type Jobs, personalJobs, plainJobs, shown } from './job-pool-jobs.js';
 import { type ConformanceCase, check, checkEqual, checkRefused, inTime } from './suite.js';
@@ -201,7 +201,7 @@ export function jobPoolSuite({ create, reference, endWorker }: JobPoolUnderTest)
         await pause(ms);
         await inTime(pool.close(), 'the end');
         const error = await inTime(loading, 'the plan');
-        const fine = error === undefined || (error instanceof FedloomError && error.code === 'client.cancelled');
+        const fine = error === undefined || isFedloomError(error, 'client.cancelled');
         check(fine, `loading comes to ${String(error)}`);
       },
     })),
@@ -262,8 +262,7 @@ function lossCases(
             if (!over) await endWorker(pool);
           }
           const error = await inTime(bad, 'the job whose workers end');
-          const named =
-            error instanceof FedloomError && error.code === 'compute.worker-lost' && error.fields.client === 7;
+          const named = isFedloomError(error, 'compute.worker-lost') && error.fields.client === 7;
           check(named, `the job of client 7, whose workers end, comes to ${String(error)}`);
           const { sampleCount } = await inTime(jobs.evaluate(pool, [0, 1]), 'a job after it');
           checkEqual(sampleCount, 2, 'samples of an evaluation after it');

@@ -134,7 +134,7 @@ test.each<[string, Partial<Partitioner>, RegExp]>([
     'another code than that of the contract',
     {
       partition: (examples, clients, random, split) => {
-        if (examples.y.data.length === 3) throw new FedloomError('partition.own', 'too few');
+        if (examples.y.data.length === 3) throw new FedloomError('partition.shards', 'too few', { perClient: 1 });
         return iid().partition(examples, clients, random, split);
       },
     },

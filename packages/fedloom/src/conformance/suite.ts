@@ -1,4 +1,4 @@
-import { FedloomError } from '@fedloom/engine';
+import { type ErrorCode, FedloomError } from '@fedloom/engine';
 
 /**
  * One thing that an implementation must do. Cases are independent, need no test framework, and end by themselves: `run`
@@ -24,7 +24,7 @@ export function checkEqual(actual: unknown, expected: unknown, what: string): vo
 }
 
 /** `attempt` must throw, or its promise reject, with a FedloomError of this code. */
-export async function checkRefused(attempt: () => unknown, code: string, what: string): Promise<void> {
+export async function checkRefused(attempt: () => unknown, code: ErrorCode, what: string): Promise<void> {
   try {
     await attempt();
   } catch (error) {

@@ -88,6 +88,7 @@ function yDType(input: ArrayInput, classes: number | undefined, where: string): 
     'data.classes',
     `${where}: y is a ${data.constructor.name} and "classes" is not set. Set classes if y holds labels; ` +
       'give a Float32Array or lists if it holds regression targets.',
+    { classes },
   );
 }
 
@@ -98,7 +99,7 @@ function dataOf(input: ArrayInput): NumberArray | undefined {
 }
 
 function toTensor(input: ArrayInput, dtype: 'uint8' | 'int32' | 'float32', what: string): Tensor {
-  const problem = (text: string) => new FedloomError('data.shape', `${what} ${text}.`);
+  const problem = (text: string) => new FedloomError('data.shape', `${what} ${text}.`, { where: what });
   const { shape, values } = flatten(input, problem);
   if (shape.length === 0) throw problem('has no leading dimension that counts the samples');
   if (values.length !== elementCount(shape)) {
@@ -112,6 +113,7 @@ function toTensor(input: ArrayInput, dtype: 'uint8' | 'int32' | 'float32', what:
   throw new FedloomError(
     'data.labels',
     `${what} holds ${values[row]} at place ${row}; labels are whole numbers from 0.`,
+    { where: what, row },
   );
 }
 

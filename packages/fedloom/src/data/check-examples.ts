@@ -58,6 +58,8 @@ function checkFinite(name: string, { dtype, shape, data }: Tensor, origin: DataO
   throw fault('data.not-finite', origin, `sample ${row} holds ${data[at]} in ${name}; replace or drop such samples`);
 }
 
-function fault(code: string, { where, split }: DataOrigin, what: string): FedloomError {
+type Fault = 'data.dtype' | 'data.labels' | 'data.not-finite' | 'data.shape';
+
+function fault(code: Fault, { where, split }: DataOrigin, what: string): FedloomError {
   return new FedloomError(code, `${where}, ${split}: ${what}.`, { where, split });
 }

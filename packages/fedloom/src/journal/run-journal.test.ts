@@ -200,7 +200,8 @@ describe('RunJournal', () => {
       const disk = new MemoryDisk();
       let left = Number.POSITIVE_INFINITY;
       const storage = new MemoryStorage(disk, undefined, async () => {
-        if (left-- === 0) throw new FedloomError('store.full', 'The disk is full.');
+        if (left-- === 0)
+          throw new FedloomError('store.full', 'The disk is full.', { path: 'memory', system: 'ENOSPC' });
       });
       const journal = await RunJournal.create(storage, DESCRIPTION, parts);
       left = failing === 'blob' ? 0 : 1;

@@ -106,12 +106,12 @@ describe('bodies', () => {
 describe('the end', () => {
   test('a failure reaches the other end with code and text; both close once', async () => {
     const { server, client } = await channelPair();
-    server.channel.fail(new FedloomError('session.unknown', 'No such session.'));
-    server.channel.fail(new FedloomError('session.other', 'Never seen.'));
+    server.channel.fail(new FedloomError('join.held', 'No such session.'));
+    server.channel.fail(new FedloomError('join.range', 'Never seen.'));
     const atClient = await client.closed;
-    expect(atClient.reason).toBe('session.unknown: No such session.');
+    expect(atClient.reason).toBe('join.held: No such session.');
     expect(atClient.error).toMatchObject({
-      code: 'session.unknown',
+      code: 'join.held',
       message: 'No such session.',
       fields: { remote: true },
     });
@@ -157,12 +157,12 @@ describe('handlers', () => {
     const { client, server } = await channelPair({
       server: {
         onMessage: () => {
-          throw new FedloomError('session.refused', 'Not now.');
+          throw new FedloomError('join.held', 'Not now.');
         },
       },
     });
     client.channel.send(update, pattern(10));
-    expect((await client.closed).error?.code).toBe('session.refused');
+    expect((await client.closed).error?.code).toBe('join.held');
     expect(server.budget.usedBytes).toBe(0);
   });
 

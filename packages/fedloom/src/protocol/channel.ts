@@ -230,8 +230,7 @@ export class Channel {
   }
 
   #remoteError({ code, message }: ErrorMessage): void {
-    const error = new FedloomError(code, message, { remote: true, peer: this.peer });
-    this.#shut(`${code}: ${message}`, error);
+    this.#shut(`${code}: ${message}`, FedloomError.remote(code, message, this.peer));
   }
 
   /** Ends this side at once; the transport says good-bye to the other. */

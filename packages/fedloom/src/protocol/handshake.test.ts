@@ -17,7 +17,7 @@ const token: AuthMethod = {
   name: 'token',
   prove: (given) => `proof of ${given}`,
   verify(proof, given) {
-    if (proof !== `proof of ${given}`) throw new FedloomError('protocol.auth', 'Wrong token.');
+    if (proof !== `proof of ${given}`) throw new FedloomError('protocol.auth', 'Wrong token.', { method: 'token' });
     return 'hospital-north';
   },
 };

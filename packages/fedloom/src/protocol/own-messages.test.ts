@@ -4,6 +4,8 @@ import { type BodyRule, defineMessage, type MessageSender } from './define-messa
 import { handleMessage, type MessageOptions, type MessagePeer, OwnMessages } from './own-messages.js';
 import { connectionPair, TestEnd } from './testing/channel-pair.js';
 
+const tired = () => FedloomError.from({ code: 'acme.tired', message: 'Not now.', fields: {} });
+
 type Note = { readonly type: `acme/${string}`; readonly text: string };
 
 function note(type: Note['type'], from: MessageSender = 'both', body: BodyRule = 'optional') {
@@ -96,15 +98,11 @@ describe('own messages', () => {
   const bare = note('acme/bare', 'client', 'none');
 
   test.each<[string, () => void | Promise<void>, object]>([
-    [
-      'that refuses',
-      () => Promise.reject(new FedloomError('acme.tired', 'Not now.')),
-      { code: 'acme.tired', message: 'Not now.' },
-    ],
+    ['that refuses', () => Promise.reject(tired()), { code: 'acme.tired', message: 'Not now.' }],
     [
       'that refuses at once',
       () => {
-        throw new FedloomError('acme.tired', 'Not now.');
+        throw tired();
       },
       { code: 'acme.tired' },
     ],

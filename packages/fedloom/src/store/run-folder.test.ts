@@ -110,11 +110,11 @@ describe('RunFolder', () => {
 
   it('keeps why a run failed, and its model so far', async () => {
     const folder = await create('a');
-    const error = new FedloomError('some.code', 'It broke.');
+    const error = new FedloomError('fold.definition', 'It broke.', { name: 'f' });
     await folder.finish({ status: 'failed', error, result: resultOf([9], 'cancelled') });
     expect(await json('a/run.json')).toMatchObject({
       status: 'failed',
-      error: { code: 'some.code', message: 'It broke.' },
+      error: { code: 'fold.definition', message: 'It broke.' },
     });
     expect([...(await readFile(folder.modelPath))]).toEqual([9]);
   });
@@ -149,7 +149,7 @@ describe('RunFolder', () => {
     await expect(folder.finish({ status: 'completed', result: resultOf([9]) })).rejects.toMatchObject({ code: 'bug' });
     expect(await json('a/run.json')).toMatchObject(failed);
     // Those that ended before are left alone.
-    await failOpenRuns(new FedloomError('other', 'Another.'));
+    await failOpenRuns(new FedloomError('journal.none', 'Another.', { place: 'a' }));
     expect(await json('a/run.json')).toMatchObject(failed);
   });
 

@@ -41,7 +41,7 @@ export function overrideTask(task: Task, path: string, text: string): Task {
 function apply(task: Task, path: string, value: Setting): Task {
   const setting = path.slice(path.lastIndexOf('.') + 1);
   if (path.startsWith('algorithm.')) {
-    const algorithm = task.algorithm.with!({ [setting]: expectNumber(value) });
+    const algorithm = task.algorithm.with!({ [setting]: expectNumber(task, setting, value) });
     return task.kind === 'plan' ? remade(task, { algorithm }) : defineTask({ ...trainerDefinition(task), algorithm });
   }
   const plan = task as PlanTask;
@@ -50,7 +50,8 @@ function apply(task: Task, path: string, value: Setting): Task {
   }
   const { optimizer } = plan.training;
   if (value === 'all' || typeof value !== typeof optimizer.hyperparameters![setting]) {
-    throw new FedloomError('optimizer.option', `the value must be a ${typeof optimizer.hyperparameters![setting]}.`);
+    const message = `the value must be a ${typeof optimizer.hyperparameters![setting]}.`;
+    throw new FedloomError('optimizer.option', message, { option: setting, value });
   }
   return remade(plan, { training: { ...plan.training, optimizer: optimizer.with!({ [setting]: value }) } });
 }
@@ -70,9 +71,9 @@ function parse(text: string): Setting | undefined {
   return Number.isFinite(value) ? value : undefined;
 }
 
-function expectNumber(value: Setting): number {
+function expectNumber({ algorithm: { name } }: Task, option: string, value: Setting): number {
   if (typeof value === 'number') return value;
-  throw new FedloomError('algorithm.option', 'the value must be a number.');
+  throw new FedloomError('algorithm.option', 'the value must be a number.', { algorithm: name, option, value });
 }
 
 function refused(task: Task, path: string, text: string, why: string, cause?: FedloomError): FedloomError {

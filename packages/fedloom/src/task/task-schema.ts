@@ -73,10 +73,8 @@ const trainerTask = z.strictObject({
 /** @throws FedloomError `task.definition`: every field at fault, one a line, and how to mend it. */
 export function checkDefinition(task: unknown): void {
   if (!isRecord(task)) {
-    throw new FedloomError(
-      'task.definition',
-      `defineTask got ${show(task)}; give it an object { name, data, model, ... }.`,
-    );
+    const problem = `defineTask got ${show(task)}; give it an object { name, data, model, ... }.`;
+    throw new FedloomError('task.definition', problem, { problems: [problem] });
   }
   const schema = 'trainer' in task ? trainerTask : planTask;
   const checked = schema.safeParse(task);

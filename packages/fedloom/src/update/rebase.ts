@@ -15,7 +15,9 @@ export function rebasedUpdate(
   const tensors = new Map(update.tensors);
   for (const spec of specs) {
     if (!travelsAsDelta(spec)) continue;
-    const [delta, before, after] = [update.tensors, from, to].map((all) => numbersOf(all, spec.name));
+    const [delta, before, after] = [update.tensors, from, to].map((all) =>
+      numbersOf(all, spec.name, `client ${update.client}`),
+    );
     if (delta === undefined || before === undefined || after === undefined) continue;
     const moved = delta.map((value, i) => value + ((before[i] as number) - (after[i] as number)));
     tensors.set(spec.name, withNumbers(spec, moved));
@@ -23,10 +25,12 @@ export function rebasedUpdate(
   return { ...update, tensors };
 }
 
-function numbersOf(tensors: NamedTensors, name: string): Float64Array {
+function numbersOf(tensors: NamedTensors, name: string, who: string): Float64Array {
   const tensor = tensors.get(name);
-  if (tensor === undefined)
-    throw new FedloomError('update.names', `There is no tensor "${name}" to start from.`, { name });
+  if (tensor === undefined) {
+    const message = `The update of ${who} has no tensor "${name}" to start from.`;
+    throw new FedloomError('update.names', message, { who, tensor: name });
+  }
   if (tensor.dtype === 'float16') return decodeHalves(tensor.data as Uint16Array);
   return Float64Array.from(tensor.data as Float32Array | Float64Array);
 }

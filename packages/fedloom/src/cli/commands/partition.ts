@@ -81,8 +81,9 @@ async function writeParts(
     if (signal.aborted) return false;
     const own = examplesOf(dealt.train, index);
     const ownTest = examplesOf(dealt.test, index);
-    if (own === undefined)
-      throw new FedloomError('partition.samples', `Client ${index} was dealt no training samples.`);
+    if (own === undefined) {
+      throw new FedloomError('partition.samples', `Client ${index} was dealt no training samples.`, { client: index });
+    }
     const part = { name: task.data.name, index, clients, data, train: own, ...(ownTest && { test: ownTest }) };
     await writePart(partFolder(out, index), part);
     if (performance.now() - toldMs < TOLD_MS) continue;

@@ -20,7 +20,6 @@ import { counted } from '../report/format.js';
 import { addRunSettings, type PoolKind, poolOption, type RunSettings, runSettings } from '../run-settings.js';
 import type { LoadedTask } from '../task-loader.js';
 import { openTerminal } from '../terminal.js';
-import { usageError } from '../usage-error.js';
 import { replayRun } from './replay.js';
 
 export interface RunFlags {
@@ -109,13 +108,22 @@ export async function run(
   resume?: StoredRun,
 ): Promise<number> {
   if (deadline !== undefined && processes === undefined) {
-    throw usageError('deadline', '--deadline has a meaning only with --processes: simulated clients do not vanish.');
+    throw new FedloomError(
+      'usage.deadline',
+      '--deadline has a meaning only with --processes: simulated clients do not vanish.',
+    );
   }
   if (grace !== undefined && processes === undefined) {
-    throw usageError('grace', '--grace has a meaning only with --processes: simulated clients do not vanish.');
+    throw new FedloomError(
+      'usage.grace',
+      '--grace has a meaning only with --processes: simulated clients do not vanish.',
+    );
   }
   if (pool !== undefined && processes !== undefined) {
-    throw usageError('pool', '--pool has a meaning only without --processes, whose clients train on a thread each.');
+    throw new FedloomError(
+      'usage.pool',
+      '--pool has a meaning only without --processes, whose clients train on a thread each.',
+    );
   }
   const terminal = await openTerminal(settings.json);
   const { workers = availableParallelism() } = settings;
@@ -157,12 +165,12 @@ async function startWithProcesses(
   const { workers, clients } = settings;
   const server = await createServer(task, { ...options, ...(workers && { workers }) });
   let begun = false;
-  let fatal: FedloomError | undefined;
+  let fatal: { readonly lost: LostProcess; readonly message: string } | undefined;
   server.run.once('roundStarted', () => {
     begun = true;
   });
   const fail = (lost: LostProcess, message: string) => {
-    fatal ??= new FedloomError('launch.clients-failed', message, { ...lost });
+    fatal ??= { lost, message };
     server.run.cancel();
   };
   let lastLost: LostProcess | undefined;
@@ -200,7 +208,7 @@ async function startWithProcesses(
   const result = server.result
     .then((ended) => {
       if (fatal === undefined) return ended;
-      throw new FedloomError(fatal.code, fatal.message, { ...fatal.fields, result: ended });
+      throw new FedloomError('launch.clients-failed', fatal.message, { ...fatal.lost, result: ended });
     })
     .finally(() => children.stop({ interrupted: options.signal?.aborted ?? false }));
   return { run: server.run, result, notes: [`${counted(parts.length, 'client process')} at ${server.url}`] };

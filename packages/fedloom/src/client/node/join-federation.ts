@@ -2,7 +2,7 @@ import { access, constants } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { FedloomError } from '@fedloom/engine';
+import { FedloomError, isFedloomError } from '@fedloom/engine';
 import type { ClientExecutor } from '../../compute/executor.js';
 import { clientExecutor } from '../../compute/executor-factory.js';
 import { partSource } from '../../compute/node/part-source.js';
@@ -178,6 +178,7 @@ function noServer(url: string, waitedMs: number, reason: string, tookPart: boole
 
 /** Whether dialling again may help: nobody is there yet, or the network is down for a while. */
 function mayPass(error: unknown): error is FedloomError {
-  if (!(error instanceof FedloomError)) return false;
-  return error.code === 'transport.connect' && !['url', 'rejected'].includes(String(error.fields.reason));
+  if (!isFedloomError(error, 'transport.connect')) return false;
+  const { reason } = error.fields;
+  return reason !== 'url' && reason !== 'rejected';
 }

@@ -287,8 +287,8 @@ function settle(reply: Reply | undefined, resolve: Waiting['resolve'], reject: W
   else resolve(reply);
 }
 
-function failureOf({ failure: { code, message, fields } }: FailureReply): FedloomError {
-  return new FedloomError(code, message, fields);
+function failureOf({ failure }: FailureReply): FedloomError {
+  return FedloomError.from(failure);
 }
 
 function closed(): FedloomError {
@@ -302,7 +302,7 @@ function lostTwice(cause: unknown, job: Waiting['job']): FedloomError {
 }
 
 /** @param cause how the worker ended */
-function workerLost(what: string, cause: unknown, fields: Readonly<Record<string, number>> = {}): FedloomError {
+function workerLost(what: string, cause: unknown, fields: { readonly client?: number } = {}): FedloomError {
   const how = cause instanceof Error ? cause.message : String(cause);
   return new FedloomError('compute.worker-lost', `${what}: ${how}.`, { ...fields, how }, { cause });
 }

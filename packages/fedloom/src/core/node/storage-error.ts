@@ -1,6 +1,8 @@
 import { FedloomError } from '@fedloom/engine';
 
-const ADVICE: Readonly<Record<string, readonly [code: string, why: string, advice: string]>> = {
+type Code = 'store.failed' | 'store.full' | 'store.not-writable';
+
+const ADVICE: Readonly<Record<string, readonly [code: Code, why: string, advice: string]>> = {
   ENOSPC: ['store.full', 'the disk is full', 'Free some space, or choose another folder with --out.'],
   EDQUOT: ['store.full', 'the disk quota is used up', 'Free some space, or choose another folder with --out.'],
   EACCES: ['store.not-writable', 'permission denied', 'Choose a folder you may write to with --out.'],
@@ -22,7 +24,7 @@ const ADVICE: Readonly<Record<string, readonly [code: string, why: string, advic
 export function storageError(cause: unknown, doing: string, path: string, option = '--out'): FedloomError {
   if (cause instanceof FedloomError) return cause;
   const { code: system = '', message } = cause as NodeJS.ErrnoException;
-  const [code, why, advice] = ADVICE[system] ?? ['store.failed', message, 'Check the folder and the disk.'];
+  const [code, why, advice] = ADVICE[system] ?? (['store.failed', message, 'Check the folder and the disk.'] as const);
   return new FedloomError(
     code,
     `Cannot ${doing} ${path}: ${why}. ${advice.replace('--out', option)}`,

@@ -151,11 +151,12 @@ function decode(bytes: Uint8Array, path: string): Examples {
     const tensors = decodeSafetensors(bytes);
     const [x, y] = [tensors.get('x'), tensors.get('y')];
     if (x !== undefined && y !== undefined) return { x, y };
-    const names = [...tensors.keys()].join(', ') || 'nothing';
-    throw new FedloomError('data.names', `it holds ${names}; a part has tensors x and y.`);
+    const names = [...tensors.keys()];
+    const found = names.join(', ') || 'nothing';
+    throw new FedloomError('data.names', `it holds ${found}; a part has tensors x and y.`, { names });
   } catch (error) {
     if (!(error instanceof FedloomError)) throw error;
-    throw new FedloomError(error.code, `${path}: ${error.message}`, { ...error.fields, path }, { cause: error });
+    throw error.reworded(`${path}: ${error.message}`, { path });
   }
 }
 

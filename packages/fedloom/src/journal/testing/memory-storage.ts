@@ -118,7 +118,8 @@ export class MemoryStorage implements JournalStorage {
     const { fault, writes } = this;
     if (fault === undefined || writes < fault.write) return work();
     if (writes === fault.write) part();
-    if (fault.kind === 'full') throw new FedloomError('store.full', 'The disk is full.');
+    if (fault.kind === 'full')
+      throw new FedloomError('store.full', 'The disk is full.', { path: 'memory', system: 'ENOSPC' });
     this.#crashed = true;
     throw new Crash();
   }

@@ -101,7 +101,7 @@ describe('a closed fold', () => {
   it('that fails for another reason ends the run', () => {
     const { candidates, told, failed, versions, fold } = candidatesUnderTest();
     fold(0, 1);
-    const broken = new FedloomError('algorithm.result', 'no such tensor');
+    const broken = new FedloomError('algorithm.result', 'no such tensor', { tensor: 'w' });
     versions.update = () => {
       throw broken;
     };

@@ -1,4 +1,4 @@
-import { FedloomError } from '@fedloom/engine';
+import { FedloomError, isFedloomError } from '@fedloom/engine';
 import type { Evaluation } from '../../core/evaluation.js';
 import type { CoordinatorEvent } from '../schedule/types.js';
 import type { VirtualTime } from '../schedule/virtual-clock.js';
@@ -92,7 +92,8 @@ export class Candidates {
 
 function isVoid(error: unknown): error is FedloomError {
   return (
-    error instanceof FedloomError && (error.code === 'algorithm.not-finite' || error.code.startsWith('aggregate.'))
+    isFedloomError(error, 'algorithm.not-finite') ||
+    (error instanceof FedloomError && error.code.startsWith('aggregate.'))
   );
 }
 

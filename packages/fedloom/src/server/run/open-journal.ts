@@ -1,4 +1,4 @@
-import { FedloomError, type NamedTensors } from '@fedloom/engine';
+import { FedloomError, isFedloomError, type NamedTensors } from '@fedloom/engine';
 import type { FederatedAlgorithm } from '../../algorithms/algorithm.js';
 import { systemClock } from '../../core/clock.js';
 import { processor, versions } from '../../core/node/machine.js';
@@ -101,7 +101,7 @@ async function takeUp(
   try {
     return await RunJournal.resume(storage, parts, as);
   } catch (error) {
-    const isNone = error instanceof FedloomError && error.code === 'journal.none';
+    const isNone = isFedloomError(error, 'journal.none');
     if (isNone && mode === 'resume-or-begin') return undefined;
     throw error;
   }
@@ -161,7 +161,9 @@ async function resumed(
 
 async function readVersion(journal: RunJournal, { number, models, state }: VersionMade): Promise<SavedVersion> {
   const saved = models[MODEL];
-  if (saved === undefined) throw new FedloomError('journal.version', `Version ${number} has no model "${MODEL}".`);
+  if (saved === undefined) {
+    throw new FedloomError('journal.version', `Version ${number} has no model "${MODEL}".`, { version: number });
+  }
   const model = decodeSafetensors(await journal.read('versions', saved.blob));
   const slots: NamedTensors = state === null ? new Map() : decodeSafetensors(await journal.read('versions', state));
   return { number, model, state: slots };

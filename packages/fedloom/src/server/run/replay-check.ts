@@ -17,6 +17,13 @@ const CAUSES =
 const TRAINED = ['trainLoss', 'sampleCount'] as const;
 const EVALUATED = ['metrics', 'clientMetrics', 'testSampleCount'] as const;
 
+/** What differs in a round: the field of its record, or its model. */
+interface Difference {
+  readonly field?: string;
+  readonly recorded: unknown;
+  readonly replayed: unknown;
+}
+
 /**
  * Compares a replay with what the journal says, and keeps nothing. A model that differs ends the run there, since all that
  * follows would differ too; metrics that differ where the models do not, at its end.
@@ -36,7 +43,12 @@ export class ReplayCheck implements Persistence {
     const [was, is] = [run.algorithm, algorithmAsJson(algorithm)].map((given) => JSON.stringify(given));
     if (was === is) return;
     const message = `The run ${run.run} was made with the algorithm ${was}, and the task has ${is} now. Undo the change.`;
-    throw new FedloomError('replay.contradicts', message, { option: 'algorithm', recorded: was, replayed: is });
+    throw new FedloomError('replay.contradicts', message, {
+      run: run.run,
+      option: 'algorithm',
+      recorded: was,
+      replayed: is,
+    });
   }
 
   /** @throws FedloomError `replay.initial-model` */
@@ -102,7 +114,7 @@ export class ReplayCheck implements Persistence {
     return this.journal.hashes.get(round)?.[MODEL];
   }
 
-  #differs(round: number, what: string, fields: Readonly<Record<string, unknown>>): FedloomError {
+  #differs(round: number, what: string, fields: Difference): FedloomError {
     const { run } = this.journal.run;
     const message = `The replay differs from the run ${run} first in round ${round + 1}: ${what}`;
     return new FedloomError('replay.differs', message, { run, round, ...fields });

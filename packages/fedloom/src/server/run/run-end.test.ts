@@ -1,4 +1,4 @@
-import { FedloomError } from '@fedloom/engine';
+import { FedloomError, isFedloomError } from '@fedloom/engine';
 import { describe, expect, it } from 'vitest';
 import { fedAvg } from '../../algorithms/fed-avg.js';
 import { sha256 } from '../../core/node/sha256.js';
@@ -72,16 +72,21 @@ describe('the end of a run', () => {
 
   it('is a failure where something failed within the step that completed the run', async () => {
     const { end, told } = runEnd();
-    end.failing(new FedloomError('fold.memory', 'no room'));
+    end.failing(new FedloomError('fold.unknown', 'no room', { name: 'f' }));
     end.finish(completed);
-    expect(await failed(end.result)).toMatchObject({ code: 'fold.memory', message: 'no room' });
+    const error = await failed(end.result);
+    expect(error).toMatchObject({ code: 'fold.unknown', message: 'no room', fields: { result: { rounds: 0 } } });
+    expect(isFedloomError(error, 'fold.unknown') && { ...error.fields }).toEqual({ name: 'f' });
     expect(told).toEqual(['failed: no room']);
   });
 
   it('is no completion for anybody where the disk does not take it', async () => {
     const told: string[] = [];
     const { end } = runEnd({
-      persistence: { finished: () => Promise.reject(new FedloomError('store.full', 'The disk is full.')) },
+      persistence: {
+        finished: () =>
+          Promise.reject(new FedloomError('store.full', 'The disk is full.', { path: '/runs/a', system: 'ENOSPC' })),
+      },
       farewell: async ({ reason, message }) => void told.push(`${reason}: ${message}`),
     });
     end.finish(completed);

@@ -81,7 +81,7 @@ export class RunEnd {
     this.#tell(reason, message, result).then(
       () => {
         if (reason !== 'failed') this.#resolve(result);
-        else this.#reject(new FedloomError(code, message, unseen({}, result), { cause }));
+        else this.#reject(FedloomError.from({ code, message, fields: fieldsOf(code, cause, result) }, { cause }));
       },
       (error: unknown) => this.#reject(withResult(error, result)),
     );
@@ -123,10 +123,16 @@ function finishOf(reason: Finish['reason'], message: string): Finish {
 /** What the run came to, told with the reason why it failed at the very end. */
 function withResult(error: unknown, result: RunResult): unknown {
   if (!(error instanceof FedloomError)) return error;
-  return new FedloomError(error.code, error.message, unseen(error.fields, result), { cause: error });
+  const { code, message, fields } = error;
+  return FedloomError.from({ code, message, fields: unseen(fields, result) }, { cause: error });
+}
+
+/** The fields of the error that is the cause, and the result so far. */
+function fieldsOf(code: string, cause: unknown, result: RunResult): FedloomError['fields'] {
+  return unseen(cause instanceof FedloomError && cause.code === code ? cause.fields : {}, result);
 }
 
 /** Fields of an error with the result so far as one that consoles do not print: it holds the whole model. */
-function unseen<Fields extends object>(fields: Fields, result: RunResult): Fields & { readonly result?: RunResult } {
+function unseen(fields: FedloomError['fields'], result: RunResult): FedloomError['fields'] {
   return Object.defineProperty({ ...fields }, 'result', { value: result, enumerable: false });
 }

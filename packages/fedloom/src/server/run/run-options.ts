@@ -106,7 +106,11 @@ export function checkRunOptions(options: RunOptions): void {
     ['quorum', options.quorum, clientsPerRound],
   ] as const) {
     if (value !== undefined && value > max) {
-      throw new FedloomError('run.options', `${name} is ${value}, but can be at most ${max}.`, { [name]: value, max });
+      throw new FedloomError('run.options', `${name} is ${value}, but can be at most ${max}.`, {
+        option: name,
+        value,
+        max,
+      });
     }
   }
 }

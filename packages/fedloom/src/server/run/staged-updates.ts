@@ -1,7 +1,8 @@
+import type { Uncounted } from '../schedule/reason-codes.js';
 import type { Reason, UpdateTag } from '../schedule/types.js';
 
 /** An update that nobody waits for any more. */
-export interface LateUpdate extends Reason {
+export interface LateUpdate extends Reason<Uncounted> {
   readonly client: number;
   readonly task: number;
 }

@@ -34,6 +34,7 @@ export type Uncounted =
   | 'round.closed'
   | 'round.deadline'
   | 'run.ending'
+  | 'stage.late'
   | 'update.stale';
 
 /** Of the end that the coordinator comes to by itself. */

@@ -3,6 +3,7 @@ import type { Socket } from 'node:net';
 import { FedloomError } from '@fedloom/engine';
 import { WebSocket } from 'ws';
 import type { Connection } from '../../protocol/transport.js';
+import type { ConnectReason } from '../error-codes.js';
 import { SocketConnection, type SocketOptions, webSocketOptions } from './socket-connection.js';
 import { isLoopback } from './upgrade-check.js';
 
@@ -12,8 +13,6 @@ export interface WebSocketDialOptions extends SocketOptions {
 }
 
 /** Why a connection did not come about, as `fields.reason` of `transport.connect`. */
-export type ConnectReason = 'refused' | 'unknown-host' | 'timeout' | 'rejected' | 'cancelled' | 'url' | 'network';
-
 /** Dials from Node over the `ws` package. @throws FedloomError `transport.connect` with a `ConnectReason` */
 export function dialWebSocket(
   url: string,

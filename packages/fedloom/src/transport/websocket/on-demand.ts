@@ -32,7 +32,8 @@ function checkTimes({ pingEveryMs, deadAfterMs }: SocketOptions): void {
   for (const [name, value] of Object.entries({ pingEveryMs, deadAfterMs })) {
     if (value === undefined || (value >= 1 && value < 2 ** 31)) continue;
     throw new FedloomError('transport.options', `${name} must be 1 to 2^31 - 1 milliseconds; got ${value}.`, {
-      [name]: value,
+      option: name,
+      value,
     });
   }
 }

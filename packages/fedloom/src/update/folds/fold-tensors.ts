@@ -27,7 +27,7 @@ export function foldTensors(
       throw new FedloomError(
         'aggregate.overflow',
         `The aggregate of tensor "${spec.name}" is beyond the range of float64. The model diverged.`,
-        { name: spec.name },
+        { tensor: spec.name },
       );
     }
     aggregate.set(spec.name, tensor);

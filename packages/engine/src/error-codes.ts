@@ -1,0 +1,50 @@
+import type { DType } from './tensor.js';
+
+/** Of codes that carry nothing beyond the message. */
+export type NoFields = { readonly [name: string]: never };
+
+/** A setting, and the value that it cannot have. */
+type OptionFields = { readonly option: string; readonly value: unknown };
+
+/** Extents; names stand for those that are known only when the graph runs. */
+type Shape = readonly (number | string)[];
+
+/** An operation that cannot take its operands; `scope` names the layer. */
+type OperationFields = { readonly scope: string; readonly operation: string; readonly shapes: readonly Shape[] };
+
+/** The errors of the engine: code and fields. Parts of a model add `layer` where they know it, tasks add `task`. */
+export interface EngineErrors {
+  'backend.load': { readonly bytes: number };
+  'backend.run': NoFields;
+
+  'graph.dtype': OperationFields | { readonly dtype: DType } | { readonly operands: readonly number[] };
+  'graph.feed': { readonly name: string };
+  'graph.gradient': NoFields;
+  'graph.name': { readonly name: string };
+  'graph.scope': { readonly scope: string; readonly shape: Shape };
+  'graph.shape': OperationFields | { readonly shape: readonly number[]; readonly length: number };
+
+  'layer.option': OptionFields & { readonly layer: string };
+  'layer.shape': { readonly layer: string; readonly expected: string; readonly inputShape: readonly number[] };
+  'loss.shape': {
+    readonly predictionShape: readonly number[];
+    readonly targetShape: readonly number[];
+    readonly classes: number | undefined;
+  };
+  'optimizer.option': OptionFields;
+
+  'plan.busy': NoFields;
+  'plan.cancelled': { readonly stepsDone: number; readonly stepsTotal: number };
+  'plan.format': { readonly what: string } | { readonly path: string; readonly expected: string };
+  'plan.graph': { readonly graph: string };
+  'plan.input': { readonly problem: string };
+  'plan.limit': { readonly path: string; readonly actual: number; readonly most: number };
+  'plan.option': OptionFields;
+  'plan.output': { readonly port: string };
+  'plan.released': NoFields;
+  'plan.samples': { readonly sampleCount: number };
+  'plan.terms':
+    | { readonly algorithm: string; readonly slot?: string }
+    | { readonly source: string; readonly slot: string | undefined; readonly name: string };
+  'plan.version': { readonly version: number };
+}

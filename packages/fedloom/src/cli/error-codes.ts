@@ -1,0 +1,38 @@
+import type { NoFields } from '@fedloom/engine/base';
+import type { IndexRange } from '../core/index-ranges.js';
+import type { RunResult } from '../core/records.js';
+
+/** The errors of the command: code and fields. */
+export interface CommandErrors {
+  'client.run-ended': { readonly reason: string };
+  'evaluate.no-data': NoFields;
+  /** `result` is there once the run has ended of it. */
+  'launch.clients-failed': {
+    readonly clients: IndexRange;
+    readonly how: string;
+    readonly lines: readonly string[];
+    readonly left: number;
+    readonly result?: RunResult;
+  };
+  'model.file': { readonly path: string };
+  'partition.not-empty': { readonly out: string };
+  'partition.trainer': { readonly task: string };
+
+  'replay.not-resumed': { readonly run: string; readonly of: string };
+  'replay.of-replay': { readonly run: string; readonly of: string };
+
+  'task.file-type': { readonly path: string };
+  'task.load': { readonly file: string; readonly line: number; readonly column: number; readonly what: string };
+  'task.no-default': { readonly file: string };
+  'task.not-a-task': { readonly file: string };
+  'task.not-found': { readonly path: string };
+  'task.stuck': NoFields;
+
+  'usage.deadline': NoFields;
+  'usage.grace': NoFields;
+  'usage.pool': NoFields;
+  /** `had`: what the run has instead, where it has any use for the option. */
+  'usage.replay': { readonly option: string; readonly given?: unknown; readonly had?: unknown };
+  'usage.twice': { readonly positional: number; readonly value: number };
+  'usage.value': { readonly name?: string; readonly text: string };
+}

@@ -1,0 +1,11 @@
+import type { NoFields } from '@fedloom/engine/base';
+
+/** The errors of clients: code and fields. Those of their work are in `compute`. */
+export interface ClientErrors {
+  'client.hash': { readonly actual: string; readonly hash: string };
+  'client.no-server': { readonly url: string; readonly waitedMs: number; readonly tookPart: boolean };
+  'client.other-run': { readonly expected: string; readonly actual: string };
+  'client.plan-differs': { readonly server: string; readonly client: string };
+  'client.results': NoFields;
+  'client.unknown-fact': { readonly fact: string };
+}

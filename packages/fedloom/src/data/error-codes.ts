@@ -1,0 +1,34 @@
+import type { NoFields } from '@fedloom/engine/base';
+
+/** Where data at fault come from, and in which split they are. */
+type OriginFields = { readonly where: string; readonly split: string };
+
+/** The errors of data sets, partitions and part folders: code and fields. What was read from a file has its `path` too. */
+export interface DataErrors {
+  'data.classes': { readonly classes: number | undefined };
+  'data.dtype': OriginFields;
+  'data.empty': NoFields;
+  'data.idx': { readonly file: string } | { readonly path: string } | { readonly folder: string };
+  'data.labels':
+    | OriginFields
+    | { readonly where: string; readonly row: number }
+    | { readonly dir: string; readonly found: number | undefined; readonly expected: number | undefined };
+  'data.mnist-missing': { readonly path?: string };
+  'data.names': { readonly names: readonly string[] };
+  'data.not-finite': OriginFields;
+  'data.scale': { readonly scale: number };
+  'data.shape': OriginFields | { readonly where: string };
+
+  'part.json': { readonly path: string };
+  'part.missing': { readonly dir: string; readonly file: string };
+  'part.samples': { readonly path: string; readonly found: number | undefined; readonly expected: number };
+  'part.write': { readonly dir: string };
+
+  'partition.definition': NoFields;
+  'partition.invalid': { readonly name: string; readonly split: string };
+  'partition.labels': { readonly partitioner: string };
+  'partition.samples':
+    | { readonly samples: number; readonly clients: number; readonly perClient?: number }
+    | { readonly client: number };
+  'partition.shards': { readonly perClient: number };
+}

@@ -1,0 +1,5 @@
+/** The errors of run folders: code and fields. */
+export interface StoreErrors {
+  'store.unknown-run': { readonly id: string; readonly root: string };
+  'store.version': { readonly path: string; readonly found: unknown; readonly known: number };
+}

@@ -1,0 +1,15 @@
+/** The errors of tasks, trainers and their results: code and fields. */
+export interface TaskErrors {
+  'task.definition': { readonly problems: readonly string[] };
+  'task.model-data': { readonly task: string };
+  'task.optimizer': { readonly algorithm: string; readonly slots: readonly string[] };
+  'task.override': { readonly path: string; readonly value: string };
+
+  'trainer.params': { readonly parameter?: string };
+  'trainer.sample-count': { readonly client: number };
+  'trainer.terms': { readonly algorithm: string };
+
+  'results.not-finite': { readonly client: number; readonly result: string };
+  'results.sample-count': { readonly client: number; readonly sampleCount: number };
+  'results.shape': { readonly client: number; readonly result: string };
+}

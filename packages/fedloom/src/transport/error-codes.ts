@@ -1,0 +1,20 @@
+import type { NoFields } from '@fedloom/engine/base';
+
+/** Why there is no connection. */
+export type ConnectReason = 'refused' | 'unknown-host' | 'timeout' | 'rejected' | 'cancelled' | 'url' | 'network';
+
+/** Where a server was to listen: an address of a network, or a path of a socket. */
+type ListenFields = { readonly host: string; readonly port: number } | { readonly path: string };
+
+/** The errors of transports: code and fields. */
+export interface TransportErrors {
+  'server.insecure': { readonly host: string };
+
+  /** `status` is that of an HTTP answer in place of a connection. */
+  'transport.connect': { readonly url: string; readonly reason?: ConnectReason; readonly status?: number };
+  'transport.listen': ListenFields;
+  'transport.not-listening': NoFields;
+  'transport.options': { readonly option: string; readonly value: unknown };
+  'transport.port-in-use': ListenFields;
+  'transport.unsupported': { readonly url: string };
+}
