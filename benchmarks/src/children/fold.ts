@@ -1,4 +1,6 @@
 /** The server's fold alone. It is not public, so that it is loaded by its place in the package. */
+
+import { clientIndex, hashFrom, versionNumber } from 'fedloom';
 import type * as MeanFold from '../../../packages/fedloom/src/update/mean-fold.js';
 import type { Update, UpdateSpec } from '../../../packages/fedloom/src/update/update.js';
 import type * as UpdateCheck from '../../../packages/fedloom/src/update/update-check.js';
@@ -28,12 +30,13 @@ const { checkUpdate } = (await import(new URL('update-check.js', update).href)) 
 
 const { elements, updates, passes } = await input<FoldInput>();
 const specs: UpdateSpec[] = [{ name: 'weight', shape: [elements], dtype: 'float32', fold: 'mean', kind: 'trained' }];
+const base = { model: 'global', number: versionNumber(0), hash: hashFrom(`sha256:${'0'.repeat(64)}`) };
 /** Different updates, more than a cache holds of small ones: real updates come from the network, too. */
 const pool: Update[] = Array.from({ length: Math.max(2, Math.min(64, Math.round(6.4e7 / (4 * elements)))) }, (_, k) => {
   const data = Float32Array.from({ length: elements }, (_, i) => Math.sin(i * 0.37 + k) * 0.1);
   return {
-    client: k,
-    base: { model: 'global', number: 0, hash: '' },
+    client: clientIndex(k),
+    base,
     task: 0,
     attempt: 0,
     facts: { sampleCount: 60 },

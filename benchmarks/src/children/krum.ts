@@ -1,5 +1,6 @@
 /** Folds that need all updates at once. They are loaded by their place in the package, as `fold` is. */
 
+import { clientIndex, hashFrom, versionNumber } from 'fedloom';
 import type { Contribution } from '../../../packages/fedloom/src/update/fold-contract.js';
 import type * as Krum from '../../../packages/fedloom/src/update/folds/krum.js';
 import type * as Median from '../../../packages/fedloom/src/update/folds/median.js';
@@ -29,10 +30,13 @@ const specs = [{ name: 'weight', shape: [elements], dtype: 'float32', fold: 'mea
 const vectors = Array.from({ length: updates }, (_, k) =>
   Float32Array.from({ length: elements }, (_, i) => Math.sin(i * 0.37 + 13 * k) * 0.1),
 );
+const base = { model: 'model', number: versionNumber(0), hash: hashFrom(`sha256:${'0'.repeat(64)}`) };
 const contributions = vectors.map((data, client): Contribution => {
   const tensors = new Map([['weight', { dtype: 'float32' as const, shape: [elements], data }]]);
-  const base = { model: 'model', number: 0, hash: 'sha256:0' };
-  return { update: { client, base, task: 0, attempt: 0, facts: { sampleCount: 60 }, tensors }, weight: 60 };
+  return {
+    update: { client: clientIndex(client), base, task: 0, attempt: 0, facts: { sampleCount: 60 }, tensors },
+    weight: 60,
+  };
 });
 
 function plainDistances(): number[] {

@@ -72,6 +72,14 @@ export type {
 export type { PoolChoice } from './compute/node/pool-choice.js';
 export { processPool } from './compute/node/process-pool.js';
 export { threadPool } from './compute/node/thread-pool.js';
+export {
+  type ClientIndex,
+  clientIndex,
+  type Hash,
+  hashFrom,
+  type VersionNumber,
+  versionNumber,
+} from './core/brands.js';
 export { RandomStream } from './core/random.js';
 export type { ClientRecord, Results, RoundRecord, RunResult } from './core/records.js';
 export { decodeSafetensors, encodeSafetensors } from './core/safetensors.js';

@@ -1,6 +1,7 @@
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { clientIndex } from '../../../packages/fedloom/dist/core/brands.js';
 import { encodeEntry, encodeHead, readLog } from '../../../packages/fedloom/dist/journal/entries.js';
 import type { JournalRecord } from '../../../packages/fedloom/dist/journal/record.js';
 import { decodeRecords, encodeRecords } from '../../../packages/fedloom/dist/journal/record-codec.js';
@@ -111,7 +112,9 @@ describe('run --replay', () => {
         if (record.kind !== 'round' || record.round !== 2) return record;
         const [first, ...others] = record.counted;
         const other = [0, 1, 2].find((client) => !record.counted.some((one) => one.client === client)) ?? -1;
-        return first === undefined ? record : { ...record, counted: [{ ...first, client: other }, ...others] };
+        return first === undefined
+          ? record
+          : { ...record, counted: [{ ...first, client: clientIndex(other) }, ...others] };
       });
       return encodeEntry(encodeRecords(records));
     });

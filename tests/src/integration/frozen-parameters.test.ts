@@ -9,6 +9,7 @@ import {
   fedAvg,
   fedPer,
   frozen,
+  hashFrom,
   joinFederation,
   type Layer,
   type NamedTensors,
@@ -72,7 +73,7 @@ function occurrences(
   return count;
 }
 
-const sha256 = (bytes: Uint8Array) => `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
+const sha256 = (bytes: Uint8Array) => hashFrom(`sha256:${createHash('sha256').update(bytes).digest('hex')}`);
 
 describe('frozen parameters', () => {
   it('keep the values that the run begins with, and the others train through them', async () => {

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
   type ClientRecord,
+  clientIndex,
   createServer,
   type Dataset,
   defineStage,
@@ -279,7 +280,7 @@ describe('a replay that comes out otherwise', () => {
     const journal = tampered(disk, (record) => {
       const [first, ...others] = record.counted;
       if (record.round !== 2 || first === undefined) return record;
-      return { ...record, counted: [{ ...first, client: spare }, ...others] };
+      return { ...record, counted: [{ ...first, client: clientIndex(spare) }, ...others] };
     });
     const run = await replay(task, { journal, workers: 1 });
     const again: RoundRecord[] = [];

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import type { Hash } from '../core/brands.js';
 import { sha256 } from '../core/node/sha256.js';
 import type { RunResult } from '../core/records.js';
 import { SOFTWARE, VERSION } from '../core/version.js';
@@ -33,7 +34,7 @@ export interface RunPlace {
  * Makes the folder of a new run.
  * @throws FedloomError `store.*`
  */
-export async function beginRun(root: string, description: RunDescription & { taskHash: string }): Promise<RunPlace> {
+export async function beginRun(root: string, description: RunDescription & { taskHash: Hash }): Promise<RunPlace> {
   const folder = await RunFolder.create(root, description);
   try {
     const storage = await folderStorage(journalIn(folder.path));

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { dirname, relative, sep } from 'node:path';
+import { type Hash, hashFrom } from '../core/brands.js';
 import { sha256 } from '../core/node/sha256.js';
 
 /** A task's own files by their paths from the task file's folder, `/` between: SHA-256 of each as `sha256:<hex>`. */
@@ -31,9 +32,9 @@ export function taskFiles(file: string, resolve: (path: string, importer: string
 }
 
 /** Of one file its own hash, of several that of their list. */
-export function hashOfFiles(files: TaskFiles): string {
+export function hashOfFiles(files: TaskFiles): Hash {
   const [only, ...others] = Object.values(files);
-  if (only !== undefined && others.length === 0) return only;
+  if (only !== undefined && others.length === 0) return hashFrom(only);
   return sha256(new TextEncoder().encode(JSON.stringify(files)));
 }
 

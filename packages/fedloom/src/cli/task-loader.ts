@@ -5,6 +5,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import * as engine from '@fedloom/engine';
 import { FedloomError } from '@fedloom/engine';
 import type { createJiti } from 'jiti';
+import type { Hash } from '../core/brands.js';
 import { didYouMean } from '../core/closest.js';
 import * as fedloom from '../index.js';
 import { isTask } from '../task/define-task.js';
@@ -21,7 +22,7 @@ export interface LoadedTask {
   /** It and the local files that it imports. */
   readonly files: TaskFiles;
   /** Of these, as `sha256:<hex>`: of one file that of its bytes. */
-  readonly hash: string;
+  readonly hash: Hash;
 }
 
 /**

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { hashFrom } from '../core/brands.js';
 import { decodeSafetensors } from '../core/safetensors.js';
 import { hostUnderTest, modelOf, until } from './testing/host-under-test.js';
 
@@ -181,7 +182,10 @@ describe('models', () => {
   it('that are not what was announced end the client', async () => {
     const { enter } = hostUnderTest();
     const line = await enter();
-    line.say({ type: 'model', version: { ...modelOf(0).version, hash: `sha256:${'0'.repeat(64)}` } }, modelOf(0).body);
+    line.say(
+      { type: 'model', version: { ...modelOf(0).version, hash: hashFrom(`sha256:${'0'.repeat(64)}`) } },
+      modelOf(0).body,
+    );
     await expect(line.ended).rejects.toMatchObject({ code: 'client.hash' });
   });
 });

@@ -1,6 +1,7 @@
 import { FedloomError } from '@fedloom/engine';
 import type { CancelSignal } from '../compute/cancel-signal.js';
 import type { ClientExecutor } from '../compute/executor.js';
+import type { ClientIndex } from '../core/brands.js';
 import type { Clock } from '../core/clock.js';
 import type { HashFunction } from '../core/hash.js';
 import type { ByteBudget } from '../protocol/byte-budget.js';
@@ -51,13 +52,13 @@ export interface ClientHostOptions {
 
 export type ClientEvent =
   | { readonly type: 'joined'; readonly run: string; readonly clients: number }
-  | { readonly type: 'trained'; readonly task: number; readonly client: number; readonly ms: number }
-  | { readonly type: 'jobFailed'; readonly task: number; readonly client: number; readonly error: unknown }
+  | { readonly type: 'trained'; readonly task: number; readonly client: ClientIndex; readonly ms: number }
+  | { readonly type: 'jobFailed'; readonly task: number; readonly client: ClientIndex; readonly error: unknown }
   /** The server did not take these clients' updates. */
   | {
       readonly type: 'notCounted';
       readonly task: number;
-      readonly clients: readonly number[];
+      readonly clients: readonly ClientIndex[];
       readonly code: string;
       readonly reason: string;
     }
@@ -226,7 +227,7 @@ export class ClientHost {
     }
   }
 
-  #fail({ kind: phase, task, attempt }: Job, client: number, error: unknown): void {
+  #fail({ kind: phase, task, attempt }: Job, client: ClientIndex, error: unknown): void {
     this.#options.onEvent?.({ type: 'jobFailed', task, client, error });
     this.#channel?.send({ type: 'failed', task, attempt, client, phase, ...describe(error) });
   }

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { JobSignal } from '../compute/cancel-signal.js';
 import type { ClientEvaluation, ClientExecutor, EvaluateJob } from '../compute/executor.js';
+import { clientIndex } from '../core/brands.js';
 import type { Evaluation } from '../core/evaluation.js';
 import type { Evaluations } from '../protocol/messages.js';
 import { Evaluating } from './evaluating.js';
@@ -68,7 +69,7 @@ describe('Evaluating', () => {
     let end: (evaluations: ClientEvaluation[]) => void = () => {};
     const waiting = () => new Promise<ClientEvaluation[]>((resolve) => (end = resolve));
     const { evaluating, sent, run } = evaluatingWith(waiting);
-    const result = [{ client: 0, evaluation: found(1) }];
+    const result = [{ client: clientIndex(0), evaluation: found(1) }];
     const runThrough = async (during: (signal: JobSignal) => void) => {
       const [job] = evaluating.jobsFor(request(0, 0, 1));
       const signal = new JobSignal();
@@ -94,21 +95,32 @@ describe('Evaluating', () => {
   });
 
   it.each<[string, ClientEvaluation, RegExp]>([
-    ['an error', { client: 1, error: new Error('broken') }, /broken/],
-    ['no whole sample count', { client: 1, evaluation: { ...found(1), sampleCount: 1.5 } }, /sample count of 1.5/],
+    ['an error', { client: clientIndex(1), error: new Error('broken') }, /broken/],
+    [
+      'no whole sample count',
+      { client: clientIndex(1), evaluation: { ...found(1), sampleCount: 1.5 } },
+      /sample count of 1.5/,
+    ],
     [
       'a sum that is not finite',
-      { client: 1, evaluation: found(Number.NaN) },
+      { client: clientIndex(1), evaluation: found(Number.NaN) },
       /'score' as NaN: has the training diverged/,
     ],
     [
       'a weight of nothing',
-      { client: 1, evaluation: { sampleCount: 1, statistics: { score: { sum: 1, weight: 0 } } } },
+      { client: clientIndex(1), evaluation: { sampleCount: 1, statistics: { score: { sum: 1, weight: 0 } } } },
       /the weight 0/,
     ],
-    ['a nameless result', { client: 1, evaluation: { ...found(1), results: { '': 1 } } }, /a name of 0 characters/],
+    [
+      'a nameless result',
+      { client: clientIndex(1), evaluation: { ...found(1), results: { '': 1 } } },
+      /a name of 0 characters/,
+    ],
   ])('%s costs that client alone', async (_, spoilt, text) => {
-    const { evaluating, sent, failed, run } = evaluatingWith(() => [spoilt, { client: 2, evaluation: found(1) }], 2);
+    const { evaluating, sent, failed, run } = evaluatingWith(
+      () => [spoilt, { client: clientIndex(2), evaluation: found(1) }],
+      2,
+    );
     for (const job of evaluating.jobsFor(request(0, 1, 2))) await run(job);
     evaluating.flush();
     expect(sent.flatMap(({ entries }) => entries.map(({ client }) => client))).toEqual([2]);

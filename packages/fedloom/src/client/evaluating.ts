@@ -1,6 +1,7 @@
 import { FedloomError } from '@fedloom/engine';
 import type { CancelSignal } from '../compute/cancel-signal.js';
 import type { ClientEvaluation, ClientExecutor, ModelSnapshot } from '../compute/executor.js';
+import { type ClientIndex, knownClient } from '../core/brands.js';
 import type { Evaluation } from '../core/evaluation.js';
 import { type EvaluationSize, evaluationSize, fitsMessage } from '../protocol/evaluation-size.js';
 import { wireLimits } from '../protocol/limits.js';
@@ -14,9 +15,9 @@ type Entry = Evaluations['entries'][number];
 
 export interface EvaluatingOptions {
   readonly executor: ClientExecutor;
-  readonly stateOf: (client: number) => Promise<Uint8Array | undefined>;
+  readonly stateOf: (client: ClientIndex) => Promise<Uint8Array | undefined>;
   readonly send: (message: Evaluations) => void;
-  readonly onFailed: (job: Job, client: number, error: unknown) => void;
+  readonly onFailed: (job: Job, client: ClientIndex, error: unknown) => void;
 }
 
 /** Evaluates for the clients of one process, and reports them many to a message. */
@@ -44,7 +45,7 @@ export class Evaluating {
     for (const { from, count } of clients) {
       for (let first = from; first < from + count; first += group) {
         const length = Math.min(group, from + count - first);
-        const part = Array.from({ length }, (_, at) => first + at);
+        const part = Array.from({ length }, (_, at) => knownClient(first + at));
         jobs.push({ kind: 'evaluate', clients: part, task: round, attempt: 0, base: model, scalars: {} });
       }
     }

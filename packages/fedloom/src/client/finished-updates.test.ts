@@ -1,14 +1,16 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { namedHash } from '../conformance/named-hash.js';
+import { clientIndex, versionNumber } from '../core/brands.js';
 import type { Train, UpdateMessage } from '../protocol/messages.js';
 import { FinishedUpdates } from './finished-updates.js';
 
-const base = (number: number) => ({ model: 'model', number, hash: `h${number}` });
+const base = (number: number) => ({ model: 'model', number: versionNumber(number), hash: namedHash(`h${number}`) });
 const update = (client: number, task = 0): UpdateMessage => ({
   type: 'update',
   task,
   attempt: 0,
-  client,
+  client: clientIndex(client),
   base: base(task),
   facts: {},
   trainMs: 0,
@@ -27,18 +29,18 @@ describe('FinishedUpdates', () => {
     const finished = new FinishedUpdates(100);
     const body = new Uint8Array(10);
     expect(finished.keep(update(1), body)).toBe(true);
-    expect(finished.of(1, asked(0))?.body).toBe(body);
-    for (const other of [asked(1), asked(0, 1)]) expect(finished.of(1, other)).toBeUndefined();
-    expect(finished.of(2, asked(0))).toBeUndefined();
+    expect(finished.of(clientIndex(1), asked(0))?.body).toBe(body);
+    for (const other of [asked(1), asked(0, 1)]) expect(finished.of(clientIndex(1), other)).toBeUndefined();
+    expect(finished.of(clientIndex(2), asked(0))).toBeUndefined();
   });
 
   it('lets go of a settled task, not of another', () => {
     const finished = new FinishedUpdates(100);
     finished.keep(update(1, 3), new Uint8Array(10));
-    finished.forget([1, 2], 2);
-    expect(finished.of(1, asked(3))).toBeDefined();
-    finished.forget([1], 3);
-    expect(finished.of(1, asked(3))).toBeUndefined();
+    finished.forget([clientIndex(1), clientIndex(2)], 2);
+    expect(finished.of(clientIndex(1), asked(3))).toBeDefined();
+    finished.forget([clientIndex(1)], 3);
+    expect(finished.of(clientIndex(1), asked(3))).toBeUndefined();
   });
 
   it('keeps one of each client, the newest, and of more bytes than allowed the newest that fit', () => {
@@ -55,7 +57,7 @@ describe('FinishedUpdates', () => {
         }
         for (const client of [0, 1, 2, 3, 4, 5]) {
           const expected = model.find((own) => own.client === client)?.bytes;
-          expect(finished.of(client, asked(0))?.body.byteLength).toBe(expected);
+          expect(finished.of(clientIndex(client), asked(0))?.body.byteLength).toBe(expected);
         }
       }),
     );
@@ -66,6 +68,9 @@ describe('FinishedUpdates', () => {
     finished.keep(update(1), new Uint8Array(10));
     finished.keep(update(2), new Uint8Array(10));
     expect(finished.keep(update(1), new Uint8Array(101))).toBe(false);
-    expect([finished.of(1, asked(0)), finished.of(2, asked(0))?.body.byteLength]).toEqual([undefined, 10]);
+    expect([finished.of(clientIndex(1), asked(0)), finished.of(clientIndex(2), asked(0))?.body.byteLength]).toEqual([
+      undefined,
+      10,
+    ]);
   });
 });

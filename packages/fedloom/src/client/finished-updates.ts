@@ -1,3 +1,4 @@
+import type { ClientIndex } from '../core/brands.js';
 import type { Train, UpdateMessage } from '../protocol/messages.js';
 
 interface Finished {
@@ -12,7 +13,7 @@ interface Finished {
  */
 export class FinishedUpdates {
   // Map order is the order in which they were finished.
-  readonly #updates = new Map<number, Finished>();
+  readonly #updates = new Map<ClientIndex, Finished>();
   #bytes = 0;
 
   constructor(private readonly bytesMax: number) {}
@@ -31,17 +32,17 @@ export class FinishedUpdates {
   }
 
   /** What the client has finished of this very task, from this very model. */
-  of(client: number, { task, base }: Train): Finished | undefined {
+  of(client: ClientIndex, { task, base }: Train): Finished | undefined {
     const finished = this.#updates.get(client);
     return finished?.message.task === task && finished.message.base.hash === base.hash ? finished : undefined;
   }
 
-  forget(clients: readonly number[], task: number): void {
+  forget(clients: readonly ClientIndex[], task: number): void {
     if (this.#updates.size === 0) return;
     for (const client of clients) if (this.#updates.get(client)?.message.task === task) this.#drop(client);
   }
 
-  #drop(client: number): void {
+  #drop(client: ClientIndex): void {
     const finished = this.#updates.get(client);
     if (finished === undefined) return;
     this.#updates.delete(client);

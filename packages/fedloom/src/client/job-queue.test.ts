@@ -1,13 +1,15 @@
 import { describe, expect, it } from 'vitest';
+import { namedHash } from '../conformance/named-hash.js';
+import { clientIndex, versionNumber } from '../core/brands.js';
 import { systemClock } from '../core/clock.js';
 import { type Job, JobQueue } from './job-queue.js';
 
 const job = (client: number, over: Partial<Job> = {}): Job => ({
-  clients: [client],
+  clients: [clientIndex(client)],
   kind: 'train',
   task: 0,
   attempt: 0,
-  base: { model: 'model', number: 0, hash: 'm' },
+  base: { model: 'model', number: versionNumber(0), hash: namedHash('m') },
   scalars: {},
   ...over,
 });
@@ -71,12 +73,13 @@ describe('JobQueue', () => {
 
   it('holds back a job of several clients while one of them is at work', async () => {
     const { queue, started, aborted, finish } = controlled(3);
-    const group = (over: Partial<Job>) => job(0, { kind: 'evaluate', clients: [6, 7, 8], ...over });
+    const group = (over: Partial<Job>) =>
+      job(0, { kind: 'evaluate', clients: [clientIndex(6), clientIndex(7), clientIndex(8)], ...over });
     queue.add([job(7), group({}), job(9)]);
     expect(started.flatMap(({ clients }) => clients)).toEqual([7, 9]);
     await finish(0);
     expect(started.flatMap(({ clients }) => clients)).toEqual([7, 9, 6, 7, 8]);
-    queue.add([group({ clients: [8], task: 1 })]);
+    queue.add([group({ clients: [clientIndex(8)], task: 1 })]);
     expect(aborted).toEqual([6, 7, 8]);
     expect(started).toHaveLength(3);
     await finish(2);
@@ -156,7 +159,7 @@ describe('JobQueue', () => {
     const { queue } = controlled(1);
     queue.add([job(0), job(1), job(2)]);
     expect(queue.cancel(({ clients: [client] }) => client !== 1).map(({ clients }) => clients[0])).toEqual([2, 0]);
-    const has = (client: number) => queue.some((other) => other.clients.includes(client));
+    const has = (client: number) => queue.some((other) => other.clients.includes(clientIndex(client)));
     expect([has(0), has(1), has(2)]).toEqual([true, true, false]);
   });
 

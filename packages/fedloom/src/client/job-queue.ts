@@ -1,10 +1,11 @@
 import { type CancelSignal, JobSignal } from '../compute/cancel-signal.js';
+import type { ClientIndex } from '../core/brands.js';
 import type { Clock } from '../core/clock.js';
 import type { Version } from '../update/update.js';
 
 /** A piece of work for one client, or for several that are evaluated together. */
 export interface Job {
-  readonly clients: readonly number[];
+  readonly clients: readonly ClientIndex[];
   readonly kind: 'train' | 'evaluate';
   /** Of the training, as in `train`; of an evaluation its round. */
   readonly task: number;
@@ -41,9 +42,9 @@ export class JobQueue {
   #head = 0;
   readonly #running = new Set<Running>();
   /** What runs for a client. */
-  readonly #runningOf = new Map<number, Running>();
+  readonly #runningOf = new Map<ClientIndex, Running>();
   /** Clients whose aborted job goes on regardless: they get no other until it ends. */
-  readonly #stuck = new Set<number>();
+  readonly #stuck = new Set<ClientIndex>();
 
   constructor(private readonly options: JobQueueOptions) {}
 

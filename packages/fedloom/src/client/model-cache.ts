@@ -1,6 +1,7 @@
 import { FedloomError } from '@fedloom/engine';
 import type { CancelSignal } from '../compute/cancel-signal.js';
 import type { ModelSnapshot } from '../compute/executor.js';
+import type { Hash } from '../core/brands.js';
 import type { HashFunction } from '../core/hash.js';
 import { decodeSafetensors } from '../core/safetensors.js';
 import { sharedBytes } from '../data/shared-tensor.js';
@@ -15,7 +16,7 @@ interface Arrival {
 
 /** The models that the server has sent, by their hash, until it says that they are not needed any more. */
 export class ModelCache {
-  readonly #models = new Map<string, Arrival>();
+  readonly #models = new Map<Hash, Arrival>();
 
   constructor(private readonly hash: HashFunction) {}
 
@@ -44,20 +45,20 @@ export class ModelCache {
   }
 
   /** Another connection begins: its server sends what it needs, and knows nothing of what came before. */
-  keepOnly(isNeeded: (hash: string) => boolean): void {
+  keepOnly(isNeeded: (hash: Hash) => boolean): void {
     this.#drop([...this.#models.keys()].filter((hash) => !isNeeded(hash)));
   }
 
-  #drop(hashes: readonly string[]): void {
+  #drop(hashes: readonly Hash[]): void {
     for (const hash of hashes) if (this.#models.get(hash)?.arrived !== undefined) this.#models.delete(hash);
   }
 
   /** The model, at once if it is there. Rejects when the signal aborts before it has come. */
-  get(hash: string, signal: CancelSignal): ModelSnapshot | Promise<ModelSnapshot> {
+  get(hash: Hash, signal: CancelSignal): ModelSnapshot | Promise<ModelSnapshot> {
     return this.#models.get(hash)?.arrived ?? this.#await(hash, signal);
   }
 
-  #await(hash: string, signal: CancelSignal): Promise<ModelSnapshot> {
+  #await(hash: Hash, signal: CancelSignal): Promise<ModelSnapshot> {
     if (signal.aborted) return Promise.reject(new Error('aborted'));
     return new Promise((resolve, reject) => {
       const abort = () => reject(new Error('aborted'));
@@ -69,7 +70,7 @@ export class ModelCache {
     });
   }
 
-  #arrival(hash: string): Arrival {
+  #arrival(hash: Hash): Arrival {
     const known = this.#models.get(hash);
     if (known !== undefined) return known;
     let arrive: Arrival['arrive'] = () => {};

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { clientIndex } from '../core/brands.js';
 import { PrivateStates } from './private-states.js';
 import { MemoryStates } from './testing/host-under-test.js';
 
@@ -9,14 +10,14 @@ describe('PrivateStates', () => {
   it('commits what counted, once; the next job sees it at once', async () => {
     const store = new MemoryStates();
     const states = new PrivateStates(store);
-    await states.propose(1, 0, bytes(7));
-    expect(await states.committed(1)).toBeUndefined();
-    const settling = states.settle([1, 2], 0, true);
-    expect(await states.committed(1)).toEqual(bytes(7));
+    await states.propose(clientIndex(1), 0, bytes(7));
+    expect(await states.committed(clientIndex(1))).toBeUndefined();
+    const settling = states.settle([clientIndex(1), clientIndex(2)], 0, true);
+    expect(await states.committed(clientIndex(1))).toEqual(bytes(7));
     await settling;
-    await states.propose(1, 1, bytes(8));
-    await states.settle([1], 0, true);
-    expect(await states.committed(1)).toEqual(bytes(7));
+    await states.propose(clientIndex(1), 1, bytes(8));
+    await states.settle([clientIndex(1)], 0, true);
+    expect(await states.committed(clientIndex(1))).toEqual(bytes(7));
   });
 
   it('is, after any course of events, what the last proposal that counted was', async () => {
@@ -33,17 +34,18 @@ describe('PrivateStates', () => {
         const committed: (number | undefined)[] = [];
         for (const [at, { kind, client, task }] of events.entries()) {
           if (kind === 'propose') {
-            await states.propose(client, task, bytes(at));
+            await states.propose(clientIndex(client), task, bytes(at));
             pending[client] = { task, value: at };
           } else {
-            await states.settle([client], task, kind === 'counted');
+            await states.settle([clientIndex(client)], task, kind === 'counted');
             const own = pending[client];
             if (own?.task !== task) continue;
             if (kind === 'counted') committed[client] = own.value;
             pending[client] = undefined;
           }
         }
-        for (const client of [0, 1, 2]) expect((await states.committed(client))?.[0]).toBe(committed[client]);
+        for (const client of [0, 1, 2])
+          expect((await states.committed(clientIndex(client)))?.[0]).toBe(committed[client]);
       }),
     );
   });
@@ -52,7 +54,7 @@ describe('PrivateStates', () => {
     const store = new MemoryStates();
     store.put = () => Promise.reject(new Error('disk full'));
     const states = new PrivateStates(store);
-    await states.propose(1, 0, bytes(7));
-    await expect(states.settle([1], 0, true)).rejects.toThrow('disk full');
+    await states.propose(clientIndex(1), 0, bytes(7));
+    await expect(states.settle([clientIndex(1)], 0, true)).rejects.toThrow('disk full');
   });
 });

@@ -1,3 +1,4 @@
+import type { ClientIndex } from '../core/brands.js';
 import type { StateStore } from './state-store.js';
 
 interface Pending {
@@ -7,24 +8,24 @@ interface Pending {
 
 /** The clients' private states: what training made is pending until the server says that its update counted. */
 export class PrivateStates {
-  readonly #pending = new Map<number, Pending>();
+  readonly #pending = new Map<ClientIndex, Pending>();
   #settling: Promise<unknown> = Promise.resolve();
 
   constructor(private readonly store: StateStore) {}
 
   /** As it last committed; undefined before. */
-  committed(client: number): Promise<Uint8Array | undefined> {
+  committed(client: ClientIndex): Promise<Uint8Array | undefined> {
     return this.store.get(client);
   }
 
   /** Takes the place of what was pending for the client. Settles when the update that goes with it may be sent. */
-  async propose(client: number, task: number, state: Uint8Array): Promise<void> {
+  async propose(client: ClientIndex, task: number, state: Uint8Array): Promise<void> {
     this.#pending.set(client, { task, state });
     await this.store.propose?.(client, task, state);
   }
 
   /** Commits what is pending of this task, or drops it. Whichever attempt counted: all train the same, from the same model. */
-  async settle(clients: readonly number[], task: number, counted: boolean): Promise<void> {
+  async settle(clients: readonly ClientIndex[], task: number, counted: boolean): Promise<void> {
     const commits: Promise<void>[] = [];
     for (const client of clients) {
       // What an earlier process of this client proposed too.

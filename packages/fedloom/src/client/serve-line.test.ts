@@ -1,6 +1,7 @@
 import { getEventListeners } from 'node:events';
 import { FedloomError } from '@fedloom/engine';
 import { describe, expect, it } from 'vitest';
+import { hashFrom, versionNumber } from '../core/brands.js';
 import { ByteBudget } from '../protocol/byte-budget.js';
 import { defaultLimits } from '../protocol/limits.js';
 import type { ErrorMessage, Message, ServerMessage } from '../protocol/messages.js';
@@ -160,7 +161,10 @@ describe('a message that cannot be taken', () => {
   it('for a bug: the client ends with it, and the first counts', async () => {
     const onMessage = throwing({ joined: new Error('a bug'), forget: new Error('another') });
     const { end, ended, say } = await underTest({ onMessage });
-    say(joined, { type: 'forget', versions: [{ model: 'm', number: 0, hash: `sha256:${'0'.repeat(64)}` }] });
+    say(joined, {
+      type: 'forget',
+      versions: [{ model: 'm', number: versionNumber(0), hash: hashFrom(`sha256:${'0'.repeat(64)}`) }],
+    });
     await expect(ended).rejects.toThrow('a bug');
     expect(await end.closed).toEqual({ reason: 'the client failed', error: undefined });
   });

@@ -1,5 +1,6 @@
 import { FedloomError } from '@fedloom/engine';
 import type { ClientWorkload } from '../compute/executor.js';
+import type { Hash } from '../core/brands.js';
 import type { HashFunction } from '../core/hash.js';
 import { sharedBytes } from '../data/shared-tensor.js';
 import type { Frozen, GetFrozen, GetPlan, Plan, Welcome } from '../protocol/messages.js';
@@ -9,7 +10,7 @@ type PlanWorkload = Extract<ClientWorkload, { readonly kind: 'plan' }>;
 export interface ShipmentOptions {
   readonly hash: HashFunction;
   /** Turns the bytes of a plan, whose hash was checked, into the workload. */
-  readonly decodePlan: (bytes: Uint8Array, hash: string) => PlanWorkload;
+  readonly decodePlan: (bytes: Uint8Array, hash: Hash) => PlanWorkload;
 }
 
 /** What a server ships once, before its clients join: the plan, and where it has frozen parameters, those. */

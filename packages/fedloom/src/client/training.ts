@@ -1,5 +1,6 @@
 import type { CancelSignal } from '../compute/cancel-signal.js';
 import type { ClientExecutor, ModelSnapshot } from '../compute/executor.js';
+import type { ClientIndex } from '../core/brands.js';
 import type { Clock } from '../core/clock.js';
 import type { Train, UpdateMessage, Welcome } from '../protocol/messages.js';
 import { FinishedUpdates } from './finished-updates.js';
@@ -15,7 +16,7 @@ export interface TrainingOptions {
   readonly welcome: () => Welcome | undefined;
   /** Settles once the update is on its way, or was dropped with the connection. */
   readonly send: (message: UpdateMessage, body: Uint8Array, giveAway: boolean) => Promise<void>;
-  readonly onTrained: (job: Job, client: number, ms: number) => void;
+  readonly onTrained: (job: Job, client: ClientIndex, ms: number) => void;
   /** Bytes of updates kept until they are settled, so that a line that breaks costs no training; 0: none. */
   readonly keptBytesMax: number;
 }
@@ -30,7 +31,7 @@ interface AtWork {
 export class Training {
   readonly #options: TrainingOptions;
   /** The clients at work, or waiting for it. */
-  readonly #atWork = new Map<number, AtWork>();
+  readonly #atWork = new Map<ClientIndex, AtWork>();
   readonly #finished: FinishedUpdates;
 
   constructor(options: TrainingOptions) {
@@ -66,7 +67,8 @@ export class Training {
   async run(job: Job, model: ModelSnapshot, signal: CancelSignal): Promise<void> {
     const { clock, executor, states, stages, welcome, send, onTrained } = this.#options;
     const { task, base, scalars } = job;
-    const client = job.clients[0] as number;
+    const [client] = job.clients;
+    if (client === undefined) throw new Error('a training is that of one client');
     try {
       const committed = await states.committed(client);
       const state = stages.algorithmState(committed);
@@ -95,7 +97,7 @@ export class Training {
   }
 
   /** The server has decided: whatever was kept of these is not needed any more. */
-  settled(clients: readonly number[], task: number): void {
+  settled(clients: readonly ClientIndex[], task: number): void {
     this.#finished.forget(clients, task);
   }
 
@@ -104,7 +106,7 @@ export class Training {
   }
 }
 
-function jobOf(client: number, { task, attempt, base, scalars }: Train): Job {
+function jobOf(client: ClientIndex, { task, attempt, base, scalars }: Train): Job {
   return { kind: 'train', clients: [client], task, attempt, base, scalars };
 }
 

@@ -1,11 +1,12 @@
 import { describe, expect, it } from 'vitest';
+import { clientIndex } from '../core/brands.js';
 import { decodeSafetensors, encodeSafetensors } from '../core/safetensors.js';
 import type { UpdateSpec } from '../update/update.js';
 import { tensorsOf } from './testing/host-under-test.js';
 import { UpdateStages } from './update-stages.js';
 
 const specs: readonly UpdateSpec[] = [{ name: 'w', dtype: 'float32', shape: [4], kind: 'trained', fold: 'mean' }];
-const of = { client: 1, task: 0, seed: 0 };
+const of = { client: clientIndex(1), task: 0, seed: 0 };
 const outcome = (state?: number, ...delta: number[]) => ({
   update: encodeSafetensors(tensorsOf('w', ...delta)),
   facts: {},

@@ -1,5 +1,6 @@
 import type { NamedTensors } from '@fedloom/engine';
 import type { TrainOutcome } from '../compute/executor.js';
+import type { ClientIndex } from '../core/brands.js';
 import { RandomStream } from '../core/random.js';
 import { decodeSafetensors, encodeSafetensors, safetensorsEncoder } from '../core/safetensors.js';
 import { wireLimits } from '../protocol/limits.js';
@@ -46,7 +47,7 @@ export class UpdateStages {
    */
   async apply(
     outcome: TrainOutcome,
-    of: { readonly client: number; readonly task: number; readonly seed: number; readonly committed?: Uint8Array },
+    of: { readonly client: ClientIndex; readonly task: number; readonly seed: number; readonly committed?: Uint8Array },
   ): Promise<StagedUpdate> {
     if (this.#stages.length === 0) return outcome;
     const { client, task, seed, committed } = of;

@@ -1,4 +1,5 @@
 import type { PlanManifest } from '@fedloom/engine';
+import type { ClientIndex } from '../core/brands.js';
 import type { ClientExamples } from '../data/dataset.js';
 import type { FederationInfo } from './executor.js';
 
@@ -10,7 +11,7 @@ export interface ClientDataSource {
    */
   open(plan: PlanManifest, federation: FederationInfo): Promise<void>;
   /** Called only for clients at work, so it may read lazily. */
-  train(client: number): ClientExamples | Promise<ClientExamples>;
+  train(client: ClientIndex): ClientExamples | Promise<ClientExamples>;
   /** Undefined when this client holds no test samples. */
-  test(client: number): ClientExamples | undefined | Promise<ClientExamples | undefined>;
+  test(client: ClientIndex): ClientExamples | undefined | Promise<ClientExamples | undefined>;
 }

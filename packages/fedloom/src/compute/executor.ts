@@ -1,4 +1,5 @@
 import type { NamedTensors, TrainingPlan } from '@fedloom/engine';
+import type { ClientIndex, Hash } from '../core/brands.js';
 import type { Evaluation } from '../core/evaluation.js';
 import type { Facts, UpdateSpec } from '../update/update.js';
 import type { CancelSignal } from './cancel-signal.js';
@@ -6,14 +7,14 @@ import type { CancelSignal } from './cancel-signal.js';
 /** A plan's frozen parameters, which the bytes of its models lack. */
 export interface FrozenParameters {
   /** Content hash of `bytes`. */
-  readonly hash: string;
+  readonly hash: Hash;
   /** Safetensors; in shared memory as those of a model. */
   readonly bytes: Uint8Array;
 }
 
 /** What the server has clients work on, as the client core hands it to its executor. */
 export type ClientWorkload =
-  | { readonly kind: 'plan'; readonly plan: TrainingPlan; readonly hash: string; readonly frozen?: FrozenParameters }
+  | { readonly kind: 'plan'; readonly plan: TrainingPlan; readonly hash: Hash; readonly frozen?: FrozenParameters }
   | { readonly kind: 'trainer'; readonly task: string };
 
 /** The federation a client has joined. */
@@ -29,14 +30,14 @@ export interface FederationInfo {
 /** The model of a round: shared parameters that are not frozen, and the algorithm's broadcast tensors (`slot/parameter`). */
 export interface ModelSnapshot {
   /** Content hash; equal hashes mean equal bytes. */
-  readonly hash: string;
+  readonly hash: Hash;
   /** The safetensors bytes; over a SharedArrayBuffer where there is one, so that worker threads read them without a copy. */
   readonly bytes: Uint8Array;
   readonly tensors: NamedTensors;
 }
 
 export interface TrainJob {
-  readonly client: number;
+  readonly client: ClientIndex;
   /** As `Update.task`. */
   readonly task: number;
   readonly seed: number;
@@ -64,18 +65,18 @@ export interface TrainOutcome {
 
 export interface EvaluateJob {
   /** At most `evaluationGroup` of them. */
-  readonly clients: readonly number[];
+  readonly clients: readonly ClientIndex[];
   readonly round: number;
   readonly model: ModelSnapshot;
   /** A client's private state as it last committed, for executors that keep parameters private. */
-  readonly stateOf: (client: number) => Promise<Uint8Array | undefined>;
+  readonly stateOf: (client: ClientIndex) => Promise<Uint8Array | undefined>;
   readonly signal: CancelSignal;
 }
 
 /** What came of one client of an `EvaluateJob`; null when it holds no test data. */
 export type ClientEvaluation =
-  | { readonly client: number; readonly evaluation: Evaluation | null }
-  | { readonly client: number; readonly error: unknown };
+  | { readonly client: ClientIndex; readonly evaluation: Evaluation | null }
+  | { readonly client: ClientIndex; readonly error: unknown };
 
 /**
  * Does the work of the clients that one process hosts. Implementations: plans on worker threads, trainer objects.

@@ -1,4 +1,5 @@
 import { FedloomError, type NamedTensors, type PlanManifest, type TrainingPlan } from '@fedloom/engine';
+import type { Hash } from '../core/brands.js';
 import type { Evaluation, Statistic } from '../core/evaluation.js';
 import { checkTensors } from '../core/params.js';
 import { decodeSafetensors } from '../core/safetensors.js';
@@ -37,7 +38,7 @@ export class PlanExecutor implements ClientExecutor {
   readonly #pool: JobPool;
   readonly #source: ClientDataSource;
   #planHash = '';
-  #frozenHash: string | undefined;
+  #frozenHash: Hash | undefined;
   #manifest: PlanManifest | undefined;
   #specs: readonly UpdateSpec[] = [];
   #loaded: Promise<void> = Promise.resolve();
@@ -81,7 +82,7 @@ export class PlanExecutor implements ClientExecutor {
   }
 
   /** Loads a plan on the workers, and waits for the first that has it; once is enough. */
-  load(plan: TrainingPlan, hash: string, frozen?: FrozenParameters): Promise<void> {
+  load(plan: TrainingPlan, hash: Hash, frozen?: FrozenParameters): Promise<void> {
     if (this.#planHash !== hash || this.#frozenHash !== frozen?.hash) {
       this.#planHash = hash;
       this.#frozenHash = frozen?.hash;

@@ -1,4 +1,5 @@
 import { FedloomError, type NamedTensors } from '@fedloom/engine';
+import type { ClientIndex } from '../core/brands.js';
 import type { Evaluation } from '../core/evaluation.js';
 import { checkTensors, type TensorSpec } from '../core/params.js';
 import { RandomStream } from '../core/random.js';
@@ -32,7 +33,7 @@ import { type TakeTurn, turnsOf } from './trainer-turns.js';
 export class TrainerExecutor implements ClientExecutor {
   readonly concurrency: number;
   readonly evaluationGroup = 1;
-  readonly #trainers = new Map<number, Promise<Trainer>>();
+  readonly #trainers = new Map<ClientIndex, Promise<Trainer>>();
   /** For messages made around the update. */
   readonly #encodeUpdate = safetensorsEncoder(wireLimits.chunkHeaderBytes);
   readonly #takeTurn: TakeTurn;
@@ -44,7 +45,7 @@ export class TrainerExecutor implements ClientExecutor {
       /** Jobs at a time where the task says `concurrent`; one where it does not. */
       readonly concurrency: number;
       readonly dataDir?: string;
-      readonly clientId?: (client: number) => string;
+      readonly clientId?: (client: ClientIndex) => string;
     },
   ) {
     this.concurrency = options.task.concurrent ? options.concurrency : 1;
@@ -119,7 +120,7 @@ export class TrainerExecutor implements ClientExecutor {
     return evaluations;
   }
 
-  async #test(client: number, { model, round, signal }: EvaluateJob): Promise<Evaluation | null> {
+  async #test(client: ClientIndex, { model, round, signal }: EvaluateJob): Promise<Evaluation | null> {
     const trainer = await this.#trainer(client);
     await trainer.setModelParams(giveTensors(split(model, this.#slots).globalModel).tensors);
     const random = RandomStream.of(this.#federation?.seed ?? 0, 'trainer-test', round, client);
@@ -138,7 +139,7 @@ export class TrainerExecutor implements ClientExecutor {
     return this.options.task.algorithm.client?.terms?.broadcast ?? [];
   }
 
-  #trainer(client: number): Promise<Trainer> {
+  #trainer(client: ClientIndex): Promise<Trainer> {
     let trainer = this.#trainers.get(client);
     if (trainer === undefined) {
       const { task, dataDir, clientId } = this.options;
@@ -190,7 +191,7 @@ function contextOf(job: TrainJob, globalModel: NamedTensors, broadcast: NamedTen
   };
 }
 
-function checkSampleCount(result: TrainResult, owner: string, client: number): void {
+function checkSampleCount(result: TrainResult, owner: string, client: ClientIndex): void {
   if (Number.isSafeInteger(result?.sampleCount) && result.sampleCount >= 1) return;
   throw new FedloomError(
     'trainer.sample-count',

@@ -1,3 +1,4 @@
+import { clientIndex } from '../core/brands.js';
 import type { Aggregate, Contribution } from '../update/fold-contract.js';
 import { contributionOf, contributionsOf, type FoldCases, foldOnce, foldSpecs } from './fold-inputs.js';
 import { check } from './suite.js';
@@ -17,7 +18,7 @@ export const averagingFoldCases: FoldCases = {
   'gives what all clients agree on'({ make, updates }) {
     const agreed = Array.from({ length: updates }, (_, client) => {
       const { update } = contributionOf(0, 3);
-      return { update: { ...update, client }, weight: 1 };
+      return { update: { ...update, client: clientIndex(client) }, weight: 1 };
     });
     checkClose(foldOnce(make(), agreed, foldSpecs()), contributionOf(0, 3), 'what all clients agree on');
   },

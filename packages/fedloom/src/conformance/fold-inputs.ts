@@ -1,8 +1,10 @@
 import { type DType, elementCount, type Tensor } from '@fedloom/engine';
+import { clientIndex, versionNumber } from '../core/brands.js';
 import { sortedTensors } from '../core/params.js';
 import { RandomStream } from '../core/random.js';
 import type { Aggregate, Contribution, Fold } from '../update/fold-contract.js';
 import type { UpdateSpec } from '../update/update.js';
+import { namedHash } from './named-hash.js';
 import { tensorOf } from './tensor-values.js';
 
 const spec = (
@@ -53,9 +55,12 @@ export function contributionOf(client: number, seed: number): Contribution {
     return [name, tensorOf(dtype, shape, values)];
   });
   const [weight, sampleCount] = [1 + random.integer(600), 1 + random.integer(600)];
-  const base = { model: 'model', number: 0, hash: 'sha256:0' };
+  const base = { model: 'model', number: versionNumber(0), hash: namedHash('0') };
   const facts = { sampleCount, stepCount: 1 };
-  return { update: { client, base, task: 0, attempt: 0, facts, tensors: sortedTensors(tensors) }, weight };
+  return {
+    update: { client: clientIndex(client), base, task: 0, attempt: 0, facts, tensors: sortedTensors(tensors) },
+    weight,
+  };
 }
 
 function elementOf(dtype: DType, random: RandomStream): number {

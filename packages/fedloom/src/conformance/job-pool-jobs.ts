@@ -20,6 +20,7 @@ import { gatherExamples } from '../data/gather.js';
 import { sharedBytes } from '../data/shared-tensor.js';
 import { compileTask } from '../task/compile-task.js';
 import { defineTask } from '../task/define-task.js';
+import { namedHash } from './named-hash.js';
 
 /** So long does nobody wait: a training that must be cancelled. */
 const ENDLESS_EPOCHS = 200_000;
@@ -116,7 +117,9 @@ async function jobsOf({
     plan: {
       bytes: sharedBytes(compiled.bytes),
       hash: `plan ${name}`,
-      ...(isFrozen && { frozen: { hash: `frozen ${frozenSeed}`, bytes: sharedBytes(encodeSafetensors(still)) } }),
+      ...(isFrozen && {
+        frozen: { hash: namedHash(`frozen ${frozenSeed}`), bytes: sharedBytes(encodeSafetensors(still)) },
+      }),
       expectedMs,
       trains: true,
     },

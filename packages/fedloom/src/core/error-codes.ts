@@ -14,6 +14,10 @@ export interface CoreErrors {
   'call.syntax': { readonly text: string; readonly at: number };
   'ranges.syntax': { readonly text: string; readonly part: string };
 
+  'client.index': { readonly value: number };
+  'version.number': { readonly value: number };
+  'hash.syntax': { readonly text: string };
+
   'params.dtype': MismatchFields;
   'params.names': MismatchFields;
   'params.shape': MismatchFields;

@@ -1,4 +1,5 @@
 import { FedloomError } from '@fedloom/engine/base';
+import { type ClientIndex, knownClient } from './brands.js';
 
 /** The client indices from `from` to `from + count - 1`. */
 export interface IndexRange {
@@ -12,8 +13,8 @@ export function rangesFromIndices(indices: Iterable<number>): IndexRange[] {
 }
 
 /** The indices of the ranges, in their order. Only for ranges whose counts are trusted: it takes memory for each index. */
-export function expandRanges(ranges: readonly IndexRange[]): number[] {
-  return ranges.flatMap(({ from, count }) => Array.from({ length: count }, (_, i) => from + i));
+export function expandRanges(ranges: readonly IndexRange[]): ClientIndex[] {
+  return ranges.flatMap(({ from, count }) => Array.from({ length: count }, (_, i) => knownClient(from + i)));
 }
 
 /**

@@ -1,4 +1,5 @@
 import type { NamedTensors } from '@fedloom/engine';
+import type { Hash } from './brands.js';
 
 /** Named results of an evaluation: numbers or lists of numbers. */
 export type Results = Readonly<Record<string, number | readonly number[]>>;
@@ -77,5 +78,5 @@ export interface RunResult {
   /** The bytes of `model.safetensors`. */
   readonly modelBytes: Uint8Array;
   /** SHA-256 of `modelBytes`, as `sha256:<hex>`. */
-  readonly modelHash: string;
+  readonly modelHash: Hash;
 }

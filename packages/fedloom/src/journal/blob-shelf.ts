@@ -1,3 +1,4 @@
+import type { Hash } from '../core/brands.js';
 import type { HashFunction } from '../core/hash.js';
 import { type BlobKind, type BlobName, blobName, type JournalStorage } from './storage.js';
 
@@ -5,7 +6,7 @@ import { type BlobKind, type BlobName, blobName, type JournalStorage } from './s
 export interface StoredBlob {
   readonly name: BlobName;
   /** `sha256:<hex>` of the bytes. */
-  readonly hash: string;
+  readonly hash: Hash;
   /** Settles when they are safe. @throws FedloomError `store.*` */
   readonly stored: Promise<void>;
 }

@@ -43,7 +43,8 @@ async function checkDisk(disk: MemoryDisk, told: Told): Promise<void> {
   const state = stateAfter(rounds);
   const last = recovered.versions.at(-1);
   const text = async (...named: Parameters<typeof readBlob>) => new TextDecoder().decode(await readBlob(...named));
-  if (last !== undefined) expect(await text('versions', last.models.main?.blob ?? '')).toBe(state.model);
+  const blob = last?.models.main?.blob;
+  expect(blob && (await text('versions', blob))).toBe(last && state.model);
   const clients: Record<number, string> = {};
   for (const [client, { blob }] of recovered.privateStates) clients[client] = await text('states', blob);
   expect(clients).toEqual(state.clients);

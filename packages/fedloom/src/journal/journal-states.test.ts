@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
+import { clientIndex, versionNumber } from '../core/brands.js';
 import { sha256 } from '../core/node/sha256.js';
 import { JournalStates } from './journal-states.js';
 import { RunJournal } from './run-journal.js';
@@ -23,12 +24,15 @@ beforeEach(async () => {
 });
 
 const textOf = async (client: number) => {
-  const state = await states.get(client);
+  const state = await states.get(clientIndex(client));
   return state && new TextDecoder().decode(state);
 };
 /** A round in which these count. */
 async function commit(round: number, ...clients: number[]): Promise<void> {
-  const counted = clients.map((client) => ({ client, task: round, attempt: 0, base: round, newest: round }));
+  const counted = clients.map((client) => ({
+    ...{ client: clientIndex(client), task: round, attempt: 0 },
+    ...{ base: versionNumber(round), newest: versionNumber(round) },
+  }));
   const rest = { voidUpdates: [], refused: [], replaced: [], serverResults: null };
   const decided = { round, outcome: 'counted' as const, counted, ...rest };
   await journal.commitRound({ decided, privateStates: states.take(counted) });
@@ -36,13 +40,13 @@ async function commit(round: number, ...clients: number[]): Promise<void> {
 
 describe('JournalStates', () => {
   it('keeps what counted, and only when the round is on disk', async () => {
-    states.propose(1, 0, bytesOf('one'));
-    states.propose(2, 0, bytesOf('two'));
+    states.propose(clientIndex(1), 0, bytesOf('one'));
+    states.propose(clientIndex(2), 0, bytesOf('two'));
     expect(await textOf(1)).toBeUndefined();
     await commit(0, 1);
-    states.drop(2, 0);
+    states.drop(clientIndex(2), 0);
     expect([await textOf(1), await textOf(2), await textOf(3)]).toEqual(['one', undefined, undefined]);
-    states.propose(1, 1, bytesOf('one, later'));
+    states.propose(clientIndex(1), 1, bytesOf('one, later'));
     expect(await textOf(1)).toBe('one');
     await commit(1, 1);
     expect(await textOf(1)).toBe('one, later');
@@ -52,24 +56,24 @@ describe('JournalStates', () => {
   });
 
   it('takes the last proposal of a task, and none of another', async () => {
-    states.propose(1, 0, bytesOf('first attempt'));
-    states.propose(1, 0, bytesOf('second attempt'));
-    states.drop(1, 7);
-    expect(states.take([{ client: 1, task: 3 }])).toEqual([]);
+    states.propose(clientIndex(1), 0, bytesOf('first attempt'));
+    states.propose(clientIndex(1), 0, bytesOf('second attempt'));
+    states.drop(clientIndex(1), 7);
+    expect(states.take([{ client: clientIndex(1), task: 3 }])).toEqual([]);
     await commit(0, 1, 4);
     expect(await textOf(1)).toBe('second attempt');
   });
 
   it('comes to the same when training repeats itself', async () => {
-    states.propose(1, 0, bytesOf('same'));
-    states.propose(1, 0, bytesOf('same'));
-    states.propose(2, 0, bytesOf('same'));
+    states.propose(clientIndex(1), 0, bytesOf('same'));
+    states.propose(clientIndex(1), 0, bytesOf('same'));
+    states.propose(clientIndex(2), 0, bytesOf('same'));
     await commit(0, 1, 2);
-    states.propose(1, 1, bytesOf('same'));
+    states.propose(clientIndex(1), 1, bytesOf('same'));
     await commit(1, 1);
     await journal.close();
     const opened = await RunJournal.open(new MemoryStorage(disk), parts);
-    expect(new TextDecoder().decode(await opened?.journal.privateState(1))).toBe('same');
+    expect(new TextDecoder().decode(await opened?.journal.privateState(clientIndex(1)))).toBe('same');
     expect(disk.blobs.size).toBe(1);
   });
 });

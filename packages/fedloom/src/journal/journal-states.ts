@@ -1,3 +1,4 @@
+import type { ClientIndex } from '../core/brands.js';
 import type { StoredBlob } from './blob-shelf.js';
 import type { CountedUpdate } from './record.js';
 import type { RoundCommit, RunJournal } from './run-journal.js';
@@ -12,17 +13,17 @@ interface Proposed {
  * of others, and becomes the client's state with the round's record or not at all.
  */
 export class JournalStates {
-  readonly #proposed = new Map<number, Proposed>();
+  readonly #proposed = new Map<ClientIndex, Proposed>();
 
   constructor(private readonly journal: RunJournal) {}
 
   /** The client's state as it last committed. @throws FedloomError `journal.corrupt`, `store.*` */
-  get(client: number): Promise<Uint8Array | undefined> {
+  get(client: ClientIndex): Promise<Uint8Array | undefined> {
     return this.journal.privateState(client);
   }
 
   /** What the client's state will be if this training counts. Takes the place of what it proposed before; the bytes are given away. */
-  propose(client: number, task: number, state: Uint8Array): void {
+  propose(client: ClientIndex, task: number, state: Uint8Array): void {
     const blob = this.journal.store('states', state);
     this.#drop(client);
     this.#proposed.set(client, { task, blob });
@@ -42,11 +43,11 @@ export class JournalStates {
   }
 
   /** Forgets what a client proposed for this task: its update did not count. */
-  drop(client: number, task: number): void {
+  drop(client: ClientIndex, task: number): void {
     if (this.#proposed.get(client)?.task === task) this.#drop(client);
   }
 
-  #drop(client: number): void {
+  #drop(client: ClientIndex): void {
     const before = this.#proposed.get(client);
     if (before === undefined) return;
     this.#proposed.delete(client);

@@ -1,3 +1,4 @@
+import type { Hash } from '../core/brands.js';
 import type { HashFunction } from '../core/hash.js';
 import { type Entry, readLog } from './entries.js';
 import {
@@ -26,7 +27,7 @@ export interface JournalReading {
 }
 
 /** The bytes of a blob, wherever they lie; undefined when they are not there, or not those of its name. @throws FedloomError `store.*` */
-export type ReadBlob = (kind: BlobKind, blob: string) => Promise<Uint8Array | undefined>;
+export type ReadBlob = (kind: BlobKind, blob: Hash) => Promise<Uint8Array | undefined>;
 
 /**
  * Reads a journal, also while its run goes on. Of one that is damaged it saves the newest model that is whole; otherwise it
@@ -79,11 +80,11 @@ export async function readDecisions(source: JournalSource): Promise<Recovered | 
 
 /** What a run that is to go on must still be. */
 export interface ResumedAs {
-  readonly taskHash: string;
+  readonly taskHash: Hash;
   /** The version that is to go on: another's results may differ. */
   readonly software: string;
   /** Null for trainer objects. */
-  readonly planHash: string | null;
+  readonly planHash: Hash | null;
   /** Settings that were given anew, `seed` among them: each must be what the run was begun with. */
   readonly options?: { readonly [name: string]: Json };
   /** Also one whose rounds are all done: its clients may not have heard of it. Default false. */
@@ -113,7 +114,7 @@ export async function fileBlob(
   storage: JournalStorage,
   hash: HashFunction,
   kind: BlobKind,
-  blob: string,
+  blob: Hash,
 ): Promise<Uint8Array | undefined> {
   const bytes = await storage.get(blobName(kind, blob));
   return bytes !== undefined && hash(bytes) === blob ? bytes : undefined;
@@ -163,7 +164,7 @@ async function checkLastVersion(storage: JournalStorage, readBlob: ReadBlob, rec
   });
 }
 
-async function firstDamaged(readBlob: ReadBlob, version: VersionMade): Promise<string | undefined> {
+async function firstDamaged(readBlob: ReadBlob, version: VersionMade): Promise<Hash | undefined> {
   for (const blob of blobsOf(version)) {
     if ((await readBlob('versions', blob)) === undefined) return blob;
   }

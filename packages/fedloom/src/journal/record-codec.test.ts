@@ -1,10 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { clientIndex, hashFrom, versionNumber } from '../core/brands.js';
 import type { RoundRecord } from '../core/records.js';
 import type { JournalRecord } from './record.js';
 import { decodeRecords, encodeRecords } from './record-codec.js';
 
-const HASH = `sha256:${'0a'.repeat(32)}`;
+const HASH = hashFrom(`sha256:${'0a'.repeat(32)}`);
 const entryOf = (list: unknown) => ({ index: 3, offset: 99, payload: new TextEncoder().encode(JSON.stringify(list)) });
 const through = (list: readonly JournalRecord[]) =>
   decodeRecords({ index: 0, offset: 16, payload: encodeRecords(list) });
@@ -14,17 +15,19 @@ const number = fc.double();
 const resultName = fc.string().filter((name) => name !== '__proto__');
 const results = fc.dictionary(resultName, fc.oneof(number, fc.array(number)), { noNullPrototype: true });
 const whole = fc.nat();
-const updates = fc.array(fc.record({ client: whole, task: whole, attempt: whole, base: whole, newest: whole }));
+const client = whole.map(clientIndex);
+const version = whole.map(versionNumber);
+const updates = fc.array(fc.record({ client, task: whole, attempt: whole, base: version, newest: version }));
 const range = fc.record({ from: whole, count: fc.integer({ min: 1, max: 9 }) });
 const record: fc.Arbitrary<JournalRecord> = fc.oneof(
   fc.record({ kind: fc.constant('started' as const), attemptBase: whole, at: fc.string() }),
   fc.record({
     kind: fc.constant('version' as const),
-    number: whole,
+    number: version,
     round: fc.integer({ min: -1, max: 9 }),
     models: fc.constantFrom({ main: { hash: HASH, blob: HASH } }, { main: { hash: HASH, blob: HASH, frozen: HASH } }),
     state: fc.constantFrom(null, HASH),
-    needs: fc.array(whole),
+    needs: fc.array(version),
   }),
   fc.record(
     {
@@ -34,8 +37,8 @@ const record: fc.Arbitrary<JournalRecord> = fc.oneof(
       reason: fc.constant({ code: 'round.diverged', message: 'It diverged.' }),
       counted: updates,
       voidUpdates: updates,
-      refused: fc.array(fc.record({ client: whole, task: whole, attempt: whole, code: fc.string() })),
-      replaced: fc.array(fc.record({ client: whole, by: fc.option(whole), code: fc.string() })),
+      refused: fc.array(fc.record({ client, task: whole, attempt: whole, code: fc.string() })),
+      replaced: fc.array(fc.record({ client, by: fc.option(client), code: fc.string() })),
       serverResults: fc.option(results),
       schedule: fc.constant({ clock: 1.5, asked: [1, 'two', null] }),
     },
@@ -46,7 +49,7 @@ const record: fc.Arbitrary<JournalRecord> = fc.oneof(
   ) as fc.Arbitrary<JournalRecord>,
   fc.record({
     kind: fc.constant('privateState' as const),
-    states: fc.array(fc.record({ client: whole, task: whole, blob: fc.constant(HASH) })),
+    states: fc.array(fc.record({ client, task: whole, blob: fc.constant(HASH) })),
   }),
   fc.record({
     kind: fc.constant('clients' as const),

@@ -1,3 +1,4 @@
+import type { ClientIndex, Hash, VersionNumber } from '../core/brands.js';
 import type { Results, RoundRecord } from '../core/records.js';
 
 /** JSON without surprises. */
@@ -18,9 +19,9 @@ export type JournalRecord =
 export interface RunDescription {
   readonly kind: 'run';
   readonly run: string;
-  readonly task: { readonly name: string; readonly hash: string };
+  readonly task: { readonly name: string; readonly hash: Hash };
   /** The hash of its bytes, which lie in `plans/` if they were kept; null for trainer objects. */
-  readonly plan: { readonly hash: string } | null;
+  readonly plan: { readonly hash: Hash } | null;
   /** With all of its settings. */
   readonly algorithm: Json;
   /** Everything else that the result depends on: clients, rounds, schedule, stages, fold. */
@@ -43,23 +44,23 @@ export interface ProcessStart {
 /** A version of the run's models, by their names, with the algorithm's server state. */
 export interface VersionMade {
   readonly kind: 'version';
-  readonly number: number;
+  readonly number: VersionNumber;
   /** The round that made it; -1: what the run began with. */
   readonly round: number;
   readonly models: {
     readonly [model: string]: {
       /** Of the `model` body, by which updates name it. */
-      readonly hash: string;
+      readonly hash: Hash;
       /** Of the bytes in the blob. */
-      readonly blob: string;
+      readonly blob: Hash;
       /** Blob of its frozen parameters, which that one lacks: the same for every version. */
-      readonly frozen?: string;
+      readonly frozen?: Hash;
     };
   };
   /** Blob of the algorithm's server state and its slots; null where there is none. */
-  readonly state: string | null;
+  readonly state: Hash | null;
   /** Older versions that are still needed beside the last two: somebody trains from them. */
-  readonly needs: readonly number[];
+  readonly needs: readonly VersionNumber[];
 }
 
 /** What a round came to, decided once and for all: whoever is named here may be told. */
@@ -76,13 +77,17 @@ export interface RoundDecided {
   readonly voidUpdates: readonly CountedUpdate[];
   /** Asked to train, and not counted. */
   readonly refused: readonly {
-    readonly client: number;
+    readonly client: ClientIndex;
     readonly task: number;
     readonly attempt: number;
     readonly code: string;
   }[];
   /** Whose place went to somebody else; `by` null: to nobody. */
-  readonly replaced: readonly { readonly client: number; readonly by: number | null; readonly code: string }[];
+  readonly replaced: readonly {
+    readonly client: ClientIndex;
+    readonly by: ClientIndex | null;
+    readonly code: string;
+  }[];
   /** The server's evaluation of the candidate; null: none. */
   readonly serverResults: Results | null;
   /** What the schedule needs to go on from here, as it says itself: a virtual clock and who trains from what, for instance. */
@@ -90,19 +95,19 @@ export interface RoundDecided {
 }
 
 export interface CountedUpdate {
-  readonly client: number;
+  readonly client: ClientIndex;
   readonly task: number;
   readonly attempt: number;
   /** Number of the version it started from. */
-  readonly base: number;
+  readonly base: VersionNumber;
   /** Number of the newest version when it was taken in: how stale it was follows from it. */
-  readonly newest: number;
+  readonly newest: VersionNumber;
 }
 
 /** Private state of simulated clients that counted, in the same entry as their round. */
 export interface PrivateStates {
   readonly kind: 'privateState';
-  readonly states: readonly { readonly client: number; readonly task: number; readonly blob: string }[];
+  readonly states: readonly { readonly client: ClientIndex; readonly task: number; readonly blob: Hash }[];
 }
 
 /** Who holds which indices. Later records add to earlier ones, index by index. */
@@ -124,5 +129,5 @@ export interface RoundEvaluated {
 export interface RunFinished {
   readonly kind: 'finished';
   readonly rounds: number;
-  readonly modelHash: string;
+  readonly modelHash: Hash;
 }

@@ -1,4 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import { namedHash } from '../conformance/named-hash.js';
+import { clientIndex, versionNumber } from '../core/brands.js';
 import type { RoundRecord } from '../core/records.js';
 import type { JournalRecord, RoundDecided, VersionMade } from './record.js';
 import { ATTEMPTS_PER_START, recover, stillNeeded } from './recover.js';
@@ -6,7 +8,7 @@ import { ATTEMPTS_PER_START, recover, stillNeeded } from './recover.js';
 const run: JournalRecord = {
   kind: 'run',
   run: 'a',
-  task: { name: 't', hash: 'sha256:00' },
+  task: { name: 't', hash: namedHash('t') },
   plan: null,
   algorithm: null,
   options: {},
@@ -15,13 +17,13 @@ const run: JournalRecord = {
 };
 const version = (number: number, needs: number[] = []): VersionMade => ({
   kind: 'version',
-  number,
+  number: versionNumber(number),
   round: number - 1,
-  models: { main: { hash: `h${number}`, blob: `b${number}` } },
+  models: { main: { hash: namedHash(`h${number}`), blob: namedHash(`b${number}`) } },
   state: null,
-  needs,
+  needs: needs.map(versionNumber),
 });
-const tag = (client: number, attempt = 0) => ({ client, task: 0, attempt });
+const tag = (client: number, attempt = 0) => ({ client: clientIndex(client), task: 0, attempt });
 const round = (number: number, changes: Partial<RoundDecided> = {}): RoundDecided => ({
   kind: 'round',
   round: number,
@@ -51,13 +53,13 @@ describe('recover', () => {
     const recovered = recover([
       run,
       round(0, {
-        counted: [{ ...tag(1, 2), base: 0, newest: 0 }],
+        counted: [{ ...tag(1, 2), base: versionNumber(0), newest: versionNumber(0) }],
         refused: [
           { ...tag(1, 1), code: 'update.invalid' },
           { ...tag(2), code: 'round.late' },
         ],
       }),
-      round(1, { counted: [{ ...tag(2), base: 1, newest: 1 }] }),
+      round(1, { counted: [{ ...tag(2), base: versionNumber(1), newest: versionNumber(1) }] }),
     ]);
     expect(recovered?.rounds).toBe(2);
     expect(recovered?.decided.map(({ round }) => round)).toEqual([0, 1]);
@@ -68,8 +70,8 @@ describe('recover', () => {
     expect(recovered).toMatchObject({ rounds: 2, lastRound: { outcome: 'void' } });
     expect(recovered?.versions.at(-1)?.number).toBe(1);
     expect([...(recovered?.hashes ?? [])]).toEqual([
-      [-1, { main: 'h0' }],
-      [0, { main: 'h1' }],
+      [-1, { main: namedHash('h0') }],
+      [0, { main: namedHash('h1') }],
     ]);
   });
 
@@ -78,23 +80,23 @@ describe('recover', () => {
       run,
       { kind: 'clients', ranges: [{ from: 0, count: 3, identity: 'a' }] },
       { kind: 'clients', ranges: [{ from: 1, count: 1, identity: 'b' }] },
-      { kind: 'privateState', states: [{ client: 1, task: 0, blob: 'x' }] },
+      { kind: 'privateState', states: [{ client: clientIndex(1), task: 0, blob: namedHash('x') }] },
       {
         kind: 'privateState',
         states: [
-          { client: 1, task: 3, blob: 'y' },
-          { client: 2, task: 3, blob: 'z' },
+          { client: clientIndex(1), task: 3, blob: namedHash('y') },
+          { client: clientIndex(2), task: 3, blob: namedHash('z') },
         ],
       },
       { kind: 'evaluation', round: 0, report: report(0), evaluators: [{ from: 0, count: 3 }] },
-      { kind: 'finished', rounds: 1, modelHash: 'sha256:00' },
+      { kind: 'finished', rounds: 1, modelHash: namedHash('m') },
     ]);
     expect([...(recovered?.identities ?? [])]).toEqual([
       [0, 'a'],
       [1, 'b'],
       [2, 'a'],
     ]);
-    expect(recovered?.privateStates.get(1)).toEqual({ task: 3, blob: 'y' });
+    expect(recovered?.privateStates.get(clientIndex(1))).toEqual({ task: 3, blob: namedHash('y') });
     expect([...(recovered?.reports.keys() ?? [])]).toEqual([0]);
     expect(recovered?.evaluators.get(0)).toEqual([{ from: 0, count: 3 }]);
     expect(recovered?.finished?.rounds).toBe(1);

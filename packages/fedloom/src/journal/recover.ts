@@ -1,3 +1,4 @@
+import { type ClientIndex, type Hash, knownClient } from '../core/brands.js';
 import type { RoundRecord } from '../core/records.js';
 import type {
   JournalRecord,
@@ -23,15 +24,15 @@ export interface Recovered {
   readonly decided: readonly RoundDecided[];
   readonly lastRound: RoundDecided | undefined;
   /** Hash of the blob with each client's private state. */
-  readonly privateStates: ReadonlyMap<number, { readonly task: number; readonly blob: string }>;
+  readonly privateStates: ReadonlyMap<ClientIndex, { readonly task: number; readonly blob: Hash }>;
   /** Who holds an index. */
-  readonly identities: ReadonlyMap<number, string>;
+  readonly identities: ReadonlyMap<ClientIndex, string>;
   /** The lines of `metrics.jsonl`, ascending by round. A round that was decided and lacks one is to be evaluated again. */
   readonly reports: ReadonlyMap<number, RoundRecord>;
   /** By round: the clients whose results are in its report; null: none were asked. */
   readonly evaluators: ReadonlyMap<number, RoundEvaluated['evaluators']>;
   /** By the round that made it, -1 for what the run began with: the hash of each model, by its name. */
-  readonly hashes: ReadonlyMap<number, Readonly<Record<string, string>>>;
+  readonly hashes: ReadonlyMap<number, Readonly<Record<string, Hash>>>;
   readonly finished: RunFinished | undefined;
 }
 
@@ -46,11 +47,11 @@ export function recover(records: Iterable<JournalRecord>): Recovered | undefined
   let versions: readonly VersionMade[] = [];
   let finished: RunFinished | undefined;
   const decided: RoundDecided[] = [];
-  const privateStates = new Map<number, { readonly task: number; readonly blob: string }>();
-  const identities = new Map<number, string>();
+  const privateStates = new Map<ClientIndex, { readonly task: number; readonly blob: Hash }>();
+  const identities = new Map<ClientIndex, string>();
   const reports = new Map<number, RoundRecord>();
   const evaluators = new Map<number, RoundEvaluated['evaluators']>();
-  const hashes = new Map<number, Readonly<Record<string, string>>>();
+  const hashes = new Map<number, Readonly<Record<string, Hash>>>();
   for (const record of records) {
     switch (record.kind) {
       case 'run':
@@ -72,7 +73,7 @@ export function recover(records: Iterable<JournalRecord>): Recovered | undefined
         break;
       case 'clients':
         for (const { from, count, identity } of record.ranges)
-          for (let client = from; client < from + count; client += 1) identities.set(client, identity);
+          for (let index = from; index < from + count; index += 1) identities.set(knownClient(index), identity);
         break;
       case 'evaluation':
         reports.set(record.round, record.report);
@@ -96,16 +97,16 @@ export function stillNeeded(versions: readonly VersionMade[], made: VersionMade)
   return [...older.filter(({ number }, i) => i === older.length - 1 || needs.has(number)), made];
 }
 
-function hashesOf({ models }: VersionMade): Readonly<Record<string, string>> {
+function hashesOf({ models }: VersionMade): Readonly<Record<string, Hash>> {
   return Object.fromEntries(Object.entries(models).map(([name, { hash }]) => [name, hash]));
 }
 
 /** The blobs of a version, by their hashes. */
-export function blobsOf({ models, state }: VersionMade): string[] {
+export function blobsOf({ models, state }: VersionMade): Hash[] {
   return [...modelBlobs(models), ...(state === null ? [] : [state])];
 }
 
 /** The blobs of a version's models. */
-export function modelBlobs(models: VersionMade['models']): string[] {
+export function modelBlobs(models: VersionMade['models']): Hash[] {
   return Object.values(models).flatMap(({ blob, frozen }) => (frozen === undefined ? [blob] : [blob, frozen]));
 }

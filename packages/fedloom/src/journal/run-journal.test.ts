@@ -1,5 +1,7 @@
 import { FedloomError } from '@fedloom/engine/base';
 import { describe, expect, it } from 'vitest';
+import { namedHash } from '../conformance/named-hash.js';
+import { clientIndex, versionNumber } from '../core/brands.js';
 import { sha256 } from '../core/node/sha256.js';
 import type { RoundRecord } from '../core/records.js';
 import { readLog } from './entries.js';
@@ -83,7 +85,7 @@ describe('RunJournal', () => {
     const told: string[] = [];
     const commit = journal.commitRound({
       decided: decided(0),
-      version: { number: 1, models: { main: { hash: blob.hash, blob } }, state: null },
+      version: { number: versionNumber(1), models: { main: { hash: blob.hash, blob } }, state: null },
     });
     const notes = [0, 1, 2].map((round) => journal.noteEvaluation({ round, report: report(round), evaluators: null }));
     void commit.then(() => told.push('round'));
@@ -110,7 +112,7 @@ describe('RunJournal', () => {
     await early.stored;
     expect(journal.diskWaits).toMatchObject({ waits: 0, waitMs: 0 });
     const version = (number: number, blob: typeof early) => ({
-      number,
+      number: versionNumber(number),
       models: { main: { hash: blob.hash, blob } },
       state: null,
     });
@@ -126,16 +128,16 @@ describe('RunJournal', () => {
     const journal = await RunJournal.create(storage, DESCRIPTION, { ...parts, inlineBytesMax: 5 });
     const [small, large] = [journal.store('versions', bytesOf('small')), journal.store('states', bytesOf('larger'))];
     await large.stored;
-    const version = { number: 1, models: { main: { hash: small.hash, blob: small } }, state: null };
+    const version = { number: versionNumber(1), models: { main: { hash: small.hash, blob: small } }, state: null };
     const before = [journal.diskWaits.waits, storage.writes];
-    const privateStates = [{ client: 3, task: 0, blob: large }];
+    const privateStates = [{ client: clientIndex(3), task: 0, blob: large }];
     await journal.commitRound({ decided: decided(0), version, privateStates });
     expect([journal.diskWaits.waits, storage.writes]).toEqual(before.map((count) => count + 1));
     expect([...disk.blobs.keys()]).toEqual([large.name]);
     expect(await journal.read('versions', small.hash)).toEqual(bytesOf('small'));
     const opened = await RunJournal.open(new MemoryStorage(disk), parts);
     expect(await opened?.journal.read('versions', small.hash)).toEqual(bytesOf('small'));
-    expect(await opened?.journal.privateState(3)).toEqual(bytesOf('larger'));
+    expect(await opened?.journal.privateState(clientIndex(3))).toEqual(bytesOf('larger'));
   });
 
   it('gives each reader a small blob of its own', async () => {
@@ -152,7 +154,7 @@ describe('RunJournal', () => {
     const sizes: number[] = [];
     for (let round = 0; round < 60; round += 1) {
       const blob = journal.store('versions', new Uint8Array(1500).fill(round + 1));
-      const version = { number: round + 1, models: { main: { hash: blob.hash, blob } }, state: null };
+      const version = { number: versionNumber(round + 1), models: { main: { hash: blob.hash, blob } }, state: null };
       await journal.commitRound({ decided: decided(round), version });
       sizes.push(disk.log.length);
     }
@@ -162,7 +164,7 @@ describe('RunJournal', () => {
     const { recovered, readBlob } = await readJournal(new MemoryStorage(disk), sha256);
     expect(recovered?.decided).toHaveLength(60);
     for (const { models } of recovered?.versions ?? []) {
-      expect(await readBlob('versions', models.main?.blob ?? '')).toHaveLength(1500);
+      expect(models.main && (await readBlob('versions', models.main.blob))).toHaveLength(1500);
     }
   });
 
@@ -206,7 +208,7 @@ describe('RunJournal', () => {
       const journal = await RunJournal.create(storage, DESCRIPTION, parts);
       left = failing === 'blob' ? 0 : 1;
       const blob = journal.store('versions', bytesOf('model'));
-      const version = { number: 1, models: { main: { hash: blob.hash, blob } }, state: null };
+      const version = { number: versionNumber(1), models: { main: { hash: blob.hash, blob } }, state: null };
       await expect(journal.commitRound({ decided: decided(0), version })).rejects.toMatchObject({ code: 'store.full' });
       await expect(journal.noteClients({ ranges: [] })).rejects.toMatchObject({ code: 'store.full' });
       await expect(journal.finish({ rounds: 1, modelHash: blob.hash })).rejects.toMatchObject({ code: 'store.full' });
@@ -253,7 +255,7 @@ describe('RunJournal', () => {
     const storage = new MemoryStorage(disk);
     await expect(
       RunJournal.open(storage, parts, (recovered) =>
-        checkResumable(recovered, { taskHash: '', planHash: null, software }),
+        checkResumable(recovered, { taskHash: namedHash(''), planHash: null, software }),
       ),
     ).rejects.toMatchObject({ code: 'journal.finished' });
     expect(storage.writes).toBe(0);
@@ -301,9 +303,9 @@ describe('a run that is not to go on', () => {
     const recovered = await unfinished();
     expect(() => checkResumable(recovered, { taskHash, planHash, software })).not.toThrow();
     for (const [what, now] of [
-      ['plan', { taskHash, planHash: 'sha256:ff' }],
+      ['plan', { taskHash, planHash: namedHash('other') }],
       ['plan', { taskHash, planHash: null }],
-      ['task', { taskHash: 'sha256:ff', planHash }],
+      ['task', { taskHash: namedHash('other'), planHash }],
     ] as const) {
       const begun = what === 'plan' ? planHash : taskHash;
       expect(() => checkResumable(recovered, { ...now, software })).toThrow(
@@ -386,8 +388,8 @@ describe('a damaged journal', () => {
     const disk = await ranOn(new MemoryDisk());
     for (const name of disk.blobs.keys()) if (name.startsWith('states/')) disk.blobs.set(name, bytesOf('other'));
     const opened = await RunJournal.open(new MemoryStorage(disk), parts);
-    await expect(opened?.journal.privateState(1)).rejects.toMatchObject({ code: 'journal.corrupt' });
-    expect(await opened?.journal.privateState(99)).toBeUndefined();
+    await expect(opened?.journal.privateState(clientIndex(1))).rejects.toMatchObject({ code: 'journal.corrupt' });
+    expect(await opened?.journal.privateState(clientIndex(99))).toBeUndefined();
   });
 });
 

@@ -1,3 +1,4 @@
+import type { ClientIndex, Hash, VersionNumber } from '../core/brands.js';
 import type { Clock } from '../core/clock.js';
 import type { HashFunction } from '../core/hash.js';
 import { BlobShelf, type StoredBlob } from './blob-shelf.js';
@@ -32,7 +33,7 @@ const INLINE_BYTES_MAX = 2 ** 16;
 const COMPACT_ABOVE_BYTES = 2 ** 26;
 
 export interface NewModel {
-  readonly hash: string;
+  readonly hash: Hash;
   readonly blob: StoredBlob;
   /** Its frozen parameters, where it has any: stored for each version, they lie there once. */
   readonly frozen?: StoredBlob;
@@ -40,12 +41,12 @@ export interface NewModel {
 
 /** A version that is to be committed. */
 export interface NewVersion {
-  readonly number: number;
+  readonly number: VersionNumber;
   /** By the model's name: the hash of its `model` body, and its bytes as they are to be found again. */
   readonly models: Readonly<Record<string, NewModel>>;
   readonly state: StoredBlob | null;
   /** Older versions that somebody still trains from; the last two stay in any case. */
-  readonly needs?: readonly number[];
+  readonly needs?: readonly VersionNumber[];
 }
 
 /** Everything that a round's decision makes true at once. */
@@ -54,7 +55,11 @@ export interface RoundCommit {
   /** Absent: the round is void. */
   readonly version?: NewVersion;
   /** Of simulated clients whose updates counted. */
-  readonly privateStates?: readonly { readonly client: number; readonly task: number; readonly blob: StoredBlob }[];
+  readonly privateStates?: readonly {
+    readonly client: ClientIndex;
+    readonly task: number;
+    readonly blob: StoredBlob;
+  }[];
 }
 
 /** How a run waited for its disk. */
@@ -79,7 +84,7 @@ export class RunJournal {
   readonly #parts: JournalParts;
   readonly #writer: LogWriter;
   readonly #shelf: BlobShelf;
-  readonly #privateStates = new Map<number, string>();
+  readonly #privateStates = new Map<ClientIndex, Hash>();
   #versions: readonly VersionMade[] = [];
   #order: Promise<unknown> = Promise.resolve();
   #waits = 0;
@@ -184,7 +189,7 @@ export class RunJournal {
   }
 
   /** Begins to write bytes that a later commit names, or `release` gives up. They must not change until then. */
-  store(kind: BlobKind, bytes: Uint8Array, hash?: string): StoredBlob {
+  store(kind: BlobKind, bytes: Uint8Array, hash?: Hash): StoredBlob {
     return this.#shelf.store(kind, bytes, hash);
   }
 
@@ -237,7 +242,7 @@ export class RunJournal {
   }
 
   /** The bytes of a blob. @throws FedloomError `journal.corrupt` when they are not what was stored, `store.*` */
-  async read(kind: BlobKind, hash: string): Promise<Uint8Array> {
+  async read(kind: BlobKind, hash: Hash): Promise<Uint8Array> {
     const inline = this.#shelf.inline(blobName(kind, hash));
     // A copy: what is in memory here is still to be written, perhaps.
     if (inline !== undefined) return inline.slice();
@@ -249,7 +254,7 @@ export class RunJournal {
   }
 
   /** A simulated client's private state as it last committed. @throws FedloomError `journal.corrupt`, `store.*` */
-  async privateState(client: number): Promise<Uint8Array | undefined> {
+  async privateState(client: ClientIndex): Promise<Uint8Array | undefined> {
     const hash = this.#privateStates.get(client);
     return hash === undefined ? undefined : this.read('states', hash);
   }
@@ -300,7 +305,7 @@ export class RunJournal {
     this.#versions = kept;
   }
 
-  #replaceState(client: number, blob: string): void {
+  #replaceState(client: ClientIndex, blob: Hash): void {
     const before = this.#privateStates.get(client);
     this.#privateStates.set(client, blob);
     if (before !== undefined) this.#shelf.release(blobName('states', before));

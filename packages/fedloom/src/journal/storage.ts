@@ -1,3 +1,5 @@
+import { type Hash, hashFrom } from '../core/brands.js';
+
 /** A journal's log for reading, while whoever owns it may go on writing. All errors are `FedloomError`s `store.*` that name the place. */
 export interface JournalSource {
   /** For messages: the folder, or whatever says where it is. */
@@ -46,12 +48,12 @@ export type BlobName = `${BlobKind}/${string}`;
 const ENDINGS: Readonly<Record<BlobKind, string>> = { versions: 'safetensors', states: 'safetensors', plans: 'onnx' };
 
 /** The name of the blob with these bytes. @param hash as `sha256:<hex>` */
-export function blobName(kind: BlobKind, hash: string): BlobName {
+export function blobName(kind: BlobKind, hash: Hash): BlobName {
   return `${kind}/${hash.replace(/^sha256:/, '')}.${ENDINGS[kind]}`;
 }
 
 /** The hash in a blob's name, as `sha256:<hex>`; undefined for a name that is none of ours. */
-export function hashIn(name: string): string | undefined {
+export function hashIn(name: string): Hash | undefined {
   const hex = /^(?:versions|states|plans)\/([0-9a-f]{64})\.[a-z]+$/.exec(name)?.[1];
-  return hex === undefined ? undefined : `sha256:${hex}`;
+  return hex === undefined ? undefined : hashFrom(`sha256:${hex}`);
 }

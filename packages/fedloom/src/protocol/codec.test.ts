@@ -2,6 +2,7 @@ import { FedloomError } from '@fedloom/engine';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
+import { clientIndex } from '../core/brands.js';
 import { decodeFrame, encodeChunk, encodeControl, encodeInline } from './codec.js';
 import { defineMessage, messageRegistry } from './define-message.js';
 import { wireLimits } from './limits.js';
@@ -196,7 +197,7 @@ describe('fields that are refused', () => {
       codeOf(() =>
         encodeControl({
           ...examples.evaluations,
-          entries: [{ client: 1, sampleCount: 1, statistics: { loss: { sum: Number.NaN, weight: 1 } } }],
+          entries: [{ client: clientIndex(1), sampleCount: 1, statistics: { loss: { sum: Number.NaN, weight: 1 } } }],
         }),
       ),
     ).toBe('protocol.message');

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
+import { hashFrom } from '../core/brands.js';
 import { RandomStream } from '../core/random.js';
 import { decodeSafetensors, encodeSafetensors } from '../core/safetensors.js';
 import { decodeFrame, encodeControl, encodeInline } from './codec.js';
@@ -33,7 +34,7 @@ describe('PROTOCOL.md', () => {
   });
 
   test('its message with body is the one that the codec writes', () => {
-    const message = { type: 'plan', hash: `sha256:${'0'.repeat(64)}` } as const;
+    const message = { type: 'plan', hash: hashFrom(`sha256:${'0'.repeat(64)}`) } as const;
     expect(example('plan')).toEqual(encodeInline(message, Uint8Array.of(1, 2, 3)));
   });
 

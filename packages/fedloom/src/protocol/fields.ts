@@ -37,7 +37,7 @@ export function valid<T>(isValid: (value: unknown) => boolean, what: string): Fi
   };
 }
 
-export function integer(min: number, max: number): Field<number> {
+export function integer<T extends number = number>(min: number, max: number): Field<T> {
   return valid(
     (value) => Number.isSafeInteger(value) && (value as number) >= min && (value as number) <= max,
     `a whole number from ${min} to ${max}`,
@@ -59,7 +59,7 @@ export function text(lengthMin: number, lengthMax: number): Field<string> {
   );
 }
 
-export function matching(pattern: RegExp): Field<string> {
+export function matching<T extends string = string>(pattern: RegExp): Field<T> {
   return valid((value) => typeof value === 'string' && pattern.test(value), `a text that matches ${pattern}`);
 }
 

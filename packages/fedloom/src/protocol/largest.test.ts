@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { clientIndex, hashFrom, versionNumber } from '../core/brands.js';
 import { encodeControl, encodeInline } from './codec.js';
 import { wireLimits as limits } from './limits.js';
 import type { Message } from './messages.js';
@@ -19,13 +20,14 @@ const numbers = (count: number) => Object.fromEntries(times(count, (at) => [name
 
 const prose = widest(limits.textLengthMax);
 const identifier = 'x'.repeat(128);
-const hash = `sha256:${'f'.repeat(64)}`;
+const hash = hashFrom(`sha256:${'f'.repeat(64)}`);
 const index = limits.indexMax;
 const code = ['a', 'b', 'c', 'd'].map((letter) => letter.repeat(64)).join('.');
-const version = { model: name(0), number: index, hash };
+const version = { model: name(0), number: versionNumber(index), hash };
 const range = { from: index - limits.clientsPerSessionMax + 1, count: limits.clientsPerSessionMax };
 const ranges = times(limits.rangesMax, () => range);
-const indices = times(limits.rangesMax, () => index);
+const client = clientIndex(index);
+const indices = times(limits.rangesMax, () => client);
 
 /** Of each type the largest that the limits allow, as far as one can tell; see the test of evaluations for others. */
 const largest: { readonly [T in Message['type']]: Extract<Message, { readonly type: T }> } = {
@@ -85,12 +87,20 @@ const largest: { readonly [T in Message['type']]: Extract<Message, { readonly ty
     type: 'update',
     task: index,
     attempt: index,
-    client: index,
+    client: clientIndex(index),
     base: version,
     facts: numbers(limits.factsMax),
     trainMs: -NUMBER,
   },
-  failed: { type: 'failed', task: index, attempt: index, client: index, phase: 'evaluate', code, message: prose },
+  failed: {
+    type: 'failed',
+    task: index,
+    attempt: index,
+    client: clientIndex(index),
+    phase: 'evaluate',
+    code,
+    message: prose,
+  },
   settled: { type: 'settled', task: index, attempt: index, clients: indices, counted: false, code, reason: prose },
   evaluate: { type: 'evaluate', round: index, clients: ranges, model: version },
   evaluations: { type: 'evaluations', round: index, entries: manyNames() },
@@ -109,8 +119,8 @@ function manyNames() {
   const results = Object.fromEntries(times(perEntry, (at) => [name(at, chars), []]));
   return times(limits.evaluationsMax, (at) =>
     at < entries
-      ? { client: index, sampleCount: NUMBER, statistics, results }
-      : { client: index, sampleCount: NUMBER, statistics: {}, results: {} },
+      ? { client, sampleCount: NUMBER, statistics, results }
+      : { client, sampleCount: NUMBER, statistics: {}, results: {} },
   );
 }
 
@@ -127,13 +137,18 @@ describe('the largest message that the limits allow', () => {
   it('fits with numbers alone', () => {
     const half = limits.evaluationNumbersMax / 2;
     const list = (count: number) => times(count, () => NUMBER);
-    const entries = [{ client: 0, sampleCount: NUMBER, statistics: {}, results: { a: list(half), b: list(half) } }];
+    const entries = [
+      { client: clientIndex(0), sampleCount: NUMBER, statistics: {}, results: { a: list(half), b: list(half) } },
+    ];
     expect(() => encodeControl({ type: 'evaluations', round: 0, entries })).not.toThrow();
   });
 
   it.each<[string, Message]>([
     ['one range too many', { type: 'leave', clients: [...ranges, range] }],
-    ['one index too many', { type: 'settled', task: 0, attempt: 0, clients: [...indices, 0], counted: true }],
+    [
+      'one index too many',
+      { type: 'settled', task: 0, attempt: 0, clients: [...indices, clientIndex(0)], counted: true },
+    ],
     [
       'one named range too many',
       { ...largest.join, clients: times(limits.joinRangesMax + 1, (from) => ({ from, count: 1 })) },
@@ -144,10 +159,10 @@ describe('the largest message that the limits allow', () => {
       {
         type: 'evaluations',
         round: 0,
-        entries: times(2, (client) => ({
-          client,
+        entries: times(2, (index) => ({
+          client: clientIndex(index),
           sampleCount: 1,
-          statistics: { loss: { sum: times(limits.evaluationNumbersMax / 2 - 1 + client, () => 0), weight: 1 } },
+          statistics: { loss: { sum: times(limits.evaluationNumbersMax / 2 - 1 + index, () => 0), weight: 1 } },
         })),
       },
     ],
@@ -156,11 +171,11 @@ describe('the largest message that the limits allow', () => {
       {
         type: 'evaluations',
         round: 0,
-        entries: times(limits.evaluationsMax, (client) => ({
-          client,
+        entries: times(limits.evaluationsMax, (index) => ({
+          client: clientIndex(index),
           sampleCount: 1,
           statistics: {},
-          results: { [name(client)]: [], ...(client === 0 && { x: [] }) },
+          results: { [name(index)]: [], ...(index === 0 && { x: [] }) },
         })),
       },
     ],

@@ -1,3 +1,4 @@
+import type { ClientIndex, Hash } from '../core/brands.js';
 import type { Evaluation } from '../core/evaluation.js';
 import type { Facts, Version } from '../update/update.js';
 
@@ -68,9 +69,9 @@ export interface Welcome {
   readonly workload:
     | {
         readonly kind: 'plan';
-        readonly hash: string;
+        readonly hash: Hash;
         /** Hash of the body of `frozen`, where the plan has frozen parameters. */
-        readonly frozen?: string;
+        readonly frozen?: Hash;
       }
     | { readonly kind: 'trainer'; readonly task: string };
   /** Algorithm, so that a trainer can apply its terms. */
@@ -103,21 +104,21 @@ export interface Leave {
 }
 export interface GetPlan {
   readonly type: 'getPlan';
-  readonly hash: string;
+  readonly hash: Hash;
 }
 /** Body: the plan's bytes. */
 export interface Plan {
   readonly type: 'plan';
-  readonly hash: string;
+  readonly hash: Hash;
 }
 export interface GetFrozen {
   readonly type: 'getFrozen';
-  readonly hash: string;
+  readonly hash: Hash;
 }
 /** Body: safetensors of the frozen parameters, which are in no model. */
 export interface Frozen {
   readonly type: 'frozen';
-  readonly hash: string;
+  readonly hash: Hash;
 }
 /**
  * Body: safetensors of the shared parameters that are not frozen, and the algorithm's broadcast tensors. Sent once a connection
@@ -131,7 +132,7 @@ export interface Train {
   readonly type: 'train';
   readonly task: number;
   readonly attempt: number;
-  readonly clients: readonly number[];
+  readonly clients: readonly ClientIndex[];
   /** The model they start from. */
   readonly base: Version;
   readonly scalars: Readonly<Record<string, number>>;
@@ -141,7 +142,7 @@ export interface UpdateMessage {
   readonly type: 'update';
   readonly task: number;
   readonly attempt: number;
-  readonly client: number;
+  readonly client: ClientIndex;
   readonly base: Version;
   /** `sampleCount` and `stepCount`, `meanLoss` where there is one, and what `welcome.needs` asks of the client. */
   readonly facts: Facts;
@@ -152,7 +153,7 @@ export interface Failed {
   /** Of the training; of an evaluation its round. */
   readonly task: number;
   readonly attempt: number;
-  readonly client: number;
+  readonly client: ClientIndex;
   readonly phase: 'train' | 'evaluate';
   readonly code: string;
   readonly message: string;
@@ -162,7 +163,7 @@ export interface Settled {
   readonly type: 'settled';
   readonly task: number;
   readonly attempt: number;
-  readonly clients: readonly number[];
+  readonly clients: readonly ClientIndex[];
   readonly counted: boolean;
   /** Why it did not count: an error code, and the same for people. */
   readonly code?: string;
@@ -179,7 +180,7 @@ export interface Evaluations {
   readonly type: 'evaluations';
   readonly round: number;
   /** At most 256 entries. */
-  readonly entries: readonly ({ readonly client: number } & Evaluation)[];
+  readonly entries: readonly ({ readonly client: ClientIndex } & Evaluation)[];
 }
 /** The client needs these models no more. */
 export interface Forget {

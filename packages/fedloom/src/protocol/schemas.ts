@@ -1,3 +1,4 @@
+import { type ClientIndex, type Hash, hashPattern, type VersionNumber } from '../core/brands.js';
 import type { Evaluation, Statistics } from '../core/evaluation.js';
 import type { Results } from '../core/records.js';
 import {
@@ -33,8 +34,9 @@ import type { Message } from './messages.js';
 const index = integer(0, limits.indexMax);
 const name = text(1, limits.nameLengthMax);
 const prose = text(0, limits.textLengthMax);
-const hash = matching(/^sha256:[0-9a-f]{64}$/);
-const version = fields({ model: name, number: index, hash });
+const client = integer<ClientIndex>(0, limits.indexMax);
+const hash = matching<Hash>(hashPattern);
+const version = fields({ model: name, number: integer<VersionNumber>(0, limits.indexMax), hash });
 const identifier = matching(/^[A-Za-z0-9._:-]{1,128}$/);
 const code = matching(errorCodePattern);
 
@@ -44,7 +46,7 @@ const endsInReach = (range: { readonly from: number; readonly count: number }): 
 const inReach = 'a range that ends at or below the largest index';
 const range = where(fields(rangeFields), endsInReach, inReach);
 
-const indexList = valid<readonly number[]>(isIndexList, `a list of at most ${limits.rangesMax} indices`);
+const clientList = valid<readonly ClientIndex[]>(isIndexList, `a list of at most ${limits.rangesMax} indices`);
 const statistics = valid<Statistics>(isStatistics, 'an object of { sum, weight } within the limits');
 const results = valid<Results>(isResults, 'an object of finite numbers, or lists of them, within the limits');
 const scalars = valid<Readonly<Record<string, number>>>(isScalars, 'an object of finite numbers within the limits');
@@ -104,12 +106,18 @@ const definitions: { readonly [T in Message['type']]: MessageDefinition<Extract<
   getFrozen: define('getFrozen', 'client', 'none', { hash }),
   frozen: define('frozen', 'server', 'required', { hash }),
   model: define('model', 'server', 'required', { version }),
-  train: define('train', 'server', 'none', { task: index, attempt: index, clients: indexList, base: version, scalars }),
+  train: define('train', 'server', 'none', {
+    task: index,
+    attempt: index,
+    clients: clientList,
+    base: version,
+    scalars,
+  }),
   // Facts are any finite numbers here: an absurd one must cost one update, not the whole connection.
   update: define('update', 'client', 'required', {
     task: index,
     attempt: index,
-    client: index,
+    client,
     base: version,
     facts,
     trainMs: finite(0),
@@ -117,7 +125,7 @@ const definitions: { readonly [T in Message['type']]: MessageDefinition<Extract<
   failed: define('failed', 'client', 'none', {
     task: index,
     attempt: index,
-    client: index,
+    client,
     phase: oneOf('train', 'evaluate'),
     code,
     message: prose,
@@ -125,7 +133,7 @@ const definitions: { readonly [T in Message['type']]: MessageDefinition<Extract<
   settled: define('settled', 'server', 'none', {
     task: index,
     attempt: index,
-    clients: indexList,
+    clients: clientList,
     counted: boolean(),
     code: optional(code),
     reason: optional(prose),
@@ -138,11 +146,7 @@ const definitions: { readonly [T in Message['type']]: MessageDefinition<Extract<
   evaluations: define('evaluations', 'client', 'none', {
     round: index,
     entries: where(
-      list(
-        fields({ client: index, sampleCount: finite(), statistics, results: optional(results) }),
-        0,
-        limits.evaluationsMax,
-      ),
+      list(fields({ client, sampleCount: finite(), statistics, results: optional(results) }), 0, limits.evaluationsMax),
       fitTogether,
       `entries with at most ${limits.evaluationNumbersMax} numbers and ${limits.evaluationNameCharsMax} characters of names in all`,
     ),

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { FedloomError } from '@fedloom/engine';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { namedHash } from '../conformance/named-hash.js';
 import { sha256 } from '../core/node/sha256.js';
 import type { ClientRecord, RoundRecord, RunResult } from '../core/records.js';
 import { findRun, listRuns, readRounds } from './read-runs.js';
@@ -43,7 +44,7 @@ const resultOf = (bytes: number[], status: RunResult['status'] = 'completed'): R
   clientMetrics: { accuracy: 0.25 },
   model: new Map(),
   modelBytes: Uint8Array.from(bytes),
-  modelHash: 'sha256:00',
+  modelHash: namedHash('m'),
 });
 const json = async (...path: string[]) => JSON.parse(await readFile(join(root, ...path), 'utf8'));
 
@@ -70,7 +71,7 @@ describe('RunFolder', () => {
     expect((await readFile(join(folder.path, 'clients.jsonl'), 'utf8')).split('\n')).toHaveLength(3);
     expect(await json('deep/runs/a/run.json')).toMatchObject({
       status: 'completed',
-      result: { rounds: 2, metrics: { accuracy: 0.5 }, clientMetrics: { accuracy: 0.25 }, modelHash: 'sha256:00' },
+      result: { rounds: 2, metrics: { accuracy: 0.5 }, clientMetrics: { accuracy: 0.25 }, modelHash: namedHash('m') },
     });
   });
 

@@ -1,5 +1,7 @@
 import type { Tensor } from '@fedloom/engine';
 import { expect, it } from 'vitest';
+import { namedHash } from '../conformance/named-hash.js';
+import { clientIndex, versionNumber } from '../core/brands.js';
 import { rebasedUpdate } from './rebase.js';
 import type { Update, UpdateSpec } from './update.js';
 
@@ -16,8 +18,8 @@ it('is the difference to the other model: added to that it gives what was traine
   const specs = [spec('n', 'int32', 'buffer'), spec('up/w', 'float32', 'upload'), spec('w', 'float32', 'trained')];
   const counters: Tensor = { dtype: 'int32', shape: [2], data: Int32Array.of(3, 4) };
   const update: Update = {
-    client: 1,
-    base: { model: 'model', number: 0, hash: 'h' },
+    client: clientIndex(1),
+    base: { model: 'model', number: versionNumber(0), hash: namedHash('h') },
     task: 0,
     attempt: 0,
     facts: {},

@@ -1,5 +1,7 @@
 import { FedloomError, type Tensor, zeros } from '@fedloom/engine';
 import { describe, expect, it } from 'vitest';
+import { namedHash } from '../conformance/named-hash.js';
+import { clientIndex, versionNumber } from '../core/brands.js';
 import { RunningMean } from './running-mean.js';
 import { specOf, tensorOf } from './testing/contributions.js';
 import type { Update } from './update.js';
@@ -26,8 +28,8 @@ function updateOf({ tensors = {}, facts = { sampleCount: 600, meanLoss: 0.5 } }:
   const present = Object.entries(all).flatMap(([name, tensor]) =>
     tensor === undefined ? [] : [[name, tensor] as const],
   );
-  const base = { model: 'global', number: 0, hash: '' };
-  return { client: 7, base, task: 3, attempt: 1, facts, tensors: new Map(present) };
+  const base = { model: 'global', number: versionNumber(0), hash: namedHash('') };
+  return { client: clientIndex(7), base, task: 3, attempt: 1, facts, tensors: new Map(present) };
 }
 
 function errorOf(changes: Changes, sampleCountMax?: number): FedloomError {

@@ -1,10 +1,11 @@
 import type { DType, NamedTensors } from '@fedloom/engine';
+import type { ClientIndex, Hash, VersionNumber } from '../core/brands.js';
 
 /** A model at one point of its history: which of the run's models, its number from 0, and the hash of its `model` body. */
 export interface Version {
   readonly model: string;
-  readonly number: number;
-  readonly hash: string;
+  readonly number: VersionNumber;
+  readonly hash: Hash;
 }
 
 /** Named numbers about an update: `sampleCount`, `stepCount`, `meanLoss` where there is one, and what the algorithm asks for. */
@@ -16,7 +17,7 @@ export type Facts = Readonly<Record<string, number>>;
  */
 export interface Update {
   /** The client's index. */
-  readonly client: number;
+  readonly client: ClientIndex;
   /** The model it started from. */
   readonly base: Version;
   /** Keys the client's random streams: under `rounds` the round, under `buffered` how often this client was asked before. */

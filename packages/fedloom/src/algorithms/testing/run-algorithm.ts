@@ -9,6 +9,8 @@ import {
   softmaxCrossEntropy,
   type Tensor,
 } from '@fedloom/engine';
+import { namedHash } from '../../conformance/named-hash.js';
+import { clientIndex } from '../../core/brands.js';
 import { sha256 } from '../../core/node/sha256.js';
 import { encodeSafetensors } from '../../core/safetensors.js';
 import { arrays } from '../../data/arrays.js';
@@ -59,7 +61,7 @@ export async function runAlgorithm(
   const specs = updateSpecs(manifest);
   const runner = await PlanRunner.create(backend, plan);
   const workload: ServerWorkload = {
-    descriptor: { kind: 'plan', hash: '' },
+    descriptor: { kind: 'plan', hash: namedHash('') },
     initialModel: initialModel(federation),
     trained: trainedParameters(manifest),
     specs,
@@ -88,7 +90,15 @@ export async function runAlgorithm(
       const { stepCount, meanLoss } = result;
       const facts = { sampleCount, stepCount, meanLoss, initialLoss: (sums.loss ?? 0) / sampleCount };
       const body = encodeSafetensors(new Map([...changesOf(result.parameters, model), ...result.upload]));
-      const message = { type: 'update', task: round, attempt: 0, client, base, facts, trainMs: 0 } as const;
+      const message = {
+        type: 'update',
+        task: round,
+        attempt: 0,
+        client: clientIndex(client),
+        base,
+        facts,
+        trainMs: 0,
+      } as const;
       const sound = await aggregation.check(message, body);
       aggregation.add(round, aggregation.weigh(sound, started, versions.newest));
       clientStates.set(client, freeze(result.state));

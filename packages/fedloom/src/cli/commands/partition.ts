@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import { FedloomError } from '@fedloom/engine';
 import { type Command, Option } from 'commander';
 import { partFolder } from '../../compute/node/part-source.js';
+import { knownClient } from '../../core/brands.js';
 import { makeFolders } from '../../core/node/make-folders.js';
 import { storageError } from '../../core/node/storage-error.js';
 import { writePart } from '../../data/node/part-folder.js';
@@ -85,7 +86,7 @@ async function writeParts(
       throw new FedloomError('partition.samples', `Client ${index} was dealt no training samples.`, { client: index });
     }
     const part = { name: task.data.name, index, clients, data, train: own, ...(ownTest && { test: ownTest }) };
-    await writePart(partFolder(out, index), part);
+    await writePart(partFolder(out, knownClient(index)), part);
     if (performance.now() - toldMs < TOLD_MS) continue;
     toldMs = performance.now();
     screen.redraw([`${formatCount(index + 1)} of ${counted(clients, 'part')}`]);

@@ -2,6 +2,8 @@ import { EventEmitter } from 'node:events';
 import { PassThrough } from 'node:stream';
 import pc from 'picocolors';
 import { describe, expect, it } from 'vitest';
+import { namedHash } from '../../conformance/named-hash.js';
+import { versionNumber } from '../../core/brands.js';
 import type { RoundRecord } from '../../core/records.js';
 import type { Run } from '../../server/run/run.js';
 import { curve } from './curve.js';
@@ -18,7 +20,7 @@ const record = (round: number, accuracy: number | null): RoundRecord => ({
   replaced: [],
   awaited: [],
   voided: null,
-  version: { model: 'model', number: 1, hash: 'sha256:0' },
+  version: { model: 'model', number: versionNumber(1), hash: namedHash('sha256:0') },
   virtualTime: null,
   counted: [1, 3],
   trainLoss: 0.25,

@@ -1,6 +1,7 @@
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { ClientIndex } from '../../core/brands.js';
 import type { StateStore } from '../state-store.js';
 
 /** State kept in memory before the oldest goes to disk. */
@@ -13,30 +14,30 @@ const MEMORY_BYTES_MAX = 256 << 20;
  */
 export function diskStateStore(memoryBytesMax = MEMORY_BYTES_MAX): StateStore {
   // Map order is order of use: the first is what was used longest ago.
-  const memory = new Map<number, Uint8Array>();
-  const writing = new Map<number, Promise<boolean>>();
-  const onDisk = new Set<number>();
+  const memory = new Map<ClientIndex, Uint8Array>();
+  const writing = new Map<ClientIndex, Promise<boolean>>();
+  const onDisk = new Set<ClientIndex>();
   let memoryBytes = 0;
   let folder: Promise<string> | undefined;
-  const fileOf = async (client: number) => {
+  const fileOf = async (client: ClientIndex) => {
     folder ??= mkdtemp(join(tmpdir(), 'fedloom-state-'));
     return join(await folder, `${client}.safetensors`);
   };
 
-  const forget = (client: number) => {
+  const forget = (client: ClientIndex) => {
     const state = memory.get(client);
     if (state === undefined) return;
     memory.delete(client);
     memoryBytes -= state.byteLength;
   };
-  const remember = (client: number, state: Uint8Array) => {
+  const remember = (client: ClientIndex, state: Uint8Array) => {
     forget(client);
     memory.set(client, state);
     memoryBytes += state.byteLength;
   };
   const spill = async () => {
     while (memoryBytes > memoryBytesMax && memory.size > 1) {
-      const [client, state] = memory.entries().next().value as [number, Uint8Array];
+      const [client, state] = memory.entries().next().value as [ClientIndex, Uint8Array];
       // It stays readable until it is whole on disk; a newer state of the client waits for this write.
       const write = (writing.get(client) ?? Promise.resolve(true)).then(() => save(client, state));
       writing.set(client, write);
@@ -47,7 +48,7 @@ export function diskStateStore(memoryBytesMax = MEMORY_BYTES_MAX): StateStore {
     }
   };
   /** Says whether it went well: a disk that is full must not cost a client its state, which then stays in memory. */
-  const save = async (client: number, state: Uint8Array): Promise<boolean> => {
+  const save = async (client: ClientIndex, state: Uint8Array): Promise<boolean> => {
     try {
       await writeFile(await fileOf(client), state);
       onDisk.add(client);

@@ -1,5 +1,6 @@
 import { mkdir, open, readFile, rename, rm, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { ClientIndex } from '../../core/brands.js';
 import { storageError } from '../../core/node/storage-error.js';
 import type { StateStore } from '../state-store.js';
 
@@ -16,15 +17,15 @@ export interface FileStateStore extends StateStore {
 export function fileStateStore(folder: string): FileStateStore {
   let runFolder: string | undefined;
   /** What is under way for a client: whatever comes next follows it. */
-  const last = new Map<number, Promise<unknown>>();
-  const proposed = new Map<number, number>();
-  const touched = new Set<number>();
+  const last = new Map<ClientIndex, Promise<unknown>>();
+  const proposed = new Map<ClientIndex, number>();
+  const touched = new Set<ClientIndex>();
 
-  const path = (client: number, task?: number) => {
+  const path = (client: ClientIndex, task?: number) => {
     if (runFolder === undefined) throw new Error('private state is asked for before its run is known');
     return join(runFolder, task === undefined ? `${client}.safetensors` : `${client}.${task}.safetensors`);
   };
-  const inTurn = <T>(client: number, doing: string, work: () => Promise<T>): Promise<T> => {
+  const inTurn = <T>(client: ClientIndex, doing: string, work: () => Promise<T>): Promise<T> => {
     const done = (last.get(client) ?? Promise.resolve()).then(work).catch((error: unknown) => {
       throw storageError(error, `${doing} private state in`, path(client), '--state-dir');
     });

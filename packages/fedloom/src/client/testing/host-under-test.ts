@@ -1,5 +1,6 @@
 import type { NamedTensors } from '@fedloom/engine';
 import type { ClientEvaluation, ClientExecutor, EvaluateJob, TrainJob, TrainOutcome } from '../../compute/executor.js';
+import { clientIndex, versionNumber } from '../../core/brands.js';
 import { systemClock } from '../../core/clock.js';
 import { sha256 } from '../../core/node/sha256.js';
 import { encodeSafetensors } from '../../core/safetensors.js';
@@ -19,7 +20,7 @@ export const tensorsOf = (name: string, ...values: number[]): NamedTensors =>
 /** What a client trains from: its bytes, and its version. */
 export function modelOf(number: number) {
   const body = encodeSafetensors(tensorsOf('w', number, number));
-  return { body, version: { model: 'model', number, hash: sha256(body) } };
+  return { body, version: { model: 'model', number: versionNumber(number), hash: sha256(body) } };
 }
 
 export interface Trained {
@@ -142,7 +143,7 @@ export class Line {
   }
 
   train(clients: readonly number[], task: number, attempt: number, base = modelOf(task).version): void {
-    this.say({ type: 'train', task, attempt, clients, base, scalars: {} });
+    this.say({ type: 'train', task, attempt, clients: clients.map(clientIndex), base, scalars: {} });
   }
 
   model(number: number): void {
@@ -156,7 +157,7 @@ export class Line {
     counted: boolean,
     over: { code?: string; reason?: string } = {},
   ): void {
-    this.say({ type: 'settled', task, attempt: 0, clients, counted, ...over });
+    this.say({ type: 'settled', task, attempt: 0, clients: clients.map(clientIndex), counted, ...over });
   }
 
   /** Waits until the client has taken what was said so far: it answers in order. */

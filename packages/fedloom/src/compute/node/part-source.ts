@@ -1,6 +1,7 @@
 import { access } from 'node:fs/promises';
 import { join } from 'node:path';
 import { FedloomError, type PlanManifest } from '@fedloom/engine';
+import type { ClientIndex } from '../../core/brands.js';
 import { expandRanges } from '../../core/index-ranges.js';
 import type { ClientExamples } from '../../data/dataset.js';
 import { type Part, readPart } from '../../data/node/part-folder.js';
@@ -8,7 +9,7 @@ import type { IndexRange } from '../../protocol/messages.js';
 import type { ClientDataSource } from '../data-source.js';
 
 /** Where `partition` puts the samples of one client. */
-export function partFolder(dir: string, client: number): string {
+export function partFolder(dir: string, client: ClientIndex): string {
   return join(dir, `client-${client}`);
 }
 
@@ -17,8 +18,8 @@ export function partFolder(dir: string, client: number): string {
  * `client-<index>`. Every part is read and checked at the start, so that a wrong one shows before the first round.
  */
 export function partSource(dir: string, clients: readonly IndexRange[]): ClientDataSource {
-  const parts = new Map<number, Part>();
-  const part = (client: number) => {
+  const parts = new Map<ClientIndex, Part>();
+  const part = (client: ClientIndex) => {
     const found = parts.get(client);
     if (found === undefined) throw new Error(`no part of client ${client} was opened`);
     return found;

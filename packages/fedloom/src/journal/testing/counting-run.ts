@@ -1,3 +1,4 @@
+import { type ClientIndex, clientIndex, versionNumber } from '../../core/brands.js';
 import { sha256 } from '../../core/node/sha256.js';
 import type { RoundRecord } from '../../core/records.js';
 import { JournalStates } from '../journal-states.js';
@@ -64,8 +65,8 @@ export function stateAfter(rounds: number): CountingState {
   return state;
 }
 
-export function cohortOf(round: number): number[] {
-  return Array.from({ length: PER_ROUND }, (_, i) => (round * 2 + i) % CLIENTS);
+export function cohortOf(round: number): ClientIndex[] {
+  return Array.from({ length: PER_ROUND }, (_, i) => clientIndex((round * 2 + i) % CLIENTS));
 }
 
 /** What the outside has been told: never to be taken back. */
@@ -135,11 +136,12 @@ async function commit(journal: RunJournal, states: JournalStates, round: number,
   const isVoid = round === VOID_ROUND;
   const cohort = cohortOf(round);
   const attempt = journal.attemptBase;
-  const tags = cohort.map((client) => ({ client, task: round, attempt, base: round, newest: round }));
+  const version = versionNumber(round);
+  const tags = cohort.map((client) => ({ client, task: round, attempt, base: version, newest: version }));
   for (const client of cohort) states.propose(client, round, encoder.encode(next.clients[client] ?? `void ${client}`));
   // One update that does not count.
   const late = {
-    client: (round * 2 + PER_ROUND) % CLIENTS,
+    client: clientIndex((round * 2 + PER_ROUND) % CLIENTS),
     task: round,
     attempt: journal.attemptBase,
     code: 'update.late',
@@ -168,7 +170,7 @@ async function commit(journal: RunJournal, states: JournalStates, round: number,
 function versionOf(journal: RunJournal, number: number, state: CountingState) {
   const blob = journal.store('versions', encoder.encode(state.model));
   return {
-    number,
+    number: versionNumber(number),
     models: { main: { hash: blob.hash, blob } },
     state: journal.store('versions', encoder.encode(state.server)),
   };

@@ -1,16 +1,17 @@
 export { pattern } from '../../conformance/bytes.js';
 
+import { clientIndex, hashFrom, versionNumber } from '../../core/brands.js';
 import type { Message, UpdateMessage } from '../messages.js';
 
-const hash = `sha256:${'0123456789abcdef'.repeat(4)}`;
+const hash = hashFrom(`sha256:${'0123456789abcdef'.repeat(4)}`);
 
-const base = { model: 'model', number: 3, hash };
+const base = { model: 'model', number: versionNumber(3), hash };
 
 export const update: UpdateMessage = {
   type: 'update',
   task: 3,
   attempt: 0,
-  client: 7,
+  client: clientIndex(7),
   base,
   facts: { sampleCount: 600, stepCount: 60, meanLoss: 0.25 },
   trainMs: 12.5,
@@ -48,13 +49,20 @@ export const examples: { readonly [T in Message['type']]: Extract<Message, { rea
   getFrozen: { type: 'getFrozen', hash },
   frozen: { type: 'frozen', hash },
   model: { type: 'model', version: base },
-  train: { type: 'train', task: 3, attempt: 0, clients: [7, 9], base, scalars: { learningRate: 0.2 } },
+  train: {
+    type: 'train',
+    task: 3,
+    attempt: 0,
+    clients: [clientIndex(7), clientIndex(9)],
+    base,
+    scalars: { learningRate: 0.2 },
+  },
   update,
   failed: {
     type: 'failed',
     task: 3,
     attempt: 0,
-    client: 7,
+    client: clientIndex(7),
     phase: 'train',
     code: 'data.missing',
     message: 'Größe 0 – 数据',
@@ -63,7 +71,7 @@ export const examples: { readonly [T in Message['type']]: Extract<Message, { rea
     type: 'settled',
     task: 3,
     attempt: 0,
-    clients: [7],
+    clients: [clientIndex(7)],
     counted: false,
     code: 'update.late',
     reason: 'late',
@@ -75,7 +83,7 @@ export const examples: { readonly [T in Message['type']]: Extract<Message, { rea
     round: 3,
     entries: [
       {
-        client: 7,
+        client: clientIndex(7),
         sampleCount: 100,
         statistics: { loss: { sum: 12.5, weight: 100 } },
         results: { perClass: [0.9, 1] },

@@ -1,6 +1,7 @@
 import { FedloomError } from '@fedloom/engine';
 import { describe, expect, test, vi } from 'vitest';
 import { Recorder } from '../../conformance/recorder.js';
+import { clientIndex } from '../../core/brands.js';
 import type { AnyMessage } from '../../protocol/codec.js';
 import type { SessionDoorOptions } from './session-door.js';
 import { openDoor, testLobby } from './testing/lobby-end.js';
@@ -113,9 +114,9 @@ describe('the silence of a session', () => {
     expect(accepted.map(({ patient }) => patient)).toEqual([true, false]);
     client.channel.send(join);
     await vi.waitFor(() => expect(accepted[0]?.patient).toBe(false));
-    door.get('s0')?.work((work) => work.askedToTrain([0]));
+    door.get('s0')?.work((work) => work.askedToTrain([clientIndex(0)]));
     expect(accepted[0]?.patient).toBe(true);
-    door.get('s0')?.work((work) => work.trained([0]));
+    door.get('s0')?.work((work) => work.trained([clientIndex(0)]));
     expect(accepted[0]?.patient).toBe(false);
   });
 });

@@ -1,3 +1,4 @@
+import type { Hash } from '../../core/brands.js';
 import type { Channel } from '../../protocol/channel.js';
 import { wireLimits } from '../../protocol/limits.js';
 import type { ClientMessage } from '../../protocol/messages.js';
@@ -10,7 +11,7 @@ export type SessionMessage = Exclude<ClientMessage, { readonly type: 'hello' | '
 
 /** One client process's connection, after the handshake. It knows which models the other side has. */
 export class Session {
-  readonly #models = new Map<string, Version>();
+  readonly #models = new Map<Hash, Version>();
   readonly #work = new WorkUnderWay();
 
   constructor(

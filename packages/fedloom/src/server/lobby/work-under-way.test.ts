@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { clientIndex } from '../../core/brands.js';
 import { WorkUnderWay } from './work-under-way.js';
 
 function idle(): WorkUnderWay {
@@ -16,11 +17,11 @@ test('a session is at work until it has joined, then idle', () => {
 
 test('training lasts until every client has answered or is not awaited any longer', () => {
   const work = idle();
-  work.askedToTrain([3, 5]);
-  work.trained([3]);
-  work.trained([3]);
+  work.askedToTrain([clientIndex(3), clientIndex(5)]);
+  work.trained([clientIndex(3)]);
+  work.trained([clientIndex(3)]);
   expect(work.any).toBe(true);
-  work.trained([5]);
+  work.trained([clientIndex(5)]);
   expect(work.any).toBe(false);
 });
 
@@ -37,7 +38,7 @@ test('evaluation lasts until as many answers came as were asked for, of that rou
 
 test('one request ends the other: a client drops what the round is past', () => {
   const work = idle();
-  work.askedToTrain([1]);
+  work.askedToTrain([clientIndex(1)]);
   work.askedToEvaluate(0, [{ from: 0, count: 9 }]);
   work.evaluated(0, 9);
   expect(work.any).toBe(false);
@@ -46,7 +47,7 @@ test('one request ends the other: a client drops what the round is past', () => 
   work.evaluated(2, 1);
   expect(work.any).toBe(false);
   work.askedToEvaluate(3, [{ from: 0, count: 9 }]);
-  work.askedToTrain([1]);
-  work.trained([1]);
+  work.askedToTrain([clientIndex(1)]);
+  work.trained([clientIndex(1)]);
   expect(work.any).toBe(false);
 });

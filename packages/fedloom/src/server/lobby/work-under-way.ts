@@ -1,3 +1,4 @@
+import type { ClientIndex } from '../../core/brands.js';
 import type { IndexRange } from '../../protocol/messages.js';
 
 /**
@@ -5,7 +6,7 @@ import type { IndexRange } from '../../protocol/messages.js';
  * peer answers twice or never costs nobody but itself.
  */
 export class WorkUnderWay {
-  readonly #training = new Set<number>();
+  readonly #training = new Set<ClientIndex>();
   #evaluating = 0;
   #evaluatedRound = -1;
   /** From the start: it may read data and prepare for long before it joins. */
@@ -20,13 +21,13 @@ export class WorkUnderWay {
   }
 
   /** Whoever is asked to train lets evaluations be. */
-  askedToTrain(clients: readonly number[]): void {
+  askedToTrain(clients: readonly ClientIndex[]): void {
     for (const client of clients) this.#training.add(client);
     this.#evaluating = 0;
   }
 
   /** They answered, or their answers are not waited for any longer. */
-  trained(clients: readonly number[]): void {
+  trained(clients: readonly ClientIndex[]): void {
     for (const client of clients) this.#training.delete(client);
   }
 

@@ -1,5 +1,6 @@
 import { FedloomError, type NamedTensors, type Tensor } from '@fedloom/engine';
 import type { CountedClient, FederatedAlgorithm } from '../../algorithms/algorithm.js';
+import type { ClientIndex } from '../../core/brands.js';
 import { safetensorsDecoder } from '../../core/safetensors.js';
 import type { UpdateMessage } from '../../protocol/messages.js';
 import { deltaNorm } from '../../update/delta-norm.js';
@@ -173,7 +174,7 @@ function ownedBy(contribution: Contribution): Contribution {
   return { ...contribution, update: { ...update, tensors: new Map(copies) } };
 }
 
-function missingFact(client: number, fact: string, algorithm: string): FedloomError {
+function missingFact(client: ClientIndex, fact: string, algorithm: string): FedloomError {
   return new FedloomError(
     'update.fact',
     `The update of client ${client} lacks the fact "${fact}", which ${algorithm} needs. ` +

@@ -2,6 +2,7 @@ import { EventEmitter } from 'node:events';
 import { FedloomError } from '@fedloom/engine';
 import { describe, expect, it } from 'vitest';
 import { fedAvg } from '../../algorithms/fed-avg.js';
+import { clientIndex } from '../../core/brands.js';
 import type { Evaluation } from '../../core/evaluation.js';
 import { sha256 } from '../../core/node/sha256.js';
 import { meanResultAggregator } from '../../task/mean-results.js';
@@ -46,7 +47,8 @@ function candidatesUnderTest({ persistence, evaluate, start = 0, ...over }: Over
     virtualTime: () => null,
     ...over,
   });
-  const fold = (client: number, by: number) => {
+  const fold = (index: number, by: number) => {
+    const client = clientIndex(index);
     const facts = { sampleCount: 1, stepCount: 1 };
     const base = versions.newest.version;
     const update = { client, base, task: 0, attempt: 0, facts, tensors: tensorsOf(by, by) };
@@ -59,7 +61,7 @@ function candidatesUnderTest({ persistence, evaluate, start = 0, ...over }: Over
   const decision = {
     type: 'persist',
     round: 0,
-    cohort: [0],
+    cohort: [clientIndex(0)],
     counted: [],
     uncounted: [],
     replaced: [],
@@ -72,7 +74,7 @@ function candidatesUnderTest({ persistence, evaluate, start = 0, ...over }: Over
   return { candidates, versions, told, failed, made, abort, fold, decision };
 }
 
-const aggregate = { type: 'aggregate', round: 0, counted: [0] } as const;
+const aggregate = { type: 'aggregate', round: 0, counted: [clientIndex(0)] } as const;
 
 describe('a closed fold', () => {
   it('becomes the candidate', () => {

@@ -1,4 +1,5 @@
 import { describe, expect, it, vi } from 'vitest';
+import { clientIndex } from '../../core/brands.js';
 import { openDoor, testLobby } from '../lobby/testing/lobby-end.js';
 import { Farewell, type FarewellOptions } from './farewell.js';
 
@@ -41,7 +42,7 @@ describe('the end of a run', () => {
   it('waits for nobody when nobody is there and nobody was lost', async () => {
     const { farewell, end, over, told, clock } = farewellOf();
     farewell.joined(range(0, 4));
-    farewell.closed([0, 1, 2, 3], 'the client leaves');
+    farewell.closed([0, 1, 2, 3].map(clientIndex), 'the client leaves');
     end();
     expect([await over(), told, clock.delaysMs]).toEqual([true, [], []]);
   });
@@ -51,7 +52,7 @@ describe('the end of a run', () => {
     there.present = 4;
     end();
     expect([await over(), told]).toEqual([false, []]);
-    farewell.closed([0, 1, 2, 3], 'the run is over');
+    farewell.closed([0, 1, 2, 3].map(clientIndex), 'the run is over');
     there.present = 0;
     farewell.goOn();
     expect(await over()).toBe(true);
@@ -60,20 +61,20 @@ describe('the end of a run', () => {
   it('waits for those whose line broke, before or after it, until they have come back and left', async () => {
     const { farewell, there, end, over, told, clock } = farewellOf();
     farewell.joined(range(0, 4));
-    farewell.closed([1, 3], LOST);
+    farewell.closed([1, 3].map(clientIndex), LOST);
     there.present = 2;
     end();
     expect(told).toEqual([
       'All rounds are done. Waiting 10 s at most for those whose line broke, to tell them: clients 1, 3.',
     ]);
-    farewell.closed([0, 2], 'protocol.stalled: a body made no progress');
+    farewell.closed([0, 2].map(clientIndex), 'protocol.stalled: a body made no progress');
     there.present = 0;
     farewell.goOn();
     for (const client of [3, 1, 0]) {
       farewell.joined(range(client));
       there.present = 1;
       farewell.goOn();
-      farewell.closed([client], 'the run is over');
+      farewell.closed([client].map(clientIndex), 'the run is over');
       there.present = 0;
       farewell.goOn();
       expect(await over()).toBe(false);
@@ -85,11 +86,11 @@ describe('the end of a run', () => {
 
   it('waits again for who comes back and is lost once more, and no longer than its time', async () => {
     const { farewell, there, clock, end, over } = farewellOf();
-    farewell.closed([2], LOST);
+    farewell.closed([2].map(clientIndex), LOST);
     end();
     farewell.joined(range(2));
     there.present = 1;
-    farewell.closed([2], LOST);
+    farewell.closed([2].map(clientIndex), LOST);
     there.present = 0;
     farewell.goOn();
     expect([await over(), clock.delaysMs]).toEqual([false, [10_000]]);
@@ -99,9 +100,9 @@ describe('the end of a run', () => {
 
   it('does not wait for those that have been away for long', async () => {
     const { farewell, clock, end, over, told } = farewellOf();
-    farewell.closed([0], LOST);
+    farewell.closed([0].map(clientIndex), LOST);
     clock.now = () => 3_000;
-    farewell.closed([1], LOST);
+    farewell.closed([1].map(clientIndex), LOST);
     clock.now = () => 10_000;
     end();
     expect(told[0]).toMatch(/: client 1\.$/);
@@ -122,7 +123,7 @@ describe('the end of a run', () => {
     ['it is cut before', 10_000, (farewell: Farewell) => farewell.cut()],
   ])('is at once where %s', async (_why, waitMs, before) => {
     const { farewell, there, end, over, told } = farewellOf({ waitMs });
-    farewell.closed([1], LOST);
+    farewell.closed([1].map(clientIndex), LOST);
     there.present = 1;
     before(farewell);
     end();
@@ -133,7 +134,7 @@ describe('the end of a run', () => {
     const { farewell, there, enter, end, clock, over } = farewellOf();
     const [part, other] = [await enter(), await enter()];
     there.present = 1;
-    farewell.closed([1], LOST);
+    farewell.closed([1].map(clientIndex), LOST);
     end();
     const back = await enter();
     const finished = (one: typeof part) => one.received.filter(({ message }) => message.type === 'finish').length;
@@ -154,7 +155,7 @@ describe('the end of a run', () => {
   it('that is not complete is told to everybody at once, and waits for nobody who is away', async () => {
     const { farewell, door, enter, clock, told } = farewellOf();
     const client = await enter();
-    farewell.closed([1], LOST);
+    farewell.closed([1].map(clientIndex), LOST);
     const over = farewell.say({ ...finish, reason: 'cancelled' });
     await client.messages(3);
     client.channel.close('the run is over');

@@ -1,3 +1,4 @@
+import { type ClientIndex, knownClient } from '../../core/brands.js';
 import type { Clock } from '../../core/clock.js';
 import { expandRanges } from '../../core/index-ranges.js';
 import type { Finish, IndexRange } from '../../protocol/messages.js';
@@ -33,7 +34,7 @@ export class Farewell {
   /** When each client's line broke; never: it is there, left in order, or never came. */
   readonly #brokeAtMs: Float64Array;
   /** Clients that are away and have not heard, once the run is over. */
-  readonly #awaited = new Set<number>();
+  readonly #awaited = new Set<ClientIndex>();
   #cut = false;
   #done: (() => void) | undefined;
 
@@ -52,7 +53,7 @@ export class Farewell {
   }
 
   /** @param clients that the connection held when it ended, with this reason */
-  closed(clients: Iterable<number>, reason: string): void {
+  closed(clients: Iterable<ClientIndex>, reason: string): void {
     if (this.#brokeAtMs.length === 0 || !BROKEN.test(reason)) return;
     for (const client of clients) {
       this.#brokeAtMs[client] = this.#options.clock.now();
@@ -86,7 +87,9 @@ export class Farewell {
     const { clock, waitMs, onWaiting } = this.#options;
     if (waitMs === 0 || this.#cut) return;
     const sinceMs = clock.now() - waitMs;
-    for (const [client, brokeAtMs] of this.#brokeAtMs.entries()) if (brokeAtMs > sinceMs) this.#awaited.add(client);
+    for (const [client, brokeAtMs] of this.#brokeAtMs.entries()) {
+      if (brokeAtMs > sinceMs) this.#awaited.add(knownClient(client));
+    }
     if (this.#awaited.size > 0) {
       const them = describeClients([...this.#awaited]);
       onWaiting(

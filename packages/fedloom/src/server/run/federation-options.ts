@@ -1,6 +1,7 @@
 import type { EventEmitter } from 'node:events';
 import type { NamedTensors } from '@fedloom/engine';
 import type { FederatedAlgorithm } from '../../algorithms/algorithm.js';
+import type { ClientIndex } from '../../core/brands.js';
 import type { Clock } from '../../core/clock.js';
 import type { HashFunction } from '../../core/hash.js';
 import type { ClientRecord, Results, RoundRecord } from '../../core/records.js';
@@ -56,7 +57,7 @@ export interface FederationOptions {
   /** Simulated buffered runs take results by a virtual clock, and so do not depend on who computes them. */
   readonly virtual?: {
     /** Units of work a client does in a unit of time. */
-    readonly speed: (client: number) => number;
+    readonly speed: (client: ClientIndex) => number;
     /** Where the clock stands, when a run goes on. */
     readonly time?: VirtualTime;
   };
@@ -91,7 +92,7 @@ export interface FederationEvents {
   /** An update was folded. */
   update: [ClientRecord];
   /** An update was refused or a client failed: its code says why. */
-  refused: [{ readonly client: number; readonly round: number; readonly code: string; readonly message: string }];
+  refused: [{ readonly client: ClientIndex; readonly round: number; readonly code: string; readonly message: string }];
   evaluating: [{ readonly round: number }];
   round: [RoundRecord];
   warning: [{ readonly code: string; readonly message: string }];

@@ -1,5 +1,6 @@
 import type { NamedTensors } from '@fedloom/engine';
 import { describe, expect, it } from 'vitest';
+import { type ClientIndex, clientIndex, hashFrom } from '../../core/brands.js';
 import { decodeSafetensors } from '../../core/safetensors.js';
 import type { Stage } from '../../update/stage-contract.js';
 import { rounds } from '../schedule/rounds.js';
@@ -91,9 +92,9 @@ describe('an update', () => {
     });
     const client = await enter(0, 1, 2);
     const asked = await client.asked(0);
-    const [bad, good] = asked.clients as [number, number];
-    const spare = [0, 1, 2].find((index) => !asked.clients.includes(index)) as number;
-    client.update(bad, { ...asked, base: { ...asked.base, hash: `sha256:${'0'.repeat(64)}` } }, 1, 1);
+    const [bad, good] = asked.clients as readonly [ClientIndex, ClientIndex];
+    const spare = [0, 1, 2].find((index) => !asked.clients.includes(clientIndex(index))) as number;
+    client.update(bad, { ...asked, base: { ...asked.base, hash: hashFrom(`sha256:${'0'.repeat(64)}`) } }, 1, 1);
     await until(() => refused.length === 1);
     expect(refused[0]).toMatchObject({ client: bad, code: 'update.base' });
     client.update(good, asked, 1, 1);

@@ -1,4 +1,5 @@
 import { FedloomError } from '@fedloom/engine';
+import type { Hash } from '../../core/brands.js';
 import type { RunResult } from '../../core/records.js';
 import type { SessionDoor } from '../lobby/session-door.js';
 import { initialState, isQuiet, step } from '../schedule/coordinator.js';
@@ -327,7 +328,7 @@ export class Federation {
   }
 }
 
-function welcomeOf(options: FederationOptions, frozen: string | undefined) {
+function welcomeOf(options: FederationOptions, frozen: Hash | undefined) {
   const { run, software, seed, workload, algorithm, coordinator, chain } = options;
   const { descriptor } = workload;
   return {

@@ -1,6 +1,7 @@
 import type { Tensor } from '@fedloom/engine';
 import { describe, expect, it } from 'vitest';
 import { fedAvg } from '../../algorithms/fed-avg.js';
+import { type ClientIndex, clientIndex, hashFrom, versionNumber } from '../../core/brands.js';
 import { sha256 } from '../../core/node/sha256.js';
 import { decodeSafetensors, encodeSafetensors } from '../../core/safetensors.js';
 import type { Stage } from '../../update/stage-contract.js';
@@ -14,7 +15,7 @@ async function askedClient(over: Parameters<typeof federationUnderTest>[0] = {})
   const all = federationUnderTest({ ...over, coordinator: { clients: 3, ...over.coordinator } });
   const client = await all.enter(0, 1, 2);
   const asked = await client.asked(0);
-  const [first, second] = asked.clients as [number, number];
+  const [first, second] = asked.clients as readonly [ClientIndex, ClientIndex];
   return { ...all, client, asked, first, second };
 }
 
@@ -49,18 +50,19 @@ describe('what sessions say', () => {
   it('asks for frozen parameters are answered with them, and with nothing else', async () => {
     const frozen: Tensor = { dtype: 'float32', shape: [1], data: Float32Array.of(7) };
     const workload = workloadOf({
-      descriptor: { kind: 'plan', hash: `sha256:${'0'.repeat(64)}` },
+      descriptor: { kind: 'plan', hash: hashFrom(`sha256:${'0'.repeat(64)}`) },
       initialModel: new Map([...tensorsOf(0, 0), ['a', frozen]]),
       frozen: new Set(['a']),
     });
     const { client, federation } = await askedClient({ workload });
     const [welcome] = client.of('welcome');
-    const hash = welcome?.workload.kind === 'plan' ? (welcome.workload.frozen ?? '') : '';
+    const hash = welcome?.workload.kind === 'plan' ? welcome.workload.frozen : undefined;
+    if (hash === undefined) throw new Error('no frozen parameters are announced');
     client.say({ type: 'getFrozen', hash });
     await until(() => client.types.includes('frozen'));
     const body = client.end.received.find(({ message }) => message.type === 'frozen')?.body;
     expect(decodeSafetensors(body ?? new Uint8Array())).toEqual(new Map([['a', frozen]]));
-    client.say({ type: 'getFrozen', hash: `sha256:${'1'.repeat(64)}` });
+    client.say({ type: 'getFrozen', hash: hashFrom(`sha256:${'1'.repeat(64)}`) });
     expect((await client.end.closed).error?.code).toBe('protocol.unknown-plan');
     federation.cancel();
     await federation.result;
@@ -79,7 +81,7 @@ describe('what sessions say', () => {
     client.say({ ...failed, client: first });
     client.say({ ...failed, client: first });
     const next = await client.asked(0, 1);
-    const [spare] = next.clients as [number];
+    const [spare] = next.clients as readonly [ClientIndex];
     client.update(spare, next, 1, 1);
     client.update(second, asked, 1, 1);
     await until(() => records.length === 1);
@@ -94,7 +96,7 @@ describe('what sessions say', () => {
 
   it('a plan that the run has not is asked for: the session ends, the run does not', async () => {
     const { client, left, federation } = await askedClient();
-    client.say({ type: 'getPlan', hash: `sha256:${'0'.repeat(64)}` });
+    client.say({ type: 'getPlan', hash: hashFrom(`sha256:${'0'.repeat(64)}`) });
     expect((await client.end.closed).error?.code).toBe('protocol.unknown-plan');
     await until(() => left.length === 1);
     federation.cancel();
@@ -109,7 +111,7 @@ describe('what sessions say', () => {
     client.update(second, asked, 1, 1);
     await until(() => client.types.includes('evaluate'));
     const tested = (index: number, score: number) => ({
-      client: index,
+      client: clientIndex(index),
       sampleCount: 1,
       statistics: { score: { sum: score, weight: 1 } },
     });
@@ -139,11 +141,11 @@ describe('what sessions say', () => {
     });
     const client = await enter(0, 1, 2, 3);
     const asked = await client.asked(0);
-    const [first, second, third] = asked.clients as [number, number, number];
+    const [first, second, third] = asked.clients as [ClientIndex, ClientIndex, ClientIndex];
     client.update(first, asked, 1, 1);
     await until(() => weighed.length === 1);
     const hash = sha256(encodeSafetensors(tensorsOf(1, 1)));
-    client.update(second, { ...asked, base: { ...asked.base, number: 1, hash } }, 1, 1);
+    client.update(second, { ...asked, base: { ...asked.base, number: versionNumber(1), hash } }, 1, 1);
     await until(() => refused.length > 0);
     expect(refused[0]).toMatchObject({ client: second, code: 'update.base' });
     client.update(third, asked, 1, 1);
@@ -180,7 +182,16 @@ describe('a schedule that is wrong', () => {
       ...sound,
       start(state, output) {
         sound.start(state, output);
-        output.push({ type: 'fold', session: 's0', client: 0, task: 0, attempt: 0, round: 0, base: 0, staleness: 0 });
+        output.push({
+          type: 'fold',
+          session: 's0',
+          client: clientIndex(0),
+          task: 0,
+          attempt: 0,
+          round: 0,
+          base: versionNumber(0),
+          staleness: 0,
+        });
       },
     };
     const { federation, enter } = federationUnderTest({ coordinator: { schedule } });

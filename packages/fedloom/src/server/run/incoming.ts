@@ -1,4 +1,5 @@
 import { FedloomError } from '@fedloom/engine';
+import type { Hash } from '../../core/brands.js';
 import type { Evaluation } from '../../core/evaluation.js';
 import type { Evaluations, Failed, UpdateMessage } from '../../protocol/messages.js';
 import type { Session, SessionMessage } from '../lobby/session.js';
@@ -75,7 +76,7 @@ export class Incoming {
     }
   }
 
-  #sendPlan(session: Session, hash: string): void {
+  #sendPlan(session: Session, hash: Hash): void {
     const { descriptor, planBytes } = this.options.workload;
     if (descriptor.kind !== 'plan' || planBytes === undefined || descriptor.hash !== hash) {
       throw new FedloomError('protocol.unknown-plan', `This run has no plan ${hash}.`, { hash });
@@ -83,7 +84,7 @@ export class Incoming {
     session.channel.send({ type: 'plan', hash }, planBytes);
   }
 
-  #sendFrozen(session: Session, hash: string): void {
+  #sendFrozen(session: Session, hash: Hash): void {
     const { frozen } = this.options.versions;
     if (frozen?.hash !== hash) {
       throw new FedloomError('protocol.unknown-plan', `This run has no frozen parameters ${hash}.`, { hash });

@@ -1,3 +1,4 @@
+import type { Hash, VersionNumber } from '../../core/brands.js';
 import type { RoundRecord } from '../../core/records.js';
 import { encodeSafetensors } from '../../core/safetensors.js';
 import type { StoredBlob } from '../../journal/blob-shelf.js';
@@ -13,8 +14,8 @@ export type Progress = Pick<DecidedRound, 'decision' | 'virtualTime' | 'training
 
 /** A version of which the journal has the bytes, and no record yet. */
 interface Stored {
-  readonly number: number;
-  readonly hash: string;
+  readonly number: VersionNumber;
+  readonly hash: Hash;
   readonly model: StoredBlob;
   readonly frozen: StoredBlob | undefined;
   readonly state: StoredBlob | null;
@@ -83,7 +84,7 @@ export class JournalPersistence implements Persistence {
     this.#journal.noteEvaluation({ round: record.round, report: record, evaluators }).catch(() => {});
   }
 
-  async finished(rounds: number, modelHash: string): Promise<void> {
+  async finished(rounds: number, modelHash: Hash): Promise<void> {
     await this.#first;
     await this.#journal.finish({ rounds, modelHash });
   }
@@ -95,7 +96,7 @@ export class JournalPersistence implements Persistence {
   }
 
   /** A version whose bytes belong to the journal from now on. */
-  #take(needs: readonly number[]): NewVersion {
+  #take(needs: readonly VersionNumber[]): NewVersion {
     const stored = this.#stored;
     if (stored === undefined) throw new Error('a version is recorded that was not stored');
     this.#stored = undefined;

@@ -1,5 +1,6 @@
 import { FedloomError, isFedloomError, type NamedTensors } from '@fedloom/engine';
 import type { FederatedAlgorithm } from '../../algorithms/algorithm.js';
+import { hashFrom } from '../../core/brands.js';
 import { systemClock } from '../../core/clock.js';
 import { processor, versions } from '../../core/node/machine.js';
 import { sha256 } from '../../core/node/sha256.js';
@@ -53,7 +54,8 @@ export async function openJournal(
 ): Promise<OpenedJournal> {
   const parts = { hash: sha256, clock: systemClock, at: new Date().toISOString() };
   const machine = { versions: versions(), processor: processor() };
-  const taskHash = given ?? sha256(new TextEncoder().encode(JSON.stringify(taskSummary(task))));
+  const summary = new TextEncoder().encode(JSON.stringify(taskSummary(task)));
+  const taskHash = given === undefined ? sha256(summary) : hashFrom(given);
   const planHash = workload.descriptor.kind === 'plan' ? workload.descriptor.hash : null;
   const { seed = 0 } = options;
   const settings = settingsOf(options);

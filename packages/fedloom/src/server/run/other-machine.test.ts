@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { namedHash } from '../../conformance/named-hash.js';
 import { otherMachine } from './other-machine.js';
 
 const now = {
@@ -7,7 +8,7 @@ const now = {
 };
 const begun = {
   run: 'r',
-  plan: { hash: 'h' },
+  plan: { hash: namedHash('h') },
   versions: { ...now.versions, fedloom: 'fedloom/0.1.0' },
   processor: { model: 'EPYC', architecture: 'x64', platform: 'linux' },
 };

@@ -1,4 +1,5 @@
 import { FedloomError } from '@fedloom/engine';
+import type { ClientIndex } from '../../core/brands.js';
 import { expandRanges } from '../../core/index-ranges.js';
 import type { IndexRange, Settled } from '../../protocol/messages.js';
 import { pieces } from '../../protocol/pieces.js';
@@ -13,7 +14,7 @@ export type Effect<T extends CoordinatorEffect['type']> = Extract<CoordinatorEff
 /** What the coordinator has to say to sessions, as messages. */
 export class Outgoing {
   /** What clients were told last of an update that counted. */
-  readonly #counted = new Map<number, Settled>();
+  readonly #counted = new Map<ClientIndex, Settled>();
 
   constructor(
     private readonly door: SessionDoor,

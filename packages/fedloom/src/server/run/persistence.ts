@@ -1,3 +1,4 @@
+import type { Hash, VersionNumber } from '../../core/brands.js';
 import type { Results, RoundRecord } from '../../core/records.js';
 import type { IndexRange } from '../../protocol/messages.js';
 import type { RoundDecision } from '../schedule/types.js';
@@ -10,7 +11,7 @@ export interface DecidedRound {
   /** That it made; null: it was void. */
   readonly version: ModelVersion | null;
   /** Numbers of the versions that are kept. */
-  readonly needs: readonly number[];
+  readonly needs: readonly VersionNumber[];
   readonly serverResults: Results | null;
   /** Of the counted updates, for the round's record. */
   readonly training: Pick<RoundRecord, 'trainLoss' | 'sampleCount'>;
@@ -32,7 +33,7 @@ export interface Persistence {
    */
   recorded(record: RoundRecord, evaluators: readonly IndexRange[] | null): void;
   /** All rounds are done. Settles when everything before it is on the disk too. */
-  finished(rounds: number, modelHash: string): Promise<void>;
+  finished(rounds: number, modelHash: Hash): Promise<void>;
 }
 
 /** Keeps nothing: for runs that nobody wants to take up again. */

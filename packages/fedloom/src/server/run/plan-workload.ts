@@ -7,6 +7,7 @@ import {
 } from '@fedloom/engine';
 import { trainedParameters } from '../../algorithms/trained.js';
 import type { FrozenParameters, ModelSnapshot } from '../../compute/executor.js';
+import type { Hash } from '../../core/brands.js';
 import type { Evaluation } from '../../core/evaluation.js';
 import type { HashFunction } from '../../core/hash.js';
 import { checkTensors } from '../../core/params.js';
@@ -19,7 +20,7 @@ import type { ServerWorkload } from './workload.js';
 
 /** Evaluates the plan's metrics on the server's own data. */
 export interface PlanEvaluator {
-  load(plan: TrainingPlan, hash: string, frozen?: FrozenParameters): Promise<void>;
+  load(plan: TrainingPlan, hash: Hash, frozen?: FrozenParameters): Promise<void>;
   evaluateExamples(model: ModelSnapshot, examples: Examples, signal: AbortSignal): Promise<Evaluation>;
 }
 

@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
+import { clientIndex } from '../../core/brands.js';
 import type { UpdateTag } from '../schedule/types.js';
 import { RecordedTurns } from './recorded-turns.js';
 
-const tagOf = (client: number): UpdateTag => ({ session: 's', client, task: 0, attempt: 0 });
+const tagOf = (client: number): UpdateTag => ({ session: 's', client: clientIndex(client), task: 0, attempt: 0 });
 
 describe('RecordedTurns', () => {
   it('hands over what is due, makes it only then, and lets its body go', async () => {

@@ -1,4 +1,5 @@
 import { FedloomError } from '@fedloom/engine';
+import type { Hash } from '../../core/brands.js';
 import type { RoundRecord } from '../../core/records.js';
 import { taskChangedError } from '../../journal/errors.js';
 import type { Recovered } from '../../journal/recover.js';
@@ -110,7 +111,7 @@ export class ReplayCheck implements Persistence {
     if (this.#difference !== undefined) throw this.#difference;
   }
 
-  #hashOf(round: number): string | undefined {
+  #hashOf(round: number): Hash | undefined {
     return this.journal.hashes.get(round)?.[MODEL];
   }
 

@@ -1,5 +1,7 @@
 import { EventEmitter } from 'node:events';
 import { describe, expect, it } from 'vitest';
+import { namedHash } from '../../conformance/named-hash.js';
+import { clientIndex, versionNumber } from '../../core/brands.js';
 import type { UpdateMessage } from '../../protocol/messages.js';
 import { meanResultAggregator } from '../../task/mean-results.js';
 import type { ResultAggregator } from '../../task/result-aggregator.js';
@@ -8,12 +10,12 @@ import type { RoundFinished } from '../schedule/types.js';
 import type { FederationEvents } from './federation-options.js';
 import { RoundBooks } from './round-books.js';
 
-const version = { model: 'model', number: 1, hash: 'h' };
+const version = { model: 'model', number: versionNumber(1), hash: namedHash('h') };
 const update = (client: number, meanLoss: number | undefined, sampleCount: number): UpdateMessage => ({
   type: 'update',
   task: 0,
   attempt: 0,
-  client,
+  client: clientIndex(client),
   base: version,
   facts: { sampleCount, stepCount: 2, ...(meanLoss !== undefined && { meanLoss }), extra: 5 },
   trainMs: 3,
@@ -21,8 +23,8 @@ const update = (client: number, meanLoss: number | undefined, sampleCount: numbe
 const finished = (over: Partial<RoundFinished> = {}): RoundFinished => ({
   type: 'roundFinished',
   round: 0,
-  cohort: [1, 2],
-  counted: [1, 2],
+  cohort: [clientIndex(1), clientIndex(2)],
+  counted: [clientIndex(1), clientIndex(2)],
   uncounted: [],
   replaced: [],
   awaited: [],
@@ -61,9 +63,9 @@ describe('RoundBooks', () => {
     books.folded(0, update(3, undefined, 99), 0);
     at(25);
     books.aggregated(0);
-    books.evaluated(0, 2, tested(1, 5));
-    books.evaluated(0, 1, tested(0, 5));
-    books.evaluated(0, 3, tested(9, 0));
+    books.evaluated(0, clientIndex(2), tested(1, 5));
+    books.evaluated(0, clientIndex(1), tested(0, 5));
+    books.evaluated(0, clientIndex(3), tested(9, 0));
     at(40);
     Object.assign(bytes, { up: 7, down: 11 });
     const record = books.finish(finished(), version, null);
@@ -87,9 +89,9 @@ describe('RoundBooks', () => {
     books.begun(1);
     books.folded(1, update(2, 5, 10), 0);
     expect(started).toEqual([0]);
-    expect(books.finish(finished({ counted: [1] }), version, null).trainLoss).toBe(1);
+    expect(books.finish(finished({ counted: [clientIndex(1)] }), version, null).trainLoss).toBe(1);
     expect(started).toEqual([0, 1]);
-    expect(books.finish(finished({ round: 1, counted: [2] }), version, null).trainLoss).toBe(5);
+    expect(books.finish(finished({ round: 1, counted: [clientIndex(2)] }), version, null).trainLoss).toBe(5);
   });
 
   it('announces rounds in order, also where a later one begins first', () => {
@@ -100,7 +102,7 @@ describe('RoundBooks', () => {
     expect(started).toEqual([0]);
     books.folded(1, update(2, 1, 10), 0);
     expect(started).toEqual([0, 1]);
-    books.finish(finished({ round: 1, counted: [2] }), version, null);
+    books.finish(finished({ round: 1, counted: [clientIndex(2)] }), version, null);
     expect(started).toEqual([0, 1, 2]);
   });
 
@@ -108,7 +110,7 @@ describe('RoundBooks', () => {
     const { books } = booksOf();
     books.folded(0, update(1, 1, 10), 0);
     books.evaluatedOnServer(0, tested(1, 5));
-    books.evaluated(0, 1, tested(1, 5));
+    books.evaluated(0, clientIndex(1), tested(1, 5));
     const voided = { code: 'model.not-finite', message: 'no' };
     const record = books.finish(finished({ counted: [], voided }), version, null);
     expect(record).toMatchObject({ voided, metrics: null, clientMetrics: null, trainLoss: null, sampleCount: 0 });
@@ -116,9 +118,13 @@ describe('RoundBooks', () => {
 
   it('says who was replaced by whom, and counts the one who came in to the cohort', () => {
     const { books } = booksOf();
-    const replaced = [{ client: 2, by: 4, reason: 'away' }];
-    const uncounted = [{ client: 2, task: 0, attempt: 0, code: 'client.away', message: 'away' }];
-    const record = books.finish(finished({ counted: [1, 4], replaced, uncounted, awaited: [2] }), version, 1.5);
+    const replaced = [{ client: clientIndex(2), by: clientIndex(4), reason: 'away' }];
+    const uncounted = [{ client: clientIndex(2), task: 0, attempt: 0, code: 'client.away', message: 'away' }];
+    const record = books.finish(
+      finished({ counted: [clientIndex(1), clientIndex(4)], replaced, uncounted, awaited: [clientIndex(2)] }),
+      version,
+      1.5,
+    );
     expect(record).toMatchObject({ cohort: [1, 2, 4], replaced, awaited: [2], virtualTime: 1.5 });
     expect(record.uncounted).toEqual([{ client: 2, code: 'client.away' }]);
   });
@@ -129,9 +135,9 @@ describe('RoundBooks', () => {
         throw new Error('no');
       },
     });
-    books.evaluated(0, 1, tested(1, 5));
+    books.evaluated(0, clientIndex(1), tested(1, 5));
     books.begun(0);
-    books.evaluated(0, 1, tested(1, 5));
+    books.evaluated(0, clientIndex(1), tested(1, 5));
     expect(books.finish(finished(), version, null).clientMetrics).toBeNull();
     expect(warnings).toEqual(['aggregator.failed: The result aggregator failed in round 1: no']);
   });

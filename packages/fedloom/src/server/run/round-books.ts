@@ -1,4 +1,5 @@
 import type { EventEmitter } from 'node:events';
+import type { ClientIndex } from '../../core/brands.js';
 import { type Evaluation, resultsOf } from '../../core/evaluation.js';
 import type { Results, RoundRecord } from '../../core/records.js';
 import type { UpdateMessage } from '../../protocol/messages.js';
@@ -33,7 +34,7 @@ export class RoundBooks {
   }
 
   /** Of the updates that were folded so far, those of these clients. */
-  training(round: number, counted: readonly number[]): Pick<RoundRecord, 'trainLoss' | 'sampleCount'> {
+  training(round: number, counted: readonly ClientIndex[]): Pick<RoundRecord, 'trainLoss' | 'sampleCount'> {
     return this.#ledger(round).training(counted);
   }
 
@@ -51,7 +52,7 @@ export class RoundBooks {
     this.#ledger(round).aggregated(this.options.clock.now());
   }
 
-  evaluated(round: number, client: number, evaluation: Evaluation): void {
+  evaluated(round: number, client: ClientIndex, evaluation: Evaluation): void {
     this.#ledgers.get(round)?.evaluated(client, evaluation);
   }
 
@@ -99,7 +100,7 @@ export class RoundBooks {
     this.options.events.emit('roundStarted', { round });
   }
 
-  #aggregateResults(round: number, evaluations: ReadonlyMap<number, Evaluation>): Results | null {
+  #aggregateResults(round: number, evaluations: ReadonlyMap<ClientIndex, Evaluation>): Results | null {
     if (evaluations.size === 0) return null;
     try {
       const results = new Map([...evaluations].map(([client, own]) => [client, clientResults(own)]));

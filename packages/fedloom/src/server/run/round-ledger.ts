@@ -1,3 +1,4 @@
+import type { ClientIndex } from '../../core/brands.js';
 import type { Evaluation } from '../../core/evaluation.js';
 import type { ClientRecord, Results, RoundRecord } from '../../core/records.js';
 import type { UpdateMessage } from '../../protocol/messages.js';
@@ -7,8 +8,8 @@ type Training = Pick<RoundRecord, 'trainLoss' | 'sampleCount'>;
 
 /** Collects what the server learns during one round, and turns it into the round's record. */
 export class RoundLedger {
-  readonly #updates = new Map<number, ClientRecord>();
-  readonly #evaluations = new Map<number, Evaluation>();
+  readonly #updates = new Map<ClientIndex, ClientRecord>();
+  readonly #evaluations = new Map<ClientIndex, Evaluation>();
   readonly #startedMs: number;
   readonly #bytesUp: number;
   readonly #bytesDown: number;
@@ -45,16 +46,16 @@ export class RoundLedger {
     this.#aggregatedMs = nowMs;
   }
 
-  evaluated(client: number, result: Evaluation): void {
+  evaluated(client: ClientIndex, result: Evaluation): void {
     if (result.sampleCount > 0) this.#evaluations.set(client, result);
   }
 
   /** The clients' results in ascending order of indices, so that sums over them do not depend on arrival. */
-  get evaluations(): ReadonlyMap<number, Evaluation> {
+  get evaluations(): ReadonlyMap<ClientIndex, Evaluation> {
     return new Map([...this.#evaluations].sort(([a], [b]) => a - b));
   }
 
-  training(counted: readonly number[]): Training {
+  training(counted: readonly ClientIndex[]): Training {
     const records = counted.map((client) => this.#updates.get(client)).filter((record) => record !== undefined);
     const sampleCount = records.reduce((sum, record) => sum + record.sampleCount, 0);
     return { trainLoss: weightedLoss(records), sampleCount };

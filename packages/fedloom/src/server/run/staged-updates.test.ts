@@ -1,8 +1,14 @@
 import { describe, expect, it } from 'vitest';
+import { clientIndex } from '../../core/brands.js';
 import type { UpdateTag } from '../schedule/types.js';
 import { StagedUpdates } from './staged-updates.js';
 
-const tag = (client: number, task = 0, session = 's0'): UpdateTag => ({ client, task, session, attempt: 0 });
+const tag = (client: number, task = 0, session = 's0'): UpdateTag => ({
+  client: clientIndex(client),
+  task,
+  session,
+  attempt: 0,
+});
 const never = new Promise<string>(() => {});
 
 describe('updates that stages work on', () => {
@@ -16,7 +22,7 @@ describe('updates that stages work on', () => {
   it('are given up when their task is settled, and no other', async () => {
     const staged = new StagedUpdates(['a', 'lab/b']);
     const waits = [staged.wait(tag(0), never), staged.wait(tag(1, 1), never), staged.wait(tag(2), never)];
-    const late = staged.settled([0, 1, 3], 0);
+    const late = staged.settled([0, 1, 3].map(clientIndex), 0);
     expect(late).toEqual([
       {
         client: 0,
@@ -26,7 +32,7 @@ describe('updates that stages work on', () => {
       },
     ]);
     expect(await waits[0]).toBeUndefined();
-    expect(staged.settled([0], 0)).toEqual([]);
+    expect(staged.settled([clientIndex(0)], 0)).toEqual([]);
     expect(staged.close().map(({ client }) => client)).toEqual([1, 2]);
     expect(await Promise.all(waits)).toEqual([undefined, undefined, undefined]);
   });
@@ -52,7 +58,7 @@ describe('updates that stages work on', () => {
     expect(await older).toBeUndefined();
     settle('too late');
     await new Promise((resolve) => setImmediate(resolve));
-    expect(staged.settled([0], 0)).toHaveLength(1);
+    expect(staged.settled([clientIndex(0)], 0)).toHaveLength(1);
     expect(await newer).toBeUndefined();
   });
 });

@@ -1,9 +1,10 @@
+import type { ClientIndex } from '../../core/brands.js';
 import type { Uncounted } from '../schedule/reason-codes.js';
 import type { Reason, UpdateTag } from '../schedule/types.js';
 
 /** An update that nobody waits for any more. */
 export interface LateUpdate extends Reason<Uncounted> {
-  readonly client: number;
+  readonly client: ClientIndex;
   readonly task: number;
 }
 
@@ -16,7 +17,7 @@ interface Pending extends Pick<UpdateTag, 'client' | 'task' | 'session'> {
  * until its task is settled, its session is gone, or the run is over. What a stage gives later is dropped.
  */
 export class StagedUpdates {
-  readonly #pending = new Map<number, Pending>();
+  readonly #pending = new Map<ClientIndex, Pending>();
 
   /** @param stages names of those with a server half, for messages */
   constructor(private readonly stages: readonly string[]) {}
@@ -40,7 +41,7 @@ export class StagedUpdates {
   }
 
   /** A task of these clients is settled. @returns those whose updates the stages were not through with */
-  settled(clients: readonly number[], task: number): readonly LateUpdate[] {
+  settled(clients: readonly ClientIndex[], task: number): readonly LateUpdate[] {
     if (this.#pending.size === 0) return [];
     return clients.flatMap((client) => {
       const pending = this.#pending.get(client);

@@ -1,3 +1,4 @@
+import type { ClientIndex } from '../../core/brands.js';
 import type { UpdateTag } from '../schedule/types.js';
 import type { VirtualTime } from '../schedule/virtual-clock.js';
 import type { Input } from './incoming.js';
@@ -8,9 +9,9 @@ export interface Turns {
   readonly now: number | null;
   readonly time: VirtualTime | null;
   /** These are waited for. */
-  asked(clients: readonly number[], task: number): void;
+  asked(clients: readonly ClientIndex[], task: number): void;
   /** These are not waited for any more. */
-  cancelled(clients: readonly number[], task: number): void;
+  cancelled(clients: readonly ClientIndex[], task: number): void;
   /** A result has come; `goOn` follows. @returns settles when it had its turn, so that its body may go */
   arrived(input: () => Input, tag: UpdateTag): Promise<void>;
   /** Hands over what has its turn. To be called after each step. */

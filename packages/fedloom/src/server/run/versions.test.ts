@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { ServerUpdateInput } from '../../algorithms/algorithm.js';
 import { fedAvg } from '../../algorithms/fed-avg.js';
+import { versionNumber } from '../../core/brands.js';
 import { sha256 } from '../../core/node/sha256.js';
 import { decodeSafetensors } from '../../core/safetensors.js';
 import { tensorsOf, workloadOf } from './testing/federation-under-test.js';
@@ -24,7 +25,7 @@ describe('Versions', () => {
       fc.property(fc.shuffledSubarray(Array.from({ length: made + 1 }, (_, i) => i)), (dropped) => {
         const versions = versionsOf();
         const all = [versions.newest, ...Array.from({ length: made }, (_, round) => rise(versions, round, 1))];
-        for (const number of dropped) versions.drop(number);
+        for (const number of dropped) versions.drop(versionNumber(number));
         for (const { version } of all) {
           const kept = !dropped.includes(version.number) || version.number === made;
           expect(versions.find(version) !== undefined).toBe(kept);
@@ -41,7 +42,12 @@ describe('Versions', () => {
     const versions = versionsOf();
     const { version } = rise(versions, 0, 1);
     expect(versions.find(version)?.version).toEqual(version);
-    for (const other of [{ model: 'other' }, { number: 0 }, { number: 7 }, { hash: versions.at(0).hash }]) {
+    for (const other of [
+      { model: 'other' },
+      { number: versionNumber(0) },
+      { number: versionNumber(7) },
+      { hash: versions.at(versionNumber(0)).hash },
+    ]) {
       expect(versions.find({ ...version, ...other })).toBeUndefined();
     }
   });
@@ -74,10 +80,13 @@ describe('Versions', () => {
     const versions = versionsOf();
     const { hash } = rise(versions, 0, 1);
     rise(versions, 1, 0);
-    versions.drop(1);
-    expect([versions.holds(hash), versions.find({ model: 'model', number: 1, hash })]).toEqual([true, undefined]);
+    versions.drop(versionNumber(1));
+    expect([versions.holds(hash), versions.find({ model: 'model', number: versionNumber(1), hash })]).toEqual([
+      true,
+      undefined,
+    ]);
     rise(versions, 2, 1);
-    versions.drop(2);
+    versions.drop(versionNumber(2));
     expect(versions.holds(hash)).toBe(false);
   });
 
@@ -113,7 +122,7 @@ describe('Versions', () => {
       ['w', tensor(1, 1)],
     ]);
     // Where a run goes on, those of its journal, whatever the model is that the task begins with now.
-    const resumed = { number: 5, model: tensorsOf(1, 2), state: new Map() };
+    const resumed = { number: versionNumber(5), model: tensorsOf(1, 2), state: new Map() };
     const later = versionsOf({ workload, resumed, frozen: new Map([['a', tensor(1, 1)]]) });
     expect(later.wholeModel(later.newest).get('a')).toEqual(tensor(1, 1));
   });
@@ -126,7 +135,7 @@ describe('Versions', () => {
   });
 
   it('goes on from the version that was written down', () => {
-    const versions = versionsOf({ resumed: { number: 5, model: tensorsOf(1, 2), state: new Map() } });
+    const versions = versionsOf({ resumed: { number: versionNumber(5), model: tensorsOf(1, 2), state: new Map() } });
     expect(versions.newest.version.number).toBe(5);
     expect(rise(versions, 5, 1).version.number).toBe(6);
   });

@@ -2,6 +2,7 @@ import type { NamedTensors, Tensor } from '@fedloom/engine';
 import type { CountedClient, FederatedAlgorithm, Scalars, ServerState } from '../../algorithms/algorithm.js';
 import { broadcastTensors } from '../../algorithms/broadcast.js';
 import type { FrozenParameters } from '../../compute/executor.js';
+import { type Hash, nextVersion, type VersionNumber } from '../../core/brands.js';
 import type { HashFunction } from '../../core/hash.js';
 import { sortedTensors } from '../../core/params.js';
 import { encodeSafetensors, safetensorsEncoder } from '../../core/safetensors.js';
@@ -39,7 +40,7 @@ export interface VersionsOptions {
 
 /** A version as it was written down. */
 export interface SavedVersion {
-  readonly number: number;
+  readonly number: VersionNumber;
   /** As `ModelVersion.model`. */
   readonly model: NamedTensors;
   readonly state: ServerState;
@@ -48,7 +49,7 @@ export interface SavedVersion {
 /** The versions of the federation's model: the newest, the one before it, and those that somebody still trains from. */
 export class Versions {
   readonly #options: VersionsOptions;
-  readonly #versions = new Map<number, ModelVersion>();
+  readonly #versions = new Map<VersionNumber, ModelVersion>();
   readonly #encode = safetensorsEncoder();
   readonly #frozenTensors: NamedTensors;
   readonly #frozen: FrozenParameters | undefined;
@@ -63,7 +64,7 @@ export class Versions {
     this.#frozen = this.#frozenTensors.size === 0 ? undefined : encodedFrozen(this.#frozenTensors, options.hash);
     for (const { number, model, state } of options.older ?? []) this.#make(number, model, state);
     const start = options.resumed ?? {
-      number: 0,
+      number: nextVersion(),
       model,
       state: options.algorithm.server.initialize(model, trained),
     };
@@ -90,14 +91,14 @@ export class Versions {
   }
 
   /** @throws Error for one that was dropped: the coordinator asks for none */
-  at(number: number): ModelVersion {
+  at(number: VersionNumber): ModelVersion {
     const version = this.#versions.get(number);
     if (version === undefined) throw new Error(`version ${number} was dropped`);
     return version;
   }
 
   /** Those that are kept. */
-  get numbers(): readonly number[] {
+  get numbers(): readonly VersionNumber[] {
     return [...this.#versions.keys()];
   }
 
@@ -108,7 +109,7 @@ export class Versions {
   }
 
   /** Whether a kept version is this model; after a round that changed nothing, several are. */
-  holds(hash: string): boolean {
+  holds(hash: Hash): boolean {
     for (const { version } of this.#versions.values()) if (version.hash === hash) return true;
     return false;
   }
@@ -140,17 +141,17 @@ export class Versions {
   }
 
   /** Nobody trains from it any more. */
-  drop(number: number): void {
+  drop(number: VersionNumber): void {
     if (number !== this.#newest.version.number) this.#versions.delete(number);
   }
 
   #add(model: NamedTensors, state: ServerState): ModelVersion {
     this.#before = this.#newest;
-    this.#newest = this.#make(this.#before.version.number + 1, model, state);
+    this.#newest = this.#make(nextVersion(this.#before.version.number), model, state);
     return this.#newest;
   }
 
-  #make(number: number, model: NamedTensors, state: ServerState): ModelVersion {
+  #make(number: VersionNumber, model: NamedTensors, state: ServerState): ModelVersion {
     const { algorithm, workload, hash: hashOf } = this.#options;
     const scalarsNow = () => ({
       ...workload.scalars,

@@ -1,10 +1,11 @@
 import { describe, expect, it } from 'vitest';
+import { type ClientIndex, clientIndex } from '../../core/brands.js';
 import { virtualDuration } from '../schedule/virtual-clock.js';
 import type { Input } from './incoming.js';
 import { VirtualTurns } from './virtual-turns.js';
 
 const SEED = 3;
-const tag = (client: number, task = 0) => ({ session: 's', client, task, attempt: 0 });
+const tag = (client: ClientIndex, task = 0) => ({ session: 's', client, task, attempt: 0 });
 const input = (client: number) => (): Input => ({ event: { type: 'deadline', timer: `${client}` } });
 
 function turnsOf() {
@@ -19,7 +20,7 @@ function turnsOf() {
   return { turns, dispatched, quiet };
 }
 
-const clients = [0, 1, 2, 3];
+const clients = [0, 1, 2, 3].map(clientIndex);
 const inTurn = [...clients].sort(
   (a, b) => virtualDuration(SEED, a, 0, a === 0 ? 0.1 : 1) - virtualDuration(SEED, b, 0, b === 0 ? 0.1 : 1),
 );
@@ -42,7 +43,7 @@ describe('VirtualTurns', () => {
   it('waits for who has its turn, and for the server to be through with what came before', () => {
     const { turns, dispatched, quiet } = turnsOf();
     turns.asked(clients, 0);
-    const [first, second] = inTurn as [number, number];
+    const [first, second] = inTurn as [ClientIndex, ClientIndex];
     void turns.arrived(input(second), tag(second));
     turns.goOn();
     expect(dispatched).toEqual([]);
@@ -59,7 +60,7 @@ describe('VirtualTurns', () => {
   it('waits for nobody who was cancelled, and hands a result of somebody it does not wait for over at once', async () => {
     const { turns, dispatched } = turnsOf();
     turns.asked(clients, 0);
-    const [first, second] = inTurn as [number, number];
+    const [first, second] = inTurn as [ClientIndex, ClientIndex];
     turns.cancelled([first], 0);
     await turns.arrived(input(first), tag(first));
     expect(dispatched).toEqual([`${first}`]);

@@ -1,3 +1,4 @@
+import type { ClientIndex } from '../../core/brands.js';
 import type { UpdateTag } from '../schedule/types.js';
 import { VirtualClock, type VirtualTime, virtualDuration } from '../schedule/virtual-clock.js';
 import type { Input } from './incoming.js';
@@ -6,7 +7,7 @@ import type { Turns } from './turns.js';
 export interface VirtualTurnsOptions {
   readonly seed: number;
   /** Units of work a client does in a unit of time. */
-  readonly speed: (client: number) => number;
+  readonly speed: (client: ClientIndex) => number;
   /** Nobody is to be asked before the next result is taken. */
   readonly isQuiet: () => boolean;
   readonly dispatch: (input: Input) => void;
@@ -35,12 +36,12 @@ export class VirtualTurns implements Turns {
     return this.#clock.time;
   }
 
-  asked(clients: readonly number[], task: number): void {
+  asked(clients: readonly ClientIndex[], task: number): void {
     const { seed, speed } = this.options;
     for (const client of clients) this.#clock.ask(client, task, virtualDuration(seed, client, task, speed(client)));
   }
 
-  cancelled(clients: readonly number[], task: number): void {
+  cancelled(clients: readonly ClientIndex[], task: number): void {
     for (const client of clients) this.#clock.cancel(client, task);
   }
 

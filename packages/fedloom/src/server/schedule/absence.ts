@@ -1,4 +1,5 @@
 /** Who is away and for how long: the grace before others take a place, and the wait for the first clients. */
+import { type ClientIndex, knownClient } from '../../core/brands.js';
 import type { IndexRange } from '../../protocol/messages.js';
 import { finish } from './finish.js';
 import { sessionOf } from './membership.js';
@@ -21,22 +22,22 @@ export function createAbsence(clients: number): Absence {
   };
 }
 
-export function isMissed({ absence }: CoordinatorState, client: number): boolean {
+export function isMissed({ absence }: CoordinatorState, client: ClientIndex): boolean {
   return absence.missed[client] === 1;
 }
 
-export function noteArrival({ absence }: CoordinatorState, client: number): void {
+export function noteArrival({ absence }: CoordinatorState, client: ClientIndex): void {
   absence.missed[client] = 0;
   absence.leftAfter.delete(client);
 }
 
-export function noteDeparture({ absence, phase }: CoordinatorState, client: number): void {
+export function noteDeparture({ absence, phase }: CoordinatorState, client: ClientIndex): void {
   absence.departures[client] = (absence.departures[client] ?? 0) + 1;
   if (phase === 'waiting') absence.leftAfter.set(client, absence.notices);
 }
 
 /** These clients are away from now on. */
-export function startGrace(state: CoordinatorState, clients: readonly number[], output: Output): void {
+export function startGrace(state: CoordinatorState, clients: readonly ClientIndex[], output: Output): void {
   const { absence, options } = state;
   if (options.graceMs === null || clients.length === 0 || state.phase === 'finished') return;
   if (options.graceMs === 0) return endGrace(state, clients, output);
@@ -54,8 +55,9 @@ export function startGraceOfAbsent(state: CoordinatorState, output: Output): voi
   const { membership, absence, options } = state;
   absence.leftAfter.clear();
   if (options.graceMs === null || membership.present === options.clients) return;
-  const absent: number[] = [];
-  for (const [client, times] of absence.departures.entries()) {
+  const absent: ClientIndex[] = [];
+  for (const [index, times] of absence.departures.entries()) {
+    const client = knownClient(index);
     if (times === 0 && sessionOf(membership, client) === undefined) absent.push(client);
   }
   startGrace(state, absent, output);
@@ -79,7 +81,7 @@ export function graceDeadline(state: CoordinatorState, timer: string, output: Ou
   return true;
 }
 
-function endGrace(state: CoordinatorState, clients: readonly number[], output: Output): void {
+function endGrace(state: CoordinatorState, clients: readonly ClientIndex[], output: Output): void {
   for (const client of clients) state.absence.missed[client] = 1;
   if (clients.length > 0 && state.phase === 'running') state.options.schedule.missed(state, clients, output);
 }
@@ -131,7 +133,8 @@ function describeWait(state: CoordinatorState, at: 'a notice' | 'between notices
   const { membership, absence, options } = state;
   const never: IndexRange[] = [];
   const leftBy = new Map<number, IndexRange[]>();
-  for (let client = 0; client < options.clients; client++) {
+  for (let index = 0; index < options.clients; index++) {
+    const client = knownClient(index);
     if (sessionOf(membership, client) !== undefined) continue;
     const after = absence.leftAfter.get(client);
     if (after === undefined) appendIndex(never, client);

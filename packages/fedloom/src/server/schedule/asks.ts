@@ -1,4 +1,5 @@
 /** Who has a place under `buffered`, and who gets the next. */
+import { type ClientIndex, knownClient } from '../../core/brands.js';
 import type { BufferedAsk, BufferedContext, BufferedState } from './buffered-state.js';
 import { finish } from './finish.js';
 import { sessionOf } from './membership.js';
@@ -12,15 +13,15 @@ import { holdVersion, releaseVersion } from './versions.js';
 const NEVER = -1;
 
 /** The client may be asked from now on, if it may. */
-export function addIdle({ state, own }: BufferedContext, client: number): void {
+export function addIdle({ state, own }: BufferedContext, client: ClientIndex): void {
   if (mayBeAsked(state, own, client)) addSpare(own.idle, client);
 }
 
-export function removeIdle({ own }: BufferedContext, client: number): void {
+export function removeIdle({ own }: BufferedContext, client: ClientIndex): void {
   removeSpare(own.idle, client);
 }
 
-function mayBeAsked(state: CoordinatorState, own: BufferedState, client: number): boolean {
+function mayBeAsked(state: CoordinatorState, own: BufferedState, client: ClientIndex): boolean {
   if (own.asks.has(client) || own.fold.failed.has(client)) return false;
   return sessionOf(state.membership, client) !== undefined && !state.unsettled.has(client);
 }
@@ -64,7 +65,7 @@ export function fill(context: BufferedContext): void {
   }
 }
 
-function nextIdle(context: BufferedContext): number | undefined {
+function nextIdle(context: BufferedContext): ClientIndex | undefined {
   const { own } = context;
   if (!someoneIdle(context)) return undefined;
   let at = nextSpare(own.idle, own.cursor);
@@ -74,7 +75,8 @@ function nextIdle(context: BufferedContext): number | undefined {
     at = firstSpare(own.idle);
   }
   own.cursor = at + 1;
-  return own.order[at];
+  const client = own.order[at];
+  return client === undefined ? undefined : knownClient(client);
 }
 
 /** After a restart: whoever trained then has its place, and is asked again when it joins. */

@@ -1,5 +1,6 @@
 /** The fold of `buffered`: what is taken in, and when it is closed. */
 
+import type { ClientIndex } from '../../core/brands.js';
 import { addIdle, dropAsk, fill, freePlace, someoneIdle, vacate } from './asks.js';
 import { type BufferedAsk, type BufferedContext, type BufferedState, openFold } from './buffered-state.js';
 import { finish } from './finish.js';
@@ -144,7 +145,7 @@ function startedSince({ started, asks }: BufferedState): Ongoing[] {
 /** All lists ascending, so that nothing computed from them depends on who came first. */
 function decide({ state, own }: BufferedContext): RoundDecision {
   const { counted, uncounted, replaced, away } = own.fold;
-  const byClient = <T extends { readonly client: number }>(list: Iterable<T>) =>
+  const byClient = <T extends { readonly client: ClientIndex }>(list: Iterable<T>) =>
     [...list].sort((a, b) => a.client - b.client);
   const ascending = byClient(counted);
   return {

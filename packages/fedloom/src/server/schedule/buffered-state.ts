@@ -1,5 +1,6 @@
 /** What the schedule `buffered` remembers: plain data. */
 
+import type { ClientIndex, VersionNumber } from '../../core/brands.js';
 import type { Output } from './output.js';
 import type { Sampler } from './sampling.js';
 import type { CoordinatorState } from './schedule.js';
@@ -17,9 +18,9 @@ export interface BufferedSettings {
 
 export interface BufferedState {
   /** By client: whoever has a place, at most `concurrency`. */
-  readonly asks: Map<number, BufferedAsk>;
+  readonly asks: Map<ClientIndex, BufferedAsk>;
   /** Those among them that got it since the last fold was closed. */
-  readonly started: Set<number>;
+  readonly started: Set<ClientIndex>;
   /** How many of all are there and train. */
   working: number;
   /** How often each client was asked: its next task. */
@@ -31,9 +32,9 @@ export interface BufferedState {
   epoch: number;
   cursor: number;
   /** Whose deadline each timer is. */
-  readonly timers: Map<string, number>;
+  readonly timers: Map<string, ClientIndex>;
   /** Places that were taken from clients and wait for another. */
-  readonly vacated: { readonly client: number; readonly reason: string }[];
+  readonly vacated: { readonly client: ClientIndex; readonly reason: string }[];
   fold: OpenFold;
   /** All folds are closed. */
   done: boolean;
@@ -43,9 +44,9 @@ export interface OpenFold {
   readonly counted: CountedUpdate[];
   readonly uncounted: UncountedClient[];
   readonly replaced: Replacement[];
-  readonly away: Set<number>;
+  readonly away: Set<ClientIndex>;
   /** Clients that failed: they are asked again in the next fold. */
-  readonly failed: Set<number>;
+  readonly failed: Set<ClientIndex>;
   /** Runs while nobody trains and somebody must join. */
   timer: string | null;
   /** How often that was so. */
@@ -54,8 +55,8 @@ export interface OpenFold {
 }
 
 export interface BufferedAsk {
-  readonly client: number;
-  readonly base: number;
+  readonly client: ClientIndex;
+  readonly base: VersionNumber;
   readonly task: number;
   /** awaited: absent. */
   status: 'working' | 'awaited';

@@ -1,3 +1,4 @@
+import type { ClientIndex } from '../../core/brands.js';
 import { addIdle, askAgain, drawOrder, dropAsk, removeIdle, restoreAsks, setAskTimer, vacate } from './asks.js';
 import { advance, bufferDeadline, takeIn } from './buffer.js';
 import {
@@ -101,7 +102,7 @@ function start(context: BufferedContext): void {
   advance(context);
 }
 
-function arrived(context: BufferedContext, clients: readonly number[]): void {
+function arrived(context: BufferedContext, clients: readonly ClientIndex[]): void {
   for (const client of clients) {
     const asked = context.own.asks.get(client);
     if (asked === undefined) addIdle(context, client);
@@ -111,7 +112,7 @@ function arrived(context: BufferedContext, clients: readonly number[]): void {
   advance(context);
 }
 
-function departed(context: BufferedContext, clients: readonly number[]): void {
+function departed(context: BufferedContext, clients: readonly ClientIndex[]): void {
   const { own } = context;
   for (const client of clients) {
     removeIdle(context, client);
@@ -124,7 +125,7 @@ function departed(context: BufferedContext, clients: readonly number[]): void {
   advance(context);
 }
 
-function missed(context: BufferedContext, clients: readonly number[]): void {
+function missed(context: BufferedContext, clients: readonly ClientIndex[]): void {
   const { state, own, output } = context;
   for (const client of clients) {
     const asked = own.asks.get(client);
@@ -136,7 +137,7 @@ function missed(context: BufferedContext, clients: readonly number[]): void {
   advance(context);
 }
 
-function settled(context: BufferedContext, clients: readonly number[]): void {
+function settled(context: BufferedContext, clients: readonly ClientIndex[]): void {
   for (const client of clients) addIdle(context, client);
   advance(context);
 }

@@ -1,3 +1,4 @@
+import { type ClientIndex, knownClient, versionNumber } from '../../core/brands.js';
 import type { IndexRange } from '../../protocol/messages.js';
 import {
   createAbsence,
@@ -37,7 +38,7 @@ export function initialState(options: CoordinatorOptions): CoordinatorState {
     options: resolved,
     phase: 'waiting',
     round: firstRound,
-    version: firstRound,
+    version: versionNumber(firstRound),
     membership: createMembership(clients),
     absence: createAbsence(clients),
     unsettled: new Set(),
@@ -171,13 +172,14 @@ function admit(
   session: string,
   ranges: readonly IndexRange[],
   output: Output,
-): { readonly accepted: readonly IndexRange[]; readonly arrived: readonly number[] } {
+): { readonly accepted: readonly IndexRange[]; readonly arrived: readonly ClientIndex[] } {
   const { membership } = state;
   const accepted: IndexRange[] = [];
   const held: IndexRange[] = [];
-  const arrived: number[] = [];
+  const arrived: ClientIndex[] = [];
   for (const { from, count } of ranges) {
-    for (let client = from; client < from + count; client++) {
+    for (let index = from; index < from + count; index++) {
+      const client = knownClient(index);
       const holder = sessionOf(membership, client);
       if (holder !== undefined && holder !== session) {
         if (state.phase !== 'finished') {
@@ -202,9 +204,10 @@ function admit(
 }
 
 function clientsLeft(state: CoordinatorState, session: string, ranges: readonly IndexRange[], output: Output): void {
-  const departed: number[] = [];
+  const departed: ClientIndex[] = [];
   for (const { from, count } of splitRanges(ranges, state.options.clients).inside) {
-    for (let client = from; client < from + count; client++) {
+    for (let index = from; index < from + count; index++) {
+      const client = knownClient(index);
       if (sessionOf(state.membership, client) !== session) continue;
       release(state, client);
       departed.push(client);
@@ -214,7 +217,7 @@ function clientsLeft(state: CoordinatorState, session: string, ranges: readonly 
 }
 
 function sessionClosed(state: CoordinatorState, session: string, output: Output): void {
-  const departed: number[] = [];
+  const departed: ClientIndex[] = [];
   for (;;) {
     const client = anyClientOf(state.membership, session);
     if (client === undefined) break;
@@ -224,13 +227,13 @@ function sessionClosed(state: CoordinatorState, session: string, output: Output)
   goOnAfterLeaving(state, departed, output);
 }
 
-function release(state: CoordinatorState, client: number): void {
+function release(state: CoordinatorState, client: ClientIndex): void {
   removeClient(state.membership, client);
   noteDeparture(state, client);
   if (state.evaluation !== null) evaluatorLeft(state.evaluation, client);
 }
 
-function goOnAfterLeaving(state: CoordinatorState, departed: readonly number[], output: Output): void {
+function goOnAfterLeaving(state: CoordinatorState, departed: readonly ClientIndex[], output: Output): void {
   if (departed.length === 0) return;
   if (state.phase === 'running') state.options.schedule.departed(state, departed, output);
   startGrace(state, departed, output);

@@ -1,4 +1,5 @@
 /** The evaluation of a round's model on all clients that are there. */
+import type { ClientIndex } from '../../core/brands.js';
 import type { IndexRange } from '../../protocol/messages.js';
 import { presentRanges } from './membership.js';
 import type { Output } from './output.js';
@@ -57,14 +58,14 @@ function setDeadline(state: CoordinatorState, evaluation: EvaluationState, outpu
 export function evaluatorsArrived(
   state: CoordinatorState,
   session: string,
-  arrived: readonly number[],
+  arrived: readonly ClientIndex[],
   output: Output,
 ): void {
   const { evaluation } = state;
   if (evaluation === null || evaluation.closed) return;
   const { round, status } = evaluation;
   const wanted = state.options.schedule.evaluators?.(round);
-  const isWanted = (client: number) =>
+  const isWanted = (client: ClientIndex) =>
     wanted?.some(({ from, count }) => client >= from && client < from + count) ?? true;
   const ranges: IndexRange[] = [];
   for (const client of arrived) {
@@ -107,11 +108,11 @@ export function evaluationFailed(state: CoordinatorState, event: EvaluationTag &
 }
 
 /** A client left. It is not waited for, and asked again if it comes back while others are. */
-export function evaluatorLeft(evaluation: EvaluationState, client: number): void {
+export function evaluatorLeft(evaluation: EvaluationState, client: ClientIndex): void {
   noLongerAsked(evaluation, client, AWAY);
 }
 
-function noLongerAsked(evaluation: EvaluationState, client: number, status: typeof MISSING | typeof AWAY): void {
+function noLongerAsked(evaluation: EvaluationState, client: ClientIndex, status: typeof MISSING | typeof AWAY): void {
   if (evaluation.status[client] !== ASKED) return;
   evaluation.status[client] = status;
   evaluation.pending -= 1;

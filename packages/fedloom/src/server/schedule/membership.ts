@@ -1,3 +1,4 @@
+import { type ClientIndex, knownClient } from '../../core/brands.js';
 import type { IndexRange } from '../../protocol/messages.js';
 import { appendIndex } from './ranges.js';
 
@@ -34,13 +35,13 @@ export function createMembership(clients: number): Membership {
 }
 
 /** The session that holds the client, or undefined: the client is absent (or does not exist). */
-export function sessionOf(membership: Membership, client: number): string | undefined {
+export function sessionOf(membership: Membership, client: ClientIndex): string | undefined {
   const slot = membership.holder[client];
   return slot === undefined || slot === NOBODY ? undefined : membership.sessions[slot]?.name;
 }
 
 /** Gives an absent client to a session. */
-export function addClient(membership: Membership, session: string, client: number): void {
+export function addClient(membership: Membership, session: string, client: ClientIndex): void {
   const slot = membership.slots.get(session) ?? openSlot(membership, session);
   const entry = membership.sessions[slot] as SessionEntry;
   membership.holder[client] = slot;
@@ -59,7 +60,7 @@ function openSlot(membership: Membership, session: string): number {
 }
 
 /** Makes a present client absent. A session without clients is forgotten. */
-export function removeClient(membership: Membership, client: number): void {
+export function removeClient(membership: Membership, client: ClientIndex): void {
   const { holder, next, previous, sessions } = membership;
   const slot = holder[client]!;
   const entry = sessions[slot] as SessionEntry;
@@ -77,17 +78,18 @@ export function removeClient(membership: Membership, client: number): void {
 }
 
 /** Any one client of the session; undefined when it has none. */
-export function anyClientOf(membership: Membership, session: string): number | undefined {
+export function anyClientOf(membership: Membership, session: string): ClientIndex | undefined {
   const slot = membership.slots.get(session);
-  return slot === undefined ? undefined : membership.sessions[slot]?.head;
+  const entry = slot === undefined ? undefined : membership.sessions[slot];
+  return entry ? knownClient(entry.head) : undefined;
 }
 
 /** Those that the session holds, the last that came first. */
-export function* clientsOf({ slots, sessions, next }: Membership, session: string): Iterable<number> {
+export function* clientsOf({ slots, sessions, next }: Membership, session: string): Iterable<ClientIndex> {
   const slot = slots.get(session);
   let client = slot === undefined ? NOBODY : (sessions[slot]?.head ?? NOBODY);
   while (client !== NOBODY) {
-    yield client;
+    yield knownClient(client);
     client = next[client] ?? NOBODY;
   }
 }

@@ -1,3 +1,4 @@
+import type { ClientIndex, VersionNumber } from '../../core/brands.js';
 import { type Membership, sessionOf } from './membership.js';
 import type { Warning } from './reason-codes.js';
 import type { CoordinatorEffect, Reason } from './types.js';
@@ -23,13 +24,13 @@ interface Outstanding {
   readonly timers: Set<string>;
   readonly membership: Membership;
   /** Decisions that absent clients have not been told yet. */
-  readonly owed: Map<number, Settlement[]>;
+  readonly owed: Map<ClientIndex, Settlement[]>;
 }
 
 /** A training that a client is asked for. */
 export interface Ask {
-  readonly client: number;
-  readonly base: number;
+  readonly client: ClientIndex;
+  readonly base: VersionNumber;
   readonly task: number;
   readonly attempt: number;
 }
@@ -70,7 +71,7 @@ export class Output {
   }
 
   /** Tells a client what became of its update, now or when it joins again. */
-  settle(state: Outstanding, client: number, settlement: Settlement): void {
+  settle(state: Outstanding, client: ClientIndex, settlement: Settlement): void {
     const session = sessionOf(state.membership, client);
     if (session === undefined) {
       const owed = state.owed.get(client);
@@ -87,7 +88,7 @@ export class Output {
     }));
   }
 
-  #group(key: string, client: number, effect: (clients: number[]) => CoordinatorEffect): void {
+  #group(key: string, client: ClientIndex, effect: (clients: ClientIndex[]) => CoordinatorEffect): void {
     this.#groups ??= new Map();
     const known = this.#groups.get(key);
     if (known !== undefined) {

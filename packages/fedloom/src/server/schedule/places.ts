@@ -1,5 +1,6 @@
 /** Who has a place in the round's cohort, and who takes it over. */
 
+import { type ClientIndex, knownClient } from '../../core/brands.js';
 import { isMissed } from './absence.js';
 import { sessionOf } from './membership.js';
 import { notCounted, type Output } from './output.js';
@@ -47,15 +48,17 @@ export function openPlaces(
   if (order.length !== clients) return null;
   const context: RoundContext = { state, settings, own, training, output };
   for (let place = 0; place < clientsPerRound; place++) {
-    const client = order[place];
-    if (client === undefined || !(client >= 0 && client < clients) || training.members.has(client)) return null;
+    const chosen = order[place] ?? LOST;
+    if (!(chosen >= 0 && chosen < clients)) return null;
+    const client = knownClient(chosen);
+    if (training.members.has(client)) return null;
     occupy(context, place, client);
     if (isMissed(state, client)) training.missedPlaces.push(place);
   }
   return training;
 }
 
-function occupy(context: RoundContext, place: number, client: number): void {
+function occupy(context: RoundContext, place: number, client: ClientIndex): void {
   const { state, training } = context;
   const member: Member = {
     client,
@@ -98,7 +101,7 @@ export function move(training: TrainingState, member: Member, status: Member['st
 }
 
 /** A client has joined: it may be awaited, or may replace others. `fillLostPlaces` follows once all have joined. */
-export function clientArrived(context: RoundContext, client: number): void {
+export function clientArrived(context: RoundContext, client: ClientIndex): void {
   const { state, training } = context;
   const member = training.members.get(client);
   if (member === undefined) {
@@ -109,7 +112,7 @@ export function clientArrived(context: RoundContext, client: number): void {
 }
 
 /** A client has left: its place waits for it, as for one that was absent from the start. */
-export function clientDeparted({ training }: RoundContext, client: number): void {
+export function clientDeparted({ training }: RoundContext, client: ClientIndex): void {
   const member = training.members.get(client);
   if (member === undefined) {
     if (training.spares !== null) removeSpare(training.spares, client);
@@ -120,7 +123,7 @@ export function clientDeparted({ training }: RoundContext, client: number): void
 }
 
 /** What these clients did in a round before is settled: members are asked in the order of their places. */
-export function clientsSettled(context: RoundContext, clients: readonly number[]): void {
+export function clientsSettled(context: RoundContext, clients: readonly ClientIndex[]): void {
   const { state, training } = context;
   if (training.spares !== null) {
     for (const client of clients) {
@@ -149,7 +152,7 @@ export function dropMember({ state, training, output }: RoundContext, member: Me
  * Gives the place of a dropped client to the next present one, which it returns; without one the place is lost. While the
  * round before is written, it is lost until then: who replaces whom must not depend on how fast the disk is.
  */
-export function refillPlace(context: RoundContext, dropped: Member): number | undefined {
+export function refillPlace(context: RoundContext, dropped: Member): ClientIndex | undefined {
   const { state, training } = context;
   const client = state.folds.length > 0 ? undefined : nextSpare(context);
   if (client === undefined) {
@@ -161,7 +164,7 @@ export function refillPlace(context: RoundContext, dropped: Member): number | un
   return client;
 }
 
-function replace(context: RoundContext, dropped: Member, by: number): void {
+function replace(context: RoundContext, dropped: Member, by: ClientIndex): void {
   const { training } = context;
   training.replaced.push({ client: dropped.client, by, reason: dropped.reason?.message ?? '' });
   removeSpare(sparesOf(context), by);
@@ -180,7 +183,7 @@ export function fillLostPlaces(context: RoundContext): void {
 }
 
 /** Replaces clients whose grace is over, these and those before them that found nobody, as far as there are others. */
-export function replaceMissed(context: RoundContext, clients: readonly number[] = []): void {
+export function replaceMissed(context: RoundContext, clients: readonly ClientIndex[] = []): void {
   const { state, training, output } = context;
   for (const client of clients) {
     const member = training.members.get(client);
@@ -189,7 +192,7 @@ export function replaceMissed(context: RoundContext, clients: readonly number[] 
   if (training.missedPlaces.length === 0 || state.folds.length > 0 || nextSpare(context) === undefined) return;
   const places = training.missedPlaces.splice(0);
   for (const [at, place] of places.entries()) {
-    const member = training.members.get(training.places[place] ?? LOST);
+    const member = training.members.get(knownClient(training.places[place] ?? LOST));
     // It has come back meanwhile, or its place went to another.
     if (member === undefined || member.status !== 'awaited' || !isMissed(state, member.client)) continue;
     const by = nextSpare(context);
@@ -235,15 +238,16 @@ export function replaceUnfinished(
 export function membersWith(training: TrainingState, status: Member['status']): Member[] {
   const members: Member[] = [];
   for (const client of training.places) {
-    const member = training.members.get(client);
+    const member = training.members.get(knownClient(client));
     if (member?.status === status) members.push(member);
   }
   return members;
 }
 
-function nextSpare(context: RoundContext): number | undefined {
+function nextSpare(context: RoundContext): ClientIndex | undefined {
   const position = firstSpare(sparesOf(context));
-  return position < 0 ? undefined : context.training.order[position];
+  const client = position < 0 ? undefined : context.training.order[position];
+  return client === undefined ? undefined : knownClient(client);
 }
 
 function sparesOf({ state, training }: RoundContext): Spares {

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { clientIndex } from '../../core/brands.js';
 import { appendIndex, commonRanges, describeClients, describeRanges, splitRanges } from './ranges.js';
 
 describe('splitRanges', () => {
@@ -50,8 +51,10 @@ describe('splitRanges', () => {
 
 describe('for people', () => {
   it('joins neighbours', () => {
-    expect(describeClients([12, 3, 10, 11])).toBe('clients 3, 10-12');
-    expect(describeClients([7])).toBe('client 7');
+    expect(describeClients([clientIndex(12), clientIndex(3), clientIndex(10), clientIndex(11)])).toBe(
+      'clients 3, 10-12',
+    );
+    expect(describeClients([clientIndex(7)])).toBe('client 7');
   });
 
   it('cuts long lists and counts the rest', () => {

@@ -1,3 +1,4 @@
+import type { ClientIndex } from '../../core/brands.js';
 import { rangesFromIndices } from '../../core/index-ranges.js';
 import type { IndexRange } from '../../protocol/messages.js';
 
@@ -50,7 +51,7 @@ export function describeRanges(ranges: readonly IndexRange[], rangesMax = 10): s
 }
 
 /** `client 3` or `clients 3, 8, 10-19`. The clients may come in any order. */
-export function describeClients(clients: readonly number[]): string {
+export function describeClients(clients: readonly ClientIndex[]): string {
   return `${clients.length === 1 ? 'client' : 'clients'} ${describeRanges(rangesFromIndices(clients))}`;
 }
 

@@ -1,4 +1,5 @@
 import { FedloomError } from '@fedloom/engine';
+import { type ClientIndex, nextVersion, type VersionNumber } from '../../core/brands.js';
 import type { IndexRange } from '../../protocol/messages.js';
 import type { CountedUpdate } from './types.js';
 
@@ -20,11 +21,11 @@ export interface RecordedUpdate extends CountedUpdate {
 export interface RecordedCourse {
   readonly folds: readonly RecordedFold[];
   /** By client: its updates in the order in which it trained. */
-  readonly ofClient: ReadonlyMap<number, readonly RecordedUpdate[]>;
+  readonly ofClient: ReadonlyMap<ClientIndex, readonly RecordedUpdate[]>;
   /** By version: the clients with an update that starts from it. */
-  readonly startingFrom: ReadonlyMap<number, ReadonlySet<number>>;
+  readonly startingFrom: ReadonlyMap<VersionNumber, ReadonlySet<ClientIndex>>;
   /** By version: how many updates were taken in while it was the newest. */
-  readonly takenAt: ReadonlyMap<number, number>;
+  readonly takenAt: ReadonlyMap<VersionNumber, number>;
   /** The most updates that are under way, or wait for their turn, when a version is made. */
   readonly aheadMax: number;
 }
@@ -34,14 +35,14 @@ export interface RecordedCourse {
  * @throws FedloomError `replay.decisions` for what no run can have decided
  */
 export function recordedCourse(folds: readonly RecordedFold[], clients: number): RecordedCourse {
-  const ofClient = new Map<number, RecordedUpdate[]>();
-  const startingFrom = new Map<number, Set<number>>();
-  const takenAt = new Map<number, number>();
+  const ofClient = new Map<ClientIndex, RecordedUpdate[]>();
+  const startingFrom = new Map<VersionNumber, Set<ClientIndex>>();
+  const takenAt = new Map<VersionNumber, number>();
   /** By version: how many more updates are ahead of it when it is made than when the one before was. */
   const aheadSince = new Map<number, number>();
   /** The newest version when each round was decided. */
-  const after: number[] = [];
-  let version = 0;
+  const after: VersionNumber[] = [];
+  let version = nextVersion();
   for (const [round, { updates, isVoid }] of folds.entries()) {
     if (updates.length === 0) throw impossible(round, 'nothing was folded');
     for (const update of updates) {
@@ -58,7 +59,7 @@ export function recordedCourse(folds: readonly RecordedFold[], clients: number):
       add(aheadSince, base + 1, 1);
       add(aheadSince, newest + 1, -1);
     }
-    if (!isVoid) version += 1;
+    if (!isVoid) version = nextVersion(version);
     after.push(version);
   }
   return { folds, ofClient, startingFrom, takenAt, aheadMax: largestSum(aheadSince, version) };
@@ -67,10 +68,10 @@ export function recordedCourse(folds: readonly RecordedFold[], clients: number):
 interface Circumstances {
   readonly clients: number;
   /** The newest that the rounds before had made. */
-  readonly version: number;
+  readonly version: VersionNumber;
   /** The client's update before this one, and the newest version when that was settled; undefined: it is of this round. */
   readonly last?: RecordedUpdate;
-  readonly settledAt?: number | undefined;
+  readonly settledAt?: VersionNumber | undefined;
 }
 
 function problemOf(
@@ -87,7 +88,7 @@ function problemOf(
   return undefined;
 }
 
-function add(counts: Map<number, number>, key: number, by: number): void {
+function add<Key>(counts: Map<Key, number>, key: Key, by: number): void {
   counts.set(key, (counts.get(key) ?? 0) + by);
 }
 

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { clientIndex, nextVersion, versionNumber } from '../../core/brands.js';
+import { expandRanges } from '../../core/index-ranges.js';
 import { buffered } from './buffered.js';
 import { initialState, step } from './coordinator.js';
 import type { RecordedFold } from './recorded-course.js';
@@ -116,8 +118,7 @@ function answersTo(effect: CoordinatorEffect, folds: readonly RecordedFold[]): C
       return [{ type: 'persisted', round: effect.round }];
     case 'requestEvaluation': {
       const { session, round, ranges } = effect;
-      const clients = ranges.flatMap(({ from, count }) => Array.from({ length: count }, (_, i) => from + i));
-      return clients.map((client) => ({ type: 'evaluationReceived', session, round, client }));
+      return expandRanges(ranges).map((client) => ({ type: 'evaluationReceived', session, round, client }));
     }
     default:
       return [];
@@ -125,7 +126,7 @@ function answersTo(effect: CoordinatorEffect, folds: readonly RecordedFold[]): C
 }
 
 const update = (client: number, over: Partial<CountedUpdate> = {}): CountedUpdate => ({
-  ...{ client, base: 0, task: 0, attempt: 0, newest: 0 },
+  ...{ client: clientIndex(client), base: nextVersion(), task: 0, attempt: 0, newest: nextVersion() },
   ...over,
 });
 const fold = (...updates: CountedUpdate[]): RecordedFold => ({ updates, isVoid: false });
@@ -170,11 +171,16 @@ describe('replay', () => {
 
   it('asks for an update of a later fold at once, and holds it until its turn', () => {
     // Client 1 trained through two versions; client 2 came in before the first was made, and went into the second.
-    const folds = [fold(update(0)), fold(update(2), update(3, { base: 1, newest: 1 })), fold(update(1, { newest: 2 }))];
+    const folds = [
+      fold(update(0)),
+      fold(update(2), update(3, { base: versionNumber(1), newest: versionNumber(1) })),
+      fold(update(1, { newest: versionNumber(2) })),
+    ];
     const schedule = replay(folds, 4);
     const driver = new Driver({ ...common, clients: 4, rounds: 3, evaluateOnClients: false, schedule });
     expect(only(driver.join('s', 0, 1, 2, 3), 'configure')).toMatchObject([{ base: 0, clients: [0, 2, 1] }]);
-    const due = (...clients: number[]) => clients.filter((client) => schedule.isDue(driver.state, { client, task: 0 }));
+    const due = (...clients: number[]) =>
+      clients.filter((client) => schedule.isDue(driver.state, { client: clientIndex(client), task: 0 }));
     expect(due(0, 1, 2)).toEqual([0, 2]);
     expect(only(driver.update(0), 'aggregate')).toEqual([]);
     expect(only(driver.update(2), 'aggregate')).toEqual([{ type: 'aggregate', round: 0, counted: [0] }]);
@@ -218,13 +224,16 @@ describe('replay', () => {
   it.each<[string, readonly RecordedFold[]]>([
     ['nothing was folded', [fold()]],
     ["is not of the federation's 3 clients", [fold(update(3))]],
-    ['starts from version 1, and was taken in at version 0', [fold(update(0, { base: 1 }))]],
-    ['was taken in at version 1, and no round before had made that', [fold(update(0, { newest: 1 }))]],
+    ['starts from version 1, and was taken in at version 0', [fold(update(0, { base: versionNumber(1) }))]],
+    ['was taken in at version 1, and no round before had made that', [fold(update(0, { newest: versionNumber(1) }))]],
     ['is there twice', [fold(update(0), update(0, { task: 1 }))]],
-    ['is of task 0, and one of task 0 was folded before', [fold(update(0)), fold(update(0, { base: 1, newest: 1 }))]],
+    [
+      'is of task 0, and one of task 0 was folded before',
+      [fold(update(0)), fold(update(0, { base: versionNumber(1), newest: versionNumber(1) }))],
+    ],
     [
       'starts from version 0, while its last was settled at version 1',
-      [fold(update(0)), fold(update(0, { task: 1, newest: 1 }))],
+      [fold(update(0)), fold(update(0, { task: 1, newest: versionNumber(1) }))],
     ],
   ])('refuses what cannot have been: %s', (why, folds) => {
     expect(() => replay(folds, 3)).toThrow(

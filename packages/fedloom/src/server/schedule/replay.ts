@@ -1,3 +1,4 @@
+import type { ClientIndex, VersionNumber } from '../../core/brands.js';
 import { finish } from './finish.js';
 import { closeFold } from './folds.js';
 import { sessionOf } from './membership.js';
@@ -23,11 +24,11 @@ interface ReplayState {
   /** By client: which of its recorded updates it is asked for next. */
   readonly next: Uint32Array;
   /** Who trains. */
-  readonly asked: Map<number, RecordedUpdate>;
+  readonly asked: Map<ClientIndex, RecordedUpdate>;
   /** By round: updates that are not in yet. */
   readonly missing: Uint32Array;
   /** By version: updates that are not in yet and were taken in while it was the newest. */
-  readonly due: Map<number, number>;
+  readonly due: Map<VersionNumber, number>;
   closed: number;
   /** Folds of which it is known what they made. */
   concluded: number;
@@ -102,7 +103,7 @@ function start(context: ReplayContext): void {
 }
 
 /** Asks those clients for their next update that are free, and whose version is there. */
-function askAll({ state, course, own, output }: ReplayContext, clients: Iterable<number>): void {
+function askAll({ state, course, own, output }: ReplayContext, clients: Iterable<ClientIndex>): void {
   for (const client of clients) {
     const update = course.ofClient.get(client)?.[own.next[client] ?? 0];
     const session = sessionOf(state.membership, client);
@@ -190,7 +191,7 @@ function failed(state: CoordinatorState, { client, task, code, message }: Update
   finish(state, 'failed', 'replay.client-failed', text, output);
 }
 
-function left(state: CoordinatorState, clients: readonly number[], output: Output): void {
+function left(state: CoordinatorState, clients: readonly ClientIndex[], output: Output): void {
   const message = `The replay has lost ${describeClients(clients)}, and it needs all of its clients. Start it again.`;
   finish(state, 'failed', 'replay.client-left', message, output);
 }

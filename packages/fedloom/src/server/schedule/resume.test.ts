@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { clientIndex, versionNumber } from '../../core/brands.js';
 import { buffered } from './buffered.js';
 import { resumePoint, resumeState } from './resume.js';
 import { Driver, fixedOrder, only, withRounds } from './testing/driver.js';
@@ -94,7 +95,7 @@ describe('resuming', () => {
     const driver = new Driver(inBuffers);
     driver.join('a', 0, 1, 2, 3);
     const decision = {
-      cohort: [0],
+      cohort: [clientIndex(0)],
       uncounted: [],
       replaced: [],
       awaited: [],
@@ -106,8 +107,8 @@ describe('resuming', () => {
       {
         ...decision,
         round: 0,
-        counted: [{ client: 0, base: 0, task: 0, attempt: 0, newest: 0 }],
-        started: [{ client: 0, base: 1, task: 1, attempt: 0 }],
+        counted: [{ client: clientIndex(0), base: versionNumber(0), task: 0, attempt: 0, newest: versionNumber(0) }],
+        started: [{ client: clientIndex(0), base: versionNumber(1), task: 1, attempt: 0 }],
       },
     ]);
     again.join('b', 1);

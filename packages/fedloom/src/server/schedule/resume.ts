@@ -1,3 +1,4 @@
+import { type ClientIndex, nextVersion, type VersionNumber, versionNumber } from '../../core/brands.js';
 import { initialState } from './coordinator.js';
 import { takeUpFold } from './folds.js';
 import { notCounted } from './output.js';
@@ -13,14 +14,14 @@ export type WrittenDecision = Pick<
 
 /** @param decisions all that were written down, in order */
 export function resumePoint(decisions: Iterable<WrittenDecision>): ResumePoint {
-  const settled = new Map<number, LastSettlement>();
-  const tasks = new Map<number, number>();
-  const ongoing = new Map<number, Ongoing>();
+  const settled = new Map<ClientIndex, LastSettlement>();
+  const tasks = new Map<ClientIndex, number>();
+  const ongoing = new Map<ClientIndex, Ongoing>();
   let last: WrittenDecision | undefined;
-  let version: number | undefined;
+  let version: VersionNumber | undefined;
   let voidInARow = 0;
   for (const decision of decisions) {
-    const ended = (client: number, settlement: LastSettlement) => {
+    const ended = (client: ClientIndex, settlement: LastSettlement) => {
       const { task } = settlement;
       settled.set(client, settlement);
       if (ongoing.get(client)?.task === task) ongoing.delete(client);
@@ -34,14 +35,14 @@ export function resumePoint(decisions: Iterable<WrittenDecision>): ResumePoint {
       ongoing.set(one.client, one);
       tasks.set(one.client, one.task + 1);
     }
-    version ??= decision.round;
-    if (decision.voided === null) version += 1;
+    version ??= versionNumber(decision.round);
+    if (decision.voided === null) version = nextVersion(version);
     voidInARow = decision.voided === null ? 0 : voidInARow + 1;
     last = decision;
   }
   return {
     firstRound: (last?.round ?? -1) + 1,
-    version: version ?? 0,
+    version: version ?? versionNumber(0),
     settled,
     tasks,
     ongoing: [...ongoing.values()].sort((a, b) => a.client - b.client),

@@ -1,5 +1,6 @@
 /** What the schedule `rounds` remembers: plain data. */
 
+import type { ClientIndex, VersionNumber } from '../../core/brands.js';
 import type { Output } from './output.js';
 import type { Sampler } from './sampling.js';
 import type { CoordinatorState } from './schedule.js';
@@ -25,9 +26,9 @@ export interface RoundsState {
 export interface TrainingState {
   readonly order: Int32Array;
   /** The version that all start from. */
-  readonly base: number;
+  readonly base: VersionNumber;
   /** Everyone who has a place in the cohort or had one in this round. */
-  readonly members: Map<number, Member>;
+  readonly members: Map<ClientIndex, Member>;
   /** The client in each place; -1: the place is lost. */
   readonly places: Int32Array;
   /** The attempt that the next configuration of each place gets: whoever takes a place over goes on counting. */
@@ -45,7 +46,7 @@ export interface TrainingState {
   folded: number;
   readonly replaced: Replacement[];
   /** Everyone who was away at some time in this round while it had a place. */
-  readonly away: Set<number>;
+  readonly away: Set<ClientIndex>;
   /** How often the deadline has been extended. */
   extensions: number;
   timer: string | null;
@@ -55,7 +56,7 @@ export interface TrainingState {
 }
 
 export interface Member {
-  readonly client: number;
+  readonly client: ClientIndex;
   readonly place: number;
   /**
    * awaited: absent; unsettled: present, and asked as soon as its update of a round before is settled; working: configured and

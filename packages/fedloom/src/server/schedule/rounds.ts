@@ -1,3 +1,4 @@
+import type { ClientIndex } from '../../core/brands.js';
 import { checkDelay, checkWhole } from './options.js';
 import type { Output } from './output.js';
 import { clientArrived, clientDeparted, clientsSettled, fillLostPlaces, openPlaces, replaceMissed } from './places.js';
@@ -90,24 +91,24 @@ function begin(state: CoordinatorState, settings: RoundsSettings, output: Output
   advance(context);
 }
 
-function arrived(context: RoundContext, clients: readonly number[]): void {
+function arrived(context: RoundContext, clients: readonly ClientIndex[]): void {
   for (const client of clients) clientArrived(context, client);
   replaceMissed(context);
   fillLostPlaces(context);
   advance(context);
 }
 
-function departed(context: RoundContext, clients: readonly number[]): void {
+function departed(context: RoundContext, clients: readonly ClientIndex[]): void {
   for (const client of clients) clientDeparted(context, client);
   advance(context);
 }
 
-function missed(context: RoundContext, clients: readonly number[]): void {
+function missed(context: RoundContext, clients: readonly ClientIndex[]): void {
   replaceMissed(context, clients);
   advance(context);
 }
 
-function settled(context: RoundContext, clients: readonly number[]): void {
+function settled(context: RoundContext, clients: readonly ClientIndex[]): void {
   clientsSettled(context, clients);
   replaceMissed(context);
   fillLostPlaces(context);

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { clientIndex } from '../../core/brands.js';
 import { type BufferedOptions, buffered } from './buffered.js';
 import { initialState, step } from './coordinator.js';
 import type { CoordinatorState } from './schedule.js';
@@ -26,7 +27,7 @@ function* each(event: (client: number) => CoordinatorEvent): Generator<Coordinat
 }
 
 const update = (client: number): CoordinatorEvent => {
-  return { type: 'updateReceived', session: 'a', client, task: 0, attempt: 0 };
+  return { type: 'updateReceived', session: 'a', client: clientIndex(client), task: 0, attempt: 0 };
 };
 
 // Each takes 0.03 to 0.4 s. Steps that looked at all clients (100,000 x 100,000) would take minutes.
@@ -40,7 +41,7 @@ describe('with 100,000 clients', () => {
     expect(only(effects, 'requestEvaluation')).toMatchObject([{ ranges: [{ from: 0, count: CLIENTS }] }]);
     const { ms } = run(
       state,
-      each((client) => ({ type: 'evaluationReceived', session: 'a', round: 0, client })),
+      each((client) => ({ type: 'evaluationReceived', session: 'a', round: 0, client: clientIndex(client) })),
     );
     state = step(state, { type: 'persisted', round: 0 }).state;
     expect(state.round).toBe(1);
@@ -54,8 +55,9 @@ describe('with 100,000 clients', () => {
   });
 
   it('a failure of nearly all of them as well, each replaced by the next', () => {
-    const failures = each((client) => {
-      return { type: 'clientFailed', session: 'a', client, task: 0, attempt: client, code: 'c', message: 'm' };
+    const failures = each((index) => {
+      const client = clientIndex(index);
+      return { type: 'clientFailed', session: 'a', client, task: 0, attempt: index, code: 'c', message: 'm' };
     });
     const sampler = { name: 'ordered', permutation: () => Int32Array.from({ length: CLIENTS }, (_, i) => i) };
     const { state, ms } = run(joined({ clientsPerRound: 1, sampler }), failures);
@@ -121,7 +123,9 @@ describe('with 100,000 clients under buffered', () => {
     const from = process.cpuUsage();
     while (state.round < versions) {
       const { client, task } = queue.shift() ?? { client: -1, task: 0 };
-      const events: CoordinatorEvent[] = [{ type: 'updateReceived', session: 'a', client, task, attempt: 0 }];
+      const events: CoordinatorEvent[] = [
+        { type: 'updateReceived', session: 'a', client: clientIndex(client), task, attempt: 0 },
+      ];
       for (let event = events.shift(); event !== undefined; event = events.shift()) {
         ({ state, effects } = step(state, event));
         for (const effect of effects) {

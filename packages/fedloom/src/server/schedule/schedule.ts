@@ -1,4 +1,5 @@
 /** What the coordinator remembers, and what it leaves to a schedule. */
+import type { ClientIndex, VersionNumber } from '../../core/brands.js';
 import type { IndexRange } from '../../protocol/messages.js';
 import type { Membership } from './membership.js';
 import type { Output, Settlement } from './output.js';
@@ -29,12 +30,12 @@ export interface Schedule {
   /** Enough clients are there: fold `state.round` opens. */
   start(state: CoordinatorState, output: Output): void;
   /** These clients, who were away, have joined; what they were owed is told. Some may have an update that is not settled. */
-  arrived(state: CoordinatorState, clients: readonly number[], output: Output): void;
-  departed(state: CoordinatorState, clients: readonly number[], output: Output): void;
+  arrived(state: CoordinatorState, clients: readonly ClientIndex[], output: Output): void;
+  departed(state: CoordinatorState, clients: readonly ClientIndex[], output: Output): void;
   /** These clients have been away for longer than the grace. */
-  missed(state: CoordinatorState, clients: readonly number[], output: Output): void;
+  missed(state: CoordinatorState, clients: readonly ClientIndex[], output: Output): void;
   /** Updates of these clients have just been settled: they may be asked again, those that are there. */
-  settled(state: CoordinatorState, clients: readonly number[], output: Output): void;
+  settled(state: CoordinatorState, clients: readonly ClientIndex[], output: Output): void;
   /** Why an update must not be folded; null: it may. The client's session and the end of the run are checked before. */
   refuse(state: CoordinatorState, tag: UpdateTag): Reason | null;
   /** An update that was not refused: it is folded or discarded now. */
@@ -103,15 +104,15 @@ export interface CoordinatorState {
   /** The fold that takes updates, or that took the last; before the start, the first. */
   round: number;
   /** Number of the newest version that clients may start from. */
-  version: number;
+  version: VersionNumber;
   readonly membership: Membership;
   readonly absence: Absence;
   /** Clients with an update that was folded and is not settled. */
-  readonly unsettled: Set<number>;
+  readonly unsettled: Set<ClientIndex>;
   /** Decisions that absent clients have not been told yet. */
-  readonly owed: Map<number, Settlement[]>;
+  readonly owed: Map<ClientIndex, Settlement[]>;
   /** How many train from each version. */
-  readonly trainers: Map<number, number>;
+  readonly trainers: Map<VersionNumber, number>;
   /** Folds that are closed and not finished; the first is on its way, the others wait for it. */
   readonly folds: ClosedFold[];
   /** The one under way on the clients. */

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { clientIndex } from '../../core/brands.js';
 import { addSpare, createSpares, firstSpare, nextSpare, removeSpare } from './spares.js';
 
 describe('spares', () => {
@@ -7,9 +8,9 @@ describe('spares', () => {
     const order = Int32Array.from({ length: size }, (_, i) => size - 1 - i);
     const spares = createSpares(order, () => false);
     for (const at of new Set([0, size >> 1, size - 1])) {
-      addSpare(spares, order[at]!);
+      addSpare(spares, clientIndex(order[at]!));
       expect(firstSpare(spares)).toBe(at);
-      removeSpare(spares, order[at]!);
+      removeSpare(spares, clientIndex(order[at]!));
       expect(firstSpare(spares)).toBe(-1);
     }
   });
@@ -18,7 +19,7 @@ describe('spares', () => {
     const order = Int32Array.of(4, 2, 0, 1, 3);
     const spares = createSpares(order, (client) => client < 2);
     expect(order[firstSpare(spares)]).toBe(0);
-    removeSpare(spares, 0);
+    removeSpare(spares, clientIndex(0));
     expect(order[firstSpare(spares)]).toBe(1);
   });
 
@@ -43,8 +44,8 @@ describe('spares', () => {
         const spares = createSpares(order, () => false);
         const plain = new Set<number>();
         for (const [add, client] of changes) {
-          if (add) addSpare(spares, client);
-          else removeSpare(spares, client);
+          if (add) addSpare(spares, clientIndex(client));
+          else removeSpare(spares, clientIndex(client));
           if (add) plain.add(client);
           else plain.delete(client);
           expect(firstSpare(spares)).toBe(order.findIndex((known) => plain.has(known)));

@@ -1,3 +1,5 @@
+import { type ClientIndex, knownClient } from '../../core/brands.js';
+
 /** A set of positions in the preference order whose smallest is found in O(log32 n). */
 export interface Spares {
   /** Where each client stands in the order. */
@@ -10,7 +12,7 @@ export interface Spares {
  * The set of those clients that may replace others in a round; the next is always the one that the preference order
  * names first, also when clients come and go. A bit for each position, and above it summaries of 32 to one.
  */
-export function createSpares(order: Int32Array, isSpare: (client: number) => boolean): Spares {
+export function createSpares(order: Int32Array, isSpare: (client: ClientIndex) => boolean): Spares {
   const position = new Int32Array(order.length);
   const levels: Uint32Array[] = [];
   for (let size = order.length; levels.length === 0 || size > 1; ) {
@@ -19,14 +21,14 @@ export function createSpares(order: Int32Array, isSpare: (client: number) => boo
   }
   const spares: Spares = { position, levels };
   for (let at = 0; at < order.length; at++) {
-    const client = order[at]!;
+    const client = knownClient(order[at]!);
     position[client] = at;
     if (isSpare(client)) addSpare(spares, client);
   }
   return spares;
 }
 
-export function addSpare({ position, levels }: Spares, client: number): void {
+export function addSpare({ position, levels }: Spares, client: ClientIndex): void {
   let at = position[client]!;
   for (const words of levels) {
     const word = at >>> 5;
@@ -35,7 +37,7 @@ export function addSpare({ position, levels }: Spares, client: number): void {
   }
 }
 
-export function removeSpare({ position, levels }: Spares, client: number): void {
+export function removeSpare({ position, levels }: Spares, client: ClientIndex): void {
   let at = position[client]!;
   for (const words of levels) {
     const word = at >>> 5;

@@ -1,4 +1,5 @@
 /** Parts of what the coordinator remembers: plain data. */
+import type { ClientIndex, VersionNumber } from '../../core/brands.js';
 import type { CountedUpdate, EvaluationOutcome, Ongoing, RoundDecision } from './types.js';
 
 /** A fold on its way from `aggregate` to `roundFinished`. */
@@ -32,7 +33,7 @@ export interface Absence {
   /** How often each client has left. */
   readonly departures: Uint32Array;
   /** Whose grace ends with each timer, and how often they had left when it began. */
-  readonly graces: Map<string, readonly { readonly client: number; readonly departures: number }[]>;
+  readonly graces: Map<string, readonly { readonly client: ClientIndex; readonly departures: number }[]>;
   /** How many graces have begun: each has a timer with a name of its own. */
   graceCount: number;
   /** The wait for the first clients has begun. */
@@ -40,18 +41,18 @@ export interface Absence {
   /** How often it was said who is missing before the first round. */
   notices: number;
   /** Before the first round: the notice after which a client has left. */
-  readonly leftAfter: Map<number, number>;
+  readonly leftAfter: Map<ClientIndex, number>;
 }
 
 /** Where a run goes on: what `persist` wrote, put together. */
 export interface ResumePoint {
   readonly firstRound: number;
   /** The newest: as many as rounds, less those that were void. */
-  readonly version: number;
+  readonly version: VersionNumber;
   /** The last thing that was decided about each client: told again when it joins, for the first time may have been lost. */
-  readonly settled: ReadonlyMap<number, LastSettlement>;
+  readonly settled: ReadonlyMap<ClientIndex, LastSettlement>;
   /** How often each client was asked, for those that were. */
-  readonly tasks: ReadonlyMap<number, number>;
+  readonly tasks: ReadonlyMap<ClientIndex, number>;
   /** Who trained then, ascending by client. */
   readonly ongoing: readonly Ongoing[];
   readonly position: number;

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { knownClient } from '../../core/brands.js';
 import { Driver, type FlatOptions, fixedOrder, only } from './testing/driver.js';
 
 /** Six clients, each a session of its own; the cohort is 0, 1, 2, then 3, 4, 5 replace them. */
@@ -32,9 +33,9 @@ describe('an update is dropped by name', () => {
     ['update.unknown-attempt', { attempt: 1 }],
     ['update.unknown-attempt', { attempt: -1 }],
     ['update.unknown-attempt', { attempt: Number.NaN }],
-    ['update.not-in-cohort', { client: 4 }],
-    ['update.not-in-cohort', { client: 99 }],
-    ['update.not-in-cohort', { client: -1 }],
+    ['update.not-in-cohort', { client: knownClient(4) }],
+    ['update.not-in-cohort', { client: knownClient(99) }],
+    ['update.not-in-cohort', { client: knownClient(-1) }],
   ])('%s: %o', (code, tag) => {
     const driver = start();
     const effects = driver.update(0, tag);

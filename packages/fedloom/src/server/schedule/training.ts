@@ -1,5 +1,6 @@
 /** Collects a round's updates until it can be closed, or has failed. */
 
+import { knownClient } from '../../core/brands.js';
 import { isMissed } from './absence.js';
 import { finish } from './finish.js';
 import { closeFold } from './folds.js';
@@ -140,7 +141,7 @@ function decide({ state, settings, training }: RoundContext): RoundDecision {
   const ascending = [...training.members.values()].sort((a, b) => a.client - b.client);
   return {
     round,
-    cohort: Array.from(training.order.subarray(0, settings.clientsPerRound)),
+    cohort: Array.from(training.order.subarray(0, settings.clientsPerRound), knownClient),
     counted: ascending
       .filter(({ status }) => status === 'folded')
       .map(({ client, foldedAttempt: attempt }) => ({

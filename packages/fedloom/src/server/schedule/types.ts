@@ -10,6 +10,7 @@
  *
  * Fields count rounds from 0, texts from 1.
  */
+import type { ClientIndex, VersionNumber } from '../../core/brands.js';
 import type { IndexRange } from '../../protocol/messages.js';
 import type { JoinRefusal } from './reason-codes.js';
 
@@ -56,9 +57,14 @@ export type CoordinatorEffect =
       readonly ranges: readonly IndexRange[];
     } & Reason<JoinRefusal>)
   /** Let these clients train, from version `base`. Never a client with an update that is not settled. */
-  | ({ readonly type: 'configure'; readonly base: number } & ClientGroup)
+  | ({ readonly type: 'configure'; readonly base: VersionNumber } & ClientGroup)
   /** Take the update that the event brought into the fold. `staleness`: versions made since its base, and folds closed of which one is still to be made; 0 under `rounds`. */
-  | ({ readonly type: 'fold'; readonly round: number; readonly base: number; readonly staleness: number } & UpdateTag)
+  | ({
+      readonly type: 'fold';
+      readonly round: number;
+      readonly base: VersionNumber;
+      readonly staleness: number;
+    } & UpdateTag)
   /**
    * Drop the update that the event brought; nothing needs to be sent. `update.late`, `update.repeated`,
    * `update.unknown-round`, `update.unknown-task`, `update.unknown-attempt`, `update.not-in-cohort`, `update.wrong-session`,
@@ -79,11 +85,11 @@ export type CoordinatorEffect =
       readonly reason?: string;
     } & ClientGroup)
   /** The fold takes no more updates. Finish it and make the candidate by the server update: `aggregated`, `aggregationVoided`. */
-  | { readonly type: 'aggregate'; readonly round: number; readonly counted: readonly number[] }
+  | { readonly type: 'aggregate'; readonly round: number; readonly counted: readonly ClientIndex[] }
   /** Write down what the round decided, and the version that it made, if any: `persisted`. One at a time, in order. */
   | ({ readonly type: 'persist' } & RoundDecision)
   /** Nobody trains from this version any more, and it is not the newest: it may be forgotten. */
-  | { readonly type: 'dropVersion'; readonly number: number }
+  | { readonly type: 'dropVersion'; readonly number: VersionNumber }
   /** Let these clients evaluate the model that the round produced, beside those of the session that do so already. */
   | {
       readonly type: 'requestEvaluation';
@@ -114,7 +120,7 @@ export type CoordinatorEffect =
 export interface RoundDecision {
   readonly round: number;
   /** The clients that were meant: under `rounds` the sampled ones in the sampler's order, under `buffered` those that counted. */
-  readonly cohort: readonly number[];
+  readonly cohort: readonly ClientIndex[];
   /** Ascending by client: it does not tell who came first. Empty in a void round. */
   readonly counted: readonly CountedUpdate[];
   /** Everyone who was to deliver, or did, and does not count; ascending by client. */
@@ -122,7 +128,7 @@ export interface RoundDecision {
   /** In the order in which it happened. */
   readonly replaced: readonly Replacement[];
   /** Clients that were away for a while when they were to train; ascending. */
-  readonly awaited: readonly number[];
+  readonly awaited: readonly ClientIndex[];
   /**
    * Trainings for later folds that were asked for since the decision before, and go on; ascending by client. They end where they
    * are counted or uncounted. None under `rounds`. Whoever resumes asks for those again that have not ended.
@@ -137,18 +143,18 @@ export interface RoundDecision {
 }
 
 export interface CountedUpdate {
-  readonly client: number;
-  readonly base: number;
+  readonly client: ClientIndex;
+  readonly base: VersionNumber;
   readonly task: number;
   readonly attempt: number;
   /** The newest version when it was taken in: how stale it was, and so how much it counts, follows from it. */
-  readonly newest: number;
+  readonly newest: VersionNumber;
 }
 
 /** A training that was asked for and has not come back. */
 export interface Ongoing {
-  readonly client: number;
-  readonly base: number;
+  readonly client: ClientIndex;
+  readonly base: VersionNumber;
   readonly task: number;
   /** The last one that was given out by then. */
   readonly attempt: number;
@@ -156,14 +162,14 @@ export interface Ongoing {
 
 /** `attempt` is the last one that was given out; null: the client was never asked. */
 export interface UncountedClient extends Reason {
-  readonly client: number;
+  readonly client: ClientIndex;
   readonly task: number;
   readonly attempt: number | null;
 }
 
 export interface Replacement {
-  readonly client: number;
-  readonly by: number;
+  readonly client: ClientIndex;
+  readonly by: ClientIndex;
   readonly reason: string;
 }
 
@@ -171,7 +177,7 @@ export interface Replacement {
 export interface RoundFinished extends Omit<RoundDecision, 'counted' | 'started' | 'position' | 'voidUpdates'> {
   readonly type: 'roundFinished';
   /** The clients whose updates counted, ascending. */
-  readonly counted: readonly number[];
+  readonly counted: readonly ClientIndex[];
   /** Null: no evaluation after this round. */
   readonly evaluated: EvaluationOutcome | null;
 }
@@ -191,7 +197,7 @@ export interface Reason<Code extends string = string> {
 
 export interface UpdateTag {
   readonly session: string;
-  readonly client: number;
+  readonly client: ClientIndex;
   readonly task: number;
   readonly attempt: number;
 }
@@ -199,7 +205,7 @@ export interface UpdateTag {
 export interface EvaluationTag {
   readonly session: string;
   readonly round: number;
-  readonly client: number;
+  readonly client: ClientIndex;
 }
 
 /** Clients of one session that share task and attempt. */
@@ -207,5 +213,5 @@ export interface ClientGroup {
   readonly session: string;
   readonly task: number;
   readonly attempt: number;
-  readonly clients: readonly number[];
+  readonly clients: readonly ClientIndex[];
 }

@@ -1,3 +1,4 @@
+import type { VersionNumber } from '../../core/brands.js';
 import type { Output } from './output.js';
 import type { CoordinatorState } from './schedule.js';
 import type { UpdateTag } from './types.js';
@@ -7,7 +8,7 @@ import { releaseVersion, stalenessOf } from './versions.js';
 export function takeUpdate(
   state: CoordinatorState,
   tag: UpdateTag,
-  base: number,
+  base: VersionNumber,
   output: Output,
   round = state.round,
 ): void {

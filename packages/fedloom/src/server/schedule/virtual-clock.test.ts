@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { clientIndex } from '../../core/brands.js';
 import { RandomStream } from '../../core/random.js';
 import { buffered } from './buffered.js';
 import { initialState, isQuiet, step } from './coordinator.js';
@@ -31,17 +32,17 @@ describe('virtualDuration', () => {
 describe('VirtualClock', () => {
   it('delivers by time, at equal times by client, and only what is certain to be next', () => {
     const clock = new VirtualClock<string>();
-    clock.ask(4, 0, 2);
-    clock.ask(1, 0, 2);
-    clock.ask(2, 0, 1);
-    clock.arrive(4, 0, 'four');
-    clock.arrive(1, 0, 'one');
+    clock.ask(clientIndex(4), 0, 2);
+    clock.ask(clientIndex(1), 0, 2);
+    clock.ask(clientIndex(2), 0, 1);
+    clock.arrive(clientIndex(4), 0, 'four');
+    clock.arrive(clientIndex(1), 0, 'one');
     expect(clock.next()).toBeUndefined();
-    clock.arrive(2, 0, 'two');
+    clock.arrive(clientIndex(2), 0, 'two');
     expect(clock.next()).toEqual({ client: 2, task: 0, dueAt: 1, result: 'two' });
-    clock.ask(2, 1, 0.5);
+    clock.ask(clientIndex(2), 1, 0.5);
     expect(clock.next()).toBeUndefined();
-    clock.arrive(2, 1, 'two again');
+    clock.arrive(clientIndex(2), 1, 'two again');
     expect([clock.next(), clock.next(), clock.next()].map((next) => next?.result)).toEqual([
       'two again',
       'one',
@@ -53,26 +54,26 @@ describe('VirtualClock', () => {
 
   it('takes each result once, and none that nobody waits for', () => {
     const clock = new VirtualClock<number>();
-    expect(clock.arrive(0, 0, 1)).toBe(false);
-    clock.ask(0, 0, 1);
-    expect(clock.arrive(0, 1, 1)).toBe(false);
-    expect(clock.arrive(0, 0, 1)).toBe(true);
-    expect(clock.arrive(0, 0, 2)).toBe(false);
-    clock.cancel(0, 0);
+    expect(clock.arrive(clientIndex(0), 0, 1)).toBe(false);
+    clock.ask(clientIndex(0), 0, 1);
+    expect(clock.arrive(clientIndex(0), 1, 1)).toBe(false);
+    expect(clock.arrive(clientIndex(0), 0, 1)).toBe(true);
+    expect(clock.arrive(clientIndex(0), 0, 2)).toBe(false);
+    clock.cancel(clientIndex(0), 0);
     expect(clock.next()).toBeUndefined();
   });
 
   it('goes on from where it was written down; who is asked again keeps the time', () => {
     const clock = new VirtualClock<number>();
-    clock.ask(0, 0, 1);
-    clock.ask(1, 0, 3);
-    clock.arrive(0, 0, 0);
+    clock.ask(clientIndex(0), 0, 1);
+    clock.ask(clientIndex(1), 0, 3);
+    clock.arrive(clientIndex(0), 0, 0);
     clock.next();
     const again = new VirtualClock<number>(JSON.parse(JSON.stringify(clock.time)));
-    again.ask(1, 0, 99);
-    again.ask(0, 1, 1);
-    again.arrive(1, 0, 10);
-    again.arrive(0, 1, 20);
+    again.ask(clientIndex(1), 0, 99);
+    again.ask(clientIndex(0), 1, 1);
+    again.arrive(clientIndex(1), 0, 10);
+    again.arrive(clientIndex(0), 1, 20);
     expect([again.next(), again.next()].map((next) => next?.dueAt)).toEqual([2, 3]);
   });
 
@@ -87,13 +88,13 @@ describe('VirtualClock', () => {
           const known = plain.get(client);
           if (kind < 2) {
             task += 1;
-            clock.ask(client, task, duration);
+            clock.ask(clientIndex(client), task, duration);
             plain.set(client, { task, dueAt: clock.now + duration, arrived: false });
           } else if (kind === 2 && known !== undefined) {
-            clock.cancel(client, known.task);
+            clock.cancel(clientIndex(client), known.task);
             plain.delete(client);
           } else if (kind < 5 && known !== undefined) {
-            clock.arrive(client, known.task, known.task);
+            clock.arrive(clientIndex(client), known.task, known.task);
             known.arrived = true;
           } else {
             const [first] = [...plain].sort(([a, x], [b, y]) => x.dueAt - y.dueAt || a - b);
@@ -161,7 +162,7 @@ function simulate(
       send(next);
     } else if (one !== undefined) {
       computing.splice(computing.indexOf(one), 1);
-      clock.arrive(one.client, one.task, 0);
+      clock.arrive(clientIndex(one.client), one.task, 0);
     }
     while (isQuiet(state) && state.phase === 'running') {
       const delivery = clock.next();

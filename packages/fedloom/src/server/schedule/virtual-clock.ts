@@ -1,5 +1,7 @@
 /** The order in which a simulated buffered run takes its clients' results, whoever computes them and however fast. */
+
 import { FedloomError } from '@fedloom/engine';
+import type { ClientIndex } from '../../core/brands.js';
 import { RandomStream } from '../../core/random.js';
 
 /** How far a duration may be from its mean, as a part of it. */
@@ -25,7 +27,7 @@ export function virtualDuration(seed: number, client: number, task: number, spee
 
 /** A training under way: when its result is delivered. */
 export interface VirtualAsk {
-  readonly client: number;
+  readonly client: ClientIndex;
   readonly task: number;
   readonly dueAt: number;
 }
@@ -72,7 +74,7 @@ export class VirtualClock<Result> {
   }
 
   /** A client begins now. One that is asked for the same task again keeps its time; an older task of it is forgotten. */
-  ask(client: number, task: number, duration: number): void {
+  ask(client: ClientIndex, task: number, duration: number): void {
     const known = this.#byClient.get(client);
     if (known?.task === task) return;
     if (known !== undefined) this.cancel(client, known.task);
@@ -80,7 +82,7 @@ export class VirtualClock<Result> {
   }
 
   /** @returns false: nobody waits for this result, or has it already */
-  arrive(client: number, task: number, result: Result): boolean {
+  arrive(client: ClientIndex, task: number, result: Result): boolean {
     const awaited = this.#byClient.get(client);
     if (awaited?.task !== task || awaited.result !== null) return false;
     awaited.result = { value: result };
@@ -88,7 +90,7 @@ export class VirtualClock<Result> {
   }
 
   /** The client is not waited for any more. */
-  cancel(client: number, task: number): void {
+  cancel(client: ClientIndex, task: number): void {
     const awaited = this.#byClient.get(client);
     if (awaited?.task !== task) return;
     awaited.cancelled = true;

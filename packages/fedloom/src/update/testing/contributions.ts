@@ -1,4 +1,6 @@
 import { type DType, FedloomError, type Tensor, type TensorData } from '@fedloom/engine';
+import { namedHash } from '../../conformance/named-hash.js';
+import { clientIndex, versionNumber } from '../../core/brands.js';
 import { encodeHalves } from '../../core/float16.js';
 import type { Contribution } from '../fold-contract.js';
 import { levelOf, quantum } from '../quanta.js';
@@ -31,9 +33,19 @@ export function contributionOf(
   tensors: Readonly<Record<string, Tensor>>,
   { weight = 1, sampleCount = 1, client = 0 }: { weight?: number; sampleCount?: number; client?: number } = {},
 ): Contribution {
-  const base = { model: 'global', number: 0, hash: '' };
+  const base = { model: 'global', number: versionNumber(0), hash: namedHash('') };
   const facts = { sampleCount };
-  return { update: { client, base, task: 0, attempt: 0, facts, tensors: new Map(Object.entries(tensors)) }, weight };
+  return {
+    update: {
+      client: clientIndex(client),
+      base,
+      task: 0,
+      attempt: 0,
+      facts,
+      tensors: new Map(Object.entries(tensors)),
+    },
+    weight,
+  };
 }
 
 const UNIT = quantum(levelOf(2 ** 20));

@@ -1,5 +1,7 @@
 import type { DType, NamedTensors, Tensor } from '@fedloom/engine';
+import { namedHash } from '../../conformance/named-hash.js';
 import { tensorOf } from '../../conformance/tensor-values.js';
+import { clientIndex, versionNumber } from '../../core/brands.js';
 import { sortedTensors } from '../../core/params.js';
 import type { Contribution } from '../fold-contract.js';
 import type { UpdateSpec } from '../update.js';
@@ -31,9 +33,9 @@ export function contributionFrom(
   tensors: NamedTensors,
   { weight = 1, sampleCount = 1 }: { readonly weight?: number; readonly sampleCount?: number } = {},
 ): Contribution {
-  const base = { model: 'model', number: 0, hash: 'sha256:0' };
+  const base = { model: 'model', number: versionNumber(0), hash: namedHash('sha256:0') };
   const facts = { sampleCount, stepCount: 1 };
-  return { update: { client, base, task: 0, attempt: 0, facts, tensors }, weight };
+  return { update: { client: clientIndex(client), base, task: 0, attempt: 0, facts, tensors }, weight };
 }
 
 /** Contributions of one float32 tensor `w`, clients numbered from 0. */

@@ -1,6 +1,7 @@
 import { EventEmitter } from 'node:events';
 import type { NamedTensors } from '@fedloom/engine';
 import { fedAvg } from '../../../algorithms/fed-avg.js';
+import { clientIndex } from '../../../core/brands.js';
 import { sha256 } from '../../../core/node/sha256.js';
 import type { RoundRecord } from '../../../core/records.js';
 import { encodeSafetensors } from '../../../core/safetensors.js';
@@ -75,7 +76,7 @@ export class HandClient {
   ): void {
     const facts = { sampleCount: 1, stepCount: 1 };
     const body = encodeSafetensors(tensorsOf(...delta));
-    this.say({ type: 'update', task, attempt, client, base, facts, trainMs: 0 }, body);
+    this.say({ type: 'update', task, attempt, client: clientIndex(client), base, facts, trainMs: 0 }, body);
   }
 
   /** Closes when the run is over, as clients do. */

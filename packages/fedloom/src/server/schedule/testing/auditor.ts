@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import type { ClientIndex } from '../../../core/brands.js';
 import type { IndexRange } from '../../../protocol/messages.js';
 import type { ResolvedOptions } from '../schedule.js';
 import type { CoordinatorEffect, CoordinatorEvent, CountedUpdate } from '../types.js';
@@ -7,7 +8,7 @@ import type { Effect } from './driver.js';
 /** Work that a client was given and has not finished, as far as peers can know. */
 export interface Work {
   readonly session: string;
-  readonly client: number;
+  readonly client: ClientIndex;
   readonly task: number;
   readonly attempt: number;
 }

@@ -1,3 +1,4 @@
+import { knownClient } from '../../../core/brands.js';
 import type { IndexRange } from '../../../protocol/messages.js';
 import { initialState, step } from '../coordinator.js';
 import { ownOf, type RoundsOptions, rounds } from '../rounds.js';
@@ -97,7 +98,7 @@ export class Driver {
     const session = this.sessions.get(client) ?? 'nobody';
     const { round, options } = this.state;
     const task = options.schedule.name === 'rounds' ? round : (this.tasks.get(client) ?? 0);
-    return { session, client, task, attempt: this.attempts.get(client) ?? 0, ...tag };
+    return { session, client: knownClient(client), task, attempt: this.attempts.get(client) ?? 0, ...tag };
   }
 
   update(client: number, tag?: Partial<UpdateTag>): readonly CoordinatorEffect[] {
@@ -133,13 +134,20 @@ export class Driver {
 
   evaluation(client: number, tag: { session?: string; round?: number } = {}): readonly CoordinatorEffect[] {
     const { session = this.sessions.get(client) ?? 'nobody', round = this.state.round } = tag;
-    return this.send({ type: 'evaluationReceived', session, round, client });
+    return this.send({ type: 'evaluationReceived', session, round, client: knownClient(client) });
   }
 
   evaluationFailed(client: number): readonly CoordinatorEffect[] {
     const { session } = this.tag(client);
     const { round } = this.state;
-    return this.send({ type: 'evaluationFailed', session, round, client, code: 'evaluate.failed', message: 'no data' });
+    return this.send({
+      type: 'evaluationFailed',
+      session,
+      round,
+      client: knownClient(client),
+      code: 'evaluate.failed',
+      message: 'no data',
+    });
   }
 
   serverEvaluated(round = this.state.round): readonly CoordinatorEffect[] {

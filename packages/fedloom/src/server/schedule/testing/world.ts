@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
+import { clientIndex, knownClient } from '../../../core/brands.js';
 import { initialState, step } from '../coordinator.js';
 import { resumePoint, resumeState } from '../resume.js';
 import type { CoordinatorOptions, CoordinatorState } from '../schedule.js';
@@ -111,7 +112,7 @@ export class World {
         return given && { type: 'updateInvalid', ...given, ...failure };
       }
       case 'garbage':
-        return update({ session, client: pick - 10, task: (other % 7) - 1, attempt: (pick % 9) - 1 });
+        return update({ session, client: knownClient(pick - 10), task: (other % 7) - 1, attempt: (pick % 9) - 1 });
       case 'opened':
         return { type: 'opened' };
       case 'shell':
@@ -123,7 +124,7 @@ export class World {
       case 'evaluate':
         return evaluator === undefined ? undefined : this.#evaluation(evaluator);
       case 'rogueEvaluation':
-        return { type: 'evaluationReceived', session, round: (other % 6) - 1, client: pick % 10 };
+        return { type: 'evaluationReceived', session, round: (other % 6) - 1, client: knownClient(pick % 10) };
       case 'evaluationFailed':
         return { ...this.#evaluation(evaluator ?? client), type: 'evaluationFailed', ...failure };
       case 'deadline':
@@ -147,7 +148,7 @@ export class World {
 
   #evaluation(client: number): CoordinatorEvent & { readonly type: 'evaluationReceived' } {
     const session = this.auditor.holder.get(client) ?? 'nobody';
-    return { type: 'evaluationReceived', session, round: this.auditor.evaluatingRound, client };
+    return { type: 'evaluationReceived', session, round: this.auditor.evaluatingRound, client: clientIndex(client) };
   }
 
   /** The shell does what it was asked for. */
