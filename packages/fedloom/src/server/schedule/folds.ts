@@ -6,7 +6,7 @@ import type { CoordinatorState } from './schedule.js';
 import { startRun } from './start.js';
 import type { ClosedFold } from './state.js';
 import type { EvaluationOutcome, Reason, RoundDecision } from './types.js';
-import { addVersion } from './versions.js';
+import { addVersion, releaseHeldBack } from './versions.js';
 
 /** No client was asked to evaluate. */
 const NOBODY: EvaluationOutcome = { recorded: [], missing: [] };
@@ -19,6 +19,7 @@ export function closeFold(state: CoordinatorState, decision: RoundDecision, outp
     stage: 'waiting',
     evaluated: null,
     concluded: false,
+    released: [],
   };
   state.folds.push(fold);
   if (state.folds.length === 1) aggregate(fold, output);
@@ -35,7 +36,7 @@ export function takeUpFold(state: CoordinatorState, decision: RoundDecision): vo
   const { evaluateOnClients } = state.options;
   const due = isEvaluationRound(state.options, decision.round) && decision.voided === null;
   const evaluated = due ? (evaluateOnClients ? 'pending' : NOBODY) : null;
-  state.folds.push({ decision, folded: [], stage: 'persisted', evaluated, concluded: true });
+  state.folds.push({ decision, folded: [], stage: 'persisted', evaluated, concluded: true, released: [] });
 }
 
 /** Enough clients are there to evaluate what was taken up; the run starts when it is recorded. */
@@ -101,6 +102,7 @@ export function aggregationVoided(state: CoordinatorState, round: number, reason
 function persist(state: CoordinatorState, fold: ClosedFold, output: Output): void {
   fold.stage = 'persisting';
   output.push({ type: 'persist', ...fold.decision });
+  releaseHeldBack(state, fold, output);
   if (fold.decision.voided === null) addVersion(state, output);
   if (goesOn(state, fold)) tellEvaluated(state, fold, output);
 }

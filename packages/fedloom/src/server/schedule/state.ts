@@ -12,6 +12,8 @@ export interface ClosedFold {
   evaluated: EvaluationOutcome | 'pending' | null;
   /** The schedule knows that the version is there and evaluated. */
   concluded: boolean;
+  /** Versions that somebody has stopped to train from since it was closed, and that are kept until it is handed to the disk. */
+  readonly released: VersionNumber[];
 }
 
 export interface EvaluationState {

@@ -63,6 +63,10 @@ export class Auditor {
   nextRound: number;
   readonly #timersEver = new Set<string>();
   readonly #persisted = new Set<number>();
+  /** Trainings whose end is written down, by `client task`. */
+  readonly #ended = new Set<string>();
+  /** By round: the versions that there were when it was written down. */
+  readonly #written = new Map<number, ReadonlySet<number>>();
   /** Who was asked to evaluate the round, once or again. */
   readonly #requested = new Set<number>();
   readonly #recorded = new Set<number>();
@@ -109,9 +113,15 @@ export class Auditor {
     for (const [key, asked] of kept) this.asked.set(key, asked);
     this.newest = this.decisions.filter(({ voided }) => voided === null).length;
     this.nextRound = nextRound;
+    this.#ended.clear();
+    for (const { counted, uncounted } of this.decisions) this.#end([...counted, ...uncounted]);
+    const written = this.#written.get(nextRound - 1);
     this.versions.clear();
     this.versions.add(this.newest);
-    for (const { base } of open.values()) this.versions.add(base);
+    for (const { base } of open.values()) {
+      assert.ok(base === this.newest || written?.has(base), 'what somebody trains from is on the disk');
+      this.versions.add(base);
+    }
     for (const gone of [this.holder, this.work, this.evaluating, this.timers, this.#timersEver, this.shell])
       gone.clear();
     this.active = false;
@@ -298,6 +308,8 @@ export class Auditor {
   }
 
   #persist(effect: Effect<'persist'>, event: CoordinatorEvent): void {
+    this.#written.set(effect.round, new Set(this.versions));
+    this.#end([...effect.counted, ...effect.uncounted]);
     const { round, counted, uncounted, voided, voidUpdates } = effect;
     assert.equal(this.shell.size, 0, 'the candidate is there');
     assert.equal(round, this.nextRound);
@@ -387,10 +399,14 @@ export class Auditor {
     }
   }
 
-  /** Each version but the newest is one that somebody may still train from. */
+  #end(updates: readonly { readonly client: number; readonly task: number }[]): void {
+    for (const { client, task } of updates) this.#ended.add(`${client} ${task}`);
+  }
+
+  /** Each version but the newest is one that somebody may still train from, or does by what is written down so far. */
   #boundedVersions(): void {
-    const open = [...this.asked.values()].filter(({ folded, settled }) => folded === null && settled === null);
-    const bases = new Set(open.map(({ base }) => base));
+    const open = [...this.asked].filter(([key]) => !this.#ended.has(key));
+    const bases = new Set(open.map(([, { base }]) => base));
     assert.ok(this.versions.has(this.newest));
     for (const version of this.versions)
       assert.ok(version === this.newest || bases.has(version), 'nobody trains from it');
