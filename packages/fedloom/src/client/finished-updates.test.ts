@@ -28,10 +28,26 @@ describe('FinishedUpdates', () => {
   it('gives what a client finished of this very task, from this very model', () => {
     const finished = new FinishedUpdates(100);
     const body = new Uint8Array(10);
-    expect(finished.keep(update(1), body)).toBe(true);
+    expect(finished.keep(update(1), body)).toMatchObject({ body });
     expect(finished.of(clientIndex(1), asked(0))?.body).toBe(body);
     for (const other of [asked(1), asked(0, 1)]) expect(finished.of(clientIndex(1), other)).toBeUndefined();
     expect(finished.of(clientIndex(2), asked(0))).toBeUndefined();
+  });
+
+  it('gives memory back once it is neither needed nor on its way', () => {
+    const finished = new FinishedUpdates(1e6);
+    const kept = finished.keep(update(1), new Uint8Array(100_000));
+    if (kept === undefined) throw new Error('it is not kept');
+    finished.forget([clientIndex(1)], 0);
+    expect(kept.body).toHaveLength(100_000);
+    finished.sent(kept);
+    expect(kept.body).toHaveLength(0);
+    const again = finished.keep(update(1), new Uint8Array(100_000));
+    if (again === undefined) throw new Error('it is not kept');
+    finished.sent(again);
+    expect(again.body).toHaveLength(100_000);
+    finished.forget([clientIndex(1)], 0);
+    expect(again.body).toHaveLength(0);
   });
 
   it('lets go of a settled task, not of another', () => {
@@ -51,7 +67,7 @@ describe('FinishedUpdates', () => {
         let model: { client: number; bytes: number }[] = [];
         for (const { client, bytes } of steps) {
           const kept = finished.keep(update(client), new Uint8Array(bytes));
-          expect(kept).toBe(true);
+          expect(kept !== undefined).toBe(true);
           model = [...model.filter((own) => own.client !== client), { client, bytes }];
           while (model.reduce((sum, own) => sum + own.bytes, 0) > 100) model.shift();
         }
@@ -67,7 +83,7 @@ describe('FinishedUpdates', () => {
     const finished = new FinishedUpdates(100);
     finished.keep(update(1), new Uint8Array(10));
     finished.keep(update(2), new Uint8Array(10));
-    expect(finished.keep(update(1), new Uint8Array(101))).toBe(false);
+    expect(finished.keep(update(1), new Uint8Array(101))).toBeUndefined();
     expect([finished.of(clientIndex(1), asked(0)), finished.of(clientIndex(2), asked(0))?.body.byteLength]).toEqual([
       undefined,
       10,

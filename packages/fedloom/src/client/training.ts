@@ -3,7 +3,7 @@ import type { ClientExecutor, ModelSnapshot } from '../compute/executor.js';
 import type { ClientIndex } from '../core/brands.js';
 import type { Clock } from '../core/clock.js';
 import type { Train, UpdateMessage, Welcome } from '../protocol/messages.js';
-import { FinishedUpdates } from './finished-updates.js';
+import { type Finished, FinishedUpdates } from './finished-updates.js';
 import type { Job } from './job-queue.js';
 import type { PrivateStates } from './private-states.js';
 import type { UpdateStages } from './update-stages.js';
@@ -88,7 +88,8 @@ export class Training {
       const message: UpdateMessage = { type: 'update', task, attempt, client, base, facts, trainMs };
       const kept = this.#finished.keep(message, staged.update);
       // The job lasts until its update is on its way: who trains faster than the server takes must not pile updates up.
-      await send(message, staged.update, !kept);
+      await send(message, staged.update, kept === undefined);
+      if (kept !== undefined) this.#finished.sent(kept);
       onTrained(job, client, trainMs);
     } finally {
       // Another job may have taken its place meanwhile.
@@ -101,8 +102,10 @@ export class Training {
     this.#finished.forget(clients, task);
   }
 
-  #resend({ message, body }: { readonly message: UpdateMessage; readonly body: Uint8Array }, { attempt }: Train): void {
-    void this.#options.send({ ...message, attempt }, body, false);
+  #resend(finished: Finished, { attempt }: Train): void {
+    const { message, body } = finished;
+    finished.sending += 1;
+    void this.#options.send({ ...message, attempt }, body, false).then(() => this.#finished.sent(finished));
   }
 }
 

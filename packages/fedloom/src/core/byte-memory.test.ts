@@ -38,14 +38,22 @@ describe('uninitializedBytes', () => {
     }
   });
 
-  it('are memory that was given back, until another length is asked for', () => {
+  it('are memory that was given back, of the lengths that were asked for last', () => {
     const first = uninitializedBytes(200_000).fill(7);
     freeBytes(first.subarray(16));
     expect(first).toHaveLength(0);
     const again = uninitializedBytes(200_000);
     expect([again[0], again[199_999]]).toEqual([7, 7]);
     freeBytes(again);
-    expect(uninitializedBytes(200_008)).toHaveLength(200_008);
+    for (const length of [200_008, 200_016, 200_024]) {
+      const other = uninitializedBytes(length).fill(9);
+      expect(other).toHaveLength(length);
+      freeBytes(other);
+    }
+    const third = uninitializedBytes(200_000);
+    expect([third[0], third[199_999]]).toEqual([7, 7]);
+    freeBytes(third);
+    for (const length of [200_032, 200_040, 200_048, 200_056]) uninitializedBytes(length);
     expect(uninitializedBytes(200_000)).toHaveLength(200_000);
   });
 

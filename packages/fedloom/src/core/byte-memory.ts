@@ -15,13 +15,15 @@ interface NodeBuffer {
 const WORTHWHILE_BYTES = 16 << 10;
 /** What may stand before and behind the bytes in their buffer: a frame's header. */
 const MARGIN_BYTES = 64;
-/** Of what was given back, so much is kept for the next who asks. */
+/** Of what was given back, so much is kept for the next who asks, */
 const KEPT_BYTES_MAX = 8 << 20;
+/** of so many lengths: those that were asked for last. A run has its updates, and on their way what they are cut into. */
+const KEPT_LENGTHS = 4;
 
 let nowhere: Port | undefined;
-/** Buffers given back, all of the length that was asked for last. */
-let kept: ArrayBuffer[] = [];
-let keptLength = 0;
+/** Buffers given back, by their length; who was asked for last stands last. */
+const kept = new Map<number, ArrayBuffer[]>();
+let keptBytes = 0;
 
 /**
  * Bytes that hold whatever their memory held before, where the platform has such: for who writes all of them before anybody
@@ -29,13 +31,11 @@ let keptLength = 0;
  */
 export function uninitializedBytes(length: number): Uint8Array {
   if (length < WORTHWHILE_BYTES) return new Uint8Array(length);
-  if (length !== keptLength) {
-    for (const buffer of kept) giveToNobody(buffer);
-    kept = [];
-    keptLength = length;
+  const again = keptOf(length).pop();
+  if (again !== undefined) {
+    keptBytes -= length;
+    return new Uint8Array(again);
   }
-  const again = kept.pop();
-  if (again !== undefined) return new Uint8Array(again);
   const { Buffer: buffers } = globalThis as { readonly Buffer?: NodeBuffer };
   if (buffers === undefined) return new Uint8Array(length);
   const { buffer, byteOffset } = buffers.allocUnsafeSlow(length);
@@ -53,12 +53,27 @@ export function freeBytes(bytes: Uint8Array): void {
   if (!(buffer instanceof ArrayBuffer) || byteLength < WORTHWHILE_BYTES) return;
   if (buffer.byteLength - byteLength > MARGIN_BYTES) return;
   try {
-    const keep = buffer.byteLength === keptLength && (kept.length + 1) * keptLength <= KEPT_BYTES_MAX;
-    if (keep) kept.push(structuredClone(buffer, { transfer: [buffer] }));
-    else giveToNobody(buffer);
+    const alike = keptBytes + buffer.byteLength <= KEPT_BYTES_MAX ? kept.get(buffer.byteLength) : undefined;
+    if (alike === undefined) return giveToNobody(buffer);
+    keptBytes += buffer.byteLength;
+    alike.push(structuredClone(buffer, { transfer: [buffer] }));
   } catch {
     // Memory that cannot be handed over, such as a runtime's own: the collector will have it.
   }
+}
+
+/** Those of a length that is asked for, which is the last to be forgotten now. */
+function keptOf(length: number): ArrayBuffer[] {
+  const known = kept.get(length);
+  kept.delete(length);
+  kept.set(length, known ?? []);
+  for (const [oldest, buffers] of kept) {
+    if (kept.size <= KEPT_LENGTHS) break;
+    kept.delete(oldest);
+    keptBytes -= oldest * buffers.length;
+    for (const buffer of buffers) giveToNobody(buffer);
+  }
+  return kept.get(length) ?? [];
 }
 
 /** A port whose other end is closed takes the buffer along and keeps nothing. */
