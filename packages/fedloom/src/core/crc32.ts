@@ -26,7 +26,7 @@ export function plainCrc32(bytes: Uint8Array): number {
 const { process: nodeProcess } = globalThis as { readonly process?: NodeProcess };
 
 /**
- * CRC-32 of some bytes, as an unsigned 32-bit number: any one flipped bit shows, and any burst of up to 32. Some gigabytes a
- * second where the platform has it. It guards against accidents, not against people.
+ * CRC-32 of some bytes, as an unsigned 32-bit number: any one flipped bit shows, and any burst of up to 32. About 2 GB/s where
+ * the platform has it. It guards against accidents, not against people.
  */
 export const crc32: (bytes: Uint8Array) => number = nodeProcess?.getBuiltinModule?.('node:zlib').crc32 ?? plainCrc32;

@@ -130,8 +130,13 @@ export class LogWriter {
 
   async #compact(): Promise<void> {
     const { isHeld, compactAboveBytes } = this.options;
+    const { entries, end } = readLog(await this.storage.readLog());
+    if (end.kind !== 'whole') {
+      // The disk has damaged it. What follows the damage can still be saved: whoever reads it next is told.
+      this.#compactAbove = Number.POSITIVE_INFINITY;
+      return;
+    }
     for (const name of this.#inLog.keys()) if (!isHeld(name)) this.#inLog.delete(name);
-    const { entries } = readLog(await this.storage.readLog());
     // Whoever is stored meanwhile and lies in the old log is written anew by the entry that names it.
     const kept = entries.map(({ payload }) => encodeEntry(withoutBlobs(payload, (name) => this.#inLog.has(name))));
     await this.storage.replaceLog(joined([encodeHead(), ...kept]));
