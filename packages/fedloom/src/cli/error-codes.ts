@@ -6,6 +6,8 @@ import type { RunResult } from '../core/records.js';
 export interface CommandErrors {
   'client.run-ended': { readonly reason: string };
   'evaluate.no-data': NoFields;
+  'fedml-config.file': { readonly path: string };
+  'fedml-config.value': { readonly path: string; readonly key: string; readonly value: unknown };
   /** `result` is there once the run has ended of it. */
   'launch.clients-failed': {
     readonly clients: IndexRange;
@@ -28,6 +30,7 @@ export interface CommandErrors {
   'task.not-found': { readonly path: string };
   'task.stuck': NoFields;
 
+  'usage.config': NoFields;
   'usage.deadline': NoFields;
   'usage.grace': NoFields;
   'usage.pool': NoFields;

@@ -5,6 +5,7 @@ import type { RunFile } from '../store/run-file.js';
 import { foldNames } from '../update/folds/registry.js';
 import { builtInStages } from '../update/stages/registry.js';
 import { oneOf, seconds, setting, wholeNumber } from './arguments.js';
+import { addConfigOption } from './fedml-config/option.js';
 
 /** As `--pool` gives it. */
 export type PoolKind = (typeof poolKinds)[number];
@@ -27,6 +28,8 @@ export interface RunSettings {
   readonly verbose: boolean;
   /** What nobody said, for people: `100 clients`. */
   readonly byDefault: readonly string[];
+  /** What a configuration changed, for people. */
+  readonly notes: readonly string[];
 }
 
 interface Parsed {
@@ -44,6 +47,7 @@ interface Parsed {
   readonly out: string;
   readonly json?: true;
   readonly verbose?: true;
+  readonly configNotes?: readonly string[];
 }
 
 const CLIENTS = 100;
@@ -57,7 +61,7 @@ const SEED_MAX = 2 ** 32 - 1;
  * @param task whether the task file must be named
  */
 export function addRunSettings(command: Command, task: '<task>' | '[task]'): Command {
-  return command
+  return addConfigOption(command)
     .argument(task, 'task file: a TypeScript or JavaScript module whose default export is a task')
     .addArgument(
       new Argument('[CLIENTS]', `clients in the federation (${CLIENTS})`).argParser(wholeNumber('CLIENTS', 1)),
@@ -115,6 +119,7 @@ export function runSettings(positional: readonly (number | undefined)[], parsed:
       ...(perRound === undefined ? [`${clientsPerRound} a round`] : []),
       ...(rounds === undefined ? [`${ROUNDS} rounds`] : []),
     ],
+    notes: parsed.configNotes ?? [],
   };
 }
 
@@ -131,6 +136,7 @@ export function settingsOf(
     json: shown.json ?? false,
     verbose: shown.verbose ?? false,
     byDefault: [],
+    notes: [],
   };
 }
 

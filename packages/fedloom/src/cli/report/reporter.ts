@@ -43,7 +43,7 @@ export class Reporter {
   ): void {
     if (url !== undefined) this.#progress.listen();
     const { screen, settings } = this;
-    const { clients, clientsPerRound, rounds, seed, byDefault } = settings;
+    const { clients, clientsPerRound, rounds, seed, byDefault, notes: ofSettings } = settings;
     const { bold, dim } = screen.colors;
     const parts = [
       bold(this.task.name),
@@ -55,7 +55,7 @@ export class Reporter {
     screen.line(fitting(parts, screen.columns));
     if (byDefault.length > 0) screen.line(dim(`By default: ${byDefault.join(', ')}.`));
     if (roundsBefore !== undefined) screen.line(`Taken up after ${counted(roundsBefore, 'round')}.`);
-    for (const note of notes) screen.line(note);
+    for (const note of [...ofSettings.map(dim), ...notes]) screen.line(note);
     if (!screen.live) return;
     const redraw = () => screen.redraw(liveLines(this.#progress, screen.columns, screen.colors));
     redraw();
