@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { crc32 } from '../core/crc32.js';
-import { encodeEntry, encodeHead, FORMAT_VERSION, HEAD_BYTES, readLog } from './entries.js';
+import { EntryEncoder, encodeEntry, encodeHead, FORMAT_VERSION, HEAD_BYTES, readLog } from './entries.js';
 
 const payloads = ['[{"kind":"a"}]', '[]', '[{"kind":"b","text":"of some length"}]', '[1]'].map((text) =>
   new TextEncoder().encode(text),
@@ -18,6 +18,14 @@ function concat(parts: readonly Uint8Array[]): Uint8Array {
 const textsOf = (entries: readonly { readonly payload: Uint8Array }[]) =>
   entries.map(({ payload }) => new TextDecoder().decode(payload));
 const texts = textsOf(payloads.map((payload) => ({ payload })));
+
+it('an encoder writes what `encodeEntry` writes, whatever it wrote before', () => {
+  const encoder = new EntryEncoder();
+  const large = `[${'"é",'.repeat(400_000)}1]`;
+  for (const text of ['[1,2,3]', '[]', large, '["longer than before"]', '[2]']) {
+    expect(Buffer.compare(encoder.encode(text, []), encodeEntry(new TextEncoder().encode(text)))).toBe(0);
+  }
+});
 
 describe('readLog', () => {
   it('reads what was written, and where it lies', () => {

@@ -1,6 +1,6 @@
 import { crc32 } from '../core/crc32.js';
 import { logVersionError } from './errors.js';
-import { UNWRITTEN_BYTES } from './payload.js';
+import { type InlineBlob, payloadBytesMax, UNWRITTEN_BYTES, writePayload } from './payload.js';
 
 /*
  * The log, byte by byte; numbers are little-endian.
@@ -18,6 +18,8 @@ export const FORMAT_VERSION = 3;
 export const HEAD_BYTES = 16;
 const LENGTH_BYTES = 8;
 const SUM_BYTES = 4;
+/** Memory of an encoder that stays for the next entry. */
+const KEPT_BYTES_MAX = 2 ** 20;
 
 export interface Entry {
   /** Counted from 0. */
@@ -54,12 +56,31 @@ export function encodeHead(): Uint8Array {
 
 export function encodeEntry(payload: Uint8Array): Uint8Array {
   const bytes = new Uint8Array(LENGTH_BYTES + payload.length + SUM_BYTES);
-  const view = new DataView(bytes.buffer);
-  view.setUint32(0, payload.length, true);
-  view.setUint32(4, crc32(bytes.subarray(0, 4)), true);
   bytes.set(payload, LENGTH_BYTES);
-  view.setUint32(LENGTH_BYTES + payload.length, crc32(payload), true);
-  return bytes;
+  return seal(bytes, payload.length);
+}
+
+/** Makes entries one after the other in the same memory: a round's has its model in it, and fresh memory for it is work to collect. */
+export class EntryEncoder {
+  #memory = new Uint8Array(0);
+
+  /** @param records a JSON array @returns an entry that lasts until the next call */
+  encode(records: string, blobs: readonly InlineBlob[]): Uint8Array {
+    const bytesMax = LENGTH_BYTES + payloadBytesMax(records, blobs) + SUM_BYTES;
+    const memory = this.#memory.length < bytesMax ? new Uint8Array(bytesMax) : this.#memory;
+    if (memory.length <= KEPT_BYTES_MAX) this.#memory = memory;
+    return seal(memory, writePayload(memory.subarray(LENGTH_BYTES), records, blobs));
+  }
+}
+
+/** Puts length and sums around a payload that lies in its place. */
+function seal(bytes: Uint8Array, payloadBytes: number): Uint8Array {
+  const view = new DataView(bytes.buffer, bytes.byteOffset);
+  const end = LENGTH_BYTES + payloadBytes;
+  view.setUint32(0, payloadBytes, true);
+  view.setUint32(4, crc32(bytes.subarray(0, 4)), true);
+  view.setUint32(end, crc32(bytes.subarray(LENGTH_BYTES, end)), true);
+  return bytes.subarray(0, end + SUM_BYTES);
 }
 
 /**

@@ -1,15 +1,14 @@
 import type { Clock } from '../core/clock.js';
-import { encodeEntry, encodeHead, readLog } from './entries.js';
-import { encodePayload, type InlineBlob, withoutBlobs } from './payload.js';
-import type { JournalRecord } from './record.js';
-import { encodeRecords } from './record-codec.js';
+import { EntryEncoder, encodeEntry, encodeHead, readLog } from './entries.js';
+import { type InlineBlob, withoutBlobs } from './payload.js';
 import type { BlobName, JournalStorage } from './storage.js';
 
 /** How long a record may wait for another that must be written. */
 const SOON_MS = 200;
 
 interface Waiting {
-  readonly records: readonly JournalRecord[];
+  /** As `recordText` makes them. */
+  readonly records: readonly string[];
   readonly blobs: readonly InlineBlob[];
   readonly resolve: () => void;
   readonly reject: (error: unknown) => void;
@@ -45,6 +44,7 @@ export class LogWriter {
   /** Of the blobs in the log. */
   #blobBytes: number;
   #compactAbove: number;
+  readonly #encoder = new EntryEncoder();
 
   constructor(
     private readonly storage: JournalStorage,
@@ -57,17 +57,18 @@ export class LogWriter {
 
   /**
    * Settles when the records would survive a loss of power: all of them or, if the power goes before, none.
+   * @param records each as `recordText` makes it
    * @param blobs those that the records name and that have no file
    * @throws FedloomError `store.*`, of this write or of one that failed before
    */
-  append(records: readonly JournalRecord[], blobs: readonly InlineBlob[] = []): Promise<void> {
+  append(records: readonly string[], blobs: readonly InlineBlob[] = []): Promise<void> {
     const written = this.#enqueue(records, blobs);
     this.flush();
     return written;
   }
 
   /** As `append`, for what can wait a little for the next write, and share it. */
-  appendSoon(records: readonly JournalRecord[]): Promise<void> {
+  appendSoon(records: readonly string[]): Promise<void> {
     const written = this.#enqueue(records, []);
     this.#cancelTimer ??= this.options.clock.setTimer(SOON_MS, () => this.flush());
     return written;
@@ -80,7 +81,7 @@ export class LogWriter {
     if (this.#waiting.length > 0) this.#writing ??= this.#writeAll();
   }
 
-  #enqueue(records: readonly JournalRecord[], blobs: readonly InlineBlob[]): Promise<void> {
+  #enqueue(records: readonly string[], blobs: readonly InlineBlob[]): Promise<void> {
     return new Promise((resolve, reject) => {
       if (this.#failure !== undefined) reject(this.#failure.error);
       else this.#waiting.push({ records, blobs, resolve, reject });
@@ -120,8 +121,8 @@ export class LogWriter {
   async #write(batch: readonly Waiting[]): Promise<void> {
     const blobs = new Map<BlobName, InlineBlob>();
     for (const blob of batch.flatMap((one) => one.blobs)) if (!this.#inLog.has(blob.name)) blobs.set(blob.name, blob);
-    const records = encodeRecords(batch.flatMap((one) => one.records));
-    await this.storage.append(encodeEntry(encodePayload(records, [...blobs.values()])));
+    const records = `[${batch.flatMap((one) => one.records).join(',')}]`;
+    await this.storage.append(this.#encoder.encode(records, [...blobs.values()]));
     for (const { name, bytes } of blobs.values()) {
       this.#inLog.set(name, bytes.length);
       this.#blobBytes += bytes.length;

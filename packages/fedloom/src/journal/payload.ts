@@ -13,6 +13,8 @@ import { type BlobName, hashIn } from './storage.js';
 const LINE = 0x0a;
 const SPACE = 0x20;
 const WORD_BYTES = 4;
+/** Of a unit of a string. */
+const UTF8_BYTES_MAX = 3;
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 /** What counts as never written: so many zeros in a row, among which there is a whole word wherever they begin. */
@@ -37,12 +39,20 @@ export interface LoggedBlob {
   read(): Uint8Array;
 }
 
-export function encodePayload(records: Uint8Array, blobs: readonly InlineBlob[]): Uint8Array {
-  if (blobs.length === 0) return records;
-  const room = blobs.reduce((sum, { bytes }) => sum + LINE_BYTES_MAX + WORD_BYTES + bytes.length, records.length);
-  const payload = new Uint8Array(room);
-  payload.set(records);
-  let at = records.length;
+/** Bytes that `writePayload` may need. */
+export function payloadBytesMax(records: string, blobs: readonly InlineBlob[]): number {
+  let bytes = UTF8_BYTES_MAX * records.length;
+  for (const blob of blobs) bytes += LINE_BYTES_MAX + WORD_BYTES + blob.bytes.length;
+  return bytes;
+}
+
+/**
+ * @param payload takes it; begins at a multiple of four of its buffer
+ * @param records the JSON array
+ * @returns bytes written
+ */
+export function writePayload(payload: Uint8Array, records: string, blobs: readonly InlineBlob[]): number {
+  let at = encoder.encodeInto(records, payload).written;
   for (const { name, bytes } of blobs) {
     // Copied first: they may lie anywhere.
     const start = roundUp(at + LINE_BYTES_MAX);
@@ -50,13 +60,13 @@ export function encodePayload(records: Uint8Array, blobs: readonly InlineBlob[])
     masked.set(bytes);
     const key = keyFor(wordsOf(masked));
     xor(masked, key);
-    const line = encoder.encode(`\n${name} ${key} ${bytes.length}`);
-    payload.set(line, at);
-    payload.fill(SPACE, at + line.length, start - 1);
+    const line = `\n${name} ${key} ${bytes.length}`;
+    at += encoder.encodeInto(line, payload.subarray(at, start)).written;
+    payload.fill(SPACE, at, start - 1);
     payload[start - 1] = LINE;
     at = start + bytes.length;
   }
-  return payload.subarray(0, at);
+  return at;
 }
 
 /** The parts of a payload, as views. What is no blob belongs to the records: who reads them will not know it. */

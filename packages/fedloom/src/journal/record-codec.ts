@@ -5,7 +5,6 @@ import { unknownRecordError } from './errors.js';
 import { splitPayload } from './payload.js';
 import type { JournalRecord, Json } from './record.js';
 
-const encoder = new TextEncoder();
 const decoder = new TextDecoder('utf-8', { fatal: true });
 
 /** JSON has no such numbers, and a round that diverged has nothing else to tell. */
@@ -82,10 +81,10 @@ export function asWritten(data: Json): Json {
   return JSON.parse(JSON.stringify(data, unusualAsText)) as Json;
 }
 
-/** The records of an entry's payload. Numbers come back as they are, NaN and -0 of results included. */
-export function encodeRecords(list: readonly JournalRecord[]): Uint8Array {
+/** A record as it stands in an entry's array. Numbers come back as they are, NaN and -0 of results included. */
+export function recordText(record: JournalRecord): string {
   // Only where there may be such numbers: a replacer for all of a record takes about twice as long.
-  return encoder.encode(JSON.stringify(list.map(withoutUnusual)));
+  return JSON.stringify(withoutUnusual(record));
 }
 
 function withoutUnusual(record: JournalRecord): unknown {

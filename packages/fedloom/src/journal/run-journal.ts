@@ -15,6 +15,7 @@ import type {
   RunFinished,
   VersionMade,
 } from './record.js';
+import { recordText } from './record-codec.js';
 import { blobsOf, type Recovered, stillNeeded } from './recover.js';
 import { type BlobKind, type BlobName, blobName, type JournalStorage } from './storage.js';
 
@@ -180,7 +181,7 @@ export class RunJournal {
     if (run.plan !== null) held.push(blobName('plans', run.plan.hash));
     for (const name of held) journal.#shelf.hold(name, blobsInLog.get(name)?.read());
     await journal.#shelf.sweep();
-    await journal.#writer.append([{ kind: 'started', attemptBase: nextAttemptBase, at: parts.at }]);
+    await journal.#writer.append([recordText({ kind: 'started', attemptBase: nextAttemptBase, at: parts.at })]);
     return journal;
   }
 
@@ -228,8 +229,9 @@ export class RunJournal {
    * evaluated again.
    */
   async noteEvaluation(evaluation: Omit<RoundEvaluated, 'kind'>): Promise<void> {
+    const record = recordText({ kind: 'evaluation', ...evaluation });
     await this.#order;
-    await this.#writer.appendSoon([{ kind: 'evaluation', ...evaluation }]);
+    await this.#writer.appendSoon([record]);
   }
 
   async noteClients(clients: Omit<ClientsKnown, 'kind'>): Promise<void> {
@@ -284,9 +286,11 @@ export class RunJournal {
       const bytes = this.#shelf.inline(name);
       return bytes === undefined ? [] : [{ name, bytes }];
     });
+    // As they stand now: who made them may go on with what is in them.
+    const texts = records.map(recordText);
     const ready = this.#order.then(() => Promise.all(blobs.map(({ stored }) => stored)));
     const written = ready.then(
-      () => this.#writer.append(records, inline),
+      () => this.#writer.append(texts, inline),
       (error: unknown) => {
         this.#writer.fail(error);
         throw error;

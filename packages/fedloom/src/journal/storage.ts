@@ -17,7 +17,8 @@ export interface JournalStorage extends JournalSource {
   cutLog(bytes: number): Promise<void>;
   /**
    * Writes behind the last byte of the log; settles when the bytes would survive a loss of power. One at a time: the next
-   * call comes after the last has settled. One that fails may leave a part of its bytes, and none may follow it.
+   * call comes after the last has settled, and the bytes are the caller's again then. One that fails may leave a part of its
+   * bytes, and none may follow it.
    */
   append(bytes: Uint8Array): Promise<void>;
   /**
