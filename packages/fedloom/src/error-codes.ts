@@ -7,6 +7,7 @@ import type { ConformanceErrors } from './conformance/error-codes.js';
 import type { CoreErrors } from './core/error-codes.js';
 import type { DataErrors } from './data/error-codes.js';
 import type { JournalErrors } from './journal/error-codes.js';
+import type { LaunchErrors } from './launch/error-codes.js';
 import type { ProtocolErrors } from './protocol/error-codes.js';
 import type { ServerErrors } from './server/error-codes.js';
 import type { SimulationErrors } from './simulation/error-codes.js';
@@ -24,6 +25,7 @@ export interface FederationErrors
     CoreErrors,
     DataErrors,
     JournalErrors,
+    LaunchErrors,
     ProtocolErrors,
     ServerErrors,
     SimulationErrors,

@@ -193,6 +193,7 @@ function follow(
   run.on('prepared', () => {
     seen.prepared = true;
   });
+  run.once('roundStarted', () => terminal.json?.write({ event: 'begun' }));
   run.on('update', (record) => folder.addClient(record));
   run.on('round', (record) => {
     if (folder.ended) return;

@@ -2,6 +2,7 @@ import { Command } from 'commander';
 import { VERSION } from '../core/version.js';
 import { addClientCommand } from './commands/client.js';
 import { addEvaluateCommand } from './commands/evaluate.js';
+import { addLaunchCommand } from './commands/launch.js';
 import { addPartitionCommand } from './commands/partition.js';
 import { addResumeCommand } from './commands/resume.js';
 import { addRunCommand } from './commands/run.js';
@@ -23,6 +24,7 @@ export function buildProgram(exit: (code: number) => void): Command {
     .configureOutput({ outputError: () => {} });
   addRunCommand(program, exit);
   addServerCommand(program, exit);
+  addLaunchCommand(program, exit);
   addResumeCommand(program, exit);
   addClientCommand(program, exit);
   addPartitionCommand(program, exit);

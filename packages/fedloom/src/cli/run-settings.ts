@@ -6,6 +6,7 @@ import { foldNames } from '../update/folds/registry.js';
 import { builtInStages } from '../update/stages/registry.js';
 import { oneOf, seconds, setting, wholeNumber } from './arguments.js';
 import { addConfigOption } from './fedml-config/option.js';
+import { changesAsArguments } from './load-settings.js';
 
 /** As `--pool` gives it. */
 export type PoolKind = (typeof poolKinds)[number];
@@ -138,6 +139,20 @@ export function settingsOf(
     byDefault: [],
     notes: [],
   };
+}
+
+/** As arguments of a command that is to run with the same; how it is shown is its own affair. */
+export function settingsAsArguments(settings: RunSettings): string[] {
+  const { clients, clientsPerRound, rounds, evaluateEvery, seed, workers, stages, init, out, verbose } = settings;
+  return [
+    ...[`${clients}`, `${clientsPerRound}`, `${rounds}`, '--seed', `${seed}`, '--evaluate-every', `${evaluateEvery}`],
+    ...(workers === undefined ? [] : ['--workers', `${workers}`]),
+    ...changesAsArguments(settings),
+    ...stages.flatMap((stage) => ['--stage', stage]),
+    ...(init === undefined ? [] : ['--init', init]),
+    ...['--out', out],
+    ...(verbose ? ['--verbose'] : []),
+  ];
 }
 
 export function seedOption(): Option {

@@ -3,8 +3,9 @@ import { type Command, Option } from 'commander';
 import { findRun, type StoredRun } from '../../store/read-runs.js';
 import { hostAndPort } from '../arguments.js';
 import { jsonOption, outOption, settingsOf, verboseOption, workersOption } from '../run-settings.js';
+import { whereGiven } from '../serving-options.js';
 import { run, waitOf } from './run.js';
-import { type ServerFlags, serve, whereGiven } from './server.js';
+import { type ServerFlags, serve } from './server.js';
 
 interface ResumeFlags {
   readonly out: string;

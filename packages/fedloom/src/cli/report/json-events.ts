@@ -13,6 +13,8 @@ export type JsonEvent =
         readonly roundsBefore?: number;
       })
   | { readonly event: 'listening'; readonly url: string }
+  /** Enough clients have joined: the first of them is asked to train. */
+  | { readonly event: 'begun' }
   | ({ readonly event: 'round' } & RoundRecord)
   | ({ readonly event: 'refused' } & FederationEvents['refused'][0])
   | { readonly event: 'warning'; readonly code: string; readonly message: string }
@@ -35,6 +37,11 @@ export class JsonEvents {
   constructor(private readonly stream: Writable) {}
 
   write(event: JsonEvent): void {
+    this.hand(event);
+  }
+
+  /** One that another process of fedloom wrote. */
+  hand(event: { readonly event: string }): void {
     this.stream.write(`${JSON.stringify(event)}\n`);
   }
 }

@@ -1,0 +1,40 @@
+import { type Command, Option } from 'commander';
+import { wholeNumber } from '../arguments.js';
+import { addHostOptions } from '../launch/host-options.js';
+import { addRunSettings, runSettings } from '../run-settings.js';
+import { addServingOptions } from '../serving-options.js';
+
+const PORT = 8080;
+const PORT_MAX = 65_535;
+
+export function addLaunchCommand(program: Command, exit: (code: number) => void): void {
+  const command = addRunSettings(program.command('launch'), '<task>')
+    .summary('start a server and its clients on the hosts of a host file')
+    .description(
+      'Starts a server on the first host of a host file and clients on all hosts, by ssh. Processes are dealt as MPI deals them:\n' +
+        'rank 0 is the server, rank r is client r - 1, round-robin over all hosts in the order of the file, the first included. The\n' +
+        'clients of a host share one process. Model and metrics land in this folder.',
+    );
+  addHostOptions(addServingOptions(command))
+    .addOption(
+      new Option('--port <port>', 'port that the server listens on; 0: a free one')
+        .argParser(wholeNumber('--port', 0, PORT_MAX))
+        .default(PORT),
+    )
+    .option('--address <host>', "where clients find the server (the first host's name, or what ssh makes of it)")
+    .option(
+      '--insecure',
+      'let the server listen beyond its own machine, although nothing is encrypted and clients need no proof of who they are',
+    )
+    .option(
+      '--data <dir>',
+      "folder of the clients' data on each host; {rank}, {index} (rank - 1) and {host} stand for the client's (the task's own data)",
+    )
+    .option('--process-per-client', 'a process for each client, in place of one a host')
+    .option('--setup <command>', 'run this on every host first, such as `pip install -r requirements.txt`')
+    .option('--dry-run', 'only show what would be started where')
+    .action(async (path: string, clients, perRound, rounds, flags) => {
+      const { launch } = await import('../launch/launch-run.js');
+      exit(await launch(path, runSettings([clients, perRound, rounds], flags), flags));
+    });
+}

@@ -1,0 +1,87 @@
+import { type Command, Option } from 'commander';
+import type { RunOptions } from '../server/run/run-options.js';
+import { secondsOrNone, type Wait, wholeNumber } from './arguments.js';
+import { deadlineOption, graceOption, waitMs } from './commands/run.js';
+import { type PoolKind, pingEveryOption, poolOption } from './run-settings.js';
+
+/** What whoever serves a run may say beside its settings. */
+export interface ServingFlags {
+  readonly deadline?: Wait;
+  readonly grace?: Wait;
+  readonly waitForClients?: Wait;
+  readonly quorum?: number;
+  readonly minimumClients?: number;
+  readonly pingEvery?: number;
+  readonly pool?: PoolKind;
+  readonly resume?: true;
+}
+
+export function addServingOptions(command: Command): Command {
+  return command
+    .addOption(deadlineOption('120'))
+    .addOption(graceOption('10'))
+    .addOption(
+      new Option(
+        '--wait-for-clients <seconds>',
+        'how long to wait for the first clients before the run fails; or none: without end (none)',
+      ).argParser(secondsOrNone('--wait-for-clients')),
+    )
+    .addOption(
+      new Option('--quorum <n>', 'updates that suffice once the deadline has passed (half of the cohort)').argParser(
+        wholeNumber('--quorum', 1),
+      ),
+    )
+    .addOption(
+      new Option('--minimum-clients <n>', 'clients that must have joined before the first round (all)').argParser(
+        wholeNumber('--minimum-clients', 1),
+      ),
+    )
+    .addOption(pingEveryOption())
+    .addOption(poolOption('evaluates'))
+    .option(
+      '--resume',
+      'go on with the latest run below --out of this task and these settings if it did not finish; else begin a new one',
+    );
+}
+
+/** What of these a run takes. */
+export function servingRunOptions(
+  flags: ServingFlags,
+): Pick<RunOptions, 'deadlineMs' | 'graceMs' | 'waitForClientsMs' | 'quorum' | 'minimumClients'> {
+  return {
+    ...whereGiven('deadlineMs', waitMs(flags.deadline)),
+    ...whereGiven('graceMs', waitMs(flags.grace)),
+    ...whereGiven('waitForClientsMs', waitMs(flags.waitForClients)),
+    ...whereGiven('quorum', flags.quorum),
+    ...whereGiven('minimumClients', flags.minimumClients),
+  };
+}
+
+/** As arguments of `server`. */
+export function servingArguments(flags: ServingFlags): string[] {
+  const { deadline, grace, waitForClients, quorum, minimumClients, pingEvery, pool, resume } = flags;
+  return [
+    ...argument('--deadline', waitText(deadline)),
+    ...argument('--grace', waitText(grace)),
+    ...argument('--wait-for-clients', waitText(waitForClients)),
+    ...argument('--quorum', quorum),
+    ...argument('--minimum-clients', minimumClients),
+    ...argument('--ping-every', pingEvery === undefined ? undefined : pingEvery / 1000),
+    ...argument('--pool', pool),
+    ...(resume ? ['--resume'] : []),
+  ];
+}
+
+/** An option with its value, or nothing. */
+export function argument(option: string, value: string | number | undefined): string[] {
+  return value === undefined ? [] : [option, `${value}`];
+}
+
+/** An option's value under its name, or nothing. */
+export function whereGiven<N extends string, T>(name: N, value: T | undefined): { readonly [K in N]?: T } {
+  return value === undefined ? {} : ({ [name]: value } as { readonly [K in N]?: T });
+}
+
+function waitText(wait: Wait | undefined): string | number | undefined {
+  return typeof wait === 'number' ? wait / 1000 : wait;
+}

@@ -1,0 +1,43 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdir } from 'node:fs/promises';
+import { dirname, posix } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import { FedloomError } from '@fedloom/engine/base';
+import { LastLines } from '../core/last-lines.js';
+import type { Host } from './hostfile/host.js';
+import { said } from './launched-part.js';
+import { shellWords } from './shell-words.js';
+import { type SshOptions, sshArguments } from './ssh.js';
+
+const LINES_KEPT = 12;
+
+/**
+ * Copies a folder of another machine here, by `tar` over ssh.
+ * @param from its absolute path there
+ * @param to its absolute path here, with the same last part
+ * @throws FedloomError `launch.fetch`
+ */
+export async function fetchFolder(host: Host, ssh: SshOptions, from: string, to: string): Promise<void> {
+  const into = dirname(to);
+  await mkdir(into, { recursive: true });
+  const packing = shellWords(['tar', '-C', posix.dirname(from), '-cf', '-', posix.basename(from)]);
+  const lines = new LastLines(LINES_KEPT);
+  const there = spawn('ssh', [...sshArguments(ssh, host), packing], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const here = spawn('tar', ['-C', into, '-xf', '-'], { stdio: ['pipe', 'ignore', 'pipe'] });
+  for (const { stderr } of [there, here]) stderr.setEncoding('utf8').on('data', (text: string) => lines.add(text));
+  try {
+    const ends = await Promise.all([
+      once(there, 'close'),
+      once(here, 'close'),
+      pipeline(there.stdout, here.stdin).then(() => [0]),
+    ]);
+    if (ends.every(([code]) => code === 0)) return;
+  } catch (error) {
+    lines.add(`${error instanceof Error ? error.message : error}\n`);
+  }
+  const message =
+    `The run's folder could not be copied from ${host.name}.${said(lines.all())}\n` +
+    `It lies there as ${from}: copy it by hand.`;
+  throw new FedloomError('launch.fetch', message, { host: host.name, from, to, lines: lines.all() });
+}
