@@ -9,6 +9,7 @@ import type { DataErrors } from './data/error-codes.js';
 import type { JournalErrors } from './journal/error-codes.js';
 import type { LaunchErrors } from './launch/error-codes.js';
 import type { ProtocolErrors } from './protocol/error-codes.js';
+import type { PythonErrors } from './python/error-codes.js';
 import type { ServerErrors } from './server/error-codes.js';
 import type { SimulationErrors } from './simulation/error-codes.js';
 import type { StoreErrors } from './store/error-codes.js';
@@ -27,6 +28,7 @@ export interface FederationErrors
     JournalErrors,
     LaunchErrors,
     ProtocolErrors,
+    PythonErrors,
     ServerErrors,
     SimulationErrors,
     StoreErrors,

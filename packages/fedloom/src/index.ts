@@ -110,6 +110,8 @@ export type {
   Listen,
   Listener,
 } from './protocol/transport.js';
+export type { PythonTrainerOptions } from './python/options.js';
+export { pythonTrainer } from './python/python-trainer.js';
 export { createLobby, type FederationLobby, type LobbyOptions } from './server/create-lobby.js';
 export { createServer, type FederationServer, type ServerOptions } from './server/create-server.js';
 export type { ListenOptions } from './server/listening.js';
@@ -136,7 +138,7 @@ export type {
   TrainingDefinition,
 } from './task/task.js';
 export { type TaskSummary, taskSummary } from './task/task-summary.js';
-export type { TestContext, TrainContext, Trainer, TrainerClient, TrainResult } from './task/trainer.js';
+export type { TestContext, TrainContext, Trainer, TrainerClient, TrainerFactory, TrainResult } from './task/trainer.js';
 export { webSocketDial, webSocketListen } from './transport/websocket/on-demand.js';
 export type {
   Aggregate,

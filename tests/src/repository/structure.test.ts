@@ -23,6 +23,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   journal: ['core'],
   store: ['core', 'journal'],
   launch: ['core'],
+  python: ['core', 'task'],
   // The suites of extension points know the interfaces that they are about.
   conformance: ['core', 'data', 'update', 'algorithms', 'task', 'protocol', 'compute', 'server'],
   cli: [
@@ -40,6 +41,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
     'journal',
     'store',
     'launch',
+    'python',
   ],
 };
 

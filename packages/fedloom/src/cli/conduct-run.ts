@@ -1,4 +1,4 @@
-import { resolve } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import { FedloomError } from '@fedloom/engine';
 import { parseCall } from '../core/call-text.js';
 import type { RunResult } from '../core/records.js';
@@ -97,7 +97,8 @@ async function conductIn(place: RunPlace, options: RunOptions & { run: string },
   const interrupts = watchInterrupts(() => reporter.stopping());
   const checkpoint: RunOptions['checkpoint'] = (round, model) =>
     folder.checkpoint(round, () => encodeSafetensors(model));
-  const task = guardTask(loaded.task, interrupts);
+  const log = (line: string) => terminal.screen.line(line);
+  const task = guardTask(loaded.task, interrupts, { folder: dirname(loaded.file), log });
   const started = await conduct
     .start({ ...options, checkpoint, ...(journal && { journal }), signal: interrupts.signal }, task, folder.path)
     .catch((error: unknown) => {

@@ -1,13 +1,16 @@
 import type { FederatedAlgorithm } from '../algorithms/algorithm.js';
 import * as fedloom from '../index.js';
 import type { PlanTask, Task, TrainerTask } from '../task/task.js';
-import type { Trainer } from '../task/trainer.js';
+import type { Trainer, TrainerClient } from '../task/trainer.js';
 import type { Interrupts } from './interrupts.js';
+
+/** What trainers learn from the command. */
+type Surroundings = Pick<TrainerClient, 'folder' | 'log'>;
 
 /** The task whose own functions, where they run on this thread, are called as `interrupts.userCode`. */
 export function guardTask(task: PlanTask, interrupts: Interrupts): PlanTask;
-export function guardTask(task: Task, interrupts: Interrupts): Task;
-export function guardTask(task: Task, interrupts: Interrupts): Task {
+export function guardTask(task: Task, interrupts: Interrupts, surroundings: Surroundings): Task;
+export function guardTask(task: Task, interrupts: Interrupts, surroundings?: Surroundings): Task {
   const guard = <O extends object>(object: O) => guardMethods(object, interrupts);
   const { resultAggregator, speed } = task;
   const common = {
@@ -19,8 +22,10 @@ export function guardTask(task: Task, interrupts: Interrupts): Task {
     const { data, partition, model } = task;
     return Object.freeze({ ...task, ...common, data: guard(data), partition: guard(partition), model: guard(model) });
   }
-  const trainer: TrainerTask['trainer'] = async (client) =>
-    guard<Trainer>(await interrupts.userCode(() => task.trainer(client)));
+  const make = (client: TrainerClient) => task.trainer({ ...client, ...surroundings });
+  const trainer: TrainerTask['trainer'] = task.trainer.ownProcesses
+    ? make
+    : async (client) => guard<Trainer>(await interrupts.userCode(() => make(client)));
   return Object.freeze({ ...task, ...common, trainer });
 }
 

@@ -5,7 +5,7 @@ import type { ClientExecutor } from './executor.js';
 import type { JobPool } from './job-pool.js';
 import { partitionedSource } from './partitioned-source.js';
 import { PlanExecutor } from './plan-executor.js';
-import { TrainerExecutor } from './trainer-executor.js';
+import { type TrainedRun, TrainerExecutor } from './trainer-executor.js';
 
 /** What executors are made of, where a task needs it. */
 export interface ExecutorParts {
@@ -17,6 +17,8 @@ export interface ExecutorParts {
   readonly source?: ClientDataSource;
   /** Handed to a task's own trainers. */
   readonly dataDir?: string;
+  /** Handed to a task's own trainers, where this process decides on it. */
+  readonly run?: TrainedRun;
 }
 
 /**
@@ -24,9 +26,9 @@ export interface ExecutorParts {
  * @throws FedloomError `client.no-data` without task and source
  */
 export function clientExecutor(task: Task | undefined, parts: ExecutorParts): ClientExecutor {
-  const { pool, workers, source, dataDir } = parts;
+  const { pool, workers, source, dataDir, run } = parts;
   if (task?.kind === 'trainer') {
-    return new TrainerExecutor({ task, concurrency: workers, ...(dataDir && { dataDir }) });
+    return new TrainerExecutor({ task, concurrency: workers, ...(dataDir && { dataDir }), ...(run && { run }) });
   }
   const from = source ?? (task && partitionedSource(task));
   if (from !== undefined) return new PlanExecutor({ pool: pool(), source: from, trains: true });

@@ -9,7 +9,7 @@ import { refuseUnappliedTerms } from '../task/applied-terms.js';
 import { toNamedTensors } from '../task/params-like.js';
 import { ownEvaluation } from '../task/result-aggregator.js';
 import type { TrainerTask } from '../task/task.js';
-import type { TrainContext, Trainer, TrainResult } from '../task/trainer.js';
+import type { TrainContext, Trainer, TrainerClient, TrainResult } from '../task/trainer.js';
 import { encodeChanges } from '../update/delta.js';
 import { ownSpecs } from '../update/plan-specs.js';
 import { toAbortSignal } from './cancel-signal.js';
@@ -25,6 +25,9 @@ import type {
 } from './executor.js';
 import { copyResults, copyTensors, giveTensors } from './own-copies.js';
 import { type TakeTurn, turnsOf } from './trainer-turns.js';
+
+/** As the process that decides on them tells it. */
+export type TrainedRun = Pick<TrainerClient, 'clientsPerRound' | 'rounds'>;
 
 /**
  * Runs the user's own trainer objects: one a client, made when the client first works and kept until the end. Trainers may
@@ -45,10 +48,13 @@ export class TrainerExecutor implements ClientExecutor {
       /** Jobs at a time where the task says `concurrent`; one where it does not. */
       readonly concurrency: number;
       readonly dataDir?: string;
+      /** What trainers are told of the run. */
+      readonly run?: TrainedRun;
       readonly clientId?: (client: ClientIndex) => string;
     },
   ) {
-    this.concurrency = options.task.concurrent ? options.concurrency : 1;
+    const { concurrent } = options.task;
+    this.concurrency = typeof concurrent === 'number' ? concurrent : concurrent ? options.concurrency : 1;
     this.#takeTurn = turnsOf(options.task);
   }
 
@@ -142,12 +148,13 @@ export class TrainerExecutor implements ClientExecutor {
   #trainer(client: ClientIndex): Promise<Trainer> {
     let trainer = this.#trainers.get(client);
     if (trainer === undefined) {
-      const { task, dataDir, clientId } = this.options;
+      const { task, dataDir, clientId, run } = this.options;
       const { clients, seed } = this.#federation as FederationInfo;
       const made = task.trainer({
         index: client,
         clientId: clientId?.(client) ?? `client-${client}`,
         clients,
+        ...run,
         seed,
         ...(dataDir && { dataDir }),
       });

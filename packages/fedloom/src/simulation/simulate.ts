@@ -49,7 +49,9 @@ export async function runSimulation(
   { events, signal, replayed }: { readonly events: Run; readonly signal: AbortSignal; readonly replayed?: ReplayedRun },
 ): Promise<RunResult> {
   const workers = options.workers ?? availableParallelism();
-  const executor = clientExecutor(task, { pool: () => openPool(options.pool, workers), workers });
+  const { clientsPerRound, rounds } = options;
+  const pool = () => openPool(options.pool, workers);
+  const executor = clientExecutor(task, { pool, workers, run: { clientsPerRound, rounds } });
   try {
     const evaluator = executor instanceof PlanExecutor ? executor : undefined;
     const lobby = systemLobby();

@@ -18,13 +18,14 @@ export function defineTask<R extends Results>(task: TrainerTaskDefinition<R>): T
 export function defineTask(task: TaskDefinition): Task {
   checkDefinition(task);
   const algorithm = task.algorithm ?? fedAvg();
-  const resultAggregator = task.resultAggregator ?? meanResultAggregator;
+  const factory = 'trainer' in task ? task.trainer : undefined;
+  const resultAggregator = task.resultAggregator ?? factory?.resultAggregator ?? meanResultAggregator;
   if ('trainer' in task)
     return finish({
       kind: 'trainer',
       name: task.name,
       trainer: task.trainer,
-      concurrent: task.concurrent ?? false,
+      concurrent: task.concurrent ?? task.trainer.concurrent ?? false,
       speed: task.speed ?? alike,
       algorithm,
       resultAggregator,

@@ -65,7 +65,10 @@ const trainerTask = z.strictObject({
   name,
   trainer: field((value) => typeof value === 'function', 'a function (client) => Trainer'),
   speed,
-  concurrent: field((value) => typeof value === 'boolean', 'true or false').optional(),
+  concurrent: field(
+    (value) => typeof value === 'boolean' || isCount(value),
+    'true, false or how many jobs, at least 1',
+  ).optional(),
   algorithm,
   resultAggregator,
 });

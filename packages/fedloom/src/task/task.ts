@@ -4,7 +4,7 @@ import type { Results } from '../core/records.js';
 import type { Dataset } from '../data/dataset.js';
 import type { Partitioner } from '../data/partition.js';
 import type { ResultAggregator } from './result-aggregator.js';
-import type { Trainer, TrainerClient } from './trainer.js';
+import type { TrainerFactory } from './trainer.js';
 
 /** What a user writes: a model and a recipe that fedloom compiles, or training code of their own. */
 export type TaskDefinition<R extends Results = Results> = PlanTaskDefinition | TrainerTaskDefinition<R>;
@@ -46,14 +46,14 @@ export interface TrainingDefinition {
 /** A task with training code of its own. Every process that hosts clients needs the task file. */
 export interface TrainerTaskDefinition<R extends Results = Results> {
   readonly name: string;
-  /** Makes the trainer of one client, when its process first needs it; it is kept to the end, and so is its memory. */
-  readonly trainer: (client: TrainerClient) => Trainer<R> | Promise<Trainer<R>>;
+  /** Makes the trainer of one client: a function of yours, or what `pythonTrainer` returns. */
+  readonly trainer: TrainerFactory<R>;
   /**
-   * Lets a process run jobs of several clients at a time, as many as it has workers: helps trainers that wait for something
-   * outside. They must share nothing that they write to. Default false: one job at a time, from `setModelParams` to
-   * `getModelParams`, so that trainers may share a model object.
+   * Lets a process run jobs of several clients at a time, so many, or with `true` as many as it has workers: helps trainers
+   * that wait for something outside. They must share nothing that they write to. Default false: one job at a time, from
+   * `setModelParams` to `getModelParams`, so that trainers may share a model object.
    */
-  readonly concurrent?: boolean;
+  readonly concurrent?: boolean | number;
   /** Default `fedAvg()`. */
   readonly algorithm?: FederatedAlgorithm;
   /**

@@ -2,7 +2,7 @@ import type { NamedTensors } from '@fedloom/engine';
 import type { RandomStream } from '../core/random.js';
 import type { Results } from '../core/records.js';
 import type { ParamsLike } from './params-like.js';
-import type { ClientResults } from './result-aggregator.js';
+import type { ClientResults, ResultAggregator } from './result-aggregator.js';
 
 /**
  * Training code of one's own: the model and the data live inside it, fedloom moves the parameters. One object a client;
@@ -66,6 +66,20 @@ export interface TrainResult {
 
 export type TestContext = Pick<TrainContext, 'round' | 'signal' | 'random'>;
 
+/**
+ * Makes the trainer of one client, when its process first needs it; it is kept to the end, and so is its memory. A factory
+ * that fedloom or a library brings may say more than a function of a task's author does.
+ */
+export interface TrainerFactory<R extends Results = Results> {
+  (client: TrainerClient): Trainer<R> | Promise<Trainer<R>>;
+  /** Of a task that does not say it. */
+  readonly concurrent?: boolean | number;
+  /** Of a task that has none. */
+  readonly resultAggregator?: ResultAggregator<R>;
+  /** Its trainers run no code of the user's in this process. */
+  readonly ownProcesses?: boolean;
+}
+
 /** For whom a task makes a trainer. */
 export interface TrainerClient {
   /** 0-based place in the federation; -1 is the server's own trainer: initial model and held-out test. */
@@ -73,7 +87,14 @@ export interface TrainerClient {
   readonly clientId: string;
   /** Clients of the federation. */
   readonly clients: number;
+  /** Clients that train in a round, and rounds: where this process decides on them, as the server and a simulation do. */
+  readonly clientsPerRound?: number;
+  readonly rounds?: number;
   readonly seed: number;
   /** The folder given as `--data`, where there is one. */
   readonly dataDir?: string;
+  /** Folder of the task file, where the command loaded one. */
+  readonly folder?: string;
+  /** Takes lines for people to read. Default: the standard error. */
+  readonly log?: (line: string) => void;
 }

@@ -1,3 +1,4 @@
+import { dirname } from 'node:path';
 import { FedloomError } from '@fedloom/engine';
 import { type Command, Option } from 'commander';
 import { type JoinEvent, joinFederation } from '../../client/node/join-federation.js';
@@ -88,6 +89,7 @@ async function join(path: string | undefined, flags: ClientFlags): Promise<numbe
   process.once('disconnect', () => gone.abort());
   const loaded = path === undefined ? undefined : await loadTaskWith(path, { ...flags, set: flags.set ?? [] });
   const interrupts = watchInterrupts(() => screen.line('Leaving the federation.'));
+  const log = (line: string) => screen.line(line);
   const finish = await joinFederation(flags.server, {
     clients: flags.index,
     retryForMs: flags.retryFor,
@@ -96,7 +98,7 @@ async function join(path: string | undefined, flags: ClientFlags): Promise<numbe
     ...(flags.run !== undefined && { run: flags.run }),
     ...(flags.data !== undefined && { dataDir: flags.data }),
     ...(flags.stateDir !== undefined && { stateDir: flags.stateDir }),
-    ...(loaded && { task: guardTask(loaded.task, interrupts) }),
+    ...(loaded && { task: guardTask(loaded.task, interrupts, { folder: dirname(loaded.file), log }) }),
     ...(flags.pingEvery !== undefined && { pingEveryMs: flags.pingEvery }),
     ...(flags.workers && { workers: flags.workers }),
     ...(flags.pool && { pool: flags.pool }),

@@ -1,4 +1,5 @@
 import { availableParallelism } from 'node:os';
+import { dirname } from 'node:path';
 import { FedloomError, type NamedTensors } from '@fedloom/engine';
 import type { Command } from 'commander';
 import { planEvaluator } from '../../compute/executor-factory.js';
@@ -47,7 +48,8 @@ async function evaluate(path: string, flags: EvaluateFlags): Promise<number> {
   const { screen, json } = await openTerminal(flags.json ?? false);
   const loaded = await loadTaskWith(path, { set: flags.set ?? [] });
   const interrupts = watchInterrupts(() => {});
-  const task = guardTask(loaded.task, interrupts);
+  const log = (line: string) => screen.line(line);
+  const task = guardTask(loaded.task, interrupts, { folder: dirname(loaded.file), log });
   const model = await readModelFile(flags.model);
   const { pool, workers = availableParallelism() } = flags;
   const makePool = () => openPool(pool, workers);

@@ -53,10 +53,20 @@ export async function openFederation(
   },
 ): Promise<OpenFederation> {
   const { lobby, events, evaluator, waits, simulated = false, replayed, dataDir } = parts;
-  const { clients, seed = 0, initialModel, checkpoint, farewellMs = waits.farewellMs } = options;
+  const {
+    clients,
+    clientsPerRound,
+    rounds,
+    seed = 0,
+    initialModel,
+    checkpoint,
+    farewellMs = waits.farewellMs,
+  } = options;
   const { workload, close } = await openWorkload(task, {
     seed,
     clients,
+    clientsPerRound,
+    rounds,
     evaluator,
     ...(initialModel && { initialModel }),
     ...(dataDir && { dataDir }),

@@ -8,6 +8,9 @@ import type { ServerWorkload } from './workload.js';
 export interface WorkloadOptions {
   readonly seed: number;
   readonly clients: number;
+  /** Told to a task's own trainer, as `rounds` is. */
+  readonly clientsPerRound?: number;
+  readonly rounds?: number;
   /** Needed for plan tasks only: a trainer evaluates itself. Without one, nobody evaluates at the server. */
   readonly evaluator: PlanEvaluator | undefined;
   readonly initialModel?: NamedTensors;

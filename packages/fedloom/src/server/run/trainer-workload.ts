@@ -22,15 +22,19 @@ export async function trainerWorkload(
   options: {
     readonly seed: number;
     readonly clients: number;
+    readonly clientsPerRound?: number;
+    readonly rounds?: number;
     readonly initialModel?: NamedTensors;
     readonly dataDir?: string;
   },
 ): Promise<{ readonly workload: ServerWorkload; readonly close: () => Promise<void> }> {
-  const { seed, clients, dataDir } = options;
+  const { seed, clients, clientsPerRound, rounds, dataDir } = options;
   const trainer = await task.trainer({
     index: SERVER_INDEX,
     clientId: 'server',
     clients,
+    ...(clientsPerRound !== undefined && { clientsPerRound }),
+    ...(rounds !== undefined && { rounds }),
     seed,
     ...(dataDir && { dataDir }),
   });

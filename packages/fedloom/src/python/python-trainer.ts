@@ -1,0 +1,111 @@
+import type { NamedTensors } from '@fedloom/engine';
+import type { RandomStream } from '../core/random.js';
+import type { ClientResults } from '../task/result-aggregator.js';
+import type {
+  TestContext,
+  TrainContext,
+  Trainer,
+  TrainerClient,
+  TrainerFactory,
+  TrainResult,
+} from '../task/trainer.js';
+import type { OpenPools } from './open-pools.js';
+import { checkOptions, type PythonTrainerOptions } from './options.js';
+import type { LoadedModel, PythonPool } from './python-pool.js';
+import type { PythonProcess } from './python-process.js';
+import type { JobRequest } from './requests.js';
+import { pathFor } from './targets.js';
+
+/**
+ * Trainers in Python for a task: `defineTask({ name, trainer: pythonTrainer({ trainer: 'f.py:MyTrainer', ... }) })`.
+ * The class stays as it is. Its code runs in processes of its own, each of which serves many clients; they start when they
+ * are needed, and end with the run.
+ * @throws FedloomError `python.option` at once; `python.*` when the code is first needed
+ */
+export function pythonTrainer(options: PythonTrainerOptions): TrainerFactory {
+  checkOptions(options);
+  let pools: Promise<OpenPools> | undefined;
+  const make = async (client: TrainerClient): Promise<Trainer> => {
+    // Loaded for who needs it: few tasks do.
+    pools ??= import('./open-pools.js').then(({ OpenPools }) => new OpenPools(options));
+    const { pool, release } = (await pools).take(client);
+    try {
+      return new PythonTrainer(options, client, pool, await pool.loaded(), release);
+    } catch (error) {
+      await release();
+      throw error;
+    }
+  };
+  return Object.assign(make, {
+    concurrent: options.processes ?? true,
+    ownProcesses: true,
+  });
+}
+
+const NO_RESULTS: ClientResults = { results: {}, sampleCount: 0 };
+
+/** One client's part: what it does is done by a process that has a turn for it. */
+class PythonTrainer implements Trainer {
+  readonly buffers: readonly string[];
+  #params: NamedTensors;
+
+  constructor(
+    private readonly options: PythonTrainerOptions,
+    private readonly client: TrainerClient,
+    private readonly pool: PythonPool,
+    model: LoadedModel,
+    readonly close: () => Promise<void>,
+  ) {
+    this.buffers = model.buffers;
+    this.#params = model.params;
+  }
+
+  getModelParams(): NamedTensors {
+    return this.#params;
+  }
+
+  setModelParams(params: NamedTensors): void {
+    this.#params = params;
+  }
+
+  train({ random, signal }: TrainContext): Promise<TrainResult> {
+    return this.#run(signal, async (process) => {
+      const request = this.#request('train', process, random);
+      const { params, end, sampleCount, facts } = await process.ask(request, this.#label);
+      this.#params = process.file.read(params, end);
+      const { stepCount, meanLoss, ...others } = facts;
+      return {
+        sampleCount,
+        facts: others,
+        ...(stepCount !== undefined && { stepCount }),
+        ...(meanLoss !== undefined && { meanLoss }),
+      };
+    });
+  }
+
+  async test({ random, signal }: TestContext): Promise<ClientResults> {
+    if (this.client.index < 0 && this.options.serverTestPath === undefined) return NO_RESULTS;
+    return this.#run(signal, (process) => process.ask(this.#request('test', process, random), this.#label));
+  }
+
+  get #label(): string {
+    return this.client.index < 0 ? 'server' : `client ${this.client.index}`;
+  }
+
+  #run<T>(signal: AbortSignal, work: (process: PythonProcess) => Promise<T>): Promise<T> {
+    return this.pool.run(Math.max(0, this.client.index), work, signal);
+  }
+
+  #request<Op extends 'train' | 'test'>(op: Op, process: PythonProcess, random: RandomStream): JobRequest<Op> {
+    const { places, end } = process.file.write(this.#params, 0);
+    const seed = this.options.seeded === false ? null : random.uint32();
+    return { op, client: this.client.index, path: this.#pathOf(op), seed, params: places, out: end };
+  }
+
+  #pathOf(split: 'train' | 'test'): string {
+    const { index, dataDir = './data' } = this.client;
+    const { trainPath, testPath, serverTestPath, args } = this.options;
+    const template = split === 'train' ? trainPath : index < 0 ? serverTestPath : testPath;
+    return pathFor(template ?? `${args?.data_path ?? dataDir}/client_{rank}_${split}`, index);
+  }
+}

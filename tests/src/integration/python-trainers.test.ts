@@ -1,0 +1,100 @@
+/** Trainers in Python, with PyTorch, in processes of their own. */
+import { expect, it } from 'vitest';
+import { Workplace } from '../cli/fedloom.js';
+import { describePython, PYTHON } from './python.js';
+
+/** Batch norm, a buffer of integers, a 0-d parameter; it checks what it is given, and draws from each generator. */
+const NET = `
+import random
+from collections import OrderedDict
+
+import numpy as np
+import torch
+from fedml_core.trainer.model_trainer import ModelTrainer
+
+
+class Net(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.first = torch.nn.Linear(4, 8)
+        self.norm = torch.nn.BatchNorm1d(8)
+        self.last = torch.nn.Linear(8, 2)
+        self.scale = torch.nn.Parameter(torch.tensor(1.0))
+
+    def forward(self, x):
+        return self.scale * self.last(self.norm(self.first(x)))
+
+
+def create_model(args):
+    return Net()
+
+
+class NetTrainer(ModelTrainer):
+    def get_model_params(self):
+        return self.model.cpu().state_dict()
+
+    def set_model_params(self, params):
+        state = self.model.state_dict()
+        assert isinstance(params, OrderedDict) and list(params) == list(state), list(params)
+        for name, value in params.items():
+            assert type(value) is torch.Tensor and value.dtype == state[name].dtype, name
+            assert value.shape == state[name].shape, name
+        self.model.load_state_dict(params)
+
+    def get_local_sample_number(self, path):
+        return 10 + self.id
+
+    def train(self, device, args, train_path):
+        assert train_path == "%s/client_%d_train" % (args.data_path, self.id + 1), train_path
+        assert args.client_num_in_total == 6 and args.epochs == 2, args
+        self.model.to(device).train()
+        optimizer = torch.optim.SGD(self.model.parameters(), lr=args.lr)
+        for _ in range(args.epochs):
+            x = torch.randn(16, 4) + float(np.random.rand()) + random.random()
+            y = (x.sum(1) > self.id / 10).long()
+            optimizer.zero_grad()
+            torch.nn.functional.cross_entropy(self.model(x), y).backward()
+            optimizer.step()
+
+    def test(self, device, args, test_path):
+        self.model.to(device).eval()
+        x = torch.ones(3, 4)
+        return {"mean": "%.6f" % self.model(x).mean().item(), "tracked": [int(self.model.norm.num_batches_tracked)]}
+
+
+class Spread:
+    def aggregate_test_result(self, round_idx, result_dict):
+        assert sorted(result_dict) == list(range(6)), result_dict
+        assert set(result_dict[0]) == {"result", "sample_number"}
+        return {"round": round_idx, "mean": max(one["result"]["mean"] for one in result_dict.values())}
+`;
+const TASK = `
+import { defineTask, pythonTrainer } from 'fedloom';
+
+export default defineTask({
+  name: 'net',
+  trainer: pythonTrainer({
+    trainer: 'f.py:NetTrainer',
+    model: 'f.py:create_model',
+    args: { epochs: 2, lr: 0.1, data_path: 'data' },
+  }),
+});
+`;
+
+const ENV = { FEDLOOM_PYTHON: PYTHON };
+const SIZE = '6 3 3 --seed 5 --json';
+
+describePython('trainers in Python', () => {
+  it('train the same model in one process, in several, and as real clients', async () => {
+    const place = await Workplace.create({ 'task.ts': TASK, 'f.py': NET });
+    const hashes = await Promise.all(
+      ['--workers 1', '--workers 2', '--processes=2'].map(async (how) => {
+        const run = place.start(`run task.ts ${SIZE} ${how}`, ENV);
+        const finished = await run.event('finished');
+        expect((await run.ended).code).toBe(0);
+        return finished.modelHash;
+      }),
+    );
+    expect(new Set(hashes).size, hashes.join()).toBe(1);
+  });
+});
