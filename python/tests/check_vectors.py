@@ -1,6 +1,6 @@
-"""Holds this client against the protocol's vectors: PROTOCOL.md section 14.
+"""Holds the client in Python against the protocol's vectors: PROTOCOL.md section 14.
 
-    python check_vectors.py ../goldens/data/protocol
+    python python/tests/check_vectors.py tools/goldens/data/protocol
 """
 
 import json
@@ -9,10 +9,9 @@ import sys
 
 import numpy as np
 
-import philox
-import tensors
-from plan import Plan
-from stages import Clip, TopK
+from fedloom.client import philox, tensors
+from fedloom.client.plan import Plan
+from fedloom.client.stages import Clip, TopK
 
 
 def check(what, actual, expected):

@@ -3,10 +3,11 @@
 import json
 
 import numpy as np
-import onnxruntime
 
-import philox
-from tensors import by_name
+from . import philox
+from .errors import ClientError, NotWanted
+from .extras import extra
+from .tensors import by_name
 
 MAGIC = b"FEDLOOM\x02"
 HEADER_BYTES = 28
@@ -16,33 +17,29 @@ CALL_SAMPLES = 8192
 EVALUATION_SLICE = 2000
 
 
-def session_options():
-    """One thread, one operator after the other: sums are then always taken in the same order."""
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.inter_op_num_threads = 1
-    options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
-    options.log_severity_level = 3
-    return options
+def always():
+    return True
 
 
 class Plan:
-    def __init__(self, data):
+    def __init__(self, data, device="cpu"):
+        """`device`: `cpu`, `cuda` or `cuda:1`; results are equal to the bit between clients on `cpu` alone.
+
+        Raises `ClientError` `client.plan`, `client.device`, `client.package`."""
         if data[:8] != MAGIC:
-            raise ValueError("not a training plan of file version 2")
+            raise ClientError("client.plan", "What the server sent is no training plan of file version 2.")
         lengths = [int.from_bytes(data[at : at + 4], "little") for at in range(8, HEADER_BYTES, 4)]
         sections, start = [], HEADER_BYTES
         for length in lengths:
             sections.append(data[start : start + length])
             start += length
         if start != len(data):
-            raise ValueError("the training plan is not whole")
+            raise ClientError("client.plan", "The training plan that the server sent is not whole.")
         self.manifest = json.loads(sections[0])
         self.graphs = {}
         for name, graph in zip(("train", "evaluate", "finish"), sections[1:4]):
             if graph:
-                session = onnxruntime.InferenceSession(graph, session_options(), providers=["CPUExecutionProvider"])
-                self.graphs[name] = (session, self.manifest["graphs"][name])
+                self.graphs[name] = (_session(graph, device), self.manifest["graphs"][name])
         self.parameters = {parameter["name"]: parameter for parameter in self.manifest["parameters"]}
         self.private_start = self._private_start(sections[4])
 
@@ -85,14 +82,18 @@ class Plan:
     def ports(self, graph, side):
         return self.graphs[graph][1][side] if graph in self.graphs else []
 
-    def train(self, model, state, samples, scalars, *, seed, task, client):
+    def train(self, model, state, samples, scalars, *, seed, task, client, wanted=always):
         """One local training. `model`: the server's tensors; `state`: the client's committed private tensors.
-        Returns the update's tensors, the facts, and the private tensors after it."""
+        Returns the update's tensors, the facts, and the private tensors after it.
+
+        Raises `NotWanted` soon after `wanted()` has become false."""
         x, y = samples
         values = self._values(model, state, samples, scalars)
         order = philox.batch_order(len(x), self.manifest["training"], seed, task, client)
         losses = []
         for rows in pieces(order):
+            if not wanted():
+                raise NotWanted
             values["order", None, None] = rows
             out = self._run("train", values)
             step_losses = out.pop(id_of({"source": "sampleLoss"}))
@@ -114,16 +115,16 @@ class Plan:
             facts["meanLoss"] = mean(losses)
         return tensors, facts, {**state, **private}
 
-    def evaluate(self, model, state, samples):
-        """metric -> {sum, weight} over the samples."""
+    def evaluate(self, model, state, samples, wanted=always):
+        """metric -> {sum, weight} over the samples. Raises `NotWanted` soon after `wanted()` has become false."""
         count = len(samples[0])
         if count == 0:
             return {}
         slices = [[part[at : at + EVALUATION_SLICE] for part in samples] for at in range(0, count, EVALUATION_SLICE)]
-        sums = [self._sums(model, state, part) for part in slices]
+        sums = [self._sums(model, state, part, wanted) for part in slices]
         return {name: {"sum": total(part[name] for part in sums), "weight": count} for name in sums[0]}
 
-    def _sums(self, model, state, samples):
+    def _sums(self, model, state, samples, wanted=always):
         count = len(samples[0])
         steps = -(-count // self.manifest["evaluation"]["batchSize"])
         batch = -(-count // steps)
@@ -133,6 +134,8 @@ class Plan:
         values = self._values(model, state, samples, {})
         sums = {metric["name"]: 0.0 for metric in self.manifest["metrics"]}
         for piece in pieces(rows):
+            if not wanted():
+                raise NotWanted
             values["order", None, None] = piece
             for (_, name, _), metric in self._run("evaluate", values).items():
                 for row, places in zip(metric, piece):
@@ -165,6 +168,33 @@ class Plan:
         feeds = {port["port"]: np.asarray(values[id_of(port)], port["dtype"], order="C") for port in spec["inputs"]}
         outputs = session.run([port["port"] for port in spec["outputs"]], feeds)
         return {id_of(port): value for port, value in zip(spec["outputs"], outputs)}
+
+
+def _session(graph, device):
+    """One thread, one operator after the other: sums are then always taken in the same order."""
+    runtime = extra("onnxruntime")
+    runtime.disable_telemetry_events()
+    options = runtime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    options.execution_mode = runtime.ExecutionMode.ORT_SEQUENTIAL
+    options.log_severity_level = 3
+    kind, _, number = device.partition(":")
+    if kind == "cpu":
+        return runtime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+    if "CUDAExecutionProvider" not in runtime.get_available_providers():
+        raise ClientError(
+            "client.device",
+            "The onnxruntime that is installed here knows no CUDA: pip uninstall onnxruntime && pip install onnxruntime-gpu.",
+        )
+    cuda = ("CUDAExecutionProvider", {"device_id": number or "0", "use_tf32": "0"})
+    session = runtime.InferenceSession(graph, options, providers=[cuda, "CPUExecutionProvider"])
+    if session.get_providers()[0] != "CUDAExecutionProvider":
+        raise ClientError(
+            "client.device",
+            f"ONNX Runtime cannot use {device} here: are the CUDA and cuDNN libraries installed that this version needs?",
+        )
+    return session
 
 
 def key_of(port):

@@ -4,6 +4,10 @@ import hashlib
 import json
 
 import numpy as np
+import safetensors
+import safetensors.numpy
+
+from .errors import ClientError
 
 DTYPES = {"F32": "<f4", "F64": "<f8", "F16": "<f2", "I32": "<i4", "I64": "<i8", "U8": "|u1", "BOOL": "|b1"}
 NAMES = {np.dtype(dtype): name for name, dtype in DTYPES.items()}
@@ -11,7 +15,7 @@ NAMES = {np.dtype(dtype): name for name, dtype in DTYPES.items()}
 
 def by_name(names):
     """Ascending by UTF-16 code units, as the protocol orders names."""
-    return sorted(names, key=lambda name: name.encode("utf-16-be"))
+    return sorted(names, key=lambda name: name.encode("utf-16-be", "surrogatepass"))
 
 
 def sha256(data):
@@ -19,15 +23,13 @@ def sha256(data):
 
 
 def decode(body):
-    """name -> array, as views of `body`."""
-    length = int.from_bytes(body[:8], "little")
-    header = json.loads(body[8 : 8 + length])
-    data = memoryview(body)[8 + length :]
-    tensors = {}
-    for name, entry in header.items():
-        begin, end = entry["data_offsets"]
-        tensors[name] = np.frombuffer(data[begin:end], DTYPES[entry["dtype"]]).reshape(entry["shape"])
-    return tensors
+    """name -> array.
+
+    Raises `ClientError` `safetensors.invalid`: overlaps, holes, lengths that are not those of dtype and shape."""
+    try:
+        return safetensors.numpy.load(bytes(body))
+    except (safetensors.SafetensorError, KeyError, ValueError) as error:
+        raise ClientError("safetensors.invalid", f"These bytes are no tensors that fedloom knows: {error}.") from error
 
 
 def encode(tensors):

@@ -4,11 +4,13 @@ import math
 
 import numpy as np
 
-from tensors import by_name
+from .errors import ClientError
+from .tensors import by_name
 
 
-class NotFinite(Exception):
-    pass
+class NotFinite(ClientError):
+    def __init__(self, message):
+        super().__init__("stage.failed", message)
 
 
 class TopK:
@@ -17,7 +19,7 @@ class TopK:
     def __init__(self, options):
         self.fraction = options.pop("fraction")
         if options or not 0 < self.fraction <= 1:
-            raise ValueError(f"topK does not know its options: {options}, fraction {self.fraction}")
+            raise ClientError("stage.option", f"topK does not know its options: {options}, fraction {self.fraction}")
 
     def run(self, tensors, trained, state):
         """`trained`: names of the trained tensors; `state`: this stage's private tensors. Returns what travels, the
@@ -60,7 +62,7 @@ class Clip:
     def __init__(self, options):
         self.norm = options.pop("norm")
         if options or not 1e-100 <= self.norm <= 1e100:
-            raise ValueError(f"clip does not know its options: {options}, norm {self.norm}")
+            raise ClientError("stage.option", f"clip does not know its options: {options}, norm {self.norm}")
 
     def run(self, tensors, trained, state):
         with np.errstate(over="ignore"):
@@ -85,9 +87,27 @@ def toward_zero(array, factor):
 KNOWN = {"topK": TopK, "clip": Clip}
 
 
-def from_welcome(stages):
-    """Raises for one that this client does not know: it must not join."""
-    unknown = [stage["name"] for stage in stages if stage["name"] not in KNOWN]
-    if unknown:
-        raise ValueError(f"the run wants stages that this client lacks: {unknown}")
-    return [(stage["name"], KNOWN[stage["name"]](dict(stage["options"]))) for stage in stages]
+class Stages:
+    """The client halves of a run's stages, in their order."""
+
+    def __init__(self, descriptors):
+        """`descriptors`: as `stages` of `welcome`. Raises `ClientError` `stage.unknown`, `stage.option`."""
+        unknown = [stage["name"] for stage in descriptors if stage["name"] not in KNOWN]
+        if unknown:
+            raise ClientError(
+                "stage.unknown",
+                f"The run passes its updates through {', '.join(unknown)}, which this client lacks; it has "
+                f"{', '.join(KNOWN)}. Use the client in Node, or a newer fedloom here.",
+            )
+        self._stages = [(stage["name"], KNOWN[stage["name"]](dict(stage["options"]))) for stage in descriptors]
+
+    def apply(self, update, trained, committed):
+        """What travels of the tensors `update`, of which `trained` are the trained deltas; and the stages' next private
+        tensors, `stage:name/tensor`. `committed`: all of the client's private tensors."""
+        kept = {}
+        for name, stage in self._stages:
+            prefix = f"stage:{name}/"
+            own = {key[len(prefix) :]: value for key, value in committed.items() if key.startswith(prefix)}
+            update, trained, state = stage.run(update, trained, own)
+            kept.update((prefix + key, value) for key, value in state.items())
+        return update, kept

@@ -1,0 +1,55 @@
+"""The command line of `python -m fedloom.client`."""
+
+import argparse
+
+INDEX_MAX = 2**31 - 1
+
+
+def parse_ranges(text):
+    """`0-4,9` -> [(0, 5), (9, 1)]: first and count of each."""
+    ranges = []
+    for part in text.split(","):
+        first, dash, last = part.strip().partition("-")
+        if not first.isdecimal() or not (last if dash else first).isdecimal():
+            raise argparse.ArgumentTypeError(f"'{text}' names no clients; it reads like 7, 0-4 or 0-4,9")
+        start, end = int(first), int(last if dash else first)
+        if end < start or end > INDEX_MAX:
+            raise argparse.ArgumentTypeError(f"'{part}' is no range of clients: it goes from the lower index to the higher")
+        ranges.append((start, end - start + 1))
+    ordered = sorted(ranges)
+    for (first, count), (following, _) in zip(ordered, ordered[1:]):
+        if first + count > following:
+            raise argparse.ArgumentTypeError(f"'{text}' names client {following} twice")
+    return ranges
+
+
+def server_url(text):
+    if not text.startswith(("ws://", "wss://")):
+        raise argparse.ArgumentTypeError(f"'{text}' is not an address of a server; it reads like ws://HOST:PORT")
+    return text
+
+
+def parser():
+    made = argparse.ArgumentParser(
+        prog="python -m fedloom.client",
+        description="Takes part in the federation of a server as one or more clients: trains the plan that the server ships, "
+        "on the part folders in --data, or with a trainer of your own.",
+    )
+    made.add_argument("--server", required=True, type=server_url, metavar="URL", help="ws://HOST:PORT")
+    made.add_argument(
+        "--index", required=True, type=parse_ranges, metavar="RANGES", help="clients of this process: 7, 0-4 or 0-4,9"
+    )
+    made.add_argument("--run", metavar="NAME", help="the run to take part in, where the server has several")
+    made.add_argument("--data", metavar="DIR", help="a part folder, or a folder with client-<index> for each client")
+    made.add_argument(
+        "--state-dir",
+        metavar="DIR",
+        help="keep what clients keep to themselves between rounds here, so that they can be started again within a run "
+        "(default: .fedloom in --data, as long as the run goes on; without --data only in memory)",
+    )
+    made.add_argument("--device", default="cpu", help="what trains a plan: cpu, cuda or cuda:1 (default: cpu)")
+    made.add_argument(
+        "--retry-for", type=float, default=60, metavar="SECONDS", help="how long to go on trying to reach the server (60)"
+    )
+    made.add_argument("--break-after", type=int, help=argparse.SUPPRESS)
+    return made

@@ -1,0 +1,157 @@
+/** The client in Python (python/src/fedloom/client), written from PROTOCOL.md, against the real server. */
+import { readdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, it } from 'vitest';
+import { CLOUDS, type JsonLine, Workplace } from '../cli/fedloom.js';
+import { root } from '../repository/source-tree.js';
+import { describePython, PythonProcess, pythonClient } from './python-process.js';
+
+const TASK = CLOUDS.replace('dense, ', 'dense, relu, ').replace('[dense(3)]', '[dense(8), relu(), dense(3)]');
+const FROZEN = TASK.replace('dense, ', 'dense, frozen, ').replace('[dense(8)', '[frozen(dense(8))');
+const VERMIN = ['-q', '-t=3.8-', '--violations', '--no-parse-comments', 'python/src'];
+const LARGE = TASK.replace('[dense(8)', '[dense(4000)');
+const SIZE = '--clients 4 --per-round 3 --rounds 4 --seed 11 --json';
+
+/** What counts of a run's end. */
+function outcome({ modelHash, metrics, clientMetrics }: JsonLine) {
+  return { modelHash, metrics, clientMetrics };
+}
+
+/** A task with the parts of its clients, and a server at work. */
+async function serve(task: string, options: string, rounds = '4') {
+  const place = await Workplace.create({ 'task.ts': task });
+  const parts = await place.run('partition task.ts --clients 4 --seed 11 --out parts');
+  expect(parts.code, parts.stderr).toBe(0);
+  const size = SIZE.replace('--rounds 4', `--rounds ${rounds}`);
+  const alone = place.start(`run task.ts ${size} ${options}`);
+  const server = place.start(`server task.ts ${size} --listen 127.0.0.1:0 ${options}`);
+  const { url } = await server.event('listening');
+  return { place, alone, server, url: String(url), parts: join(place.path, 'parts') };
+}
+
+describePython('the client in Python', () => {
+  it('computes the vectors of the protocol', async () => {
+    const vectors = join(root, 'tools/goldens/data/protocol');
+    const { code, stdout, stderr } = await new PythonProcess(['python/tests/check_vectors.py', vectors]).ended;
+    expect({ code, stdout, stderr }).toEqual({ code: 0, stdout: 'all vectors hold\n', stderr: '' });
+  });
+
+  it('needs no later Python than 3.8', async () => {
+    const { code, stdout } = await new PythonProcess(['-c', 'from vermin import main; main()', ...VERMIN]).ended;
+    expect(code, stdout).toBe(0);
+  });
+
+  it.each([
+    ['FedAvg', '', []],
+    ['SCAFFOLD, over a line that breaks', '--algorithm scaffold', ['--break-after', '5']],
+    ['topK and clip', '--stage topK(fraction=0.2) --stage clip(norm=0.5)', []],
+    ['FedPer, over a line that breaks', '--algorithm fedPer', ['--break-after', '4']],
+    ['q-FedAvg', '--algorithm qFedAvg(q=1)', []],
+    ['a frozen layer, over a line that breaks', '', ['--break-after', '5'], FROZEN],
+    ['bodies that travel in streams', '', ['--break-after', '5'], LARGE],
+  ])('%s: the model and the evaluations that Node alone comes to', async (_, options, breaks, task = TASK) => {
+    const { alone, server, url, parts } = await serve(task, options);
+    const client = pythonClient(['--server', url, '--index', '0-3', '--data', parts, ...breaks]);
+    const { code, stderr } = await client.ended;
+    expect(code, stderr).toBe(0);
+    expect(/Waiting for the server/.test(stderr), stderr).toBe(breaks.length > 0);
+    expect(outcome(await server.event('finished'))).toEqual(outcome(await alone.event('finished')));
+    expect(await readdir(parts)).not.toContain('.fedloom');
+  });
+
+  it('keeps private state over its own restart: killed at any time, the model of the run that nobody killed', async () => {
+    const { place, alone, server, url, parts } = await serve(
+      TASK,
+      '--algorithm scaffold --stage topK(fraction=0.5)',
+      '12',
+    );
+    const states = join(place.path, 'states');
+    const args = ['--server', url, '--index', '0-3', '--data', parts, '--state-dir', states];
+    for (const round of [2, 6]) {
+      const client = pythonClient(args);
+      await server.event('round', (event) => Number(event.round) >= round);
+      client.child.kill('SIGKILL');
+      await client.ended;
+    }
+    const { code, stderr } = await pythonClient(args).ended;
+    expect(code, stderr).toBe(0);
+    expect(outcome(await server.event('finished'))).toEqual(outcome(await alone.event('finished')));
+  });
+
+  it('gives its state to the client in Node, and takes it over from there', async () => {
+    const { place, alone, server, url, parts } = await serve(
+      TASK,
+      '--algorithm scaffold --stage topK(fraction=0.5)',
+      '12',
+    );
+    const python = pythonClient([
+      '--server',
+      url,
+      '--index',
+      '0-3',
+      '--data',
+      parts,
+      '--state-dir',
+      join(place.path, 'states'),
+    ]);
+    await server.event('round', (event) => Number(event.round) >= 2);
+    python.child.kill('SIGKILL');
+    await python.ended;
+    const node = place.start(`client --server ${url} --index 0-3 --data parts --state-dir states`);
+    await server.event('round', (event) => Number(event.round) >= 6);
+    node.child.kill('SIGKILL');
+    await node.ended;
+    const args = ['--server', url, '--index', '0-3', '--data', parts, '--state-dir', join(place.path, 'states')];
+    const { code, stderr } = await pythonClient(args).ended;
+    expect(code, stderr).toBe(0);
+    expect(outcome(await server.event('finished'))).toEqual(outcome(await alone.event('finished')));
+  });
+
+  it('leaves at Ctrl-C, and says so with its exit code', async () => {
+    const { url, parts } = await serve(TASK, '', '100000');
+    const client = pythonClient(['--server', url, '--index', '0-3', '--data', parts]);
+    await client.says('Joined run');
+    client.child.kill('SIGINT');
+    const { code, stderr } = await client.ended;
+    expect({ code, stderr }).toEqual({
+      code: 130,
+      stderr: expect.stringMatching(/^Joined run \S+ as clients 0-3\.\nLeaving the federation\.\n$/),
+    });
+  });
+
+  it.each([
+    [
+      'no server',
+      ['--server', 'ws://127.0.0.1:9', '--index', '0', '--data', '.', '--retry-for', '0'],
+      1,
+      /No server at ws:\/\/127\.0\.0\.1:9 after 0 s\..*\[client\.no-server\]/,
+    ],
+    ['no data', ['--server', 'ws://127.0.0.1:9', '--index', '0'], 2, /--data DIR is needed/],
+    ['an address of another kind', ['--server', 'http://127.0.0.1', '--index', '0'], 2, /ws:\/\/HOST:PORT/],
+    ['clients twice', ['--server', 'ws://127.0.0.1:9', '--index', '0-4,3'], 2, /'0-4,3' names client 3 twice/],
+  ])('refuses %s', async (_, args, expected, said) => {
+    const { code, stderr } = await pythonClient(args).ended;
+    expect(code, stderr).toBe(expected);
+    expect(stderr).toMatch(said);
+  });
+
+  it.each(['websockets', 'onnxruntime'])('says how to install %s where it is missing', async (missing) => {
+    const script = `import sys; sys.modules['${missing}'] = None; from fedloom.client.command import main; sys.exit(main())`;
+    const args = ['--server', 'ws://127.0.0.1:9', '--index', '0', '--data', '.'];
+    const { code, stderr } = await new PythonProcess(['-c', script, ...args]).ended;
+    expect(code).toBe(1);
+    expect(stderr).toMatch(
+      new RegExp(`needs ${missing} .*pip install '\\./python\\[client\\]' .*\\[client\\.package\\]\n$`),
+    );
+  });
+
+  it('names the part that does not fit the plan, and tells the server', async () => {
+    const { server, url, parts } = await serve(TASK, '--wait-for-clients 60');
+    await writeFile(join(parts, 'client-2/part.json'), '{ "format": 1 }');
+    const { code, stderr } = await pythonClient(['--server', url, '--index', '0-3', '--data', parts]).ended;
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/^error: \S*client-2\/part\.json is not a part's description: .* \[part\.json\]\n$/);
+    server.child.kill('SIGINT');
+    expect((await server.ended).code).toBe(130);
+  });
+});
