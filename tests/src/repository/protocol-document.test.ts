@@ -33,8 +33,11 @@ describe('PROTOCOL.md', () => {
   });
 });
 
-it('the vectors of the protocol are what the code makes of them', () => {
-  const { status, stderr } = spawnSync(process.execPath, [join(root, 'tools/goldens/protocol.js'), '--check'], {
+it.each([
+  ['the vectors of the protocol are what the code makes of them', 'protocol.js'],
+  ['the transcript is what server and client say to each other, and what PROTOCOL.md shows', 'transcript.js'],
+])('%s', (_, tool) => {
+  const { status, stderr } = spawnSync(process.execPath, [join(root, 'tools/goldens', tool), '--check'], {
     encoding: 'utf8',
   });
   expect(status, stderr).toBe(0);
