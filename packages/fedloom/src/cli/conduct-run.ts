@@ -109,7 +109,10 @@ async function conductIn(place: RunPlace, options: RunOptions & { run: string },
   const seen = follow(started.run, { terminal, folder, reporter });
   const before = roundsBefore === undefined ? {} : { roundsBefore };
   json?.write({ event: 'started', folder: folder.path, ...before, ...begunAs(conduct, options.run) });
-  if (started.url !== undefined) json?.write({ event: 'listening', url: started.url });
+  if (started.url !== undefined) {
+    json?.write({ event: 'listening', url: started.url });
+    started.run.once('roundStarted', () => json?.write({ event: 'begun' }));
+  }
   reporter.start(started, roundsBefore);
   // What cannot be written shows at the next checkpoint.
   if (started.url !== undefined) folder.listensAt(started.url).catch(() => {});
@@ -194,7 +197,6 @@ function follow(
   run.on('prepared', () => {
     seen.prepared = true;
   });
-  run.once('roundStarted', () => terminal.json?.write({ event: 'begun' }));
   run.on('update', (record) => folder.addClient(record));
   run.on('round', (record) => {
     if (folder.ended) return;

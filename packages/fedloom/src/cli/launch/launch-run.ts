@@ -24,6 +24,7 @@ export async function launch(task: string, settings: RunSettings, flags: Flags):
   const serverAddress = first?.ssh === undefined ? (first?.host.name ?? '') : await resolvedName(first.host, first.ssh);
   const clientsNeedTask = flags.data === undefined || (await hasTrainer(task));
   const plan = planLaunch({ task, settings, flags, list, places, serverAddress, clientsNeedTask });
+  for (const note of settings.notes) screen.line(screen.colors.dim(note));
   for (const line of planLines(plan, { list, places, settings })) screen.line(line);
   if (flags.dryRun) {
     for (const part of [plan.server, ...plan.clients()]) {

@@ -13,7 +13,7 @@ export type JsonEvent =
         readonly roundsBefore?: number;
       })
   | { readonly event: 'listening'; readonly url: string }
-  /** Enough clients have joined: the first of them is asked to train. */
+  /** Of a server: enough clients have joined, and the first of them are asked to train. */
   | { readonly event: 'begun' }
   | ({ readonly event: 'round' } & RoundRecord)
   | ({ readonly event: 'refused' } & FederationEvents['refused'][0])
