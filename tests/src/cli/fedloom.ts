@@ -91,17 +91,15 @@ export class Workplace {
     await writeFile(path, text);
   }
 
-  /** Starts `fedloom` with these arguments, split at blanks. */
-  start(args: string, env?: NodeJS.ProcessEnv): Fedloom {
-    const command = new Fedloom(
-      args.split(' ').filter((arg) => arg !== ''),
-      { cwd: this.path, ...(env && { env }) },
-    );
+  /** Starts `fedloom` with these arguments; a text is split at blanks. */
+  start(args: string | readonly string[], env?: NodeJS.ProcessEnv): Fedloom {
+    const words = typeof args === 'string' ? args.split(' ').filter((arg) => arg !== '') : args;
+    const command = new Fedloom(words, { cwd: this.path, ...(env && { env }) });
     commands.push(command);
     return command;
   }
 
-  run(args: string, env?: NodeJS.ProcessEnv): Promise<Ended> {
+  run(args: string | readonly string[], env?: NodeJS.ProcessEnv): Promise<Ended> {
     return this.start(args, env).ended;
   }
 

@@ -21,7 +21,7 @@ describe('launch on this machine', () => {
 describe.skipIf(sshMissing)(`launch by ssh${sshMissing === undefined ? '' : ` (${sshMissing})`}`, () => {
   let hosts: SshHosts;
   beforeAll(async () => {
-    hosts = await SshHosts.start(HOSTS);
+    hosts = await SshHosts.start([...HOSTS, 'Doomed', 'Fatal']);
   });
   afterAll(() => hosts?.stop());
   const files = { 'task.ts': CLOUDS, hosts: `${HOSTS.join('\n')}\n` };
@@ -43,7 +43,71 @@ describe.skipIf(sshMissing)(`launch by ssh${sshMissing === undefined ? '' : ` ($
     await access(String(finished.model));
     expect(running(place.path)).toEqual([]);
   });
+
+  it('goes on without a host that dies in the midst of the run, and says so', async () => {
+    const place = await Workplace.create({ 'task.ts': CLOUDS, hosts: 'HeadNode\nComputeNode1\nDoomed\n' });
+    const launcher = place.start(command('6 3 300 --json --grace 0.1 --deadline 10'));
+    await launcher.event('round', ({ round }) => Number(round) >= 3);
+    hosts.kill('Doomed');
+    const { code, stderr, stdout } = await launcher.ended;
+    expect(stderr).toContain('warning: Ranks 2 and 5 on Doomed: ssh ended with exit code 255.');
+    expect(eventIn(stdout, 'finished').rounds).toBe(300);
+    expect(code).toBe(0);
+    expect(await left(place)).toEqual([]);
+  });
+
+  it('ends the run where its last clients die, with the model so far', async () => {
+    const place = await Workplace.create({ 'task.ts': CLOUDS, hosts: 'HeadNode slots=1\nFatal\n' });
+    const launcher = place.start(command('2 2 2000 --json'));
+    await launcher.event('round', ({ round }) => Number(round) >= 3);
+    hosts.kill('Fatal');
+    const { code, stderr, stdout } = await launcher.ended;
+    expect(stderr).toContain('fedloom: Ranks 1 and 2 on Fatal: ssh ended with exit code 255.');
+    expect(code).toBe(1);
+    await access(String(eventIn(stdout, 'error').model));
+    expect(await left(place)).toEqual([]);
+  });
+
+  it('ends everything in order at Ctrl-C, and has the model so far here', async () => {
+    const place = await Workplace.create(files);
+    const launcher = place.start(command(`6 3 2000 --json --out model`));
+    await launcher.event('round', ({ round }) => Number(round) >= 3);
+    launcher.child.kill('SIGINT');
+    const { code, stdout } = await launcher.ended;
+    expect(code).toBe(130);
+    expect(eventIn(stdout, 'error')).toMatchObject({ code: 'run.cancelled' });
+    await access(String(eventIn(stdout, 'error').model));
+    expect(await left(place)).toEqual([]);
+  });
+
+  it('leaves no process behind when it is killed', async () => {
+    const place = await Workplace.create(files);
+    const launcher = place.start(command('6 3 2000 --json'));
+    await launcher.event('round', ({ round }) => Number(round) >= 3);
+    launcher.child.kill('SIGKILL');
+    await launcher.ended;
+    expect(await left(place)).toEqual([]);
+  });
+
+  it('runs the set-up on every host first, and fails with what it said', async () => {
+    const place = await Workplace.create(files);
+    await place.write('fails', '#!/bin/sh\necho made $1 && exit 3\n');
+    const launched = await place.run([...command('2 2 1').split(' '), '--setup', 'echo "ready: $PWD"; sh fails it']);
+    expect(launched.stdout).toContain(`[ComputeNode2] ready: ${place.path}\n[ComputeNode2] made it`);
+    expect(launched.stdout).not.toContain('Listening');
+    expect(launched.stderr).toMatch(/^fedloom: The set-up of HeadNode ended with exit code 3\./);
+    expect(launched.code).toBe(1);
+  });
 });
+
+/** Processes of the place that are still there when they have had the time to leave. */
+async function left(place: Workplace): Promise<string[]> {
+  const untilMs = performance.now() + 20_000;
+  while (running(place.path).length > 0 && performance.now() < untilMs) {
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  return running(place.path);
+}
 
 function eventIn(stdout: string, name: string): Readonly<Record<string, unknown>> {
   const events = stdout
