@@ -2,6 +2,7 @@ import { FedloomError, type NamedTensors } from '@fedloom/engine';
 import type { ClientIndex } from '../core/brands.js';
 import type { Evaluation } from '../core/evaluation.js';
 import { checkTensors, type TensorSpec } from '../core/params.js';
+import { pathOfClient } from '../core/path-template.js';
 import { RandomStream } from '../core/random.js';
 import { decodeSafetensors, encodeSafetensors, safetensorsEncoder } from '../core/safetensors.js';
 import { wireLimits } from '../protocol/limits.js';
@@ -156,7 +157,7 @@ export class TrainerExecutor implements ClientExecutor {
         clients,
         ...run,
         seed,
-        ...(dataDir && { dataDir }),
+        ...(dataDir && { dataDir: pathOfClient(dataDir, client) }),
       });
       trainer = Promise.resolve(made).then((own) => {
         refuseUnappliedTerms(task.algorithm, own, `client ${client}`);

@@ -91,7 +91,7 @@ export interface TrainerClient {
   readonly clientsPerRound?: number;
   readonly rounds?: number;
   readonly seed: number;
-  /** The folder given as `--data`, where there is one. */
+  /** The folder given as `--data`, where there is one; `{rank}` and `{index}` in it are the client's. */
   readonly dataDir?: string;
   /** Folder of the task file, where the command loaded one. */
   readonly folder?: string;

@@ -57,7 +57,11 @@ export function addClientCommand(program: Command, exit: (code: number) => void)
       parseRanges(text),
     )
     .option('--run <name>', 'the run to take part in, where the server has several')
-    .option('--data <dir>', "folder of the clients' data: one part folder, or client-<index> for each")
+    .option(
+      '--data <dir>',
+      "folder of the clients' data: one part folder, or one that holds client-<index> for each, or a template of each one's, " +
+        'such as /data/client_{rank}, with {rank} from 1 or {index} from 0',
+    )
     .option(
       '--state-dir <dir>',
       'keep what clients keep to themselves between rounds here, so that they can be started again within a run ' +

@@ -23,7 +23,10 @@ export function planLines({ ranks }: LaunchPlan, { list, places, settings }: Pla
   const width = Math.max(...places.map(({ host }) => host.name.length));
   const hosts = places.map(({ host, ssh }, i) => {
     const own = ranks[i] ?? [];
-    const what = own.length === 0 ? 'nothing' : `ranks ${own.join(', ')}${own[0] === 0 ? ' (0: the server)' : ''}`;
+    const what =
+      own.length === 0
+        ? 'nothing'
+        : `${own.length === 1 ? 'rank' : 'ranks'} ${own.join(', ')}${own[0] === 0 ? ' (0: the server)' : ''}`;
     return `  ${host.name.padEnd(width)}  ${what}${ssh === undefined ? ', this machine' : ''}`;
   });
   return [

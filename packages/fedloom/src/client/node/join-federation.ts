@@ -1,6 +1,6 @@
 import { access, constants } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { FedloomError, isFedloomError } from '@fedloom/engine';
 import type { ClientExecutor } from '../../compute/executor.js';
@@ -8,6 +8,7 @@ import { clientExecutor } from '../../compute/executor-factory.js';
 import { partSource } from '../../compute/node/part-source.js';
 import { openPool, type PoolChoice } from '../../compute/node/pool-choice.js';
 import { sha256 } from '../../core/node/sha256.js';
+import { namesClient } from '../../core/path-template.js';
 import type { Finish, Join } from '../../protocol/messages.js';
 import { type MessageOptions, OwnMessages } from '../../protocol/own-messages.js';
 import type { Dial } from '../../protocol/transport.js';
@@ -32,7 +33,10 @@ export interface JoinOptions extends MessageOptions {
   readonly clients: Join['clients'];
   /** Name of the run to take part in, where the server has several. Default: the only one there. */
   readonly run?: string;
-  /** Folder of their data: one part folder, or `client-<index>` for each. Without it the task deals its data set. */
+  /**
+   * Folder of their data: one part folder, or one that holds `client-<index>` for each, or a template of each one's, in which
+   * `{rank}` (from 1) and `{index}` (from 0) stand for the client. Without it the task deals its data set.
+   */
   readonly dataDir?: string;
   /** Needed without `dataDir`, and for trainer tasks. Where given, it must compile to the server's plan. */
   readonly task?: Task;
@@ -105,11 +109,13 @@ export async function joinFederation(url: string, options: JoinOptions): Promise
 /** Where private state is kept when nobody says; data that may only be read have nothing beside them. */
 async function besideData(dataDir: string | undefined): Promise<string | undefined> {
   if (dataDir === undefined) return undefined;
-  const writable = await access(dataDir, constants.W_OK).then(
+  // Of a template the folder that all clients have in common.
+  const folder = namesClient(dataDir) ? dirname(`${dataDir.slice(0, dataDir.indexOf('{'))}-`) : dataDir;
+  const writable = await access(folder, constants.W_OK).then(
     () => true,
     () => false,
   );
-  return writable ? join(dataDir, STATE_FOLDER) : undefined;
+  return writable ? join(folder, STATE_FOLDER) : undefined;
 }
 
 function executorFor(options: JoinOptions): ClientExecutor {

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { FedloomError, type PlanManifest } from '@fedloom/engine';
 import type { ClientIndex } from '../../core/brands.js';
 import { expandRanges } from '../../core/index-ranges.js';
+import { namesClient, pathOfClient } from '../../core/path-template.js';
 import type { ClientExamples } from '../../data/dataset.js';
 import { type Part, readPart } from '../../data/node/part-folder.js';
 import type { IndexRange } from '../../protocol/messages.js';
@@ -15,7 +16,7 @@ export function partFolder(dir: string, client: ClientIndex): string {
 
 /**
  * The samples of clients that hold their own data: `dir` is the part folder of a single client, or holds one for each,
- * `client-<index>`. Every part is read and checked at the start, so that a wrong one shows before the first round.
+ * `client-<index>`, or is a template of each one's (`/data/client_{rank}`). Every part is read and checked at the start, so that a wrong one shows before the first round.
  */
 export function partSource(dir: string, clients: readonly IndexRange[]): ClientDataSource {
   const parts = new Map<ClientIndex, Part>();
@@ -29,14 +30,17 @@ export function partSource(dir: string, clients: readonly IndexRange[]): ClientD
       const indices = expandRanges(clients);
       const single = indices.length === 1 && (await exists(join(dir, 'part.json')));
       for (const client of indices) {
-        const folder = single ? dir : partFolder(dir, client);
-        parts.set(client, await readPart(folder, plan.data));
+        parts.set(client, await readPart(single ? dir : folderOf(dir, client), plan.data));
       }
       if (parts.size === 0) throw new FedloomError('client.no-clients', 'This client process hosts no clients.');
     },
     train: (client): ClientExamples => part(client).train,
     test: (client): ClientExamples | undefined => part(client).test,
   };
+}
+
+function folderOf(dir: string, client: ClientIndex): string {
+  return namesClient(dir) ? pathOfClient(dir, client) : partFolder(dir, client);
 }
 
 async function exists(path: string): Promise<boolean> {
