@@ -1,4 +1,5 @@
-import { access, readdir } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { access, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CLOUDS, Workplace } from './fedloom.js';
@@ -80,6 +81,23 @@ describe.skipIf(sshMissing)(`launch by ssh${sshMissing === undefined ? '' : ` ($
     expect(await left(place)).toEqual([]);
   });
 
+  it('goes on with a run that was interrupted, and has its model here again', async () => {
+    const place = await Workplace.create(files);
+    await place.write('there/task.ts', CLOUDS);
+    const args = command(`6 3 60 --json --cwd ${join(place.path, 'there')}`);
+    const interrupted = place.start(args);
+    await interrupted.event('round', ({ round }) => Number(round) >= 3);
+    interrupted.child.kill('SIGTERM');
+    const { code, stderr } = await interrupted.ended;
+    expect(stderr).toContain('Go on with it: the same command with --resume.');
+    expect(code).toBe(143);
+    const resumed = await place.run(`${args} --resume`);
+    expect(eventIn(resumed.stdout, 'started').roundsBefore).toBeGreaterThanOrEqual(3);
+    const { model, modelHash } = eventIn(resumed.stdout, 'finished');
+    expect(sha256(await readFile(String(model)))).toBe(modelHash);
+    expect(modelHash).toBe(hashOf((await place.run('run task.ts 6 3 60 --out simulated --json')).stdout));
+  });
+
   it('leaves no process behind when it is killed', async () => {
     const place = await Workplace.create(files);
     const launcher = place.start(command('6 3 2000 --json'));
@@ -121,4 +139,8 @@ function eventIn(stdout: string, name: string): Readonly<Record<string, unknown>
 
 function hashOf(stdout: string): unknown {
   return eventIn(stdout, 'finished').modelHash;
+}
+
+function sha256(bytes: Uint8Array): string {
+  return `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
 }

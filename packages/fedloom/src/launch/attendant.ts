@@ -16,7 +16,8 @@ $own sh -c "$2" 3<&- & part=$!
 {
   while [ -n "$($patience dd bs=1 count=1 <&3)" ]; do :; done
   kill -TERM $all$part
-  sleep "$3" 3<&-
+  trap 'kill $!; exit' TERM
+  sleep "$3" 3<&- & wait $!
   kill -KILL $all$part
 } >/dev/null 2>&1 & watch=$!
 exec 3<&-
@@ -24,11 +25,14 @@ exec 3<&-
 code=$?
 {
   kill $watch
-  [ -n "$all" ] && kill -TERM $all$part && for second in $(seq "$3"); do
-    sleep 1
-    kill -0 $all$part || break
-  done
-  [ -n "$all" ] && kill -KILL $all$part
+  if [ -n "$all" ]; then
+    [ $code -eq 143 ] || kill -TERM $all$part
+    for tenth in $(seq "$3"0); do
+      kill -0 $all$part || break
+      sleep 0.1
+    done
+    kill -KILL $all$part
+  fi
 } 2>/dev/null
 exit $code
 `.trim();

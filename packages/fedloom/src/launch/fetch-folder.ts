@@ -1,8 +1,9 @@
-import { spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir } from 'node:fs/promises';
+import { mkdir, readFile } from 'node:fs/promises';
 import { dirname, posix } from 'node:path';
 import { pipeline } from 'node:stream/promises';
+import { promisify } from 'node:util';
 import { FedloomError } from '@fedloom/engine/base';
 import { LastLines } from '../core/last-lines.js';
 import type { Host } from './hostfile/host.js';
@@ -40,4 +41,17 @@ export async function fetchFolder(host: Host, ssh: SshOptions, from: string, to:
     `The run's folder could not be copied from ${host.name}.${said(lines.all())}\n` +
     `It lies there as ${from}: copy it by hand.`;
   throw new FedloomError('launch.fetch', message, { host: host.name, from, to, lines: lines.all() });
+}
+
+/** Whether a file of another machine is the same here, as it is where both have one file system. */
+export async function isSameFile(host: Host, ssh: SshOptions, there: string, here: string): Promise<boolean> {
+  try {
+    const [ours, { stdout }] = await Promise.all([
+      readFile(here, 'utf8'),
+      promisify(execFile)('ssh', [...sshArguments(ssh, host), shellWords(['cat', there])]),
+    ]);
+    return ours === stdout;
+  } catch {
+    return false;
+  }
 }

@@ -33,11 +33,13 @@ describe('a part', () => {
   });
 
   it('leaves in order when it is stopped', async () => {
-    const { part, lines, said } = started('trap "echo bye; exit 0" TERM; echo up; while :; do sleep 0.05; done');
+    const leave = 'process.on("SIGTERM", () => setTimeout(() => { console.log("bye"); process.exit(7); }, 300))';
+    const script = `${leave}; setInterval(() => {}, 1000); console.log("up")`;
+    const { part, lines, said } = started(`exec ${shellWords([process.execPath, '-e', script])}`, 10);
     await said('stdout: up');
     part.stop();
-    expect(await part.ended).toMatchObject({ code: 0 });
-    expect(lines).toContain('stdout: bye');
+    expect(await part.ended).toMatchObject({ code: 7 });
+    expect(lines).toEqual(['stdout: up', 'stdout: bye']);
   });
 
   it('is killed with all that it started, where it does not leave', async () => {

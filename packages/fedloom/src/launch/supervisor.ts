@@ -69,6 +69,7 @@ class SupervisedRun {
     const { server } = options;
     this.#server = startPart({
       ...server,
+      command: replacing(server),
       leaveSeconds: SERVER_LEAVE_SECONDS,
       onLine: (line, stream) => this.#serverLine(line, stream),
     });
@@ -98,6 +99,7 @@ class SupervisedRun {
     for (const part of clients(port)) {
       const client = startPart({
         ...part,
+        command: replacing(part),
         leaveSeconds: CLIENT_LEAVE_SECONDS,
         onLine: (line, stream) => onLine(part, line, stream),
       });
@@ -151,6 +153,11 @@ class SupervisedRun {
     }
     this.options.onEvent(event);
   }
+}
+
+/** The shell gives way to the process, which is then the one that signals come to. */
+function replacing({ command }: LaunchedPart): string {
+  return `exec ${command}`;
 }
 
 function parseEvent(line: string): ServerEvent | undefined {

@@ -1,6 +1,5 @@
-import { access } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
-import { fetchFolder } from '../../launch/fetch-folder.js';
+import { fetchFolder, isSameFile } from '../../launch/fetch-folder.js';
 import { resolvedName } from '../../launch/resolved-name.js';
 import { runSetup } from '../../launch/setup.js';
 import { sshArguments } from '../../launch/ssh.js';
@@ -66,6 +65,7 @@ async function superviseRun(plan: LaunchPlan, { terminal, settings, flags, signa
       onLost: ({ message }) => screen.line(`${screen.colors.yellow('warning:')} ${message}`),
       signal,
     });
+    if (end.code !== 0 && events.begun) screen.line('Go on with it: the same command with --resume.');
     return end.code ?? 1;
   } finally {
     await events.end();
@@ -76,6 +76,7 @@ async function superviseRun(plan: LaunchPlan, { terminal, settings, flags, signa
 class RunEvents {
   #folder: string | undefined;
   #last: ServerEvent | undefined;
+  #begun = false;
 
   constructor(
     private readonly plan: LaunchPlan,
@@ -83,7 +84,13 @@ class RunEvents {
     private readonly settings: RunSettings,
   ) {}
 
+  /** The first clients were asked to train. */
+  get begun(): boolean {
+    return this.#begun;
+  }
+
   take(event: ServerEvent): void {
+    if (event.event === 'begun') this.#begun = true;
     if (event.event === 'started') this.#folder = String(event.folder);
     // It says where the model lies, which is not there yet.
     if (event.event === 'finished' || event.event === 'error') this.#last = event;
@@ -96,7 +103,9 @@ class RunEvents {
     const { host, ssh } = server.place;
     const folder = this.#folder;
     try {
-      if (folder === undefined || ssh === undefined || (await isThere(this.#here(folder)))) return;
+      if (folder === undefined || ssh === undefined) return;
+      const file = 'run.json';
+      if (await isSameFile(host, ssh, `${folder}/${file}`, join(this.#here(folder), file))) return;
       await fetchFolder(host, ssh, folder, this.#here(folder));
       const { screen } = this.terminal;
       screen.line(`The run's folder is ${join(this.settings.out, basename(folder))}, copied from ${host.name}.`);
@@ -121,13 +130,6 @@ class RunEvents {
   #here(folder: string): string {
     return join(resolve(this.settings.out), basename(folder));
   }
-}
-
-function isThere(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
-  );
 }
 
 /** Clients of a plan need no task file: the server ships the plan. Where the task is not here, that is not known. */
