@@ -16,7 +16,7 @@ export function guardTask(task: Task, interrupts: Interrupts, surroundings?: Sur
   const common = {
     algorithm: guardAlgorithm(task.algorithm, interrupts),
     speed: (client: number) => interrupts.userCode(() => speed(client)),
-    resultAggregator: resultAggregator === fedloom.meanResultAggregator ? resultAggregator : guard(resultAggregator),
+    resultAggregator: runsElsewhere(task) ? resultAggregator : guard(resultAggregator),
   };
   if (task.kind === 'plan') {
     const { data, partition, model } = task;
@@ -27,6 +27,14 @@ export function guardTask(task: Task, interrupts: Interrupts, surroundings?: Sur
     ? make
     : async (client) => guard<Trainer>(await interrupts.userCode(() => make(client)));
   return Object.freeze({ ...task, ...common, trainer });
+}
+
+function runsElsewhere(task: Task): boolean {
+  const { resultAggregator } = task;
+  if (resultAggregator === fedloom.meanResultAggregator) return true;
+  return (
+    task.kind === 'trainer' && task.trainer.ownProcesses === true && resultAggregator === task.trainer.resultAggregator
+  );
 }
 
 /** Ours take microseconds, and a signal is to find its listener. */

@@ -1,6 +1,6 @@
 import type { NamedTensors } from '@fedloom/engine';
 import type { RandomStream } from '../core/random.js';
-import type { ClientResults } from '../task/result-aggregator.js';
+import type { ClientResults, ResultAggregator } from '../task/result-aggregator.js';
 import type {
   TestContext,
   TrainContext,
@@ -36,9 +36,23 @@ export function pythonTrainer(options: PythonTrainerOptions): TrainerFactory {
       throw error;
     }
   };
+  const resultAggregator: ResultAggregator = {
+    aggregate: async (round, results) => {
+      const pool = (await pools)?.newest;
+      // The server's own trainer keeps it open.
+      if (pool === undefined) throw new Error('a result is aggregated where no trainer is');
+      const clients = [...results].map(([index, { results: result, sampleCount }]) => [
+        index,
+        { result, sample_number: sampleCount },
+      ]);
+      const request = { op: 'aggregate', round, results: Object.fromEntries(clients) } as const;
+      return (await pool.run(0, (process) => process.ask(request, 'results'))).results;
+    },
+  };
   return Object.assign(make, {
     concurrent: options.processes ?? true,
     ownProcesses: true,
+    ...(options.resultAggregator !== undefined && { resultAggregator }),
   });
 }
 

@@ -1,4 +1,5 @@
 import { FedloomError } from '@fedloom/engine';
+import type { Results } from '../core/records.js';
 import type { ClientResults, ResultAggregator } from './result-aggregator.js';
 
 type Result = number | readonly number[];
@@ -9,15 +10,15 @@ type Result = number | readonly number[];
  * so the mean does not depend on the order of arrival.
  * @throws FedloomError `results.not-finite`, `results.sample-count` or `results.shape`, naming the client and the result.
  */
-export const meanResultAggregator: ResultAggregator = {
-  aggregate(round, results) {
+export const meanResultAggregator = {
+  aggregate(round: number, results: ReadonlyMap<number, ClientResults>): Results {
     const means = new Map<string, WeightedMean>();
     for (const [index, client] of [...results].sort(([a], [b]) => a - b)) {
       addClient(means, client, `Round ${round + 1}, client ${index}`, index);
     }
     return Object.fromEntries([...means].map(([name, mean]) => [name, mean.value()]));
   },
-};
+} satisfies ResultAggregator;
 
 function addClient(means: Map<string, WeightedMean>, client: ClientResults, who: string, index: number): void {
   const { sampleCount } = client;

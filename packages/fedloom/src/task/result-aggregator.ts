@@ -16,10 +16,11 @@ export interface ClientResults<R extends Results = Results> {
 /** Turns the test results of the clients into those of the federation. */
 export interface ResultAggregator<R extends Results = Results> {
   /**
-   * `results` goes by client index, ascending; it is never empty.
+   * `results` goes by client index, ascending; it is never empty. The round's record waits for a promise, and so does what
+   * the next round decides.
    * @throws FedloomError when the results cannot be combined; the round is then reported without them.
    */
-  aggregate(round: number, results: ReadonlyMap<number, ClientResults<R>>): Results;
+  aggregate(round: number, results: ReadonlyMap<number, ClientResults<R>>): Results | Promise<Results>;
 }
 
 /** What a trainer's test gave, as an evaluation. */

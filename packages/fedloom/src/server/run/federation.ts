@@ -1,6 +1,6 @@
 import { FedloomError } from '@fedloom/engine';
 import type { Hash } from '../../core/brands.js';
-import type { RunResult } from '../../core/records.js';
+import type { RoundRecord, RunResult } from '../../core/records.js';
 import type { SessionDoor } from '../lobby/session-door.js';
 import { initialState, isQuiet, step } from '../schedule/coordinator.js';
 import { clientsOf } from '../schedule/membership.js';
@@ -46,6 +46,8 @@ export class Federation {
   readonly #abort = new AbortController();
   readonly #queue: Input[] = [];
   #state: CoordinatorState;
+  /** Settles when the round whose results are being put together is on record. */
+  #recording: Promise<void> | undefined;
   #stepping = false;
 
   constructor(options: FederationOptions) {
@@ -227,7 +229,7 @@ export class Federation {
       case 'aggregate':
         return this.#candidates.aggregate(effect);
       case 'persist':
-        return this.#candidates.persist(effect);
+        return this.#afterRecording(() => this.#candidates.persist(effect));
       case 'dropVersion':
         return this.#versions.drop(effect.number);
       case 'requestEvaluation':
@@ -259,7 +261,8 @@ export class Federation {
         events.emit('warning', effect);
         return;
       case 'finish':
-        return this.#finish(effect);
+        // Whoever ends a run early does not wait for results.
+        return effect.reason === 'completed' ? this.#afterRecording(() => this.#finish(effect)) : this.#finish(effect);
       case 'dismiss':
         this.#farewell.dismiss(effect.session);
     }
@@ -310,11 +313,27 @@ export class Federation {
   #finishRound(effect: Effect<'roundFinished'>): void {
     const { round, evaluated, voided } = effect;
     const { newest } = this.#versions;
-    const record = this.#books.finish(effect, newest.version, this.#turns?.now ?? null);
-    this.#end.roundFinished(newest, evaluated !== null && voided === null ? record : undefined);
+    const finished = this.#books.finish(effect, newest.version, this.#turns?.now ?? null);
     if (evaluated !== null && evaluated.missing.length > 0) this.#outgoing.endEvaluation(round);
-    this.#persistence.recorded(record, evaluated?.recorded ?? null);
-    this.#options.events.emit('round', record);
+    const record = (told: RoundRecord) => {
+      if (this.#end.isOver) return;
+      this.#end.roundFinished(newest, evaluated !== null && voided === null ? told : undefined);
+      this.#persistence.recorded(told, evaluated?.recorded ?? null);
+      this.#options.events.emit('round', told);
+    };
+    if (!(finished instanceof Promise)) return record(finished);
+    this.#recording = finished
+      .then(record)
+      .catch((error: unknown) => this.fail(error))
+      .finally(() => {
+        this.#recording = undefined;
+      });
+  }
+
+  /** Rounds are recorded in order, each before the next is decided, also where a result aggregator takes its time. */
+  #afterRecording(work: () => void): void {
+    if (this.#recording === undefined) work();
+    else void this.#recording.then(work).catch((error: unknown) => this.fail(error));
   }
 
   #finish(ending: Ending, cause?: unknown): void {

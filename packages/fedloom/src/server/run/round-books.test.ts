@@ -2,6 +2,7 @@ import { EventEmitter } from 'node:events';
 import { describe, expect, it } from 'vitest';
 import { namedHash } from '../../conformance/named-hash.js';
 import { clientIndex, versionNumber } from '../../core/brands.js';
+import type { RoundRecord } from '../../core/records.js';
 import type { UpdateMessage } from '../../protocol/messages.js';
 import { meanResultAggregator } from '../../task/mean-results.js';
 import type { ResultAggregator } from '../../task/result-aggregator.js';
@@ -46,12 +47,17 @@ function booksOf(resultAggregator: ResultAggregator = meanResultAggregator) {
   events.on('warning', ({ code, message }) => warnings.push(`${code}: ${message}`));
   const bytes = { up: 0, down: 0 };
   const books = new RoundBooks({ clock, events, resultAggregator, bytes: () => ({ ...bytes }) });
-  return { books, clock, bytes, started, warnings };
+  const finish = (...args: Parameters<RoundBooks['finish']>): RoundRecord => {
+    const record = books.finish(...args);
+    if (record instanceof Promise) throw new Error('the record is to be there at once');
+    return record;
+  };
+  return { books, finish, clock, bytes, started, warnings };
 }
 
 describe('RoundBooks', () => {
   it('makes a record of what was learnt: times, bytes, losses weighted by samples', () => {
-    const { books, clock, bytes, started } = booksOf();
+    const { books, finish, clock, bytes, started } = booksOf();
     const at = (ms: number) => {
       clock.now = () => ms;
     };
@@ -68,7 +74,7 @@ describe('RoundBooks', () => {
     books.evaluated(0, clientIndex(3), tested(9, 0));
     at(40);
     Object.assign(bytes, { up: 7, down: 11 });
-    const record = books.finish(finished(), version, null);
+    const record = finish(finished(), version, null);
     expect(record).toMatchObject({
       trainLoss: 1.5,
       sampleCount: 40,
@@ -83,44 +89,44 @@ describe('RoundBooks', () => {
   });
 
   it('keeps two rounds apart when one begins before the last is recorded, and announces it after that', () => {
-    const { books, started } = booksOf();
+    const { books, finish, started } = booksOf();
     books.begun(0);
     books.folded(0, update(1, 1, 10), 0);
     books.begun(1);
     books.folded(1, update(2, 5, 10), 0);
     expect(started).toEqual([0]);
-    expect(books.finish(finished({ counted: [clientIndex(1)] }), version, null).trainLoss).toBe(1);
+    expect(finish(finished({ counted: [clientIndex(1)] }), version, null).trainLoss).toBe(1);
     expect(started).toEqual([0, 1]);
-    expect(books.finish(finished({ round: 1, counted: [clientIndex(2)] }), version, null).trainLoss).toBe(5);
+    expect(finish(finished({ round: 1, counted: [clientIndex(2)] }), version, null).trainLoss).toBe(5);
   });
 
   it('announces rounds in order, also where a later one begins first', () => {
-    const { books, started } = booksOf();
+    const { books, finish, started } = booksOf();
     books.begun(0);
     books.folded(2, update(1, 1, 10), 0);
-    books.finish(finished({ counted: [] }), version, null);
+    finish(finished({ counted: [] }), version, null);
     expect(started).toEqual([0]);
     books.folded(1, update(2, 1, 10), 0);
     expect(started).toEqual([0, 1]);
-    books.finish(finished({ round: 1, counted: [clientIndex(2)] }), version, null);
+    finish(finished({ round: 1, counted: [clientIndex(2)] }), version, null);
     expect(started).toEqual([0, 1, 2]);
   });
 
   it('tells of a void round nothing that its candidate gave', () => {
-    const { books } = booksOf();
+    const { books, finish } = booksOf();
     books.folded(0, update(1, 1, 10), 0);
     books.evaluatedOnServer(0, tested(1, 5));
     books.evaluated(0, clientIndex(1), tested(1, 5));
     const voided = { code: 'model.not-finite', message: 'no' };
-    const record = books.finish(finished({ counted: [], voided }), version, null);
+    const record = finish(finished({ counted: [], voided }), version, null);
     expect(record).toMatchObject({ voided, metrics: null, clientMetrics: null, trainLoss: null, sampleCount: 0 });
   });
 
   it('says who was replaced by whom, and counts the one who came in to the cohort', () => {
-    const { books } = booksOf();
+    const { finish } = booksOf();
     const replaced = [{ client: clientIndex(2), by: clientIndex(4), reason: 'away' }];
     const uncounted = [{ client: clientIndex(2), task: 0, attempt: 0, code: 'client.away', message: 'away' }];
-    const record = books.finish(
+    const record = finish(
       finished({ counted: [clientIndex(1), clientIndex(4)], replaced, uncounted, awaited: [clientIndex(2)] }),
       version,
       1.5,
@@ -130,7 +136,7 @@ describe('RoundBooks', () => {
   });
 
   it('bears an aggregator that fails, counting rounds from 1 for people', () => {
-    const { books, warnings } = booksOf({
+    const { books, finish, warnings } = booksOf({
       aggregate: () => {
         throw new Error('no');
       },
@@ -138,7 +144,30 @@ describe('RoundBooks', () => {
     books.evaluated(0, clientIndex(1), tested(1, 5));
     books.begun(0);
     books.evaluated(0, clientIndex(1), tested(1, 5));
-    expect(books.finish(finished(), version, null).clientMetrics).toBeNull();
+    expect(finish(finished(), version, null).clientMetrics).toBeNull();
     expect(warnings).toEqual(['aggregator.failed: The result aggregator failed in round 1: no']);
+  });
+
+  it('waits for an aggregator that takes its time, and announces the next round after that', async () => {
+    const { books, started } = booksOf({ aggregate: async (round, results) => ({ round, clients: results.size }) });
+    books.begun(0);
+    books.begun(1);
+    books.evaluated(0, clientIndex(1), tested(1, 5));
+    const record = books.finish(finished(), version, null);
+    expect(started).toEqual([0]);
+    expect((await record).clientMetrics).toEqual({ round: 0, clients: 1 });
+    expect(started).toEqual([0, 1]);
+  });
+
+  it.each([
+    ['fails', async () => Promise.reject(new Error('no')), 'no'],
+    ['returns no results', async () => ({ score: Number.NaN }), 'it must return an object'],
+  ])('bears an aggregator that takes its time and %s', async (_, aggregate, why) => {
+    const { books, warnings } = booksOf({ aggregate });
+    books.evaluated(0, clientIndex(1), tested(1, 5));
+    books.begun(0);
+    books.evaluated(0, clientIndex(1), tested(1, 5));
+    expect((await books.finish(finished(), version, null)).clientMetrics).toBeNull();
+    expect(warnings).toEqual([expect.stringContaining(`The result aggregator failed in round 1: ${why}`)]);
   });
 });

@@ -64,22 +64,34 @@ export class RoundBooks {
     return this.#ledgers.get(round)?.serverResults ?? null;
   }
 
-  /** @param version what came of it @param virtualTime when it was over, by the virtual clock */
-  finish(finished: RoundFinished, version: RoundRecord['version'], virtualTime: number | null): RoundRecord {
+  /**
+   * A promise only where the result aggregator takes its time.
+   * @param version what came of it @param virtualTime when it was over, by the virtual clock
+   */
+  finish(
+    finished: RoundFinished,
+    version: RoundRecord['version'],
+    virtualTime: number | null,
+  ): RoundRecord | Promise<RoundRecord> {
     const { clock, bytes } = this.options;
     const { round, evaluated, voided } = finished;
     const ledger = this.#ledger(round);
-    const record = ledger.close({
-      finished,
-      version,
-      virtualTime,
-      clientMetrics: evaluated === null || voided !== null ? null : this.#aggregateResults(round, ledger.evaluations),
-      nowMs: clock.now(),
-      bytes: bytes(),
-    });
-    this.#ledgers.delete(round);
-    this.#announce(round + 1);
-    return record;
+    const close = (clientMetrics: Results | null): RoundRecord => {
+      const record = ledger.close({
+        finished,
+        version,
+        virtualTime,
+        clientMetrics,
+        nowMs: clock.now(),
+        bytes: bytes(),
+      });
+      this.#ledgers.delete(round);
+      this.#announce(round + 1);
+      return record;
+    };
+    if (evaluated === null || voided !== null) return close(null);
+    const results = this.#aggregateResults(round, ledger.evaluations);
+    return results instanceof Promise ? results.then(close) : close(results);
   }
 
   #ledger(round: number): RoundLedger {
@@ -100,16 +112,23 @@ export class RoundBooks {
     this.options.events.emit('roundStarted', { round });
   }
 
-  #aggregateResults(round: number, evaluations: ReadonlyMap<ClientIndex, Evaluation>): Results | null {
+  #aggregateResults(
+    round: number,
+    evaluations: ReadonlyMap<ClientIndex, Evaluation>,
+  ): Results | null | Promise<Results | null> {
     if (evaluations.size === 0) return null;
-    try {
-      const results = new Map([...evaluations].map(([client, own]) => [client, clientResults(own)]));
-      return checkedResults(this.options.resultAggregator.aggregate(round, results));
-    } catch (error) {
+    const failed = (error: unknown) => {
       const why = error instanceof Error ? error.message : String(error);
       const message = `The result aggregator failed in round ${round + 1}: ${why}`;
       this.options.events.emit('warning', { code: 'aggregator.failed', message });
       return null;
+    };
+    try {
+      const results = new Map([...evaluations].map(([client, own]) => [client, clientResults(own)]));
+      const aggregated = this.options.resultAggregator.aggregate(round, results);
+      return aggregated instanceof Promise ? aggregated.then(checkedResults).catch(failed) : checkedResults(aggregated);
+    } catch (error) {
+      return failed(error);
     }
   }
 }
