@@ -127,11 +127,13 @@ export class TrainerExecutor implements ClientExecutor {
     return evaluations;
   }
 
-  async #test(client: ClientIndex, { model, round, signal }: EvaluateJob): Promise<Evaluation | null> {
+  async #test(client: ClientIndex, { model, round, signal, stateOf }: EvaluateJob): Promise<Evaluation | null> {
     const trainer = await this.#trainer(client);
+    const committed = trainer.keepsState ? await stateOf(client) : undefined;
+    const state = committed === undefined ? new Map() : giveTensors(decodeSafetensors(committed)).tensors;
     await trainer.setModelParams(giveTensors(split(model, this.#slots).globalModel).tensors);
     const random = RandomStream.of(this.#federation?.seed ?? 0, 'trainer-test', round, client);
-    const tested = await trainer.test({ round, signal: toAbortSignal(signal), random });
+    const tested = await trainer.test({ round, signal: toAbortSignal(signal), random, state });
     return tested && ownEvaluation({ ...tested, results: copyResults(tested.results) });
   }
 

@@ -19,6 +19,8 @@ export interface LoadedModel {
   readonly params: NamedTensors;
   /** Names of those that are buffers of the model. */
   readonly buffers: readonly string[];
+  /** Some of the model does not travel. */
+  readonly keepsState: boolean;
   readonly perClient: boolean;
 }
 
@@ -90,8 +92,8 @@ export class PythonPool {
     this.#processes.add(process);
     void process.ended.then(() => this.#processes.delete(process));
     try {
-      const { params, end, buffers, perClient } = await process.ask(this.options.load, '');
-      this.#model ??= { params: process.file.read(params, end), buffers, perClient };
+      const { params, buffers, perClient, private: kept } = await process.ask(this.options.load, '');
+      this.#model ??= { params: process.file.read(params), buffers, keepsState: kept.length > 0, perClient };
     } catch (error) {
       this.#processes.delete(process);
       process.kill(cancelled());

@@ -1,5 +1,4 @@
 import type { NamedTensors } from '@fedloom/engine';
-import type { RandomStream } from '../core/random.js';
 import type { ClientResults, ResultAggregator } from '../task/result-aggregator.js';
 import type {
   TestContext,
@@ -61,6 +60,7 @@ const NO_RESULTS: ClientResults = { results: {}, sampleCount: 0 };
 /** One client's part: what it does is done by a process that has a turn for it. */
 class PythonTrainer implements Trainer {
   readonly buffers: readonly string[];
+  readonly keepsState: boolean;
   #params: NamedTensors;
 
   constructor(
@@ -71,6 +71,7 @@ class PythonTrainer implements Trainer {
     readonly close: () => Promise<void>,
   ) {
     this.buffers = model.buffers;
+    this.keepsState = model.keepsState;
     this.#params = model.params;
   }
 
@@ -82,24 +83,28 @@ class PythonTrainer implements Trainer {
     this.#params = params;
   }
 
-  train({ random, signal }: TrainContext): Promise<TrainResult> {
+  train(context: TrainContext): Promise<TrainResult> {
+    const { signal, state: before } = context;
     return this.#run(signal, async (process) => {
-      const request = this.#request('train', process, random);
-      const { params, end, sampleCount, facts } = await process.ask(request, this.#label);
-      this.#params = process.file.read(params, end);
+      const request = this.#request('train', process, context);
+      const { params, state, sampleCount, facts } = await process.ask(request, this.#label);
+      this.#params = process.file.read(params);
+      const kept = process.file.read(state);
       const { stepCount, meanLoss, ...others } = facts;
       return {
         sampleCount,
         facts: others,
+        // An empty one too, where it takes the place of another.
+        ...((kept.size > 0 || before.size > 0) && { state: kept }),
         ...(stepCount !== undefined && { stepCount }),
         ...(meanLoss !== undefined && { meanLoss }),
       };
     });
   }
 
-  async test({ random, signal }: TestContext): Promise<ClientResults> {
+  async test(context: TestContext): Promise<ClientResults> {
     if (this.client.index < 0 && this.options.serverTestPath === undefined) return NO_RESULTS;
-    return this.#run(signal, (process) => process.ask(this.#request('test', process, random), this.#label));
+    return this.#run(context.signal, (process) => process.ask(this.#request('test', process, context), this.#label));
   }
 
   get #label(): string {
@@ -110,10 +115,20 @@ class PythonTrainer implements Trainer {
     return this.pool.run(Math.max(0, this.client.index), work, signal);
   }
 
-  #request<Op extends 'train' | 'test'>(op: Op, process: PythonProcess, random: RandomStream): JobRequest<Op> {
-    const { places, end } = process.file.write(this.#params, 0);
+  #request<Op extends 'train' | 'test'>(op: Op, process: PythonProcess, context: TestContext): JobRequest<Op> {
+    const { random, state } = context;
+    const { places, end: stateAt } = process.file.write(this.#params, 0);
+    const { places: statePlaces, end } = process.file.write(state, stateAt);
     const seed = this.options.seeded === false ? null : random.uint32();
-    return { op, client: this.client.index, path: this.#pathOf(op), seed, params: places, out: end };
+    return {
+      op,
+      client: this.client.index,
+      path: this.#pathOf(op),
+      seed,
+      params: places,
+      state: statePlaces,
+      out: end,
+    };
   }
 
   #pathOf(split: 'train' | 'test'): string {

@@ -25,9 +25,10 @@ export type ArgumentValue = string | number | boolean | null | readonly Argument
 
 export interface Loaded {
   readonly params: readonly TensorPlace[];
-  readonly end: number;
   /** Names of the parameters that are buffers of the model. */
   readonly buffers: readonly string[];
+  /** Names of what of the model does not travel. */
+  readonly private: readonly string[];
   readonly perClient: boolean;
 }
 
@@ -39,13 +40,15 @@ export interface JobRequest<Op extends 'train' | 'test' = 'train' | 'test'> {
   /** Null: the user's code seeds itself. */
   readonly seed: number | null;
   readonly params: readonly TensorPlace[];
+  /** What the client keeps of the model, as it was after its last update that counted. */
+  readonly state: readonly TensorPlace[];
   /** Where tensors that come back may begin. */
   readonly out: number;
 }
 
 export interface Trained {
   readonly params: readonly TensorPlace[];
-  readonly end: number;
+  readonly state: readonly TensorPlace[];
   readonly sampleCount: number;
   readonly facts: Readonly<Record<string, number>>;
 }

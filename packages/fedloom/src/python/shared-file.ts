@@ -1,7 +1,14 @@
 import { closeSync, openSync, readSync, statfsSync, unlinkSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { arrayOf, type DType, elementCount, type NamedTensors, type Tensor } from '@fedloom/engine/base';
+import {
+  arrayOf,
+  bytesPerElement,
+  type DType,
+  elementCount,
+  type NamedTensors,
+  type Tensor,
+} from '@fedloom/engine/base';
 import { uninitializedBytes } from '../core/byte-memory.js';
 import { storageError } from '../core/node/storage-error.js';
 import { sortedTensors } from '../core/params.js';
@@ -52,9 +59,13 @@ export class SharedFile {
     return { places, end: aligned(end) };
   }
 
-  /** The tensors in memory of their own, ascending by name. @param end where the last of them ends */
-  read(places: readonly TensorPlace[], end: number): Map<string, Tensor> {
-    const start = Math.min(end, ...places.map(({ offset }) => offset));
+  /** The tensors, which lie close together, in memory of their own, ascending by name. */
+  read(places: readonly TensorPlace[]): Map<string, Tensor> {
+    if (places.length === 0) return new Map();
+    const start = Math.min(...places.map(({ offset }) => offset));
+    const end = Math.max(
+      ...places.map(({ offset, dtype, shape }) => offset + elementCount(shape) * bytesPerElement[dtype]),
+    );
     const bytes = uninitializedBytes(end - start);
     let length = 0;
     while (length < bytes.length) {

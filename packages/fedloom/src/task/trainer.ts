@@ -24,6 +24,8 @@ export interface Trainer<R extends Results = Results> {
   test(context: TestContext): ClientResults<R> | Promise<ClientResults<R>>;
   /** Names of float parameters that are averaged but take no gradient, such as batch-norm statistics. Default none. */
   readonly buffers?: readonly string[];
+  /** Its tests need the `state` that `train` returned: they wait until that has committed. Default false. */
+  readonly keepsState?: boolean;
   /** Algorithms whose client terms `train` applies itself; others that have terms refuse this trainer. Default none. */
   readonly appliesTerms?: readonly string[];
   /** Frees what the trainer holds, when its process is done with the client. */
@@ -46,7 +48,10 @@ export interface TrainContext {
   readonly broadcast: NamedTensors;
   /** The algorithm's hyper-parameters for this round. */
   readonly scalars: Readonly<Record<string, number>>;
-  /** The algorithm's tensors that this client keeps, `slot/parameter`; empty before its first update that counted. */
+  /**
+   * What this client keeps: the algorithm's tensors, `slot/parameter`, and its own; empty before its first update that
+   * counted.
+   */
   readonly state: NamedTensors;
 }
 
@@ -60,11 +65,12 @@ export interface TrainResult {
   readonly facts?: Readonly<Record<string, number>>;
   /** The algorithm's uploads, `slot/parameter`; only for trainers that apply its terms. */
   readonly uploads?: NamedTensors;
-  /** The client's next `state`; only for trainers that apply its terms. */
+  /** The client's next `state`, if this update counts. It outlives crashes as all private state does, and never travels. */
   readonly state?: NamedTensors;
 }
 
-export type TestContext = Pick<TrainContext, 'round' | 'signal' | 'random'>;
+/** `state` is empty on the server. */
+export type TestContext = Pick<TrainContext, 'round' | 'signal' | 'random' | 'state'>;
 
 /**
  * Makes the trainer of one client, when its process first needs it; it is kept to the end, and so is its memory. A factory

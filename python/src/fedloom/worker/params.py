@@ -38,11 +38,11 @@ def to_arrays(params, who):
     for name, value in params.items():
         if not isinstance(name, str):
             raise Problem("python.params", "%s: get_model_params named a parameter %r, which is no text." % (who, name))
-        arrays[name] = _to_array(value, name, who)
+        arrays[name] = to_array(value, name, who)
     return arrays
 
 
-def _to_array(value, name, who):
+def to_array(value, name, who):
     if _is_tensor(value):
         tensor = value.detach()
         wider = _WIDER.get(str(tensor.dtype).replace("torch.", ""))

@@ -5,6 +5,7 @@ import argparse
 from fedloom.worker import calls, targets
 from fedloom.worker.data import Loaded, Paths
 from fedloom.worker.params import ParamsLike, to_arrays
+from fedloom.worker.private import PrivateParts
 from fedloom.worker.problem import Problem
 from fedloom.worker.results import to_results
 from fedloom.worker.seeding import device, limit_threads, seed_all
@@ -18,6 +19,7 @@ class Session:
         self._trainers = {}
         # What each gave last: it may have moved its model to where it trains.
         self._like = {}
+        self._private = None
         self._aggregator = None
         self._kind = targets.find(request["trainer"])
         calls.check_methods(self._kind)
@@ -29,13 +31,15 @@ class Session:
         """The model as it is first, and what fedloom must know of it."""
         trainer = self._trainer(-1)
         arrays = self._params(trainer)
-        places, end = self._area.write(arrays, 0)
+        # An object of each client's own keeps them itself.
+        self._private = PrivateParts(None if self._per_client else getattr(trainer, "model", None), arrays)
+        places, _ = self._area.write(arrays, 0)
         own_buffers = getattr(getattr(trainer, "model", None), "named_buffers", None)
         buffers = [name for name, _ in own_buffers()] if callable(own_buffers) else []
         return {
             "params": places,
-            "end": end,
             "buffers": [name for name in buffers if name in arrays],
+            "private": self._private.names,
             "perClient": self._per_client,
         }
 
@@ -51,7 +55,8 @@ class Session:
             told = trainer.train(device(), self.args, data)
         count = self._count(trainer, index, path, True)
         places, end = self._area.write(self._params(trainer), job["out"])
-        return {"params": places, "end": end, "sampleCount": count, "facts": _facts(told)}
+        state, _ = self._area.write(self._private.changed(getattr(trainer, "model", None)), end)
+        return {"params": places, "state": state, "sampleCount": count, "facts": _facts(told)}
 
     def test(self, job):
         trainer = self._prepare(job)
@@ -117,6 +122,7 @@ class Session:
         self.args.rank = index + 1
         if id(trainer) not in self._like:
             self._params(trainer)
+        self._private.set(getattr(trainer, "model", None), self._area.read(job["state"]))
         trainer.set_model_params(self._like[id(trainer)].make(self._area.read(job["params"])))
         if self._fedml:
             self._data.tell(trainer, index)

@@ -54,13 +54,14 @@ export async function trainerWorkload(
     initialModel: options.initialModel ?? own,
     trained: new Set(specs.filter(({ kind }) => kind === 'trained').map(({ name }) => name)),
     specs,
+    ...(trainer.keepsState && { keepsParameters: true }),
     scalars: task.algorithm.client?.terms?.scalars ?? {},
     evaluate: (model, round, signal) =>
       takeTurn(async () => {
         const shared = new Map([...model.tensors].filter(([name]) => own.has(name)));
         await trainer.setModelParams(giveTensors(shared).tensors);
         const random = RandomStream.of(seed, 'trainer-test', round);
-        const tested = await trainer.test({ round, signal, random });
+        const tested = await trainer.test({ round, signal, random, state: new Map() });
         if (tested.sampleCount === 0) return undefined;
         return ownEvaluation({ ...tested, results: copyResults(tested.results) });
       }, signal),

@@ -18,7 +18,7 @@ export interface ServerWorkload {
   /** What an update must hold: the shared parameters that change, and the algorithm's uploads. */
   readonly specs: readonly UpdateSpec[];
   readonly scalars: Readonly<Record<string, number>>;
-  /** Clients keep parameters of their own. Default false. */
+  /** Clients keep something of their own that their tests need. Default false. */
   readonly keepsParameters?: boolean;
   /** Those of the task that change from round to round, such as the learning rate. */
   readonly scalarsOf?: (round: number) => Readonly<Record<string, number>>;
