@@ -46,17 +46,15 @@ function openPool(options: PythonTrainerOptions, client: TrainerClient): PythonP
   const folders = [...(client.folder === undefined ? [] : [client.folder]), process.cwd()];
   const target = (text: string | undefined, option: string) =>
     text === undefined ? null : parseTarget(text, option, folders);
-  // Whoever has a process of its own for each client must find it again.
-  const perGpu = Math.ceil(processes / (gpus?.length ?? 1));
-  const lanes = perClient ? perGpu * (gpus?.length ?? 1) : (gpus?.length ?? 1);
+  const places = gpus?.length ?? 1;
   const log = client.log ?? ((line: string) => process.stderr.write(`${line}\n`));
   return new PythonPool({
-    lanes,
-    processesPerLane: perClient ? 1 : perGpu,
+    places,
+    processesPerPlace: Math.ceil(processes / places),
     timeoutMs,
-    processOf: (lane) => ({
+    processOf: (place) => ({
       python,
-      env: environment(threads, gpus?.[lane % gpus.length]),
+      env: environment(threads, gpus?.[place]),
       log: (label, line) => log(`${label || 'python'}: ${line}`),
     }),
     load: {

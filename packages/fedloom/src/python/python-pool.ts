@@ -3,14 +3,14 @@ import { PythonProcess, type PythonProcessOptions } from './python-process.js';
 import type { LoadRequest } from './requests.js';
 
 export interface PythonPoolOptions {
-  /** What a process of a lane is started with. */
-  readonly processOf: (lane: number) => PythonProcessOptions;
+  /** What a process is started with. @param place from 0, below `places` */
+  readonly processOf: (place: number) => PythonProcessOptions;
   readonly load: LoadRequest;
-  /** Kinds of processes: a job goes to one of its own. */
-  readonly lanes: number;
-  /** Processes of a lane at most; jobs start them when they need them. */
-  readonly processesPerLane: number;
-  /** What a job may take; null: any time. */
+  /** Kinds of processes, such as one for each GPU: client i has work for those of i modulo their number. */
+  readonly places: number;
+  /** Processes of a kind at most; jobs start them when they need them. */
+  readonly processesPerPlace: number;
+  /** What a job may take, once its process is ready; null: any time. */
   readonly timeoutMs: number | null;
 }
 
@@ -24,6 +24,7 @@ export interface LoadedModel {
   readonly perClient: boolean;
 }
 
+/** Processes of which any may do a job. */
 interface Lane {
   /** Loaded, and without work. */
   readonly idle: PythonProcess[];
@@ -34,14 +35,12 @@ interface Lane {
 
 /** The Python processes of a run, each with the user's trainer loaded. One that ends costs its job, and is replaced. */
 export class PythonPool {
-  readonly #lanes: readonly Lane[];
+  readonly #lanes = new Map<number, Lane>();
   readonly #processes = new Set<PythonProcess>();
   #model: LoadedModel | undefined;
   #closed = false;
 
-  constructor(private readonly options: PythonPoolOptions) {
-    this.#lanes = Array.from({ length: options.lanes }, () => ({ idle: [], waiting: [], busy: 0 }));
-  }
+  constructor(private readonly options: PythonPoolOptions) {}
 
   /** What a process found when it loaded the trainer; starts one if none has. @throws FedloomError as `run` */
   async loaded(): Promise<LoadedModel> {
@@ -50,30 +49,31 @@ export class PythonPool {
   }
 
   /**
-   * Has a process of the lane work. When the signal aborts, or the work takes too long, the process is ended, and another
+   * Has a process work for a client. When the signal aborts, or the work takes too long, the process is ended, and another
    * takes its place for the next work.
    * @throws FedloomError `client.cancelled`, `python.*`, `store.*`, and what `work` throws
    */
-  async run<T>(lane: number, work: (process: PythonProcess) => Promise<T>, signal?: AbortSignal): Promise<T> {
-    const place = this.#lanes[lane % this.#lanes.length] as Lane;
-    await this.#turn(place, signal);
+  async run<T>(client: number, work: (process: PythonProcess) => Promise<T>, signal?: AbortSignal): Promise<T> {
+    const lane = this.#laneOf(client);
+    await this.#turn(lane, signal);
     let process: PythonProcess | undefined;
     const kill = (why: FedloomError) => process?.kill(why);
     const cancel = () => kill(cancelled());
     const { timeoutMs } = this.options;
-    const timer = timeoutMs === null ? undefined : setTimeout(() => kill(timedOut(timeoutMs)), timeoutMs);
+    let timer: NodeJS.Timeout | undefined;
     signal?.addEventListener('abort', cancel, { once: true });
     try {
       if (signal?.aborted || this.#closed) throw cancelled();
-      process = place.idle.pop() ?? this.#start(lane);
+      process = lane.idle.pop() ?? new PythonProcess(this.options.processOf(client % this.options.places));
       if (!this.#processes.has(process)) await this.#load(process);
+      if (timeoutMs !== null) timer = setTimeout(() => kill(timedOut(timeoutMs)), timeoutMs);
       return await work(process);
     } finally {
       clearTimeout(timer);
       signal?.removeEventListener('abort', cancel);
-      if (process?.isAlive && this.#processes.has(process)) place.idle.push(process);
-      place.busy -= 1;
-      place.waiting.shift()?.();
+      if (process?.isAlive && this.#processes.has(process)) lane.idle.push(process);
+      lane.busy -= 1;
+      lane.waiting.shift()?.();
     }
   }
 
@@ -84,8 +84,13 @@ export class PythonPool {
     await Promise.all(processes.map(({ ended }) => ended));
   }
 
-  #start(lane: number): PythonProcess {
-    return new PythonProcess(this.options.processOf(lane % this.#lanes.length));
+  #laneOf(client: number): Lane {
+    const { places, processesPerPlace } = this.options;
+    // Objects of a client's own are in one process.
+    const at = client % (this.#model?.perClient ? places * processesPerPlace : places);
+    const lane = this.#lanes.get(at) ?? { idle: [], waiting: [], busy: 0 };
+    this.#lanes.set(at, lane);
+    return lane;
   }
 
   async #load(process: PythonProcess): Promise<void> {
@@ -101,11 +106,11 @@ export class PythonPool {
     }
   }
 
-  #turn(place: Lane, signal: AbortSignal | undefined): Promise<void> {
+  #turn(lane: Lane, signal: AbortSignal | undefined): Promise<void> {
     const begin = () => {
-      place.busy += 1;
+      lane.busy += 1;
     };
-    if (place.busy < this.options.processesPerLane) {
+    if (lane.busy < (this.#model?.perClient ? 1 : this.options.processesPerPlace)) {
       begin();
       return Promise.resolve();
     }
@@ -116,10 +121,10 @@ export class PythonPool {
         resolve();
       };
       const leave = () => {
-        place.waiting.splice(place.waiting.indexOf(start), 1);
+        lane.waiting.splice(lane.waiting.indexOf(start), 1);
         reject(cancelled());
       };
-      place.waiting.push(start);
+      lane.waiting.push(start);
       signal?.addEventListener('abort', leave, { once: true });
     });
   }

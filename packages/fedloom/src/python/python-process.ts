@@ -67,7 +67,10 @@ export class PythonProcess {
       stream?.once('close', () => lines.end());
     }
     this.ended = new Promise((resolve) => {
+      let isGone = false;
       const gone = (error: Error) => {
+        if (isGone) return;
+        isGone = true;
         this.#end ??= error;
         this.file.close();
         this.#asked?.reject(this.#end);
