@@ -80,6 +80,7 @@ export {
   type VersionNumber,
   versionNumber,
 } from './core/brands.js';
+export { freeBytes, uninitializedBytes } from './core/byte-memory.js';
 export { RandomStream } from './core/random.js';
 export type { ClientRecord, Results, RoundRecord, RunResult } from './core/records.js';
 export { decodeSafetensors, encodeSafetensors } from './core/safetensors.js';
@@ -139,6 +140,8 @@ export type {
 } from './task/task.js';
 export { type TaskSummary, taskSummary } from './task/task-summary.js';
 export type { TestContext, TrainContext, Trainer, TrainerClient, TrainerFactory, TrainResult } from './task/trainer.js';
+export { type Launched, launchedAs } from './transport/mpi/launched-as.js';
+export type { MpiLibrary, MpiPlug, MpiWorld } from './transport/mpi/mpi-world.js';
 export { webSocketDial, webSocketListen } from './transport/websocket/on-demand.js';
 export type {
   Aggregate,

@@ -2,6 +2,7 @@ import { FedloomError } from '@fedloom/engine';
 import { CommanderError } from 'commander';
 import { closeAllPools } from '../compute/node/batching-pool.js';
 import { failOpenRuns } from '../store/run-folder.js';
+import { startedAs } from '../transport/mpi/launched-as.js';
 import { normalizeArguments } from './arguments.js';
 import { asFedloomError } from './as-fedloom-error.js';
 import { FailedRun } from './conduct-run.js';
@@ -13,6 +14,10 @@ import { isUsageError } from './usage-error.js';
 
 const FAILED = 1;
 const USAGE = 2;
+/** Those that know of ranks. */
+const RANKED_COMMANDS: readonly string[] = ['node', 'run'];
+/** A launcher ends the other ranks as soon as the first that failed has ended: that must be the one that says why. */
+const SAYING_MS = 10_000;
 /** For threads to come out of what they do, where the process ends in the midst of it. */
 const PATIENCE_MS = 5000;
 
@@ -29,6 +34,7 @@ export async function commandLine(args: readonly string[]): Promise<never> {
     endFor(new FedloomError('task.stuck', message), args);
   });
   const code = await runCommand(args);
+  if (saidByAnother) await new Promise((resolve) => setTimeout(resolve, SAYING_MS));
   // What the run came to in the meantime changes nothing.
   if (ending !== undefined) return ending;
   await Promise.all([process.stdout, process.stderr].map(drained));
@@ -69,6 +75,7 @@ async function runCommand(args: readonly string[]): Promise<number> {
 
 function tellUsage({ code, message }: CommanderError, args: readonly string[]): number {
   if (code === 'commander.helpDisplayed' || code === 'commander.version') return 0;
+  if (isOtherRank(args)) return leftToFirstRank();
   // Without a command, commander has shown the help.
   if (code === 'commander.help') return USAGE;
   const [what = '', guess = ''] = message.replace(/^error: /, '').split('\n');
@@ -86,10 +93,24 @@ function tellUsage({ code, message }: CommanderError, args: readonly string[]): 
 
 function tell(thrown: unknown, args: readonly string[]): number {
   const error = thrown instanceof FailedRun ? thrown.failure : thrown;
+  if (isUsageError(error) && isOtherRank(args)) return leftToFirstRank();
   process.stderr.write(`${errorLines(error, process.stderr.columns ?? 80, args.includes('--verbose'))}\n`);
   if (args.includes('--json'))
     new JsonEvents(process.stdout).write(thrown instanceof FailedRun ? thrown.event : errorEvent(error));
   return isUsageError(error) ? USAGE : FAILED;
+}
+
+/** What is wrong is the first rank's to say. */
+let saidByAnother = false;
+
+function leftToFirstRank(): number {
+  saidByAnother = true;
+  return USAGE;
+}
+
+/** All ranks of an MPI job were given the same arguments: what is wrong with them is told once, by the first. */
+function isOtherRank([command = '']: readonly string[]): boolean {
+  return RANKED_COMMANDS.includes(command) && (startedAs(process.env)?.rank ?? 0) > 0;
 }
 
 /** What was written must leave before the process ends; a reader that has gone waits for nothing. */

@@ -72,8 +72,7 @@ export async function conductRun(conduct: Conduct): Promise<number> {
   const place = await takeUpRun(resume, loaded);
   return within(place, async () => {
     // Of a server the clients are to hear it too.
-    if (place.finished !== undefined && conduct.command !== 'server')
-      return tellFinished(place.finished, place, conduct);
+    if (place.finished !== undefined && conduct.command === 'run') return tellFinished(place.finished, place, conduct);
     const options = await optionsOf(conduct, resume.file.run, place.hasModel ? undefined : settings.init);
     return conductIn(place, options, conduct);
   });

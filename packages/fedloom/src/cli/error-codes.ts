@@ -17,6 +17,7 @@ export interface CommandErrors {
     readonly result?: RunResult;
   };
   'model.file': { readonly path: string };
+  'node.not-resumed': { readonly run: string };
   'partition.not-empty': { readonly out: string };
   'partition.trainer': { readonly task: string };
 
@@ -33,9 +34,12 @@ export interface CommandErrors {
   'usage.config': NoFields;
   'usage.deadline': NoFields;
   'usage.grace': NoFields;
+  'usage.lines': { readonly option: string };
   'usage.pool': NoFields;
+  'usage.ranks': { readonly clients: number; readonly size: number };
   /** `had`: what the run has instead, where it has any use for the option. */
   'usage.replay': { readonly option: string; readonly given?: unknown; readonly had?: unknown };
+  'usage.template': { readonly option: string; readonly path: string };
   'usage.twice': { readonly positional: number; readonly value: number };
   'usage.value': { readonly name?: string; readonly text: string };
 }

@@ -3,6 +3,7 @@ import { VERSION } from '../core/version.js';
 import { addClientCommand } from './commands/client.js';
 import { addEvaluateCommand } from './commands/evaluate.js';
 import { addLaunchCommand } from './commands/launch.js';
+import { addNodeCommand } from './commands/node.js';
 import { addPartitionCommand } from './commands/partition.js';
 import { addResumeCommand } from './commands/resume.js';
 import { addRunCommand } from './commands/run.js';
@@ -27,6 +28,7 @@ export function buildProgram(exit: (code: number) => void): Command {
   addLaunchCommand(program, exit);
   addResumeCommand(program, exit);
   addClientCommand(program, exit);
+  addNodeCommand(program, exit);
   addPartitionCommand(program, exit);
   addEvaluateCommand(program, exit);
   addRunsCommand(program);

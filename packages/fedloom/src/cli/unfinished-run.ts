@@ -7,10 +7,14 @@ import { type RunSettings, settingsOf } from './run-settings.js';
  * The latest served run of a task with these settings, if it did not finish; undefined where it did, or there is none. Whether
  * its task file is still the same is for whoever takes it up to say.
  */
-export async function unfinishedRun(path: string, settings: RunSettings): Promise<StoredRun | undefined> {
+export async function unfinishedRun(
+  path: string,
+  settings: RunSettings,
+  command: 'server' | 'node' = 'server',
+): Promise<StoredRun | undefined> {
   const taskFile = findTaskFile(path);
   const same = ({ file }: StoredRun) =>
-    file.arguments.command === 'server' &&
+    file.arguments.command === command &&
     file.taskFile === taskFile &&
     key(settingsOf(file, { out: settings.out })) === key(settings);
   const latest = (await listRuns(settings.out)).filter(same).at(-1);

@@ -10,6 +10,7 @@ const USAGE_CODES: ReadonlySet<string> = new Set<ErrorCode>([
   'hostfile.slots',
   'launch.address',
   'launch.insecure',
+  'mpi.not-launched',
   'call.syntax',
   'algorithm.unknown',
   'algorithm.option',

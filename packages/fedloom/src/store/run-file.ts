@@ -39,7 +39,7 @@ export interface RunFile {
 }
 
 export interface RunArguments {
-  readonly command: 'run' | 'server';
+  readonly command: 'run' | 'server' | 'node';
   readonly clients: number;
   readonly clientsPerRound: number;
   readonly rounds: number;
@@ -56,6 +56,8 @@ export interface RunArguments {
   readonly workers?: number;
   /** The run that this one follows; it cannot be resumed. */
   readonly replayOf?: string;
+  /** Of `node`: how many ranks there were. */
+  readonly ranks?: number;
   /** Of `run`: processes of the clients. */
   readonly processes?: number;
   /** Null: none; absent: as the command has it. */

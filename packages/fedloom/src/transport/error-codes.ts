@@ -8,6 +8,12 @@ type ListenFields = { readonly host: string; readonly port: number } | { readonl
 
 /** The errors of transports: code and fields. */
 export interface TransportErrors {
+  'mpi.build': { readonly compiler: string };
+  'mpi.missing': { readonly host: string };
+  'mpi.mixed': { readonly launcher: string; readonly library: string };
+  'mpi.not-launched': NoFields;
+  'mpi.package': { readonly package: string };
+
   'server.insecure': { readonly host: string };
 
   /** `status` is that of an HTTP answer in place of a connection. */

@@ -114,7 +114,11 @@ async function join(path: string | undefined, flags: ClientFlags): Promise<numbe
   throw new FedloomError('client.run-ended', `The server ended the run early: ${why}`, { reason: finish.reason });
 }
 
-function eventTeller(screen: Screen, { server, index, verbose }: ClientFlags): (event: JoinEvent) => void {
+/** Tells people what happens to clients. */
+export function eventTeller(
+  screen: Screen,
+  { server, index, verbose }: Pick<ClientFlags, 'server' | 'index' | 'verbose'>,
+): (event: JoinEvent) => void {
   let toldMs = Number.NEGATIVE_INFINITY;
   return (event) => {
     switch (event.type) {

@@ -39,6 +39,7 @@ async function resume(found: StoredRun, flags: ResumeFlags): Promise<number> {
   const { file } = found;
   const { command, processes, deadlineMs, graceMs, replayOf } = file.arguments;
   if (replayOf !== undefined) throw notResumed(file.run, replayOf);
+  if (command === 'node') throw resumedByLauncher(file);
   const settings = settingsOf(file, flags);
   const waits = { ...whereGiven('deadline', waitOf(deadlineMs)), ...whereGiven('grace', waitOf(graceMs)) };
   if (command === 'server') return serve(file.taskFile, settings, { ...waits, ...serverFlags(found, flags) }, found);
@@ -48,6 +49,14 @@ async function resume(found: StoredRun, flags: ResumeFlags): Promise<number> {
 function notResumed(run: string, of: string): FedloomError {
   const message = `The run ${run} is a replay of ${of}, and keeps no journal. Do it again: npx fedloom run --replay ${of}`;
   return new FedloomError('replay.not-resumed', message, { run, of });
+}
+
+/** Its clients are ranks of a launch, which this process cannot start. */
+function resumedByLauncher({ run, taskFile, arguments: args }: StoredRun['file']): FedloomError {
+  const { clients, clientsPerRound, rounds, ranks } = args;
+  const command = `mpirun -np ${ranks} npx fedloom node ${taskFile} ${clients} ${clientsPerRound} ${rounds} --resume`;
+  const message = `The clients of ${run} were ranks of an MPI job. Start all ranks again, with the arguments that they had: ${command}`;
+  return new FedloomError('node.not-resumed', message, { run });
 }
 
 function serverFlags({ file }: StoredRun, flags: ResumeFlags): ServerFlags {

@@ -1,0 +1,182 @@
+import { availableParallelism } from 'node:os';
+import { dirname } from 'node:path';
+import { FedloomError } from '@fedloom/engine';
+import { type Command, Option } from 'commander';
+import { type JoinEvent, joinFederation } from '../../client/node/join-federation.js';
+import type { IndexRange } from '../../core/index-ranges.js';
+import { namesClient, pathOfClient } from '../../core/path-template.js';
+import { createServer } from '../../server/create-server.js';
+import type { StoredRun } from '../../store/read-runs.js';
+import { hostAndPort, serverUrl } from '../arguments.js';
+import { conductRun } from '../conduct-run.js';
+import { guardTask } from '../guard-task.js';
+import { watchInterrupts } from '../interrupts.js';
+import { loadTaskWith } from '../load-settings.js';
+import { hostedClients } from '../node/hosted-clients.js';
+import { type Lines, type LinesFlags, openLines, placeAmongRanks, transports } from '../node/lines.js';
+import { openRankScreen } from '../node/rank-terminal.js';
+import { errorLines } from '../report/reporter.js';
+import type { Screen } from '../report/screen.js';
+import { addRunSettings, type RunSettings, runSettings } from '../run-settings.js';
+import { addServingOptions, type ServingFlags, servingRunOptions, whereGiven } from '../serving-options.js';
+import { openTerminal } from '../terminal.js';
+import { unfinishedRun } from '../unfinished-run.js';
+import { eventTeller } from './client.js';
+
+interface NodeFlags extends LinesFlags, ServingFlags {
+  readonly shareRanks?: true;
+  readonly data?: string;
+  readonly stateDir?: string;
+}
+
+export function addNodeCommand(program: Command, exit: (code: number) => void): void {
+  const command = addRunSettings(program.command('node'), '<task>')
+    .summary('take part as one of the processes that mpirun started')
+    .description(
+      'One program for all ranks of an MPI job: rank 0 serves the task, every other rank is a client, rank 1 client 0. Rank and\n' +
+        'number of ranks come from the launcher (mpirun, srun); messages go through the installed MPI. Only rank 0 shows the\n' +
+        'run, and keeps its folder. When a rank dies, mpirun ends the others, unless it is told otherwise.',
+    )
+    .addOption(
+      new Option(
+        '--transport <kind>',
+        'what messages travel by: mpi, or ws: WebSocket, where there is no MPI to compile for',
+      )
+        .choices(transports)
+        .default('mpi'),
+    )
+    .option('--share-ranks', 'deal the clients over the ranks there are, several a rank, instead of one each')
+    .option('--data <dir>', "folder of the clients' data; {rank}, {index} (rank - 1) and {host} stand for the client's")
+    .option(
+      '--state-dir <dir>',
+      'keep what clients keep to themselves here, also with {rank} or {index}; as for client',
+    )
+    .addOption(
+      new Option('--listen <host:port>', 'with --transport ws: the address of rank 0, for all ranks').argParser(
+        hostAndPort,
+      ),
+    )
+    .addOption(
+      new Option('--server <url>', 'with --transport ws: how clients reach rank 0, if not by --listen').argParser(
+        serverUrl,
+      ),
+    )
+    .option('--insecure', 'with --transport ws: listen beyond this machine, although nothing is encrypted');
+  addServingOptions(command).action(
+    async (path: string, clients, perRound, rounds, flags: NodeFlags & Parameters<typeof runSettings>[1]) => {
+      exit(await node(path, runSettings([clients, perRound, rounds], flags), flags));
+    },
+  );
+}
+
+async function node(path: string, settings: RunSettings, flags: NodeFlags): Promise<number> {
+  const launched = placeAmongRanks(flags);
+  const hosted = hostedClients(settings.clients, launched, flags.shareRanks ?? false);
+  if (launched.size - 1 < settings.clients) refuseTemplates(flags);
+  const lines = await openLines(launched, flags);
+  const workers = settings.workers ?? fairShare(lines);
+  const all = { path, settings: { ...settings, workers }, flags, lines };
+  const code = hosted === undefined ? await serve(all, launched.size) : await takePart(all, launched.rank, hosted);
+  await lines.close(code);
+  return code;
+}
+
+interface Rank {
+  readonly path: string;
+  readonly settings: RunSettings & { readonly workers: number };
+  readonly flags: NodeFlags;
+  readonly lines: Lines;
+}
+
+/** Threads of this process, where others of its kind are on the same machine. */
+function fairShare({ onThisHost = Number.POSITIVE_INFINITY }: Lines): number {
+  return Math.max(1, Math.floor(availableParallelism() / onThisHost));
+}
+
+/** @throws FedloomError `usage.template` */
+function refuseTemplates({ data, stateDir }: NodeFlags): void {
+  for (const [option, path] of Object.entries({ data, 'state-dir': stateDir })) {
+    if (path === undefined || !namesClient(path)) continue;
+    const message = `--${option} ${path} is a folder for each client, but ranks share clients: give the folder that holds client-0, client-1 and so on.`;
+    throw new FedloomError('usage.template', message, { option, path });
+  }
+}
+
+async function serve({ path, settings, flags, lines }: Rank, size: number): Promise<number> {
+  const terminal = await openTerminal(settings.json);
+  const loaded = await loadTaskWith(path, settings);
+  const resume: StoredRun | undefined = flags.resume && (await unfinishedRun(path, settings, 'node'));
+  const serving = servingRunOptions(flags);
+  return conductRun({
+    terminal,
+    loaded,
+    settings,
+    command: 'node',
+    ...(resume && { resume }),
+    otherArguments: { transport: flags.transport, ranks: size, ...serving },
+    runOptions: serving,
+    start: async (options, task) => {
+      const { run, result, url } = await createServer(task, {
+        ...options,
+        listeners: [lines.listen],
+        workers: settings.workers,
+        ...whereGiven('pool', flags.pool),
+      });
+      return { run, result, url, notes: [`Rank 0 of ${size} serves on ${lines.host}.`] };
+    },
+  });
+}
+
+async function takePart(rank: Rank, number: number, hosted: IndexRange): Promise<number> {
+  const { path, settings, flags, lines } = rank;
+  const screen = await openRankScreen(number, lines.host);
+  const interrupts = watchInterrupts(() => {});
+  try {
+    const loaded = await loadTaskWith(path, settings);
+    const log = (line: string) => screen.line(line);
+    const finish = await joinFederation(lines.server, {
+      clients: [hosted],
+      task: guardTask(loaded.task, interrupts, { folder: dirname(loaded.file), log }),
+      workers: settings.workers,
+      signal: interrupts.signal,
+      dial: lines.dial,
+      onEvent: quietTeller(screen, settings.verbose, { server: lines.server, index: [hosted] }),
+      ...whereGiven('dataDir', pathHere(flags.data, lines, hosted)),
+      ...whereGiven('stateDir', pathHere(flags.stateDir, lines, hosted)),
+      ...whereGiven('pool', flags.pool),
+    });
+    interrupts.stop();
+    // Why a run ended early is rank 0's to tell.
+    return finish === undefined ? (interrupts.exitCode ?? 1) : finish.reason === 'completed' ? 0 : 1;
+  } catch (error) {
+    await rankZeroListens(lines);
+    screen.line(errorLines(error, screen.columns, settings.verbose));
+    // Else the server would wait for its clients.
+    lines.abort(1);
+    return 1;
+  }
+}
+
+function pathHere(template: string | undefined, { host }: Lines, { from }: IndexRange): string | undefined {
+  return template && pathOfClient(template, from).replaceAll('{host}', host);
+}
+
+/** Where there are many ranks, what goes as it should is not worth a line of each. */
+function quietTeller(
+  screen: Screen,
+  verbose: boolean,
+  of: Pick<Parameters<typeof eventTeller>[1], 'server' | 'index'>,
+) {
+  const tell = eventTeller(screen, { ...of, ...(verbose && { verbose }) });
+  return (event: JoinEvent) => {
+    if (verbose || event.type === 'retrying' || event.type === 'jobFailed') tell(event);
+  };
+}
+
+/** What is wrong with all is told by rank 0, which then never listens, and ends the others. */
+async function rankZeroListens({ server, dial }: Lines): Promise<void> {
+  await dial(server).then(
+    (connection) => connection.close(),
+    () => {},
+  );
+}
