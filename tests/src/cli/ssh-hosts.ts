@@ -17,6 +17,9 @@ interface SshHost {
   readonly server: ChildProcess;
 }
 
+/** Fresh hosts have mounts of their own, which takes root. */
+export const freshMissing = sshMissing ?? (userInfo().uid === 0 || process.env.CI === 'true' ? undefined : 'be root');
+
 /** Hosts that can be reached by ssh under names that only `config` knows. */
 export class SshHosts {
   readonly config: string;
@@ -29,12 +32,17 @@ export class SshHosts {
     this.config = join(folder, 'config');
   }
 
-  /** @param names in order: the first is at 127.0.0.2, the second at 127.0.0.3 */
-  static async start(names: readonly string[]): Promise<SshHosts> {
+  /**
+   * @param names in order: the first is at 127.0.0.2, the second at 127.0.0.3
+   * @param fresh hosts that let nobody in but by this password, with an empty home folder of their own
+   */
+  static async start(names: readonly string[], fresh?: { readonly password: string }): Promise<SshHosts> {
     const hosts = new SshHosts(await mkdtemp(join(tmpdir(), 'fedloom-ssh-')), await freePort());
     await hosts.#makeKeys();
-    for (const [i, name] of names.entries()) await hosts.#add(name, `127.0.0.${i + 2}`);
-    await hosts.#configure();
+    const addresses = names.map((name, i): [string, string] => [name, `127.0.0.${i + 2}`]);
+    if (fresh !== undefined) await hosts.#makeMounts(addresses, fresh.password);
+    for (const [name, address] of addresses) await hosts.#add(name, address, fresh !== undefined);
+    await hosts.#configure(fresh !== undefined);
     return hosts;
   }
 
@@ -69,18 +77,28 @@ export class SshHosts {
     execFileSync('cp', [join(this.folder, 'key.pub'), join(this.folder, 'authorized_keys')]);
   }
 
-  async #add(name: string, address: string): Promise<void> {
+  /** What fresh hosts see in the place of this machine's files. */
+  async #makeMounts(addresses: readonly (readonly [string, string])[], password: string): Promise<void> {
+    const hash = execFileSync('openssl', ['passwd', '-6', '-stdin'], { input: password }).toString().trim();
+    await writeFile(join(this.folder, 'shadow'), `root:${hash}:19000:0:99999:7:::\n`);
+    await writeFile(join(this.folder, 'hosts'), addresses.map(([name, address]) => `${address} ${name}\n`).join(''));
+  }
+
+  async #add(name: string, address: string, fresh: boolean): Promise<void> {
     const { folder, port } = this;
     const settings = [
       `ListenAddress ${address}:${port}`,
       `HostKey ${join(folder, 'host_key')}`,
-      `AuthorizedKeysFile ${join(folder, 'authorized_keys')}`,
+      `AuthorizedKeysFile ${fresh ? '.ssh/authorized_keys' : join(folder, 'authorized_keys')}`,
       `PidFile ${join(folder, `${name}.pid`)}`,
-      ...['StrictModes no', 'UsePAM no', 'PermitRootLogin yes', 'PasswordAuthentication no'],
+      ...['StrictModes no', 'UsePAM no', 'PermitRootLogin yes', `PasswordAuthentication ${fresh ? 'yes' : 'no'}`],
     ];
     const file = join(folder, `sshd-${name}`);
     await writeFile(file, `${settings.join('\n')}\n`);
-    const server = spawn(SSHD, ['-D', '-e', '-f', file], { stdio: ['ignore', 'ignore', 'pipe'] });
+    const program = [SSHD, '-D', '-e', '-f', file];
+    const mounts = `mount -t tmpfs tmpfs ~ && mount --bind "$0/shadow" /etc/shadow && mount --bind "$0/hosts" /etc/hosts`;
+    const command = fresh ? ['unshare', '-m', 'sh', '-c', `${mounts} && exec "$@"`, folder, ...program] : program;
+    const server = spawn(command[0] ?? '', command.slice(1), { stdio: ['ignore', 'ignore', 'pipe'] });
     let said = '';
     server.stderr?.setEncoding('utf8').on('data', (text: string) => {
       said += text;
@@ -92,12 +110,23 @@ export class SshHosts {
     }
   }
 
-  async #configure(): Promise<void> {
+  async #configure(fresh: boolean): Promise<void> {
     const { folder, port } = this;
     const known = join(folder, 'known_hosts');
     const hostKey = execFileSync('cat', [join(folder, 'host_key.pub')]).toString();
-    await writeFile(known, [...this.#hosts.values()].map(({ address }) => `[${address}]:${port} ${hostKey}`).join(''));
-    const all = [`Port ${port}`, `IdentityFile ${this.key}`, 'IdentitiesOnly yes', `UserKnownHostsFile ${known}`];
+    // Fresh hosts are met for the first time.
+    if (fresh) await writeFile(known, '');
+    else
+      await writeFile(
+        known,
+        [...this.#hosts.values()].map(({ address }) => `[${address}]:${port} ${hostKey}`).join(''),
+      );
+    const all = [
+      `Port ${port}`,
+      ...(fresh ? [] : [`IdentityFile ${this.key}`]),
+      'IdentitiesOnly yes',
+      `UserKnownHostsFile ${known}`,
+    ];
     const aliases = [...this.#hosts.values()].map(({ name, address }) => `Host ${name}\n  HostName ${address}\n`);
     await writeFile(this.config, `${aliases.join('')}Host *\n${all.map((line) => `  ${line}\n`).join('')}`);
   }

@@ -9,6 +9,7 @@ import { addResumeCommand } from './commands/resume.js';
 import { addRunCommand } from './commands/run.js';
 import { addRunsCommand } from './commands/runs.js';
 import { addServerCommand } from './commands/server.js';
+import { addSshSetupCommand } from './commands/ssh-setup.js';
 
 /**
  * The command line's grammar.
@@ -30,6 +31,7 @@ export function buildProgram(exit: (code: number) => void): Command {
   addClientCommand(program, exit);
   addNodeCommand(program, exit);
   addPartitionCommand(program, exit);
+  addSshSetupCommand(program, exit);
   addEvaluateCommand(program, exit);
   addRunsCommand(program);
   return program;

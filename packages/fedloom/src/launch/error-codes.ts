@@ -36,4 +36,9 @@ export interface LaunchErrors {
   'launch.part-failed': Ending;
   /** `failure`: why ssh did not get there, as far as its words say. */
   'launch.ssh': Ending & { readonly failure: string };
+
+  'ssh-setup.address': { readonly host: string };
+  /** Hosts that do not let this machine in, and what was said. */
+  'ssh-setup.failed': { readonly hosts: readonly string[] };
+  'ssh-setup.key': { readonly path: string };
 }

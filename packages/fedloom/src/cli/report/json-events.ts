@@ -24,6 +24,7 @@ export type JsonEvent =
         readonly replayOf?: string;
       })
   | ({ readonly event: 'evaluated' } & Omit<Saved, 'rounds' | 'clientMetrics' | 'losses'>)
+  | { readonly event: 'ssh-setup'; readonly hosts: readonly { readonly host: string; readonly state: string }[] }
   | { readonly event: 'partitioned'; readonly folder: string; readonly clients: number }
   | ({ readonly event: 'run'; readonly folder: string } & Omit<RunFile, 'status'> & { readonly status: string });
 
