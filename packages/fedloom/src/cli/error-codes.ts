@@ -33,6 +33,7 @@ export interface CommandErrors {
 
   'usage.config': NoFields;
   'usage.deadline': NoFields;
+  'usage.doctor': NoFields;
   'usage.grace': NoFields;
   'usage.lines': { readonly option: string };
   'usage.pool': NoFields;

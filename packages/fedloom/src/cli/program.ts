@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import { VERSION } from '../core/version.js';
 import { addClientCommand } from './commands/client.js';
+import { addDoctorCommand } from './commands/doctor.js';
 import { addEvaluateCommand } from './commands/evaluate.js';
 import { addLaunchCommand } from './commands/launch.js';
 import { addNodeCommand } from './commands/node.js';
@@ -32,6 +33,7 @@ export function buildProgram(exit: (code: number) => void): Command {
   addNodeCommand(program, exit);
   addPartitionCommand(program, exit);
   addSshSetupCommand(program, exit);
+  addDoctorCommand(program, exit);
   addEvaluateCommand(program, exit);
   addRunsCommand(program);
   return program;

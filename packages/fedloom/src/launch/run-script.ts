@@ -11,6 +11,8 @@ export interface ScriptEnd {
   /** Undefined: it could not be started. */
   readonly code: number | undefined;
   readonly stdout: string;
+  /** By this machine's clock; absent: nothing came. */
+  readonly firstOutputMs?: number;
   /** The last lines of stderr; none where it went to the terminal. */
   readonly lines: readonly string[];
 }
@@ -47,12 +49,17 @@ export function runScript(
   });
   const lines = new LastLines(LINES_KEPT);
   let stdout = '';
+  let firstOutputMs: number | undefined;
   child.stdout?.setEncoding('utf8').on('data', (text: string) => {
+    firstOutputMs ??= Date.now();
     if (stdout.length < OUTPUT_CHARACTERS_MAX) stdout += text;
   });
   child.stderr?.setEncoding('utf8').on('data', (text: string) => lines.add(text));
   return new Promise((resolve) => {
     child.once('error', (error) => resolve({ code: undefined, stdout, lines: [error.message] }));
-    child.once('close', (code) => resolve({ code: code ?? undefined, stdout, lines: lines.all() }));
+    child.once('close', (code) => {
+      const first = firstOutputMs === undefined ? {} : { firstOutputMs };
+      resolve({ code: code ?? undefined, stdout, ...first, lines: lines.all() });
+    });
   });
 }

@@ -43,7 +43,8 @@ export interface LaunchPlan {
   readonly ranks: readonly (readonly number[])[];
 }
 
-const COMMAND = join(packageFolder, 'bin', 'fedloom.cjs');
+/** How fedloom is called with the Node that runs this process. */
+export const OWN_COMMAND: readonly string[] = [process.execPath, join(packageFolder, 'bin', 'fedloom.cjs')];
 const LOOPBACK = '127.0.0.1';
 
 /** @throws FedloomError `hostfile.slots`, `launch.address`, `launch.insecure` */
@@ -106,7 +107,7 @@ function clientArguments(
 /** As a shell reads it. */
 function commandOn({ ssh }: Place, { command }: LaunchFlags, args: readonly string[]): string {
   if (ssh !== undefined && command !== undefined) return `${command} ${shellWords(args)}`;
-  return shellWords([process.execPath, COMMAND, ...args]);
+  return shellWords([...OWN_COMMAND, ...args]);
 }
 
 /** Where clients find the server, and where it listens. */

@@ -25,6 +25,7 @@ export type JsonEvent =
       })
   | ({ readonly event: 'evaluated' } & Omit<Saved, 'rounds' | 'clientMetrics' | 'losses'>)
   | { readonly event: 'ssh-setup'; readonly hosts: readonly { readonly host: string; readonly state: string }[] }
+  | { readonly event: 'doctor'; readonly hosts: readonly object[] }
   | { readonly event: 'partitioned'; readonly folder: string; readonly clients: number }
   | ({ readonly event: 'run'; readonly folder: string } & Omit<RunFile, 'status'> & { readonly status: string });
 
