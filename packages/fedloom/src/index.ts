@@ -71,6 +71,9 @@ export type {
 } from './compute/job-pool.js';
 export type { PoolChoice } from './compute/node/pool-choice.js';
 export { processPool } from './compute/node/process-pool.js';
+export { RemoteHost } from './compute/node/remote/remote-host.js';
+export { type RemotePoolOptions, remotePool } from './compute/node/remote/remote-pool.js';
+export { hostWorkers, type WorkerHostOptions } from './compute/node/remote/worker-host.js';
 export { threadPool } from './compute/node/thread-pool.js';
 export {
   type ClientIndex,

@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
+import { alone, lastEvent } from './testing/alone.js';
 import { CLOUDS } from './testing/clouds.js';
 import { COMMAND, describeWithMpi, mpirun } from './testing/mpirun.js';
 
@@ -10,19 +11,12 @@ const cwd = mkdtempSync(join(tmpdir(), 'fedloom-mpi-'));
 afterAll(() => rmSync(cwd, { recursive: true, force: true }));
 writeFileSync(join(cwd, 'task.ts'), CLOUDS);
 
-type Event = { readonly event: string; readonly modelHash?: string; readonly folder?: string };
-const lastEvent = (stdout: string) => JSON.parse(stdout.trim().split('\n').at(-1) ?? '{}') as Event;
-const alone = (...args: readonly string[]) => {
-  // Not as somebody's rank, wherever the tests themselves are started.
-  const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(OMPI|PMI|PMIX)_/.test(name)));
-  return spawnSync(process.execPath, [COMMAND, ...args], { cwd, env, encoding: 'utf8' });
-};
 const node = (ranks: number, ...args: readonly string[]) => mpirun(ranks, [COMMAND, 'node', ...args], { cwd });
 
 describeWithMpi('fedloom node', () => {
   it('trains the model of the simulation, to the bit: a rank a client, ranks that share clients, and over WebSocket', async () => {
     const size = ['task.ts', '4', '2', '3', '--json'];
-    const { modelHash } = lastEvent(alone('run', ...size).stdout);
+    const { modelHash } = lastEvent(alone(cwd, 'run', ...size).stdout);
     expect(modelHash).toMatch(/^sha256:/);
     const { code, stdout, stderr } = await node(5, ...size);
     // Ranks above 0 say nothing when all is well.
@@ -66,6 +60,21 @@ describeWithMpi('fedloom node', () => {
     expect(ended.code).toBe(code);
   });
 
+  it('needs no compiler where the addon is compiled already, and refuses the ranks of another MPI', async () => {
+    const env = { FEDLOOM_MPICXX: '/nowhere/mpicxx' };
+    const { stdout } = await mpirun(2, [COMMAND, 'node', 'task.ts', '1', '1', '1', '--json'], { cwd, env });
+    expect(lastEvent(stdout).event).toBe('finished');
+    const mixed = spawnSync(process.execPath, [COMMAND, 'node', 'task.ts', '1'], {
+      cwd,
+      env: { ...process.env, PMI_RANK: '0', PMI_SIZE: '2' },
+      encoding: 'utf8',
+    });
+    expect(mixed.stderr).toMatch(
+      /Two MPIs are mixed: rank 0 was started by the mpirun of MPICH, .* compiled for Open MPI/,
+    );
+    expect(mixed.status).toBe(1);
+  });
+
   it('names rank and host of a client that cannot take part, and ends the run', async () => {
     const ended = await node(3, 'task.ts', '2', '2', '3', '--data', 'part-{index}');
     expect(ended.stderr).toMatch(/^\[rank [12] \S+\] fedloom: .*part-[01]/m);
@@ -73,14 +82,14 @@ describeWithMpi('fedloom node', () => {
   });
 
   it('says how to start it where nobody launched it, and how to resume it', async () => {
-    const single = alone('node', 'task.ts', '4');
+    const single = alone(cwd, 'node', 'task.ts', '4');
     expect([single.status, single.stderr]).toEqual([
       2,
       expect.stringMatching(/it has no rank\. Start it with mpirun -np/),
     ]);
     const { stdout } = await node(2, 'task.ts', '1', '1', '1', '--json', '--out', 'kept');
     expect(lastEvent(stdout).event).toBe('finished');
-    const resumed = alone('resume', 'latest', '--out', 'kept');
+    const resumed = alone(cwd, 'resume', 'latest', '--out', 'kept');
     expect([resumed.status, resumed.stderr]).toEqual([
       1,
       expect.stringMatching(/mpirun -np 2 npx fedloom node .* 1 1 1 --resume/),

@@ -112,6 +112,12 @@ describe('the packed packages', () => {
     expect(stdout).toMatch(/# pass 47\n# fail 0\n/);
   });
 
+  it('tell ranks of MPI which package they need', async () => {
+    const env = { ...process.env, OMPI_COMM_WORLD_RANK: '0', OMPI_COMM_WORLD_SIZE: '2' };
+    const failed = await exec('npx', ['fedloom', 'node', 'task.ts', '1'], { cwd: folder, env }).catch((error) => error);
+    expect(failed.stderr).toMatch(/^fedloom: MPI needs the package .*: npm install @fedloom\/transport-mpi$/m);
+  });
+
   it('carry no tests and no sources of tests', async () => {
     const { stdout } = await exec('find', [
       join(folder, 'node_modules/fedloom'),

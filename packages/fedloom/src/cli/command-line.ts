@@ -15,9 +15,12 @@ import { isUsageError } from './usage-error.js';
 const FAILED = 1;
 const USAGE = 2;
 /** Those that know of ranks. */
-const RANKED_COMMANDS: readonly string[] = ['node', 'run'];
-/** A launcher ends the other ranks as soon as the first that failed has ended: that must be the one that says why. */
-const SAYING_MS = 10_000;
+const RANKED_COMMANDS: readonly string[] = ['node', 'run', 'resume'];
+/**
+ * What is wrong on all ranks the first one says, and ends with it, whereupon the launcher ends the others. What is wrong here
+ * alone is said after so long.
+ */
+const SAYING_MS = 3000;
 /** For threads to come out of what they do, where the process ends in the midst of it. */
 const PATIENCE_MS = 5000;
 
@@ -34,7 +37,6 @@ export async function commandLine(args: readonly string[]): Promise<never> {
     endFor(new FedloomError('task.stuck', message), args);
   });
   const code = await runCommand(args);
-  if (saidByAnother) await new Promise((resolve) => setTimeout(resolve, SAYING_MS));
   // What the run came to in the meantime changes nothing.
   if (ending !== undefined) return ending;
   await Promise.all([process.stdout, process.stderr].map(drained));
@@ -68,6 +70,7 @@ async function runCommand(args: readonly string[]): Promise<number> {
     await program.parseAsync(normalizeArguments(args), { from: 'user' });
     return exitCode;
   } catch (error) {
+    if (isOtherRank(args)) await new Promise((resolve) => setTimeout(resolve, SAYING_MS));
     if (error instanceof CommanderError) return tellUsage(error, args);
     return ending === undefined ? tell(error, args) : FAILED;
   }
@@ -75,7 +78,7 @@ async function runCommand(args: readonly string[]): Promise<number> {
 
 function tellUsage({ code, message }: CommanderError, args: readonly string[]): number {
   if (code === 'commander.helpDisplayed' || code === 'commander.version') return 0;
-  if (isOtherRank(args)) return leftToFirstRank();
+  if (isOtherRank(args)) return USAGE;
   // Without a command, commander has shown the help.
   if (code === 'commander.help') return USAGE;
   const [what = '', guess = ''] = message.replace(/^error: /, '').split('\n');
@@ -93,19 +96,11 @@ function tellUsage({ code, message }: CommanderError, args: readonly string[]): 
 
 function tell(thrown: unknown, args: readonly string[]): number {
   const error = thrown instanceof FailedRun ? thrown.failure : thrown;
-  if (isUsageError(error) && isOtherRank(args)) return leftToFirstRank();
+  if (isUsageError(error) && isOtherRank(args)) return USAGE;
   process.stderr.write(`${errorLines(error, process.stderr.columns ?? 80, args.includes('--verbose'))}\n`);
   if (args.includes('--json'))
     new JsonEvents(process.stdout).write(thrown instanceof FailedRun ? thrown.event : errorEvent(error));
   return isUsageError(error) ? USAGE : FAILED;
-}
-
-/** What is wrong is the first rank's to say. */
-let saidByAnother = false;
-
-function leftToFirstRank(): number {
-  saidByAnother = true;
-  return USAGE;
 }
 
 /** All ranks of an MPI job were given the same arguments: what is wrong with them is told once, by the first. */

@@ -40,6 +40,7 @@ export interface CommandErrors {
   'usage.ranks': { readonly clients: number; readonly size: number };
   /** `had`: what the run has instead, where it has any use for the option. */
   'usage.replay': { readonly option: string; readonly given?: unknown; readonly had?: unknown };
+  'usage.run-on-ranks': { readonly option: string; readonly size: number };
   'usage.template': { readonly option: string; readonly path: string };
   'usage.twice': { readonly positional: number; readonly value: number };
   'usage.value': { readonly name?: string; readonly text: string };

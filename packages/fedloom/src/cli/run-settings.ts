@@ -8,8 +8,7 @@ import { oneOf, seconds, setting, wholeNumber } from './arguments.js';
 import { addConfigOption } from './fedml-config/option.js';
 import { changesAsArguments } from './load-settings.js';
 
-/** As `--pool` gives it. */
-export type PoolKind = (typeof poolKinds)[number];
+export type { PoolKind } from '../compute/node/pool-choice.js';
 
 /** What `run` and `server` have in common. */
 export interface RunSettings {

@@ -13,6 +13,7 @@ export interface ComputeErrors {
   'client.other-task': { readonly client: string };
 
   'compute.frame': NoFields;
+  'compute.host': { readonly peer: string };
   'compute.pool': { readonly pool: string };
   /** `how` it ended; `client`: whom it trained. */
   'compute.worker-lost': { readonly how: string; readonly client?: number };

@@ -1,4 +1,3 @@
-import { availableParallelism } from 'node:os';
 import { dirname } from 'node:path';
 import { FedloomError } from '@fedloom/engine';
 import { type Command, Option } from 'commander';
@@ -12,6 +11,7 @@ import { conductRun } from '../conduct-run.js';
 import { guardTask } from '../guard-task.js';
 import { watchInterrupts } from '../interrupts.js';
 import { loadTaskWith } from '../load-settings.js';
+import { fairShare } from '../node/fair-share.js';
 import { hostedClients } from '../node/hosted-clients.js';
 import { type Lines, type LinesFlags, openLines, placeAmongRanks, transports } from '../node/lines.js';
 import { openRankScreen } from '../node/rank-terminal.js';
@@ -74,7 +74,7 @@ async function node(path: string, settings: RunSettings, flags: NodeFlags): Prom
   const hosted = hostedClients(settings.clients, launched, flags.shareRanks ?? false);
   if (launched.size - 1 < settings.clients) refuseTemplates(flags);
   const lines = await openLines(launched, flags);
-  const workers = settings.workers ?? fairShare(lines);
+  const workers = settings.workers ?? fairShare(lines.onThisHost);
   const all = { path, settings: { ...settings, workers }, flags, lines };
   const code = hosted === undefined ? await serve(all, launched.size) : await takePart(all, launched.rank, hosted);
   await lines.close(code);
@@ -86,11 +86,6 @@ interface Rank {
   readonly settings: RunSettings & { readonly workers: number };
   readonly flags: NodeFlags;
   readonly lines: Lines;
-}
-
-/** Threads of this process, where others of its kind are on the same machine. */
-function fairShare({ onThisHost = Number.POSITIVE_INFINITY }: Lines): number {
-  return Math.max(1, Math.floor(availableParallelism() / onThisHost));
 }
 
 /** @throws FedloomError `usage.template` */

@@ -2,6 +2,7 @@ import { FedloomError } from '@fedloom/engine';
 import { type Command, Option } from 'commander';
 import { findRun, type StoredRun } from '../../store/read-runs.js';
 import { hostAndPort } from '../arguments.js';
+import { launchedWithOthers, refuseOnRanks, workAsRank } from '../node/rank-pool.js';
 import { jsonOption, outOption, settingsOf, verboseOption, workersOption } from '../run-settings.js';
 import { whereGiven } from '../serving-options.js';
 import { run, waitOf } from './run.js';
@@ -32,7 +33,11 @@ export function addResumeCommand(program: Command, exit: (code: number) => void)
     )
     .addOption(jsonOption())
     .addOption(verboseOption())
-    .action(async (id: string, flags: ResumeFlags) => exit(await resume(await findRun(flags.out, id), flags)));
+    .action(async (id: string, flags: ResumeFlags) => {
+      const launched = launchedWithOthers();
+      if (launched !== undefined && launched.rank > 0) return exit(await workAsRank(launched, flags));
+      exit(await resume(await findRun(flags.out, id), flags));
+    });
 }
 
 async function resume(found: StoredRun, flags: ResumeFlags): Promise<number> {
@@ -42,6 +47,7 @@ async function resume(found: StoredRun, flags: ResumeFlags): Promise<number> {
   if (command === 'node') throw resumedByLauncher(file);
   const settings = settingsOf(file, flags);
   const waits = { ...whereGiven('deadline', waitOf(deadlineMs)), ...whereGiven('grace', waitOf(graceMs)) };
+  if (command === 'server') refuseOnRanks(launchedWithOthers(), 'A server', 'it is one process');
   if (command === 'server') return serve(file.taskFile, settings, { ...waits, ...serverFlags(found, flags) }, found);
   return run(file.taskFile, settings, processes === undefined ? {} : { ...waits, processes }, found);
 }

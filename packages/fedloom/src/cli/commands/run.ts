@@ -14,6 +14,7 @@ import type { StoredRun } from '../../store/read-runs.js';
 import { secondsOrNone, type Wait, wholeNumber } from '../arguments.js';
 import { conductRun, type StartedRun } from '../conduct-run.js';
 import { changesAsArguments, loadTaskWith } from '../load-settings.js';
+import { launchedWithOthers, openRankPool, refuseOnRanks, workAsRank } from '../node/rank-pool.js';
 import { packageFolder } from '../own-files.js';
 import type { Typed } from '../replay-settings.js';
 import { counted } from '../report/format.js';
@@ -42,7 +43,8 @@ export function addRunCommand(program: Command, exit: (code: number) => void): v
         "processes over WebSocket. For one seed the result is the same. FedML's names --client_num_in_total,\n" +
         '--client_num_per_round, --comm_round and --frequency_of_the_test are accepted.\n' +
         'With --replay it does an earlier run again, simulated or served, by the decisions in its journal, and fails where\n' +
-        'model or metrics come out otherwise. Task file and settings are those of the run.',
+        'model or metrics come out otherwise. Task file and settings are those of the run.\n' +
+        'Started by mpirun or srun as several processes, it trains the simulated clients on all of them.',
     )
     .addOption(
       new Option('--processes [=p]', 'run the clients in p processes of their own (default: one a core)').argParser(
@@ -54,8 +56,11 @@ export function addRunCommand(program: Command, exit: (code: number) => void): v
     .addOption(deadlineOption('none').hideHelp())
     .addOption(graceOption('none').hideHelp())
     .action(async (path: string | undefined, clients, perRound, rounds, flags, command: Command) => {
+      const launched = launchedWithOthers();
+      if (launched !== undefined && launched.rank > 0) return exit(await workAsRank(launched, flags));
       const positional = [clients, perRound, rounds];
       if (flags.replay !== undefined) {
+        refuseOnRanks(launched, '--replay', 'a replay runs in one process');
         const given = { id: flags.replay, taskFile: path, pool: flags.pool, typed: typedIn(command) };
         return exit(await replayRun({ positional, ...given }));
       }
@@ -125,13 +130,16 @@ export async function run(
       '--pool has a meaning only without --processes, whose clients train on a thread each.',
     );
   }
+  const launched = launchedWithOthers();
+  if (processes !== undefined) refuseOnRanks(launched, '--processes', 'the clients train on all of them already');
   const terminal = await openTerminal(settings.json);
   const { workers = availableParallelism() } = settings;
   // Our own children do not vanish without a word: they have the time that they need, and who has ended does not come back.
   const waits = { deadlineMs: waitMs(deadline) ?? null, graceMs: waitMs(grace) ?? null };
   const runOptions = { ...waits, farewellMs: 0 };
   // They load their code while this process loads the task, which may turn out to need none.
-  const ahead = processes === undefined ? openPool(pool, workers) : undefined;
+  const ranks = launched && (await openRankPool(launched, { workers: settings.workers, pool }));
+  const ahead = ranks?.pool ?? (processes === undefined ? openPool(pool, workers) : undefined);
   try {
     const loaded = await loadTaskWith(path, settings);
     if (loaded.task.kind !== 'plan') void ahead?.close();
@@ -148,11 +156,12 @@ export async function run(
           return startWithProcesses({ ...loaded, task }, settings, options, { processes, folder });
         }
         const started = simulate(task, { ...options, workers, ...(ahead && { pool: () => ahead }) });
-        return { run: started, result: started.result };
+        return { run: started, result: started.result, ...(ranks && { notes: [ranks.note] }) };
       },
     });
   } finally {
     await ahead?.close();
+    await ranks?.close();
   }
 }
 

@@ -12,8 +12,12 @@ export interface Lines {
   readonly host: string;
   /** Processes on this host, where that is known. */
   readonly onThisHost: number | undefined;
+  /** Machines on which there are ranks, where that is known. */
+  readonly hosts: number;
   /** Where rank 0 is. */
   readonly server: string;
+  /** Where any rank is; over WebSocket only rank 0 listens. */
+  addressOf(rank: number): string;
   readonly listen: Listen;
   readonly dial: Dial;
   /** Once all is said: waits for the others, and for no longer than that. */
@@ -66,7 +70,9 @@ async function mpiLines(launched: Launched, { listen, server, insecure, pingEver
   return {
     host,
     onThisHost: world.hosts.filter((one) => one === host).length,
+    hosts: new Set(world.hosts).size,
     server: world.urlOf(0),
+    addressOf: (rank) => world.urlOf(rank),
     listen: world.listen,
     dial: world.dial,
     abort: (code) => world.abort(code),
@@ -90,10 +96,13 @@ async function webSocketLines({ listen, server, insecure, pingEvery }: LinesFlag
   }
   const ping = pingEvery === undefined ? {} : { pingEveryMs: pingEvery };
   const { host, port } = listen;
+  const url = server ?? `ws://${host.includes(':') ? `[${host}]` : host}:${port}`;
   return {
     host: hostname(),
     onThisHost: undefined,
-    server: server ?? `ws://${host.includes(':') ? `[${host}]` : host}:${port}`,
+    hosts: 1,
+    server: url,
+    addressOf: () => url,
     listen: webSocketListen({ ...listen, ...ping, ...(insecure && { insecure }) }),
     dial: webSocketDial(ping),
     close: async () => {},

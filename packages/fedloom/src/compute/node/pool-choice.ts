@@ -1,15 +1,18 @@
 import { FedloomError } from '@fedloom/engine';
 import type { JobPool } from '../job-pool.js';
-import { processPool } from './process-pool.js';
-import { threadPool } from './thread-pool.js';
+import type { PoolWorker } from './pool-worker.js';
+import { processPool, startChild } from './process-pool.js';
+import { startThread, threadPool } from './thread-pool.js';
 
 /**
  * What trains plans: threads of this process, child processes, or a pool of your own. Results do not depend on it, and
  * trainer objects do not use it.
  */
-export type PoolChoice = (typeof poolKinds)[number] | ((workers: number) => JobPool);
+export type PoolChoice = PoolKind | ((workers: number) => JobPool);
 
 export const poolKinds = ['threads', 'processes'] as const;
+
+export type PoolKind = (typeof poolKinds)[number];
 
 /** @throws FedloomError `compute.pool` */
 export function checkPool(choice: PoolChoice | undefined): void {
@@ -26,4 +29,9 @@ export function openPool(choice: PoolChoice | undefined, workers: number): JobPo
   checkPool(choice);
   if (typeof choice === 'function') return choice(workers);
   return choice === 'processes' ? processPool(workers) : threadPool(workers);
+}
+
+/** What starts a single worker of a kind. */
+export function workerStarter(kind: PoolKind = 'threads'): () => PoolWorker {
+  return kind === 'processes' ? startChild : startThread;
 }

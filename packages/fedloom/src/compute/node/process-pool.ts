@@ -30,7 +30,8 @@ export function processPool(workers: number, atOnce?: number): JobPool {
   return new BatchingPool(workers, startChild, atOnce);
 }
 
-function startChild(): PoolWorker {
+/** One worker process. */
+export function startChild(): PoolWorker {
   const stdio: StdioOptions = ['ignore', 'ignore', 'pipe'];
   stdio[FRAMES_FD] = 'pipe';
   stdio[LIFELINE_FD] = 'pipe';

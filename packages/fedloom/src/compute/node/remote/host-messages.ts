@@ -1,0 +1,19 @@
+import type { ChildMessage } from '../child-messages.js';
+import type { WorkReply } from '../pool-worker.js';
+
+/** What a pool tells a host of workers; `worker` is the pool's number for one of them. */
+export type ToHost =
+  /** A worker that was not named before starts with its first message. */
+  | { readonly kind: 'message'; readonly worker: number; readonly message: ChildMessage }
+  | { readonly kind: 'cancel'; readonly worker: number; readonly mark: number }
+  | { readonly kind: 'end'; readonly worker: number };
+
+/** What a host of workers tells. */
+export type FromHost =
+  /** First of all: how many workers it would have at work, and whose program it is. */
+  | { readonly kind: 'offer'; readonly workers: number; readonly version: string }
+  /** To a worker's messages, in their order. */
+  | { readonly kind: 'reply'; readonly worker: number; readonly reply: WorkReply }
+  /** It ended by itself. */
+  | { readonly kind: 'lost'; readonly worker: number; readonly how: string }
+  | { readonly kind: 'ended'; readonly worker: number };

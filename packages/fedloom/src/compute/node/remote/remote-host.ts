@@ -1,0 +1,168 @@
+import { FedloomError } from '@fedloom/engine/base';
+import { VERSION } from '../../../core/version.js';
+import type { Connection } from '../../../protocol/transport.js';
+import { toChild } from '../child-messages.js';
+import { Copies } from '../copies.js';
+import type { PoolWorker, WorkMessage, WorkReply } from '../pool-worker.js';
+import { FrameLine } from './frame-line.js';
+import type { FromHost, ToHost } from './host-messages.js';
+
+/** Of models and data sets that a host keeps for its workers. */
+const COPIES_BYTES_MAX = 1 << 30;
+
+/** A host of workers at the other end of a connection, where `hostWorkers` serves. */
+export class RemoteHost {
+  /** How many workers it would have at work. */
+  readonly offered: number;
+  readonly #line: FrameLine;
+  readonly #copies = new Copies(COPIES_BYTES_MAX);
+  readonly #workers = new Map<number, RemoteWorker>();
+  #lastWorker = 0;
+  /** Why it is there no more. */
+  #gone: Error | undefined;
+
+  /** @throws FedloomError `compute.host` when the other end is no host of workers, or of another version */
+  static open(connection: Connection): Promise<RemoteHost> {
+    return new Promise((resolve, reject) => {
+      let host: RemoteHost | undefined;
+      const line = new FrameLine(connection, {
+        message: (value) => {
+          const told = value as FromHost;
+          if (host !== undefined) return host.#take(told);
+          const offer = checkedOffer(told, connection.peer);
+          if (offer instanceof FedloomError) {
+            reject(offer);
+            return line.close(offer.message);
+          }
+          host = new RemoteHost(line, offer);
+          resolve(host);
+        },
+        closed: (reason) => {
+          reject(hostError(connection.peer, `closed the connection: ${reason}`));
+          if (host !== undefined) host.#lose(reason);
+        },
+      });
+    });
+  }
+
+  private constructor(line: FrameLine, offered: number) {
+    this.#line = line;
+    this.offered = offered;
+  }
+
+  get gone(): boolean {
+    return this.#gone !== undefined;
+  }
+
+  startWorker(): PoolWorker {
+    this.#lastWorker += 1;
+    const number = this.#lastWorker;
+    const worker = new RemoteWorker({
+      send: (message) => this.#tell({ kind: 'message', worker: number, message: toChild(message, this.#copies) }),
+      cancel: (mark) => this.#tell({ kind: 'cancel', worker: number, mark }),
+      end: () => this.#tell({ kind: 'end', worker: number }),
+    });
+    this.#workers.set(number, worker);
+    if (this.#gone !== undefined) worker.lose(this.#gone);
+    return worker;
+  }
+
+  close(): void {
+    this.#line.close('the pool is closed');
+  }
+
+  #tell(message: ToHost): void {
+    if (this.#gone === undefined) this.#line.send(message);
+  }
+
+  #take(told: FromHost): void {
+    if (told.kind === 'offer') return;
+    const worker = this.#workers.get(told.worker);
+    switch (told.kind) {
+      case 'reply':
+        return worker?.reply(told.reply);
+      case 'lost':
+        return worker?.lose(new Error(`on ${this.#line.peer}, ${told.how}`));
+      case 'ended':
+        this.#workers.delete(told.worker);
+        return worker?.ended();
+    }
+  }
+
+  #lose(reason: string): void {
+    this.#gone = new Error(`${this.#line.peer} is gone: ${reason}`);
+    for (const worker of this.#workers.values()) worker.lose(this.#gone);
+    this.#workers.clear();
+  }
+}
+
+interface WorkerLine {
+  send(message: WorkMessage): void;
+  cancel(mark: number): void;
+  end(): void;
+}
+
+class RemoteWorker implements PoolWorker {
+  readonly lost: Promise<Error>;
+  readonly #line: WorkerLine;
+  readonly #asked: { readonly resolve: (reply: WorkReply) => void; readonly reject: (error: Error) => void }[] = [];
+  readonly #hasEnded: Promise<void>;
+  #tellLost: (error: Error) => void = () => {};
+  #tellEnded: () => void = () => {};
+  #lost: Error | undefined;
+
+  constructor(line: WorkerLine) {
+    this.#line = line;
+    this.lost = new Promise((resolve) => {
+      this.#tellLost = resolve;
+    });
+    this.#hasEnded = new Promise((resolve) => {
+      this.#tellEnded = resolve;
+    });
+  }
+
+  send(message: WorkMessage): Promise<WorkReply> {
+    if (this.#lost !== undefined) return Promise.reject(this.#lost);
+    return new Promise((resolve, reject) => {
+      this.#asked.push({ resolve, reject });
+      this.#line.send(message);
+    });
+  }
+
+  cancel(mark: number): void {
+    this.#line.cancel(mark);
+  }
+
+  async end(): Promise<void> {
+    if (this.#lost === undefined) this.#line.end();
+    await this.#hasEnded;
+  }
+
+  reply(reply: WorkReply): void {
+    this.#asked.shift()?.resolve(reply);
+  }
+
+  ended(): void {
+    this.#tellEnded();
+  }
+
+  lose(error: Error): void {
+    this.#lost ??= error;
+    for (const { reject } of this.#asked.splice(0)) reject(this.#lost);
+    this.#tellLost(this.#lost);
+    this.#tellEnded();
+  }
+}
+
+function checkedOffer(told: FromHost, peer: string): number | FedloomError {
+  if (told.kind !== 'offer' || !(told.workers >= 1)) return hostError(peer, 'is no host of workers');
+  if (told.version === VERSION) return told.workers;
+  return hostError(
+    peer,
+    `runs fedloom ${told.version}, and this process ${VERSION}: install the same version on all hosts`,
+  );
+}
+
+function hostError(peer: string, what: string): FedloomError {
+  return new FedloomError('compute.host', `The workers' host at ${peer} ${what}.`, { peer });
+}

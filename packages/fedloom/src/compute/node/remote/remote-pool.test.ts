@@ -1,0 +1,71 @@
+import { describe, expect, it, test } from 'vitest';
+import { plainJobs } from '../../../conformance/job-pool-jobs.js';
+import { jobPoolSuite } from '../../../conformance/job-pool-suite.js';
+import type { Connection } from '../../../protocol/transport.js';
+import { memoryTransport } from '../../../transport/memory/memory-transport.js';
+import { threadPool } from '../thread-pool.js';
+import { RemoteHost } from './remote-host.js';
+import { remotePool } from './remote-pool.js';
+import { hostWorkers } from './worker-host.js';
+
+/** A host in this process, which sees what it is sent as another process would. */
+async function openHost(
+  workers = 1,
+): Promise<{ readonly host: RemoteHost; readonly line: Connection; readonly ended: Promise<void> }> {
+  const transport = memoryTransport();
+  let ended: Promise<void> = Promise.resolve();
+  const listener = transport.listen((connection) => {
+    ended = hostWorkers(connection, { workers });
+  });
+  const line = await transport.dial(listener.url);
+  return { host: await RemoteHost.open(line), line, ended };
+}
+
+describe('a pool of workers at other ends of connections', async () => {
+  const hosts = [(await openHost()).host, (await openHost()).host];
+  const create = (workers: number) => remotePool(hosts, { workers });
+  for (const { name, run } of jobPoolSuite({ create, reference: threadPool })) test(name, run);
+});
+
+describe('a pool of workers here and there', async () => {
+  const { host } = await openHost();
+  const create = (workers: number) => remotePool([host], { local: 1, workers });
+  for (const { name, run } of jobPoolSuite({ create, reference: threadPool })) test(name, run);
+});
+
+it('goes on with the workers that are left when a host is gone, and gives its jobs to them', async () => {
+  const [one, two] = [await openHost(), await openHost()];
+  const pool = remotePool([one.host, two.host]);
+  const jobs = await plainJobs();
+  await pool.load(jobs.plan);
+  const before = await jobs.train(pool, 0, [0, 1, 2]);
+  const many = Array.from({ length: 20 }, (_, client) => jobs.train(pool, client, [client, 2]));
+  two.line.close('cut');
+  expect((await Promise.all(many)).length).toBe(20);
+  expect((await jobs.train(pool, 0, [0, 1, 2])).update).toEqual(before.update);
+  await pool.close();
+  one.host.close();
+  await Promise.all([one.ended, two.ended]);
+});
+
+it('fails by name when no host is left', async () => {
+  const { host, line } = await openHost();
+  const pool = remotePool([host]);
+  const jobs = await plainJobs();
+  await pool.load(jobs.plan);
+  line.close('cut');
+  await expect(jobs.train(pool, 0, [0])).rejects.toMatchObject({ code: 'compute.worker-lost' });
+  await pool.close();
+});
+
+it('refuses an end that hosts no workers', async () => {
+  const transport = memoryTransport();
+  const listener = transport.listen((connection) => {
+    connection.bind({ frame: () => {}, drained: () => {}, closed: () => {} });
+    connection.close('wrong door');
+  });
+  await expect(transport.dial(listener.url).then((line) => RemoteHost.open(line))).rejects.toMatchObject({
+    code: 'compute.host',
+    message: expect.stringContaining('wrong door'),
+  });
+});

@@ -1,0 +1,101 @@
+import type { Tensor } from '@fedloom/engine/base';
+import { freeBytes } from '../../../core/byte-memory.js';
+import { VERSION } from '../../../core/version.js';
+import { sharedBytes, sharedTensor } from '../../../data/shared-tensor.js';
+import type { Connection } from '../../../protocol/transport.js';
+import { fromParent } from '../child-messages.js';
+import { type PoolKind, workerStarter } from '../pool-choice.js';
+import { ownBuffers, type PoolWorker } from '../pool-worker.js';
+import { FrameLine } from './frame-line.js';
+import type { FromHost, ToHost } from './host-messages.js';
+
+export interface WorkerHostOptions {
+  /** Workers that the pool at the other end should use here. */
+  readonly workers: number;
+  /** Default `threads`. */
+  readonly pool?: PoolKind;
+}
+
+/**
+ * Gives the pool at the other end of a connection workers in this process. They share what they are sent: a model comes once.
+ * @returns settles when the connection is closed and all workers have ended
+ */
+export function hostWorkers(connection: Connection, { workers: offered, pool }: WorkerHostOptions): Promise<void> {
+  return new Promise((resolve) => {
+    const start = workerStarter(pool);
+    const workers = new Map<number, PoolWorker>();
+    const kept = new Map<number, unknown>();
+    const line = new FrameLine(connection, {
+      message: (value) => take(value as ToHost),
+      closed: () => {
+        // What they are at work on nobody wants any more.
+        void Promise.allSettled([...workers.values()].map((worker) => worker.end())).then(() => resolve());
+      },
+    });
+    const tell = (message: FromHost) => line.send(message);
+    tell({ kind: 'offer', workers: offered, version: VERSION });
+
+    function workerOf(number: number): PoolWorker {
+      const known = workers.get(number);
+      if (known !== undefined) return known;
+      const worker = start();
+      workers.set(number, worker);
+      void worker.lost?.then((how) => lose(number, worker, how));
+      return worker;
+    }
+
+    function lose(number: number, worker: PoolWorker, how: unknown): void {
+      if (workers.get(number) !== worker) return;
+      workers.delete(number);
+      worker.end().catch(() => {});
+      tell({ kind: 'lost', worker: number, how: how instanceof Error ? how.message : String(how) });
+    }
+
+    function take(told: ToHost): void {
+      const { worker: number } = told;
+      switch (told.kind) {
+        case 'message': {
+          const { message } = told;
+          const shared =
+            message.kind === 'jobs'
+              ? {
+                  ...message,
+                  kept: {
+                    ...message.kept,
+                    added: message.kept.added.map(([id, value]) => [id, inSharedMemory(value)] as const),
+                  },
+                }
+              : message;
+          const worker = workerOf(number);
+          // Named at once: a later message may forget what this one uses.
+          worker.send(fromParent(shared, kept)).then(
+            (reply) => {
+              tell({ kind: 'reply', worker: number, reply });
+              for (const buffer of ownBuffers(reply)) freeBytes(new Uint8Array(buffer));
+            },
+            (how: unknown) => lose(number, worker, how),
+          );
+          return;
+        }
+        case 'cancel':
+          return workers.get(number)?.cancel(told.mark);
+        case 'end': {
+          const worker = workers.get(number);
+          workers.delete(number);
+          const ended = () => tell({ kind: 'ended', worker: number });
+          void (worker?.end() ?? Promise.resolve()).then(ended, ended);
+          return;
+        }
+      }
+    }
+  });
+}
+
+/** A model or a tensor, where all threads of this process read it. */
+function inSharedMemory(value: unknown): unknown {
+  if (value instanceof Uint8Array) return sharedBytes(value);
+  const { dtype, shape, data } = value as Tensor;
+  const shared = sharedTensor(dtype, shape);
+  (shared.data as { set(from: ArrayLike<number | bigint>): void }).set(data as ArrayLike<number | bigint>);
+  return shared;
+}
