@@ -1,4 +1,5 @@
 /** Trainers in Python, with PyTorch, in processes of their own. */
+import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
 import { Workplace } from '../cli/fedloom.js';
 import { describePython, PYTHON } from './python.js';
@@ -87,6 +88,33 @@ const PARTIAL = NET.replace('return self.model.cpu().state_dict()', 'return dict
   .replace(/assert isinstance\(params, OrderedDict\).*/, 'assert type(params) is dict')
   .replace('self.model.load_state_dict(params)', 'self.model.load_state_dict(params, strict=False)');
 
+/** Without PyTorch: it starts in a fraction of the time. */
+const STEP = `
+import os
+import numpy as np
+
+class Step:
+    def __init__(self, model):
+        assert model is None
+        self.w = np.zeros(3)
+    def get_model_params(self):
+        return {"w": self.w}
+    def set_model_params(self, params):
+        self.w = params["w"]
+    def get_local_sample_number(self, path):
+        return 1
+    def train(self, device, args, train_path):
+        print("trains on", train_path)
+        self.w += args.step
+    def test(self, device, args, test_path):
+        print("tests on", test_path)
+        return {}
+`;
+const STEP_TASK = `
+import { defineTask, pythonTrainer } from 'fedloom';
+export default defineTask({ name: 'step', trainer: pythonTrainer({ trainer: 'f.py:Step', args: { step: 1 } }) });
+`;
+
 const ENV = { FEDLOOM_PYTHON: PYTHON };
 const SIZE = '6 3 3 --seed 5 --json';
 
@@ -107,4 +135,52 @@ describePython('trainers in Python', () => {
     expect(outcomes[0]?.clientMetrics).toMatchObject({ round: 2 });
     for (const outcome of outcomes) expect(outcome).toEqual(outcomes[0]);
   });
+
+  it('need no task file on a client, where the command line says which they are', async () => {
+    const place = await Workplace.create({ 'task.ts': STEP_TASK, 'f.py': STEP });
+    const size = '4 2 2 --json';
+    const alone = place.start(`run task.ts ${size} --set args.step=3`, ENV);
+    const server = place.start(`server task.ts ${size} --listen 127.0.0.1:0`, ENV);
+    const { url } = await server.event('listening');
+    const own = '--trainer python:f.py:Step --set args.step=3 --train-path d/{index}/{rank} --test-path t{rank}';
+    const client = place.start(`client --server ${url} --index 0-3 ${own}`, ENV);
+    const { modelHash } = await server.event('finished');
+    expect(modelHash).toBe((await alone.event('finished')).modelHash);
+    expect((await client.ended).code).toBe(0);
+    expect(client.stdout).toContain('client 2: trains on d/2/3\n');
+    expect(client.stdout).toContain('client 0: tests on t1\n');
+  });
+
+  it.each([
+    ['Ctrl-C', 'SIGINT', 130],
+    ['kill -9', 'SIGKILL', null],
+  ] as const)('leave no process behind after %s', async (_, signal, code) => {
+    const hanging = `
+        import ctypes, subprocess
+        child = subprocess.Popen(["sleep", "600"])
+        print("pids", os.getpid(), child.pid)
+        ctypes.PyDLL(None).sleep(600)`;
+    const place = await Workplace.create({
+      'task.ts': STEP_TASK,
+      'f.py': STEP.replace('self.w += args.step', hanging),
+    });
+    const run = place.start('run task.ts 4 2 2 --workers 2', ENV);
+    const pids = await run.until('the pids of two processes', () => {
+      const told = [...run.stdout.matchAll(/: pids (\d+) (\d+)\n/g)];
+      return told.length === 2 ? told.flatMap(([, ...numbers]) => numbers.map(Number)) : undefined;
+    });
+    run.child.kill(signal);
+    expect((await run.ended).code).toBe(code);
+    await expect.poll(() => pids.filter(isThere), { timeout: 5000 }).toEqual([]);
+  });
 });
+
+function isThere(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    // One that has ended, and whose parent has not asked for it.
+    return !/^\d+ \(.*\) Z/.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
+  } catch {
+    return false;
+  }
+}

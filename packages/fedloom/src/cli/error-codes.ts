@@ -42,6 +42,7 @@ export interface CommandErrors {
   'usage.replay': { readonly option: string; readonly given?: unknown; readonly had?: unknown };
   'usage.run-on-ranks': { readonly option: string; readonly size: number };
   'usage.template': { readonly option: string; readonly path: string };
+  'usage.trainer': NoFields;
   'usage.twice': { readonly positional: number; readonly value: number };
   'usage.value': { readonly name?: string; readonly text: string };
 }

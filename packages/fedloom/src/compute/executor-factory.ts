@@ -17,6 +17,8 @@ export interface ExecutorParts {
   readonly source?: ClientDataSource;
   /** Handed to a task's own trainers. */
   readonly dataDir?: string;
+  /** The task is for whatever trainer task the server has. */
+  readonly anyTask?: boolean;
   /** Handed to a task's own trainers, where this process decides on it. */
   readonly run?: TrainedRun;
 }
@@ -26,9 +28,15 @@ export interface ExecutorParts {
  * @throws FedloomError `client.no-data` without task and source
  */
 export function clientExecutor(task: Task | undefined, parts: ExecutorParts): ClientExecutor {
-  const { pool, workers, source, dataDir, run } = parts;
+  const { pool, workers, source, dataDir, run, anyTask } = parts;
   if (task?.kind === 'trainer') {
-    return new TrainerExecutor({ task, concurrency: workers, ...(dataDir && { dataDir }), ...(run && { run }) });
+    return new TrainerExecutor({
+      task,
+      concurrency: workers,
+      ...(dataDir && { dataDir }),
+      ...(run && { run }),
+      ...(anyTask && { anyTask }),
+    });
   }
   const from = source ?? (task && partitionedSource(task));
   if (from !== undefined) return new PlanExecutor({ pool: pool(), source: from, trains: true });

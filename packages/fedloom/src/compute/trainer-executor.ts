@@ -1,4 +1,6 @@
 import { FedloomError, type NamedTensors } from '@fedloom/engine';
+import type { FederatedAlgorithm } from '../algorithms/algorithm.js';
+import { algorithmNamed } from '../algorithms/registry.js';
 import type { ClientIndex } from '../core/brands.js';
 import type { Evaluation } from '../core/evaluation.js';
 import { checkTensors, type TensorSpec } from '../core/params.js';
@@ -42,10 +44,13 @@ export class TrainerExecutor implements ClientExecutor {
   readonly #encodeUpdate = safetensorsEncoder(wireLimits.chunkHeaderBytes);
   readonly #takeTurn: TakeTurn;
   #federation: FederationInfo | undefined;
+  #algorithm: FederatedAlgorithm;
 
   constructor(
     private readonly options: {
       readonly task: TrainerTask;
+      /** It is for whatever trainer task the server has, and for whatever algorithm: there is no task file. */
+      readonly anyTask?: boolean;
       /** Jobs at a time where the task says `concurrent`; one where it does not. */
       readonly concurrency: number;
       readonly dataDir?: string;
@@ -57,11 +62,12 @@ export class TrainerExecutor implements ClientExecutor {
     const { concurrent } = options.task;
     this.concurrency = typeof concurrent === 'number' ? concurrent : concurrent ? options.concurrency : 1;
     this.#takeTurn = turnsOf(options.task);
+    this.#algorithm = options.task.algorithm;
   }
 
   async prepare(workload: ClientWorkload, federation: FederationInfo): Promise<void> {
-    const { task } = this.options;
-    if (workload.kind !== 'trainer' || workload.task !== task.name) {
+    const { task, anyTask = false } = this.options;
+    if (workload.kind !== 'trainer' || !(anyTask || workload.task === task.name)) {
       const served = workload.kind === 'trainer' ? `the task '${workload.task}'` : 'a compiled training plan';
       throw new FedloomError(
         'client.other-task',
@@ -69,7 +75,8 @@ export class TrainerExecutor implements ClientExecutor {
         { client: task.name },
       );
     }
-    if (federation.algorithm !== task.algorithm.name) {
+    if (anyTask) this.#algorithm = algorithmNamed(federation.algorithm);
+    else if (federation.algorithm !== task.algorithm.name) {
       throw new FedloomError(
         'client.other-algorithm',
         `The server runs ${federation.algorithm}, the task file here says ${task.algorithm.name}. Start both with the same task file.`,
@@ -97,7 +104,7 @@ export class TrainerExecutor implements ClientExecutor {
     const params = toNamedTensors(given.unread(await trainer.getModelParams()), owner);
     checkTensors(params, specsOf(globalModel), owner);
     const { buffers } = trainer;
-    const upload = this.options.task.algorithm.client?.terms?.upload;
+    const upload = this.#algorithm.client?.terms?.upload;
     return {
       update: encodeChanges(this.#encodeUpdate, params, globalModel, uploads),
       ...(state && { state }),
@@ -145,7 +152,7 @@ export class TrainerExecutor implements ClientExecutor {
   }
 
   get #slots(): readonly string[] {
-    return this.options.task.algorithm.client?.terms?.broadcast ?? [];
+    return this.#algorithm.client?.terms?.broadcast ?? [];
   }
 
   #trainer(client: ClientIndex): Promise<Trainer> {
@@ -162,7 +169,7 @@ export class TrainerExecutor implements ClientExecutor {
         ...(dataDir && { dataDir: pathOfClient(dataDir, client) }),
       });
       trainer = Promise.resolve(made).then((own) => {
-        refuseUnappliedTerms(task.algorithm, own, `client ${client}`);
+        refuseUnappliedTerms(this.#algorithm, own, `client ${client}`);
         return own;
       });
       this.#trainers.set(client, trainer);

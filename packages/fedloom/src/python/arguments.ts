@@ -6,6 +6,11 @@ const EPOCHS = 1;
 const BATCH_SIZE = 32;
 const LEARNING_RATE = 0.01;
 
+/** What `--set` can change: the arguments that are not for the run to decide, and the user's own. */
+export function settableArguments({ args = {} }: PythonTrainerOptions): string[] {
+  return [...new Set(['epochs', 'batch_size', 'lr', 'data_path', 'is_mobile', ...Object.keys(args)])];
+}
+
 /** The arguments that FedML's users expect, as far as they are known, and the user's own, which count. */
 export function argumentsFor(
   { args = {}, gpus }: PythonTrainerOptions,

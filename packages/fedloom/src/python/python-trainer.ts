@@ -6,8 +6,10 @@ import type {
   Trainer,
   TrainerClient,
   TrainerFactory,
+  TrainerSetting,
   TrainResult,
 } from '../task/trainer.js';
+import { settableArguments } from './arguments.js';
 import type { OpenPools } from './open-pools.js';
 import { checkOptions, type PythonTrainerOptions } from './options.js';
 import type { LoadedModel, PythonPool } from './python-pool.js';
@@ -49,11 +51,31 @@ export function pythonTrainer(options: PythonTrainerOptions): TrainerFactory {
     },
   };
   return Object.assign(make, {
+    settings: [
+      ...settableArguments(options).map((name) => `args.${name}`),
+      ...SETTABLE.map((option) => `trainer.${option}`),
+    ],
+    with: (path: string, value: TrainerSetting) => {
+      const [area, name] = [path.slice(0, path.indexOf('.')), path.slice(path.indexOf('.') + 1)];
+      if (area === 'args') return pythonTrainer({ ...options, args: { ...options.args, [name]: value } });
+      return pythonTrainer({ ...options, [name]: value });
+    },
     concurrent: options.processes ?? true,
     ownProcesses: true,
     ...(options.resultAggregator !== undefined && { resultAggregator }),
   });
 }
+
+/** Options that have to do with where a process runs, and not with what it learns. */
+const SETTABLE: readonly (keyof PythonTrainerOptions)[] = [
+  'trainPath',
+  'testPath',
+  'serverTestPath',
+  'python',
+  'processes',
+  'threads',
+  'timeoutMs',
+];
 
 const NO_RESULTS: ClientResults = { results: {}, sampleCount: 0 };
 

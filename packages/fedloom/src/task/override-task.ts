@@ -1,7 +1,8 @@
 import { FedloomError } from '@fedloom/engine';
 import { didYouMean } from '../core/closest.js';
 import { defineTask } from './define-task.js';
-import type { PlanTask, PlanTaskDefinition, Task, TrainerTaskDefinition } from './task.js';
+import type { PlanTask, PlanTaskDefinition, Task, TrainerTask, TrainerTaskDefinition } from './task.js';
+import type { TrainerSetting } from './trainer.js';
 
 type Setting = number | boolean | 'all';
 
@@ -11,7 +12,9 @@ export function settablePaths(task: Task): string[] {
   const { optimizer } = task.kind === 'plan' ? task.training : { optimizer: undefined };
   const optimizerSettings = optimizer?.with === undefined ? [] : Object.keys(optimizer.hyperparameters ?? {});
   return [
-    ...(task.kind === 'plan' ? ['training.localEpochs', 'training.batchSize', 'training.shuffle'] : []),
+    ...(task.kind === 'plan'
+      ? ['training.localEpochs', 'training.batchSize', 'training.shuffle']
+      : (task.trainer.settings ?? [])),
     ...optimizerSettings.map((name) => `training.optimizer.${name}`),
     ...algorithm.map((name) => `algorithm.${name}`),
   ];
@@ -28,10 +31,11 @@ export function overrideTask(task: Task, path: string, text: string): Task {
     const known = paths.length === 0 ? 'Nothing can be set in this task.' : `These can be set: ${paths.join(', ')}.`;
     throw refused(task, path, text, `there is no such setting.${didYouMean(path, paths)} ${known}`);
   }
-  const value = parse(text);
+  const ofTrainer = task.kind === 'trainer' && task.trainer.settings?.includes(path) ? task : undefined;
+  const value = ofTrainer === undefined ? parse(text) : (parse(text) ?? text);
   if (value === undefined) throw refused(task, path, text, "the value must be a number, true, false or 'all'.");
   try {
-    return apply(task, path, value);
+    return ofTrainer === undefined ? apply(task, path, value as Setting) : withTrainer(ofTrainer, path, value);
   } catch (error) {
     if (!(error instanceof FedloomError)) throw error;
     throw refused(task, path, text, error.message, error);
@@ -54,6 +58,18 @@ function apply(task: Task, path: string, value: Setting): Task {
     throw new FedloomError('optimizer.option', message, { option: setting, value });
   }
   return remade(plan, { training: { ...plan.training, optimizer: optimizer.with!({ [setting]: value }) } });
+}
+
+/** What came of the factory, and not of the task's author, is the new one's. */
+function withTrainer(task: TrainerTask, path: string, value: TrainerSetting): Task {
+  const { trainer: before, concurrent, resultAggregator, ...definition } = trainerDefinition(task);
+  const trainer = before.with?.(path, value) ?? before;
+  return defineTask({
+    ...definition,
+    trainer,
+    ...(concurrent !== undefined && concurrent !== before.concurrent && { concurrent }),
+    ...(resultAggregator !== undefined && resultAggregator !== before.resultAggregator && { resultAggregator }),
+  });
 }
 
 function remade({ kind: _kind, ...definition }: PlanTask, changes: Partial<PlanTaskDefinition>): PlanTask {

@@ -72,6 +72,9 @@ export interface TrainResult {
 /** `state` is empty on the server. */
 export type TestContext = Pick<TrainContext, 'round' | 'signal' | 'random' | 'state'>;
 
+/** As the command line gives it: a number, true or false where the text is one. */
+export type TrainerSetting = string | number | boolean;
+
 /**
  * Makes the trainer of one client, when its process first needs it; it is kept to the end, and so is its memory. A factory
  * that fedloom or a library brings may say more than a function of a task's author does.
@@ -84,6 +87,10 @@ export interface TrainerFactory<R extends Results = Results> {
   readonly resultAggregator?: ResultAggregator<R>;
   /** Its trainers run no code of the user's in this process. */
   readonly ownProcesses?: boolean;
+  /** Paths that `--set` can change, such as `args.lr`. */
+  readonly settings?: readonly string[];
+  /** The same with one of these changed. @throws FedloomError for a value that it refuses */
+  with?(path: string, value: TrainerSetting): TrainerFactory<R>;
 }
 
 /** For whom a task makes a trainer. */

@@ -4,10 +4,12 @@ import { type Command, Option } from 'commander';
 import { type JoinEvent, joinFederation } from '../../client/node/join-federation.js';
 import { formatRanges, type IndexRange, parseRanges } from '../../core/index-ranges.js';
 import { endWithParent } from '../../core/node/lifeline.js';
+import type { Task } from '../../task/task.js';
 import { seconds, serverUrl, wholeNumber } from '../arguments.js';
 import { guardTask } from '../guard-task.js';
 import { watchInterrupts } from '../interrupts.js';
 import { loadTaskWith } from '../load-settings.js';
+import { pythonTask } from '../python-task.js';
 import { formatDuration } from '../report/format.js';
 import type { Screen } from '../report/screen.js';
 import {
@@ -27,6 +29,10 @@ interface ClientFlags {
   readonly index: IndexRange[];
   readonly run?: string;
   readonly data?: string;
+  readonly trainer?: string;
+  readonly model?: string;
+  readonly trainPath?: string;
+  readonly testPath?: string;
   readonly stateDir?: string;
   readonly workers?: number;
   readonly set?: string[];
@@ -67,6 +73,13 @@ export function addClientCommand(program: Command, exit: (code: number) => void)
       'keep what clients keep to themselves between rounds here, so that they can be started again within a run ' +
         '(.fedloom in --data, as long as the run goes on; without --data only in memory)',
     )
+    .option(
+      '--trainer <python:file:class>',
+      'in place of a task file: training code in Python, such as python:f.py:MyTrainer; --set args.<name>=<value> for its args',
+    )
+    .option('--model <file:name>', 'what makes the model that --trainer is given, such as f.py:create_model')
+    .option('--train-path <path>', "a client's training data for code in Python; {rank} counts from 1, {index} from 0")
+    .option('--test-path <path>', 'the same for its tests')
     .addOption(workersOption())
     .addOption(setOption())
     .addOption(algorithmOption())
@@ -91,7 +104,7 @@ async function join(path: string | undefined, flags: ClientFlags): Promise<numbe
   const gone = new AbortController();
   // The launcher holds this channel open as long as it lives.
   process.once('disconnect', () => gone.abort());
-  const loaded = path === undefined ? undefined : await loadTaskWith(path, { ...flags, set: flags.set ?? [] });
+  const loaded = await taskOf(path, flags);
   const interrupts = watchInterrupts(() => screen.line('Leaving the federation.'));
   const log = (line: string) => screen.line(line);
   const finish = await joinFederation(flags.server, {
@@ -102,7 +115,10 @@ async function join(path: string | undefined, flags: ClientFlags): Promise<numbe
     ...(flags.run !== undefined && { run: flags.run }),
     ...(flags.data !== undefined && { dataDir: flags.data }),
     ...(flags.stateDir !== undefined && { stateDir: flags.stateDir }),
-    ...(loaded && { task: guardTask(loaded.task, interrupts, { folder: dirname(loaded.file), log }) }),
+    ...(loaded && {
+      task: guardTask(loaded.task, interrupts, { folder: loaded.folder, log }),
+      anyTask: path === undefined,
+    }),
     ...(flags.pingEvery !== undefined && { pingEveryMs: flags.pingEvery }),
     ...(flags.workers && { workers: flags.workers }),
     ...(flags.pool && { pool: flags.pool }),
@@ -112,6 +128,24 @@ async function join(path: string | undefined, flags: ClientFlags): Promise<numbe
   if (finish.reason === 'completed') return 0;
   const why = finish.message ?? `The run ended: ${finish.reason}.`;
   throw new FedloomError('client.run-ended', `The server ended the run early: ${why}`, { reason: finish.reason });
+}
+
+/** The task that this client has, of a file or of the command line alone. */
+async function taskOf(
+  path: string | undefined,
+  flags: ClientFlags,
+): Promise<{ readonly task: Task; readonly folder: string } | undefined> {
+  const { set = [], trainer, model, trainPath, testPath } = flags;
+  if (path === undefined) return trainer === undefined ? undefined : { task: pythonTask(flags), folder: process.cwd() };
+  if (trainer !== undefined || model !== undefined) {
+    throw new FedloomError('usage.trainer', '--trainer and --model stand in place of a task file: give these or that.');
+  }
+  const paths = [
+    ...(trainPath === undefined ? [] : [`trainer.trainPath=${trainPath}`]),
+    ...(testPath === undefined ? [] : [`trainer.testPath=${testPath}`]),
+  ];
+  const { task, file } = await loadTaskWith(path, { ...flags, set: [...set, ...paths] });
+  return { task, folder: dirname(file) };
 }
 
 /** Tells people what happens to clients. */

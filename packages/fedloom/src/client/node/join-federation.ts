@@ -40,6 +40,8 @@ export interface JoinOptions extends MessageOptions {
   readonly dataDir?: string;
   /** Needed without `dataDir`, and for trainer tasks. Where given, it must compile to the server's plan. */
   readonly task?: Task;
+  /** `task` is for whatever trainer task the server has, under whatever algorithm of fedloom's: for who has no task file. */
+  readonly anyTask?: boolean;
   /** Threads or processes that train. Default: one a core. */
   readonly workers?: number;
   /** What trains a plan; results do not depend on it. Default `threads`. */
@@ -119,10 +121,11 @@ async function besideData(dataDir: string | undefined): Promise<string | undefin
 }
 
 function executorFor(options: JoinOptions): ClientExecutor {
-  const { task, dataDir, clients, pool, workers = availableParallelism() } = options;
+  const { task, anyTask, dataDir, clients, pool, workers = availableParallelism() } = options;
   return clientExecutor(task, {
     pool: () => openPool(pool, workers),
     workers,
+    ...(anyTask && { anyTask }),
     ...(dataDir && { dataDir, source: partSource(dataDir, clients) }),
   });
 }
