@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { type JsonLine, Workplace } from '../cli/fedloom.js';
 import { root } from '../repository/source-tree.js';
+import { describePython, PYTHON } from './python.js';
 
 const EXAMPLES = join(root, 'examples');
 const task = (example: string) => join(EXAMPLES, example, 'task.ts');
@@ -95,5 +96,20 @@ describe('examples', () => {
       '05-own-transport',
       '06-own-messages',
     ]);
+  });
+});
+
+describePython('examples in Python', () => {
+  it('07: a PyTorch trainer as it stands learns from real MNIST', async () => {
+    const place = await Workplace.create();
+    const parts = await place.run(`partition ${task('01-mnist')} --clients 100 --format npz --out parts`);
+    expect(parts.code, parts.stderr).toBe(0);
+    const { code, stdout, stderr } = await place.run(`run ${task('07-pytorch-trainer')} 10 5 3 --json`, {
+      FEDLOOM_PYTHON: PYTHON,
+    });
+    expect(code, stderr).toBe(0);
+    const finished = JSON.parse(stdout.trimEnd().split('\n').at(-1) as string) as Finished;
+    // Its own result aggregator said so.
+    expect(finished.clientMetrics.accuracy).toBeGreaterThan(0.85);
   });
 });

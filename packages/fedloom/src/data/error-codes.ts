@@ -19,6 +19,7 @@ export interface DataErrors {
   'data.scale': { readonly scale: number };
   'data.shape': OriginFields | { readonly where: string };
 
+  'part.images': { readonly shape: readonly number[] };
   'part.json': { readonly path: string };
   'part.missing': { readonly dir: string; readonly file: string };
   'part.samples': { readonly path: string; readonly found: number | undefined; readonly expected: number };

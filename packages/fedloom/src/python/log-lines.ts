@@ -55,7 +55,8 @@ export class LogLines {
       else this.#line(pieces[at] ?? '');
     }
     if (!ended && rest.length <= LINE_CHARACTERS_MAX) return rest;
-    if (rest !== '') this.#line(rest);
+    if (rest.endsWith('\r')) this.#redraw(rest.slice(0, -1));
+    else if (rest !== '') this.#line(rest);
     return '';
   }
 

@@ -61,11 +61,10 @@ export class SharedFile {
 
   /** The tensors, which lie close together, in memory of their own, ascending by name. */
   read(places: readonly TensorPlace[]): Map<string, Tensor> {
-    if (places.length === 0) return new Map();
-    const start = Math.min(...places.map(({ offset }) => offset));
-    const end = Math.max(
-      ...places.map(({ offset, dtype, shape }) => offset + elementCount(shape) * bytesPerElement[dtype]),
-    );
+    const filled = places.filter(({ shape }) => elementCount(shape) > 0);
+    const ends = filled.map(({ offset, dtype, shape }) => offset + elementCount(shape) * bytesPerElement[dtype]);
+    const start = filled.length === 0 ? 0 : Math.min(...filled.map(({ offset }) => offset));
+    const end = Math.max(start, ...ends);
     const bytes = uninitializedBytes(end - start);
     let length = 0;
     while (length < bytes.length) {
@@ -75,8 +74,9 @@ export class SharedFile {
     }
     return sortedTensors(
       places.map(({ name, dtype, shape, offset }) => {
-        const at = bytes.byteOffset + offset - start;
-        return [name, { dtype, shape, data: new arrayOf[dtype](bytes.buffer as ArrayBuffer, at, elementCount(shape)) }];
+        const count = elementCount(shape);
+        const at = count === 0 ? 0 : bytes.byteOffset + offset - start;
+        return [name, { dtype, shape, data: new arrayOf[dtype](bytes.buffer as ArrayBuffer, at, count) }];
       }),
     );
   }

@@ -7,6 +7,7 @@ import { knownClient } from '../../core/brands.js';
 import { makeFolders } from '../../core/node/make-folders.js';
 import { storageError } from '../../core/node/storage-error.js';
 import { writePart } from '../../data/node/part-folder.js';
+import { writeImagePart, writeNpzPart } from '../../data/node/python-parts.js';
 import { dealExamples, examplesOf } from '../../data/partition.js';
 import type { PlanTask, Task } from '../../task/task.js';
 import { wholeNumber } from '../arguments.js';
@@ -22,9 +23,14 @@ interface PartitionFlags {
   readonly clients: number;
   readonly out: string;
   readonly seed: number;
+  readonly format: PartFormat;
   readonly set?: string[];
   readonly json?: true;
 }
+
+/** `parts`: what clients of plans read. The others are for training code in Python. */
+const FORMATS = ['parts', 'npz', 'images'] as const;
+type PartFormat = (typeof FORMATS)[number];
 
 const TOLD_MS = 100;
 
@@ -34,7 +40,8 @@ export function addPartitionCommand(program: Command, exit: (code: number) => vo
     .summary("write the clients' parts of a task's data into folders")
     .description(
       "Deals a task's data set to clients by the task's own rule, as a simulation with the same seed does, and writes\n" +
-        'each part into a folder of its own: DIR/client-0, DIR/client-1, ...',
+        'each part into a folder of its own: DIR/client-0, DIR/client-1, ... For training code in Python: DIR/client_1_train.npz\n' +
+        'and client_1_test.npz, or folders of images DIR/client_1_train/<class>/, and so on.',
     )
     .argument('<task>', 'task file')
     .addOption(
@@ -43,6 +50,7 @@ export function addPartitionCommand(program: Command, exit: (code: number) => vo
         .makeOptionMandatory(),
     )
     .requiredOption('--out <dir>', 'folder for the part folders; new or empty')
+    .addOption(new Option('--format <format>', 'how parts are written').choices(FORMATS).default('parts'))
     .addOption(seedOption())
     .addOption(setOption())
     .addOption(jsonOption())
@@ -71,7 +79,7 @@ async function partition(path: string, flags: PartitionFlags): Promise<number> {
 /** @returns false when the signal ended it early */
 async function writeParts(
   task: PlanTask,
-  { clients, out, seed }: PartitionFlags,
+  { clients, out, seed, format }: PartitionFlags,
   { screen }: Terminal,
   signal: AbortSignal,
 ): Promise<boolean> {
@@ -86,7 +94,9 @@ async function writeParts(
       throw new FedloomError('partition.samples', `Client ${index} was dealt no training samples.`, { client: index });
     }
     const part = { name: task.data.name, index, clients, data, train: own, ...(ownTest && { test: ownTest }) };
-    await writePart(partFolder(out, knownClient(index)), part);
+    if (format === 'npz') await writeNpzPart(out, part);
+    else if (format === 'images') await writeImagePart(out, part);
+    else await writePart(partFolder(out, knownClient(index)), part);
     if (performance.now() - toldMs < TOLD_MS) continue;
     toldMs = performance.now();
     screen.redraw([`${formatCount(index + 1)} of ${counted(clients, 'part')}`]);
