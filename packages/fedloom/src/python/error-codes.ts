@@ -2,6 +2,7 @@ import type { NoFields } from '@fedloom/engine/base';
 
 /** The errors of trainers in Python: code and fields. */
 export interface PythonErrors {
+  'python.gpu-mapping': { readonly path: string };
   /** `target`: the file, module or class at fault. */
   'python.load': { readonly target: string };
   /** `how` its process ended. */

@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os';
 import type { TrainerClient } from '../task/trainer.js';
 import { argumentsFor } from './arguments.js';
+import { type GpuPlaces, gpusInTurn, mappedGpus } from './gpu-places.js';
 import type { PythonTrainerOptions } from './options.js';
 import { PythonPool } from './python-pool.js';
 import { parseTarget } from './targets.js';
@@ -14,12 +15,22 @@ interface Open {
 export class OpenPools {
   readonly #open = new Map<string, Open>();
 
-  constructor(private readonly options: PythonTrainerOptions) {}
+  private constructor(
+    private readonly options: PythonTrainerOptions,
+    private readonly places: GpuPlaces,
+  ) {}
+
+  /** @param first who needs them first: its task file says where files are @throws FedloomError `python.gpu-mapping` */
+  static async of(options: PythonTrainerOptions, first: TrainerClient): Promise<OpenPools> {
+    const { gpus, gpuMapping } = options;
+    const mapped = gpuMapping === undefined ? gpusInTurn(gpus) : await mappedGpus(gpuMapping, foldersOf(first));
+    return new OpenPools(options, mapped);
+  }
 
   /** To be released as often as it is taken: the last one closes the pool. */
   take(client: TrainerClient): { readonly pool: PythonPool; readonly release: () => Promise<void> } {
     const key = JSON.stringify([client.seed, client.clients, client.dataDir]);
-    const open = this.#open.get(key) ?? { pool: openPool(this.options, client), users: 0 };
+    const open = this.#open.get(key) ?? { pool: openPool(this.options, client, this.places), users: 0 };
     this.#open.set(key, open);
     open.users += 1;
     let released = false;
@@ -40,21 +51,25 @@ export class OpenPools {
   }
 }
 
-function openPool(options: PythonTrainerOptions, client: TrainerClient): PythonPool {
-  const { processes = availableParallelism(), threads = 1, perClient = false, timeoutMs = null, gpus } = options;
+function foldersOf({ folder }: TrainerClient): string[] {
+  return [...(folder === undefined ? [] : [folder]), process.cwd()];
+}
+
+function openPool(options: PythonTrainerOptions, client: TrainerClient, { gpus, placeOf }: GpuPlaces): PythonPool {
+  const { processes = availableParallelism(), threads = 1, perClient = false, timeoutMs = null } = options;
   const { python = process.env.FEDLOOM_PYTHON ?? 'python3', trainer, model, resultAggregator, data } = options;
-  const folders = [...(client.folder === undefined ? [] : [client.folder]), process.cwd()];
+  const folders = foldersOf(client);
   const target = (text: string | undefined, option: string) =>
     text === undefined ? null : parseTarget(text, option, folders);
-  const places = gpus?.length ?? 1;
   const log = client.log ?? ((line: string) => process.stderr.write(`${line}\n`));
   return new PythonPool({
-    places,
-    processesPerPlace: Math.ceil(processes / places),
+    places: gpus.length,
+    placeOf,
+    processesPerPlace: Math.ceil(processes / gpus.length),
     timeoutMs,
     processOf: (place) => ({
       python,
-      env: environment(threads, gpus?.[place]),
+      env: environment(threads, gpus[place]),
       log: (label, line) => log(`${label || 'python'}: ${line}`),
     }),
     load: {
@@ -71,7 +86,7 @@ function openPool(options: PythonTrainerOptions, client: TrainerClient): PythonP
   });
 }
 
-function environment(threads: number, gpu: number | string | undefined): NodeJS.ProcessEnv {
+function environment(threads: number, gpu: string | undefined): NodeJS.ProcessEnv {
   const count = String(threads);
   return {
     ...process.env,
@@ -80,6 +95,6 @@ function environment(threads: number, gpu: number | string | undefined): NodeJS.
     OPENBLAS_NUM_THREADS: count,
     // Sets of texts have one order.
     PYTHONHASHSEED: process.env.PYTHONHASHSEED ?? '0',
-    ...(gpu !== undefined && { CUDA_VISIBLE_DEVICES: String(gpu) }),
+    ...(gpu !== undefined && { CUDA_VISIBLE_DEVICES: gpu }),
   };
 }

@@ -39,6 +39,8 @@ export interface PythonTrainerOptions {
   readonly perClient?: boolean;
   /** GPUs, as `CUDA_VISIBLE_DEVICES` names them: client i is given the one at i modulo their number. Default: all are visible. */
   readonly gpus?: readonly (number | string)[];
+  /** FedML's `gpu_mapping.yaml` in place of `gpus`; `gpu_mapping.yaml:mapping_config1` for a mapping that is not its first. */
+  readonly gpuMapping?: string;
   /** What a job may take before its process is ended. Default: as long as the round waits. */
   readonly timeoutMs?: number;
   /** Whether Python's, numpy's and PyTorch's generators are seeded for each job by the run's seed. Default true. */
@@ -75,6 +77,7 @@ const checks: Readonly<Record<keyof PythonTrainerOptions, Check>> = {
     (value) => Array.isArray(value) && value.length > 0 && value.every((gpu) => /^[\w:/-]+$/.test(String(gpu))),
     'a list of GPUs, such as [0, 1]',
   ],
+  gpuMapping: text,
   timeoutMs: count,
   seeded: flag,
 };
@@ -85,6 +88,9 @@ export function checkOptions(options: PythonTrainerOptions): void {
     new FedloomError('python.option', `pythonTrainer: ${what}`, { option });
   if (typeof options?.trainer !== 'string') {
     throw problem('trainer', "trainer is missing; name the class, such as trainer: 'f.py:MyTrainer'.");
+  }
+  if (options.gpus !== undefined && options.gpuMapping !== undefined) {
+    throw problem('gpuMapping', 'gpuMapping stands in place of gpus: give one of them.');
   }
   for (const [option, value] of Object.entries(options)) {
     const check = checks[option as keyof PythonTrainerOptions];

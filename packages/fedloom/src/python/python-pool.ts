@@ -6,8 +6,10 @@ export interface PythonPoolOptions {
   /** What a process is started with. @param place from 0, below `places` */
   readonly processOf: (place: number) => PythonProcessOptions;
   readonly load: LoadRequest;
-  /** Kinds of processes, such as one for each GPU: client i has work for those of i modulo their number. */
+  /** Kinds of processes, such as one for each GPU. */
   readonly places: number;
+  /** Which kind works for a client. */
+  readonly placeOf: (client: number) => number;
   /** Processes of a kind at most; jobs start them when they need them. */
   readonly processesPerPlace: number;
   /** What a job may take, once its process is ready; null: any time. */
@@ -64,7 +66,7 @@ export class PythonPool {
     signal?.addEventListener('abort', cancel, { once: true });
     try {
       if (signal?.aborted || this.#closed) throw cancelled();
-      process = lane.idle.pop() ?? new PythonProcess(this.options.processOf(client % this.options.places));
+      process = lane.idle.pop() ?? new PythonProcess(this.options.processOf(this.options.placeOf(client)));
       if (!this.#processes.has(process)) await this.#load(process);
       if (timeoutMs !== null) timer = setTimeout(() => kill(timedOut(timeoutMs)), timeoutMs);
       return await work(process);
@@ -85,9 +87,10 @@ export class PythonPool {
   }
 
   #laneOf(client: number): Lane {
-    const { places, processesPerPlace } = this.options;
+    const { places, placeOf, processesPerPlace } = this.options;
     // Objects of a client's own are in one process.
-    const at = client % (this.#model?.perClient ? places * processesPerPlace : places);
+    const own = this.#model?.perClient ? Math.floor(client / places) % processesPerPlace : 0;
+    const at = placeOf(client) + places * own;
     const lane = this.#lanes.get(at) ?? { idle: [], waiting: [], busy: 0 };
     this.#lanes.set(at, lane);
     return lane;

@@ -28,7 +28,7 @@ export function pythonTrainer(options: PythonTrainerOptions): TrainerFactory {
   let pools: Promise<OpenPools> | undefined;
   const make = async (client: TrainerClient): Promise<Trainer> => {
     // Loaded for who needs it: few tasks do.
-    pools ??= import('./open-pools.js').then(({ OpenPools }) => new OpenPools(options));
+    pools ??= import('./open-pools.js').then(({ OpenPools }) => OpenPools.of(options, client));
     const { pool, release } = (await pools).take(client);
     try {
       return new PythonTrainer(options, client, pool, await pool.loaded(), release);

@@ -18,11 +18,11 @@ export function parseTarget(text: unknown, option: string, folders: readonly str
     const message = `pythonTrainer: ${option} is ${JSON.stringify(text)}; it must be FILE:NAME or MODULE:NAME, such as 'f.py:MyTrainer'.`;
     throw new FedloomError('python.option', message, { option });
   }
-  return { place: place.endsWith('.py') ? found(place, folders) : place, name };
+  return { place: place.endsWith('.py') ? foundIn(place, folders) : place, name };
 }
 
-/** Python says that it is nowhere, where it is so. */
-function found(file: string, folders: readonly string[]): string {
+/** A file's path in the first folder that has it; in the first one of all where none has. */
+export function foundIn(file: string, folders: readonly string[]): string {
   if (isAbsolute(file)) return file;
   const paths = folders.map((folder) => resolve(folder, file));
   return paths.find((path) => existsSync(path)) ?? resolve(folders[0] ?? '.', file);

@@ -57,6 +57,18 @@ describe('a FedML configuration', () => {
       set: ['training.localEpochs=2', 'training.batchSize=10', 'training.optimizer.learningRate=0.03'],
     });
     expect(taken).toHaveLength(9);
+    const python = await settingsOf(WHOLE, [
+      'args.epochs',
+      'args.learning_rate',
+      'args.dataset',
+      'args.partition_alpha',
+    ]);
+    expect(python.set).toEqual([
+      'args.dataset=mnist',
+      'args.partition_alpha=0.5',
+      'args.epochs=2',
+      'args.learning_rate=0.03',
+    ]);
     expect(unused.map(({ key }) => key)).toEqual([
       ...['training_type', 'dataset', 'partition_method', 'partition_alpha', 'client_id_list', 'client_optimizer'],
       ...['weight_decay', 'backend', 'enable_wandb'],

@@ -58,10 +58,14 @@ export function configSettings(
   for (const entry of entries) {
     const size = own(NUMBERS, entry.key);
     const setting = own(TRAINING, entry.key);
+    // Of training code in Python, which finds it under FedML's name.
+    const argument = `args.${entry.key}`;
     if (size !== undefined) sizes[size.name] = wholeNumber(path, entry, size.min);
     else if (setting !== undefined && settable.includes(setting)) set.push(`${setting}=${number(path, entry)}`);
+    else if (settable.includes(argument) && typeof entry.value !== 'object')
+      set.push(`${argument}=${String(entry.value)}`);
     else if (!algorithm?.from.includes(entry.key)) continue;
-    taken.push({ entry, says: size?.name ?? setting ?? 'algorithm' });
+    taken.push({ entry, says: size?.name ?? (settable.includes(argument) ? argument : (setting ?? 'algorithm')) });
   }
   return {
     ...sizes,
