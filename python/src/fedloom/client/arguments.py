@@ -1,6 +1,7 @@
 """The command line of `python -m fedloom.client`."""
 
 import argparse
+import json
 
 INDEX_MAX = 2**31 - 1
 
@@ -29,6 +30,17 @@ def server_url(text):
     return text
 
 
+def argument(text):
+    """`lr=0.1` -> ("lr", 0.1); what is no JSON is a text."""
+    name, equals, value = text.partition("=")
+    if not equals or not name.isidentifier():
+        raise argparse.ArgumentTypeError(f"'{text}' is no argument; it reads like lr=0.1")
+    try:
+        return name, json.loads(value)
+    except ValueError:
+        return name, value
+
+
 def parser():
     made = argparse.ArgumentParser(
         prog="python -m fedloom.client",
@@ -40,7 +52,9 @@ def parser():
         "--index", required=True, type=parse_ranges, metavar="RANGES", help="clients of this process: 7, 0-4 or 0-4,9"
     )
     made.add_argument("--run", metavar="NAME", help="the run to take part in, where the server has several")
-    made.add_argument("--data", metavar="DIR", help="a part folder, or a folder with client-<index> for each client")
+    made.add_argument(
+        "--data", metavar="DIR", help="a part folder, or a folder with client-<index> for each client; data_path of a trainer"
+    )
     made.add_argument(
         "--state-dir",
         metavar="DIR",
@@ -50,6 +64,15 @@ def parser():
     made.add_argument("--device", default="cpu", help="what trains a plan: cpu, cuda or cuda:1 (default: cpu)")
     made.add_argument(
         "--retry-for", type=float, default=60, metavar="SECONDS", help="how long to go on trying to reach the server (60)"
+    )
+    own = made.add_argument_group("a trainer of your own, for tasks that have one")
+    own.add_argument("--trainer", metavar="FILE:CLASS", help="its class: f.py:MyTrainer, or package.module:MyTrainer")
+    own.add_argument("--model", metavar="FILE:FUNCTION", help="what makes its model, called with its arguments")
+    own.add_argument("--load-data", metavar="FILE:FUNCTION", help="of FedML's trainers: what loads the data by client")
+    own.add_argument("--train-path", metavar="PATH", help="a client's data; {rank} counts from 1, {index} from 0")
+    own.add_argument("--test-path", metavar="PATH", help="the same for tests")
+    own.add_argument(
+        "--arg", action="append", default=[], type=argument, metavar="NAME=VALUE", help="what it finds in its arguments"
     )
     made.add_argument("--break-after", type=int, help=argparse.SUPPRESS)
     return made

@@ -17,8 +17,8 @@ def main(argv=None):
     """Returns the exit code: 0 where the run is complete, 2 for a wrong command line, 130 after Ctrl-C, else 1."""
     parser = arguments.parser()
     options = parser.parse_args(argv)
-    if options.data is None:
-        parser.error("--data DIR is needed: the folder of the clients' data")
+    if options.data is None and options.trainer is None:
+        parser.error("--data DIR is needed, the folder of the clients' data; or --trainer FILE:CLASS")
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         return _take_part(options)
@@ -34,7 +34,7 @@ def main(argv=None):
 def _take_part(options):
     extra("websockets")
     clients = [client for first, count in options.index for client in range(first, first + count)]
-    work = PlanWork(clients, options.data, options.device)
+    work = PlanWork(clients, options.data, options.device) if options.trainer is None else _trainer_work(options)
     folder = options.state_dir or _beside(options.data)
     states = MemoryStates() if folder is None else FolderStates(folder)
     client = Client(
@@ -56,8 +56,24 @@ def _take_part(options):
     return 0
 
 
+def _trainer_work(options):
+    from .trainer_work import TrainerWork
+
+    return TrainerWork(
+        options.trainer,
+        options.model,
+        data=options.load_data,
+        args=dict(options.arg),
+        train_path=options.train_path,
+        test_path=options.test_path,
+        data_dir=options.data or "./data",
+    )
+
+
 def _beside(data):
     """Data that may only be read have nothing beside them."""
+    if data is None:
+        return None
     return pathlib.Path(data) / ".fedloom" if os.access(data, os.W_OK) else None
 
 
