@@ -11,7 +11,7 @@ from ..worker.problem import Problem
 from ..worker.session import Session
 from . import philox
 from .errors import ClientError
-from .work import Trained, Work
+from .work import Trained, Work, changes
 
 
 class TrainerWork(Work):
@@ -55,7 +55,7 @@ class TrainerWork(Work):
     def train(self, asked, state, wanted):
         self._check_names(asked.model)
         done = self._do(self._session.train, self._job(asked, 0))
-        update = {name: _change(after, asked.model[name]) for name, after in _fitting(done["params"], asked.model)}
+        update = changes(done["params"], asked.model)
         trained = {name for name, value in update.items() if value.dtype.kind == "f"} - self._buffers
         facts = {"stepCount": 0, **done["facts"], "sampleCount": done["sampleCount"]}
         return Trained(update, trained, facts, {})
@@ -116,21 +116,3 @@ def _told(work):
         return work()
     except Problem as problem:
         raise ClientError(problem.code, problem.message) from problem
-
-
-def _fitting(params, model):
-    for name, before in model.items():
-        if name not in params:
-            raise ClientError("python.params", f"get_model_params gave no {name}, which is in the server's model.")
-        after = params[name]
-        if (after.dtype, after.shape) != (before.dtype, before.shape):
-            raise ClientError(
-                "python.params",
-                f"get_model_params gave {name} as {after.dtype} {list(after.shape)}; the server's model has {before.dtype} "
-                f"{list(before.shape)}.",
-            )
-        yield name, after
-
-
-def _change(after, before):
-    return after - before if after.dtype.kind == "f" else after

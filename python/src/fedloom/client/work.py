@@ -2,6 +2,8 @@
 
 from typing import Any, Dict, NamedTuple, Set
 
+from .errors import ClientError
+
 
 class Trained(NamedTuple):
     """What came of one local training."""
@@ -29,3 +31,19 @@ class Work:
     def evaluate(self, asked, state, wanted):
         """Returns an entry of `evaluations`, without its client."""
         raise NotImplementedError
+
+
+def changes(after, before):
+    """What travels of a trainer's parameters: floats as differences, PROTOCOL.md section 8.
+
+    Raises `ClientError` `python.params` where they are not like those that the server sent."""
+    update = {}
+    for name, base in before.items():
+        value = after.get(name)
+        if value is None or (value.dtype, value.shape) != (base.dtype, base.shape):
+            found = "missing" if value is None else f"{value.dtype} {list(value.shape)}"
+            raise ClientError(
+                "python.params", f"Parameter {name} is {found} after training; the server sent {base.dtype} {list(base.shape)}."
+            )
+        update[name] = value - base if value.dtype.kind == "f" else value
+    return update
