@@ -1,6 +1,13 @@
 // Removes build output, so that no test of a deleted file runs on.
 import { rmSync } from 'node:fs';
 
-for (const folder of ['packages/engine', 'packages/fedloom', 'packages/transport-mpi', 'tests', 'benchmarks']) {
+for (const folder of [
+  'packages/engine',
+  'packages/fedloom',
+  'packages/transport-mpi',
+  'packages/transport-mqtt',
+  'tests',
+  'benchmarks',
+]) {
   rmSync(new URL(`../${folder}/dist`, import.meta.url), { recursive: true, force: true });
 }

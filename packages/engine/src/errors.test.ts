@@ -60,3 +60,14 @@ test('is told anew by who knows more, and made again from its parts', () => {
   const again = FedloomError.from({ code, message, fields });
   expect(isFedloomError(again, 'layer.option') && again.fields.option).toBe('units');
 });
+
+test('errors of another copy of this module are errors of this one', async () => {
+  const other = (await import(`${new URL('./errors.js', import.meta.url).href}?another`)) as {
+    readonly FedloomError: typeof FedloomError;
+  };
+  expect(other.FedloomError).not.toBe(FedloomError);
+  const error = unknown(new other.FedloomError('plan.busy', 'Busy.'));
+  expect(error).toBeInstanceOf(FedloomError);
+  expect(isFedloomError(error, 'plan.busy')).toBe(true);
+  expect(new Error('Busy.')).not.toBeInstanceOf(FedloomError);
+});

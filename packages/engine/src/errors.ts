@@ -59,8 +59,19 @@ export interface FedloomErrorConstructor {
   readonly prototype: FedloomError;
 }
 
+/** The same in every copy of this module: a command that is bundled has its own, and what it loads besides has another. */
+const mark = Symbol.for('fedloom.error');
+
 export const FedloomError: FedloomErrorConstructor = class FedloomError extends Error {
   override readonly name = 'FedloomError';
+
+  static override [Symbol.hasInstance](value: unknown): boolean {
+    return typeof value === 'object' && value !== null && mark in value;
+  }
+
+  get [mark](): true {
+    return true;
+  }
 
   constructor(
     readonly code: string,

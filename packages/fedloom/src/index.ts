@@ -100,6 +100,7 @@ export { folderStorage } from './journal/node/folder-storage.js';
 export type { DiskWaits } from './journal/run-journal.js';
 export type { BlobKind, BlobName, JournalSource, JournalStorage } from './journal/storage.js';
 export { defineMessage, type MessageDefinition, type MessageSchema } from './protocol/define-message.js';
+export type { DeviceHandlers, DevicePort } from './protocol/device-port.js';
 export {
   type HandledMessage,
   handleMessage,
@@ -143,8 +144,10 @@ export type {
 } from './task/task.js';
 export { type TaskSummary, taskSummary } from './task/task-summary.js';
 export type { TestContext, TrainContext, Trainer, TrainerClient, TrainerFactory, TrainResult } from './task/trainer.js';
+export type { ConnectReason } from './transport/error-codes.js';
 export { type Launched, launchedAs } from './transport/mpi/launched-as.js';
 export type { MpiLibrary, MpiPlug, MpiWorld } from './transport/mpi/mpi-world.js';
+export type { MqttBrokerOptions, MqttListenOptions, MqttPackage } from './transport/mqtt/mqtt-package.js';
 export { webSocketDial, webSocketListen } from './transport/websocket/on-demand.js';
 export type {
   Aggregate,

@@ -59,6 +59,16 @@ describe('the packed packages', () => {
     expect(last.metrics.accuracy).toBeGreaterThan(0.9);
   });
 
+  it('say how to install a transport that is not there', async () => {
+    const command = exec('npx', ['fedloom', 'server', 'task.ts', '4', '2', '3', '--mqtt-listen', ':0'], {
+      cwd: folder,
+    });
+    await expect(command).rejects.toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('Install it: npm install @fedloom/transport-mqtt'),
+    });
+  });
+
   it('run a task from code', async () => {
     const script = `
       import { simulate } from 'fedloom';

@@ -13,7 +13,7 @@ const DOCUMENTS = [
   'benchmarks/README.md',
 ];
 /** Where paths of documents begin. */
-const STARTS = ['', 'packages/fedloom/src', 'packages/engine/src'];
+const STARTS = ['', 'packages/fedloom/src', 'packages/engine/src', 'packages/transport-mqtt/src'];
 
 const textOf = (document: string) => readFileSync(join(root, document), 'utf8');
 const matches = (text: string, pattern: RegExp) => [...text.matchAll(pattern)].map(([, found = '']) => found);

@@ -97,6 +97,19 @@ describe('arrows between folders', () => {
   });
 });
 
+describe('packages of transports', () => {
+  const packages = sources('packages').filter((file) => /^packages\/transport-/.test(file) && !isTest(file));
+
+  it('import of fedloom only types, and the light part of the engine', () => {
+    expect(packages.length).toBeGreaterThan(0);
+    const wrong = packages.filter((file) => {
+      const text = readFileSync(join(root, file), 'utf8');
+      return /from 'fedloom/.test(text.replace(/^(?:im|ex)port type [^;]*;/gms, '')) || /'@fedloom\/engine'/.test(text);
+    });
+    expect(wrong).toEqual([]);
+  });
+});
+
 it('there are no import cycles', () => {
   // Of types neither: who reads one file of a circle must read them all.
   const graph = new Map(

@@ -13,4 +13,10 @@ it('all packages carry the version that the code reports', () => {
   expect(manifest('packages/transport-mpi').version).toBe(version);
   expect(manifest('packages/transport-mpi').peerDependencies.fedloom).toBe(version);
   expect(manifest('packages/fedloom').dependencies['@fedloom/engine']).toBe(version);
+  const mqtt = manifest('packages/transport-mqtt');
+  expect([mqtt.version, mqtt.dependencies['@fedloom/engine'], mqtt.peerDependencies.fedloom]).toEqual([
+    version,
+    version,
+    version,
+  ]);
 });

@@ -1,6 +1,9 @@
 import { FedloomError } from '@fedloom/engine';
 import { DELAY_MS_MAX } from '../server/schedule/options.js';
 
+/** Of addresses that a client takes. */
+const schemes = ['ws', 'wss', 'mqtt', 'mqtts'];
+
 /** FedML's names for the same things. */
 const ALIASES: Readonly<Record<string, string>> = {
   '--client_num_in_total': '--clients',
@@ -62,23 +65,29 @@ export function secondsOrNone(name: string, from: 'zero' | 'above zero' = 'above
 }
 
 /** `HOST:PORT`, `[IPv6]:PORT` or `:PORT` for loopback. */
-export function hostAndPort(text: string): { readonly host: string; readonly port: number } {
+export function hostAndPort(text: string, name = '--listen'): { readonly host: string; readonly port: number } {
   const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^:\s[\]/]*)):(\d{1,5})$/.exec(text);
   const port = Number(match?.[3]);
   if (match === null || port > 65535) {
-    const message = `--listen must be HOST:PORT, for instance 127.0.0.1:8080, but is "${text}".`;
+    const message = `${name} must be HOST:PORT, for instance 127.0.0.1:8080, but is "${text}".`;
     throw new FedloomError('usage.value', message, { text });
   }
   return { host: match[1] || match[2] || '127.0.0.1', port };
 }
 
-/** The address of a server: `ws://HOST:PORT`. */
+/** The address of a server: `ws://HOST:PORT`, or that of the broker where it is found: `mqtt://HOST:PORT/PREFIX`. */
 export function serverUrl(text: string): string {
   const protocol = URL.canParse(text) ? new URL(text).protocol : '';
-  if (protocol === 'ws:' || protocol === 'wss:') return text;
-  throw new FedloomError('usage.value', `--server must be an address such as ws://127.0.0.1:8080, but is "${text}".`, {
-    text,
-  });
+  if (schemes.some((scheme) => protocol === `${scheme}:`)) return text;
+  const message = `--server must be an address such as ws://127.0.0.1:8080 or mqtt://127.0.0.1:1883, but is "${text}".`;
+  throw new FedloomError('usage.value', message, { text });
+}
+
+/** The address of a broker: `mqtt://HOST:PORT/PREFIX`. */
+export function brokerUrl(text: string): string {
+  if (URL.canParse(text) && /^mqtts?:$/.test(new URL(text).protocol)) return text;
+  const message = `--broker must be an address such as mqtts://broker.example:8883/run-7, but is "${text}".`;
+  throw new FedloomError('usage.value', message, { text });
 }
 
 /** `path=value` of `--set`, which may be given more than once. */

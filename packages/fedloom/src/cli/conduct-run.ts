@@ -30,7 +30,7 @@ export interface StartedRun {
   readonly run: Run;
   readonly result: Promise<RunResult>;
   /** Where its server listens. */
-  readonly url?: string;
+  readonly urls?: readonly string[];
   /** What people should know about it beside its arguments. */
   readonly notes?: readonly string[];
 }
@@ -108,13 +108,15 @@ async function conductIn(place: RunPlace, options: RunOptions & { run: string },
   const seen = follow(started.run, { terminal, folder, reporter });
   const before = roundsBefore === undefined ? {} : { roundsBefore };
   json?.write({ event: 'started', folder: folder.path, ...before, ...begunAs(conduct, options.run) });
-  if (started.url !== undefined) {
-    json?.write({ event: 'listening', url: started.url });
+  const { urls = [] } = started;
+  const [url] = urls;
+  if (url !== undefined) {
+    json?.write({ event: 'listening', url, ...(urls.length > 1 && { urls }) });
     started.run.once('roundStarted', () => json?.write({ event: 'begun' }));
   }
   reporter.start(started, roundsBefore);
   // What cannot be written shows at the next checkpoint.
-  if (started.url !== undefined) folder.listensAt(started.url).catch(() => {});
+  if (url !== undefined) folder.listensAt(urls).catch(() => {});
   let result: RunResult | undefined;
   let failure: unknown;
   try {

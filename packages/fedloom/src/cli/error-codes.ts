@@ -34,8 +34,10 @@ export interface CommandErrors {
   'usage.config': NoFields;
   'usage.deadline': NoFields;
   'usage.doctor': NoFields;
+  'usage.file': { readonly option: string; readonly file: string };
   'usage.grace': NoFields;
   'usage.lines': { readonly option: string };
+  'usage.mobile': NoFields;
   'usage.pool': NoFields;
   'usage.ranks': { readonly clients: number; readonly size: number };
   /** `had`: what the run has instead, where it has any use for the option. */

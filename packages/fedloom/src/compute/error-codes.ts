@@ -17,4 +17,9 @@ export interface ComputeErrors {
   'compute.pool': { readonly pool: string };
   /** `how` it ended; `client`: whom it trained. */
   'compute.worker-lost': { readonly how: string; readonly client?: number };
+
+  /** Of devices that speak JSON: what they cannot do, and what they sent. */
+  'device.algorithm': { readonly algorithm: string };
+  'device.message': { readonly device: number; readonly field: string };
+  'device.params': { readonly device: number; readonly parameter: string };
 }

@@ -67,11 +67,13 @@ export class Channel {
     this.#registry = options.registry ?? builtInRegistry;
     this.#bodyBytesMax = limits.bodyBytesMax;
     this.#lane = options.budget.lane();
-    this.#outbox = new Outbox((frame) => this.#write(frame), this.#registry);
+    const share = connection.share?.bind(connection);
+    this.#outbox = new Outbox((frame) => this.#write(frame), this.#registry, share);
     this.#incoming = new IncomingBodies({
       lane: this.#lane,
       bodyBytesMax: () => Math.min(this.#bodyBytesMax, options.budget.capacityBytes),
       sendGrant: (stream, bytes) => this.#sendGrant(stream, bytes),
+      fetch: this.#fetching(connection),
       deliver: (message, body) => this.#deliver(message, body, body.length),
     });
     this.#stall = new StallWatch({
@@ -156,6 +158,24 @@ export class Channel {
     // Grants pass the queue: bodies that wait on both sides for each other's would block each other.
     this.#write(encodeControl({ type: 'grant', stream, bytes }));
     this.#stall.start();
+  }
+
+  /** As the connection fetches shared bodies: what goes wrong with one fails the channel. */
+  #fetching(connection: Connection): Connection['fetch'] {
+    const fetch = connection.fetch?.bind(connection);
+    if (fetch === undefined) return undefined;
+    return (name, bytes, take) => {
+      this.#stall.start();
+      return fetch(name, bytes, (piece) => {
+        if (!this.#open) return;
+        try {
+          take(piece);
+          if (this.#incoming.filling === 0) this.#stall.stop();
+        } catch (error) {
+          this.fail(error instanceof FedloomError ? error : internalError(error));
+        }
+      });
+    };
   }
 
   #drained(): void {

@@ -1,4 +1,5 @@
 import { FedloomError } from '@fedloom/engine';
+import { hashPattern } from '../core/brands.js';
 import { uninitializedBytes } from '../core/byte-memory.js';
 import type { ExtensionMessage, MessageDefinition, MessageRegistry } from './define-message.js';
 import { wireLimits as limits } from './limits.js';
@@ -12,6 +13,8 @@ export interface BodyInfo {
   readonly stream: number;
   /** Whole length, at least 1. */
   readonly bytes: number;
+  /** The body's hash, where it is not sent in chunks: the receiver fetches it by the connection. */
+  readonly shared?: string;
 }
 
 /** A frame as read. `body` and `payload` are views into the frame; `body` is 8-byte aligned where the frame is. */
@@ -192,11 +195,14 @@ function findDefinition(type: unknown, registry: MessageRegistry): MessageDefini
 }
 
 function parseBodyInfo(type: string, value: unknown): BodyInfo {
-  const { stream, bytes } = (typeof value === 'object' && value !== null ? value : {}) as Record<string, unknown>;
+  const info = (typeof value === 'object' && value !== null ? value : {}) as Record<string, unknown>;
+  const { stream, bytes, shared } = info;
   if (!isCount(stream, limits.streamIdMax) || !isCount(bytes, Number.MAX_SAFE_INTEGER)) {
     throw bodyError(type, 'announces a body without a stream number and a length of at least 1');
   }
-  return { stream, bytes };
+  if (shared === undefined) return { stream, bytes };
+  if (typeof shared === 'string' && hashPattern.test(shared)) return { stream, bytes, shared };
+  throw bodyError(type, 'announces a shared body without its hash');
 }
 
 function isCount(value: unknown, max: number): value is number {

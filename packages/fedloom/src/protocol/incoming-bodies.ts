@@ -2,6 +2,7 @@ import { FedloomError } from '@fedloom/engine';
 import type { BudgetLane } from './byte-budget.js';
 import type { AnyMessage, BodyInfo } from './codec.js';
 import { wireLimits } from './limits.js';
+import type { Connection } from './transport.js';
 
 interface IncomingBody {
   readonly message: AnyMessage;
@@ -10,6 +11,8 @@ interface IncomingBody {
   receivedBytes: number;
   /** Taken at the first chunk: a grant alone costs no memory. */
   buffer?: Uint8Array;
+  /** Of a shared one that is being fetched. */
+  stopFetching?: (() => void) | undefined;
 }
 
 export interface IncomingBodiesHost {
@@ -17,6 +20,8 @@ export interface IncomingBodiesHost {
   /** Largest body to accept, bytes; it may change. */
   readonly bodyBytesMax: () => number;
   sendGrant(stream: number, bytes: number): void;
+  /** Fetches a shared body, as a connection does, where there are such. */
+  readonly fetch: Connection['fetch'];
   /** The body is whole; its bytes stay counted until the owner releases them. */
   deliver(message: AnyMessage, body: Uint8Array): void;
 }
@@ -44,8 +49,10 @@ export class IncomingBodies {
   }
 
   /** @throws FedloomError `protocol.stream`, `protocol.streams`, `protocol.body-size`. */
-  announce(message: AnyMessage, { stream, bytes }: BodyInfo): void {
+  announce(message: AnyMessage, { stream, bytes, shared }: BodyInfo): void {
     const bodyBytesMax = this.#host.bodyBytesMax();
+    const { fetch } = this.#host;
+    if (shared !== undefined && fetch === undefined) throw notShared(message.type);
     if (stream <= this.#lastStream) {
       throw streamError(`stream ${stream} comes after stream ${this.#lastStream}; numbers must rise`, stream);
     }
@@ -69,8 +76,26 @@ export class IncomingBodies {
     this.#host.lane.request(bytes, () => {
       body.granted = true;
       this.#filling++;
-      this.#host.sendGrant(stream, bytes);
+      if (shared === undefined) this.#host.sendGrant(stream, bytes);
+      else body.stopFetching = fetch?.(shared, bytes, (piece) => this.#take(stream, body, piece));
     });
+  }
+
+  /** A piece of a shared body; with the last, the grant tells the other end that it is here. */
+  #take(stream: number, body: IncomingBody, piece: Uint8Array): void {
+    if (body.receivedBytes + piece.length > body.totalBytes) {
+      throw new FedloomError('protocol.overrun', `A shared body has more than its ${body.totalBytes} bytes.`, {
+        stream,
+        bytes: piece.length,
+      });
+    }
+    this.#chunks++;
+    fill(body, piece);
+    if (body.receivedBytes < body.totalBytes || body.buffer === undefined) return;
+    this.#bodies.delete(stream);
+    this.#filling--;
+    this.#host.sendGrant(stream, body.totalBytes);
+    this.#host.deliver(body.message, body.buffer);
   }
 
   /** @throws FedloomError `protocol.stream`, `protocol.offset`, `protocol.overrun`. */
@@ -84,7 +109,7 @@ export class IncomingBodies {
         { stream, offset, expected: body.receivedBytes },
       );
     }
-    if (!body.granted || offset + payload.length > body.totalBytes) {
+    if (!body.granted || body.stopFetching !== undefined || offset + payload.length > body.totalBytes) {
       throw new FedloomError(
         'protocol.overrun',
         `A chunk of stream ${stream} brings ${payload.length} bytes at ${offset}; ${body.granted ? body.totalBytes : 0} bytes were granted.`,
@@ -103,7 +128,10 @@ export class IncomingBodies {
   close(): void {
     this.#host.lane.close();
     let grantedBytes = 0;
-    for (const body of this.#bodies.values()) if (body.granted) grantedBytes += body.totalBytes;
+    for (const body of this.#bodies.values()) {
+      if (body.granted) grantedBytes += body.totalBytes;
+      body.stopFetching?.();
+    }
     this.#bodies.clear();
     this.#filling = 0;
     this.#host.lane.release(grantedBytes);
@@ -123,6 +151,16 @@ function fill(body: IncomingBody, payload: Uint8Array): void {
 /** Float views need their offset to be a multiple of 8: the same bytes where it is, else a copy. */
 export function aligned(bytes: Uint8Array): Uint8Array {
   return bytes.byteOffset % 8 === 0 ? bytes : new Uint8Array(bytes);
+}
+
+function notShared(type: string): FedloomError {
+  return new FedloomError(
+    'protocol.body',
+    `The body of message '${type}' is shared, on a connection that shares none.`,
+    {
+      type,
+    },
+  );
 }
 
 function streamError(what: string, stream: number): FedloomError {

@@ -1,8 +1,9 @@
 import { FedloomError } from '@fedloom/engine';
 import { freeBytes } from '../core/byte-memory.js';
-import { type AnyMessage, encodeChunk, encodeControl, encodeInline, wrapInChunk } from './codec.js';
+import { type AnyMessage, type BodyInfo, encodeChunk, encodeControl, encodeInline, wrapInChunk } from './codec.js';
 import type { MessageRegistry } from './define-message.js';
 import { wireLimits } from './limits.js';
+import type { Connection } from './transport.js';
 
 export interface SendOptions {
   /**
@@ -15,6 +16,8 @@ export interface SendOptions {
    * are free before it, and freed. Else it must only not change until it is sent.
    */
   readonly giveAway?: boolean;
+  /** Hash of a body that other connections are sent too: it travels once, where the transport can do so. */
+  readonly shared?: string;
 }
 
 interface OutgoingBody {
@@ -25,6 +28,9 @@ interface OutgoingBody {
   creditBytes: number;
   sentBytes: number;
   readonly giveAway: boolean;
+  readonly shared: string | undefined;
+  /** Of a shared one that was announced: the other end needs it no more. */
+  giveBack?: () => void;
 }
 
 type Outgoing = ({ readonly frame: Uint8Array } | { readonly body: OutgoingBody }) & { readonly onSent?: () => void };
@@ -36,6 +42,7 @@ type Outgoing = ({ readonly frame: Uint8Array } | { readonly body: OutgoingBody 
 export class Outbox {
   /** Hands a frame to the transport; false asks to wait for `drained`. */
   readonly #write: (frame: Uint8Array) => boolean;
+  readonly #share: Connection['share'] | undefined;
   /** What the other end may be sent. */
   registry: MessageRegistry;
   /** Sent places are emptied at once, so that nothing holds a sent body, and cut off later. */
@@ -48,9 +55,14 @@ export class Outbox {
   #blocked = false;
   #pumping = false;
 
-  constructor(write: (frame: Uint8Array) => boolean, registry: MessageRegistry) {
+  constructor(
+    write: (frame: Uint8Array) => boolean,
+    registry: MessageRegistry,
+    share?: Connection['share'] | undefined,
+  ) {
     this.#write = write;
     this.registry = registry;
+    this.#share = share;
   }
 
   get empty(): boolean {
@@ -60,7 +72,11 @@ export class Outbox {
   /**
    * @throws FedloomError `protocol.message` or `protocol.body` when the message or its body is not what its type says.
    */
-  push(message: AnyMessage, bytes: Uint8Array | undefined, { onSent, giveAway = false }: SendOptions = {}): void {
+  push(
+    message: AnyMessage,
+    bytes: Uint8Array | undefined,
+    { onSent, giveAway = false, shared }: SendOptions = {},
+  ): void {
     this.#checkBodyRule(message, bytes);
     const end = onSent === undefined ? {} : { onSent };
     if (bytes === undefined) {
@@ -71,7 +87,8 @@ export class Outbox {
     } else {
       // Encoded once to refuse a bad message here, where its sender is on the stack.
       encodeControl(message, undefined, this.registry);
-      this.#queue.push({ body: { message, bytes, stream: 0, creditBytes: 0, sentBytes: 0, giveAway }, ...end });
+      const body = { message, bytes, stream: 0, creditBytes: 0, sentBytes: 0, giveAway, shared };
+      this.#queue.push({ body, ...end });
     }
     this.#pump();
   }
@@ -102,6 +119,7 @@ export class Outbox {
     this.#queue = [];
     this.#head = 0;
     this.#announceAt = 0;
+    for (const { giveBack } of this.#open.values()) giveBack?.();
     this.#open.clear();
     for (const item of unsent) item?.onSent?.();
   }
@@ -126,13 +144,21 @@ export class Outbox {
       const { body } = item;
       body.stream = ++this.#lastStream;
       this.#open.set(body.stream, body);
-      this.#send(encodeControl(body.message, { stream: body.stream, bytes: body.bytes.length }, this.registry));
+      this.#send(encodeControl(body.message, this.#announcementOf(body), this.registry));
       return true;
     }
     return false;
   }
 
-  /** @returns whether the message at the head could send a frame. */
+  #announcementOf(body: OutgoingBody): BodyInfo {
+    const { stream, bytes, shared } = body;
+    const announcement = { stream, bytes: bytes.length };
+    if (shared === undefined || this.#share === undefined) return announcement;
+    body.giveBack = this.#share(shared, bytes);
+    return { ...announcement, shared };
+  }
+
+  /** @returns whether the message at the head could send a frame, or was through without one. */
   #sendNext(): boolean {
     const item = this.#queue[this.#head];
     if (item === undefined) return false;
@@ -142,7 +168,17 @@ export class Outbox {
       item.onSent?.();
       return true;
     }
-    const { bytes, stream, creditBytes, sentBytes, giveAway } = item.body;
+    const { bytes, stream, creditBytes, sentBytes, giveAway, giveBack } = item.body;
+    if (giveBack !== undefined) {
+      // The grant of a shared body says that the other end has all of it.
+      if (creditBytes < bytes.length) return false;
+      this.#queue[this.#head++] = undefined;
+      this.#open.delete(stream);
+      giveBack();
+      if (giveAway) freeBytes(bytes);
+      item.onSent?.();
+      return true;
+    }
     const end = Math.min(creditBytes, sentBytes + wireLimits.chunkBytesMax);
     if (end === sentBytes) return false;
     item.body.sentBytes = end;

@@ -26,6 +26,18 @@ export interface Connection {
   patient: boolean;
   /** Lets what was sent leave, then closes; safe to call twice. `reason` is at most 120 characters. */
   close(reason?: string): void;
+  /**
+   * Only of a server's end, where the transport carries a body once for all its connections: makes `body` ready to be fetched
+   * by the other end, before whatever is sent after. `name` is the body's hash; it must not change until it is given back.
+   * @returns gives it back: to be called once the other end has it, or will not need it
+   */
+  share?(name: string, body: Uint8Array): () => void;
+  /**
+   * Of the client's end of such a connection: fetches what the other end shares, `bytes` long, in pieces in their order, never
+   * within the call. The receiver owns a piece, whose memory is its own. When it cannot be had, the connection closes.
+   * @returns ends it: nothing is taken any more
+   */
+  fetch?(name: string, bytes: number, take: (piece: Uint8Array) => void): () => void;
 }
 
 export interface ConnectionHandlers {

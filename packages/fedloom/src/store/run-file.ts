@@ -30,6 +30,8 @@ export interface RunFile {
   readonly resumedAt?: readonly string[];
   /** Where the run's server listened last. */
   readonly url?: string;
+  /** All such addresses, where there were several. */
+  readonly urls?: readonly string[];
   readonly finishedAt: string | null;
   readonly result: RunOutcome | null;
   /** The round that made `model.safetensors`, from 0; -1: what the run began with; null: there is none yet. */
@@ -66,6 +68,18 @@ export interface RunArguments {
   /** Of `server`, as the following. */
   readonly listen?: string;
   readonly insecure?: boolean;
+  readonly mqttListen?: string;
+  readonly mqttPrefix?: string;
+  readonly broker?: string;
+  readonly mobile?: string;
+  readonly brokerUser?: string;
+  /** Files, absolute: of secrets only their places are kept. */
+  readonly brokerPasswordFile?: string;
+  readonly brokerCa?: string;
+  readonly brokerCert?: string;
+  readonly brokerKey?: string;
+  readonly mqttVersion?: '3.1.1' | '5';
+  readonly mqttPacketBytes?: number;
   readonly quorum?: number;
   readonly minimumClients?: number;
   readonly waitForClientsMs?: number | null;

@@ -280,7 +280,7 @@ describe('a run folder that is taken up', () => {
 
   it('says where its server listens', async () => {
     const folder = await create('a');
-    await folder.listensAt('ws://127.0.0.1:8080/');
+    await folder.listensAt(['ws://127.0.0.1:8080/']);
     expect(await json('a/run.json')).toMatchObject({ url: 'ws://127.0.0.1:8080/' });
   });
 });

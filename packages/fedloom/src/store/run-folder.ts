@@ -144,8 +144,9 @@ export class RunFolder {
   }
 
   /** Notes where the run's server listens, so that a process that takes it up can be found there. */
-  async listensAt(url: string): Promise<void> {
-    this.#file = { ...this.#file, url };
+  async listensAt(urls: readonly string[]): Promise<void> {
+    const [url] = urls;
+    this.#file = { ...this.#file, ...(url !== undefined && { url }), ...(urls.length > 1 && { urls }) };
     await this.#writeFile();
   }
 

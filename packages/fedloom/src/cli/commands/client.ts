@@ -6,6 +6,7 @@ import { formatRanges, type IndexRange, parseRanges } from '../../core/index-ran
 import { endWithParent } from '../../core/node/lifeline.js';
 import type { Task } from '../../task/task.js';
 import { seconds, serverUrl, wholeNumber } from '../arguments.js';
+import { addBrokerOptions, type BrokerFlags } from '../broker-flags.js';
 import { guardTask } from '../guard-task.js';
 import { watchInterrupts } from '../interrupts.js';
 import { loadTaskWith } from '../load-settings.js';
@@ -23,8 +24,9 @@ import {
   workersOption,
 } from '../run-settings.js';
 import { openTerminal } from '../terminal.js';
+import { dialsOf } from '../transports.js';
 
-interface ClientFlags {
+interface ClientFlags extends BrokerFlags {
   readonly server: string;
   readonly index: IndexRange[];
   readonly run?: string;
@@ -50,7 +52,7 @@ const RETRY_SECONDS = 60;
 const RETRY_TOLD_MS = 5000;
 
 export function addClientCommand(program: Command, exit: (code: number) => void): void {
-  program
+  const command = program
     .command('client')
     .summary('take part in a federation as one or more clients')
     .description(
@@ -58,7 +60,7 @@ export function addClientCommand(program: Command, exit: (code: number) => void)
         'server ships, on the part folders in --data. With one, the plan must be that of the server.',
     )
     .argument('[task]', 'task file; needed without --data, and for tasks with training code of their own')
-    .requiredOption('--server <url>', 'address of the server: ws://HOST:PORT', serverUrl)
+    .requiredOption('--server <url>', 'address of the server: ws://HOST:PORT, or mqtt://HOST:PORT/PREFIX', serverUrl)
     .requiredOption('--index <ranges>', 'the clients that this process hosts: 7, 0-49 or 0-49,60', (text) =>
       parseRanges(text),
     )
@@ -94,8 +96,10 @@ export function addClientCommand(program: Command, exit: (code: number) => void)
     .addOption(verboseOption())
     .addOption(
       new Option('--lifeline <fd>', 'end when this pipe closes').argParser(wholeNumber('--lifeline', 3)).hideHelp(),
-    )
-    .action(async (path: string | undefined, flags: ClientFlags) => exit(await join(path, flags)));
+    );
+  addBrokerOptions(command).action(async (path: string | undefined, flags: ClientFlags) =>
+    exit(await join(path, flags)),
+  );
 }
 
 async function join(path: string | undefined, flags: ClientFlags): Promise<number> {
@@ -120,6 +124,7 @@ async function join(path: string | undefined, flags: ClientFlags): Promise<numbe
       anyTask: path === undefined,
     }),
     ...(flags.pingEvery !== undefined && { pingEveryMs: flags.pingEvery }),
+    dial: dialsOf(flags),
     ...(flags.workers && { workers: flags.workers }),
     ...(flags.pool && { pool: flags.pool }),
   });

@@ -53,7 +53,7 @@ export function addNodeCommand(program: Command, exit: (code: number) => void): 
     )
     .addOption(
       new Option('--listen <host:port>', 'with --transport ws: the address of rank 0, for all ranks').argParser(
-        hostAndPort,
+        (text: string) => hostAndPort(text),
       ),
     )
     .addOption(

@@ -2,22 +2,25 @@ import { FedloomError } from '@fedloom/engine';
 import { type Command, Option } from 'commander';
 import { findRun, type StoredRun } from '../../store/read-runs.js';
 import { hostAndPort } from '../arguments.js';
+import { addBrokerOptions, type BrokerFlags, brokerFlags } from '../broker-flags.js';
+import { reachFrom } from '../listen-flags.js';
 import { launchedWithOthers, refuseOnRanks, workAsRank } from '../node/rank-pool.js';
 import { jsonOption, outOption, settingsOf, verboseOption, workersOption } from '../run-settings.js';
 import { whereGiven } from '../serving-options.js';
 import { run, waitOf } from './run.js';
 import { type ServerFlags, serve } from './server.js';
 
-interface ResumeFlags {
+interface ResumeFlags extends BrokerFlags {
   readonly out: string;
   readonly workers?: number;
-  readonly listen?: ServerFlags['listen'];
+  readonly listen?: NonNullable<ServerFlags['listen']>;
+  readonly mqttListen?: NonNullable<ServerFlags['mqttListen']>;
   readonly json?: true;
   readonly verbose?: true;
 }
 
 export function addResumeCommand(program: Command, exit: (code: number) => void): void {
-  program
+  const command = program
     .command('resume')
     .summary('go on with a run that did not finish')
     .description(
@@ -29,15 +32,23 @@ export function addResumeCommand(program: Command, exit: (code: number) => void)
     .addOption(outOption())
     .addOption(workersOption())
     .addOption(
-      new Option('--listen <host:port>', 'address of a server, in place of the one that it had').argParser(hostAndPort),
+      new Option('--listen <host:port>', 'address of a server, in place of the one that it had').argParser(
+        (text: string) => hostAndPort(text),
+      ),
+    )
+    .addOption(
+      new Option(
+        '--mqtt-listen <host:port>',
+        "address of a server's own broker, in place of the one that it had",
+      ).argParser((text: string) => hostAndPort(text, '--mqtt-listen')),
     )
     .addOption(jsonOption())
-    .addOption(verboseOption())
-    .action(async (id: string, flags: ResumeFlags) => {
-      const launched = launchedWithOthers();
-      if (launched !== undefined && launched.rank > 0) return exit(await workAsRank(launched, flags));
-      exit(await resume(await findRun(flags.out, id), flags));
-    });
+    .addOption(verboseOption());
+  addBrokerOptions(command).action(async (id: string, flags: ResumeFlags) => {
+    const launched = launchedWithOthers();
+    if (launched !== undefined && launched.rank > 0) return exit(await workAsRank(launched, flags));
+    exit(await resume(await findRun(flags.out, id), flags));
+  });
 }
 
 async function resume(found: StoredRun, flags: ResumeFlags): Promise<number> {
@@ -66,13 +77,15 @@ function resumedByLauncher({ run, taskFile, arguments: args }: StoredRun['file']
 }
 
 function serverFlags({ file }: StoredRun, flags: ResumeFlags): ServerFlags {
-  const { insecure, quorum, minimumClients, pingEveryMs, waitForClientsMs, listen = '127.0.0.1:0' } = file.arguments;
+  const { quorum, minimumClients, waitForClientsMs } = file.arguments;
   return {
-    listen: flags.listen ?? hostAndPort(listen),
-    ...(insecure && { insecure }),
+    ...reachFrom(file, {
+      ...whereGiven('listen', flags.listen),
+      ...whereGiven('mqttListen', flags.mqttListen),
+      ...brokerFlags(flags),
+    }),
     ...whereGiven('quorum', quorum),
     ...whereGiven('minimumClients', minimumClients),
     ...whereGiven('waitForClients', waitOf(waitForClientsMs)),
-    ...whereGiven('pingEvery', pingEveryMs),
   };
 }

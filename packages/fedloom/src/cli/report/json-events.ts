@@ -12,7 +12,7 @@ export type JsonEvent =
         /** Of a run that was taken up: rounds that earlier processes finished. */
         readonly roundsBefore?: number;
       })
-  | { readonly event: 'listening'; readonly url: string }
+  | { readonly event: 'listening'; readonly url: string; readonly urls?: readonly string[] }
   /** Of a server: enough clients have joined, and the first of them are asked to train. */
   | { readonly event: 'begun' }
   | ({ readonly event: 'round' } & RoundRecord)

@@ -39,6 +39,6 @@ export class Session {
     for (const part of pieces(versions, wireLimits.versionsForgottenMax)) {
       this.channel.send({ type: 'forget', versions: part });
     }
-    this.channel.send({ type: 'model', version }, bytes);
+    this.channel.send({ type: 'model', version }, bytes, { shared: version.hash });
   }
 }

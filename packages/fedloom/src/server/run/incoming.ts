@@ -81,7 +81,7 @@ export class Incoming {
     if (descriptor.kind !== 'plan' || planBytes === undefined || descriptor.hash !== hash) {
       throw new FedloomError('protocol.unknown-plan', `This run has no plan ${hash}.`, { hash });
     }
-    session.channel.send({ type: 'plan', hash }, planBytes);
+    session.channel.send({ type: 'plan', hash }, planBytes, { shared: hash });
   }
 
   #sendFrozen(session: Session, hash: Hash): void {
@@ -89,7 +89,7 @@ export class Incoming {
     if (frozen?.hash !== hash) {
       throw new FedloomError('protocol.unknown-plan', `This run has no frozen parameters ${hash}.`, { hash });
     }
-    session.channel.send({ type: 'frozen', hash }, frozen.bytes);
+    session.channel.send({ type: 'frozen', hash }, frozen.bytes, { shared: hash });
   }
 
   #update(session: Session, message: UpdateMessage, body: Uint8Array): void | Promise<void> {

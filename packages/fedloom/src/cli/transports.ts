@@ -1,0 +1,58 @@
+import type { DialsByScheme } from '../client/dial-by-scheme.js';
+import type { IndexRange } from '../core/index-ranges.js';
+import type { Dial, Listen } from '../protocol/transport.js';
+import { mqttPackage } from '../transport/mqtt/mqtt-package.js';
+import { webSocketListen } from '../transport/websocket/on-demand.js';
+import type { hostAndPort } from './arguments.js';
+import { type BrokerFlags, brokerOptions } from './broker-flags.js';
+import type { ServedDevices } from './devices.js';
+
+/** Where a server is to be reached, as the command line gives it. */
+export interface ListenFlags extends BrokerFlags {
+  readonly listen?: ReturnType<typeof hostAndPort>;
+  readonly mqttListen?: ReturnType<typeof hostAndPort>;
+  readonly mqttPrefix?: string;
+  readonly broker?: string;
+  readonly insecure?: true;
+  readonly pingEvery?: number;
+  /** Clients that are devices which speak JSON. */
+  readonly mobile?: readonly IndexRange[];
+}
+
+/**
+ * A server's transports: a WebSocket unless it is to be reached otherwise alone, and MQTT where it was asked for.
+ * @throws FedloomError `server.insecure`, `transport.not-installed`, `usage.file`, `transport.connect` for an address that is none
+ */
+export async function listensOf(flags: ListenFlags, devices?: ServedDevices): Promise<readonly Listen[]> {
+  const { listen, mqttListen, mqttPrefix: prefix, broker, mqttPacketBytes: packetBytesMax, pingEvery } = flags;
+  const common = { insecure: flags.insecure ?? false, ...(pingEvery !== undefined && { pingEveryMs: pingEvery }) };
+  const listens: Listen[] = listen === undefined ? [] : [webSocketListen({ ...listen, ...common })];
+  if (mqttListen === undefined && broker === undefined) return listens;
+  if (devices !== undefined) listens.push(devices.listen);
+  const mqtt = await mqttPackage();
+  if (mqttListen !== undefined) {
+    const own = { ...mqttListen, ...(prefix && { prefix }), ...(packetBytesMax && { packetBytesMax }), ...common };
+    listens.push(mqtt.mqttListen({ ...own, ...(devices && { devices: devices.options }) }));
+  }
+  if (broker !== undefined) {
+    // Devices are at one broker: that of the server, where it has one.
+    const also = devices !== undefined && mqttListen === undefined ? { devices: devices.options } : {};
+    listens.push(mqtt.brokerListen(broker, { ...(await brokerOptions(flags)), ...common, ...also }));
+  }
+  return listens;
+}
+
+/** A client's transports beside WebSocket, which is loaded as it is: those that come in packages, when they are dialled. */
+export function dialsOf(flags: BrokerFlags & { readonly pingEvery?: number }): DialsByScheme {
+  let loading: Promise<Dial> | undefined;
+  const load = async (): Promise<Dial> => {
+    const { pingEvery } = flags;
+    const options = { ...(await brokerOptions(flags)), ...(pingEvery !== undefined && { pingEveryMs: pingEvery }) };
+    return (await mqttPackage()).mqttDial(options);
+  };
+  const dial: Dial = async (url, options) => {
+    loading ??= load();
+    return (await loading)(url, options);
+  };
+  return { mqtt: dial, mqtts: dial };
+}
