@@ -11,6 +11,8 @@ const DOCUMENTS = [
   'README.md',
   'README.zh-CN.md',
   'benchmarks/README.md',
+  'docs/from-fedml.md',
+  'docs/from-fedml.zh-CN.md',
 ];
 /** Where paths of documents begin. */
 const STARTS = ['', 'packages/fedloom/src', 'packages/engine/src', 'packages/transport-mqtt/src'];
