@@ -3,7 +3,7 @@ import { access, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CLOUDS, Workplace } from './fedloom.js';
-import { running, SshHosts, sshMissing } from './ssh-hosts.js';
+import { runningIn, SshHosts, sshMissing } from './ssh-hosts.js';
 
 const HOSTS = ['HeadNode', 'ComputeNode1', 'ComputeNode2'];
 
@@ -15,7 +15,7 @@ describe('launch on this machine', () => {
     expect(launched.stderr).toContain('[1,4 127.0.0.2] Joined run');
     expect(launched.code).toBe(0);
     expect(hashOf(launched.stdout)).toBe(hashOf((await place.run('run task.ts 6 3 4 --seed 5 --json')).stdout));
-    expect(running(place.path)).toEqual([]);
+    expect(runningIn(place.path)).toEqual([]);
   });
 });
 
@@ -42,7 +42,7 @@ describe.skipIf(sshMissing)(`launch by ssh${sshMissing === undefined ? '' : ` ($
       join(place.path, 'runs', (await readdir(join(place.path, 'runs')))[0] ?? '', 'model.safetensors'),
     );
     await access(String(finished.model));
-    expect(running(place.path)).toEqual([]);
+    expect(runningIn(place.path)).toEqual([]);
   });
 
   it('goes on without a host that dies in the midst of the run, and says so', async () => {
@@ -102,6 +102,16 @@ describe.skipIf(sshMissing)(`launch by ssh${sshMissing === undefined ? '' : ` ($
     const place = await Workplace.create(files);
     const launcher = place.start(command('6 3 2000 --json'));
     await launcher.event('round', ({ round }) => Number(round) >= 3);
+    const titles = runningIn(place.path).map((line) => line.replace(/^\d+ /, '').trim());
+    expect(titles).toEqual(
+      expect.arrayContaining([
+        'fedloom launch',
+        'fedloom server of 6 clients',
+        'fedloom client 3,6 of 6',
+        'fedloom client 1,4 of 6',
+        'fedloom client 2,5 of 6',
+      ]),
+    );
     launcher.child.kill('SIGKILL');
     await launcher.ended;
     expect(await left(place)).toEqual([]);
@@ -121,10 +131,10 @@ describe.skipIf(sshMissing)(`launch by ssh${sshMissing === undefined ? '' : ` ($
 /** Processes of the place that are still there when they have had the time to leave. */
 async function left(place: Workplace): Promise<string[]> {
   const untilMs = performance.now() + 20_000;
-  while (running(place.path).length > 0 && performance.now() < untilMs) {
+  while (runningIn(place.path).length > 0 && performance.now() < untilMs) {
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
-  return running(place.path);
+  return runningIn(place.path);
 }
 
 function eventIn(stdout: string, name: string): Readonly<Record<string, unknown>> {

@@ -1,5 +1,5 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { existsSync, mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { connect, createServer } from 'node:net';
 import { tmpdir, userInfo } from 'node:os';
@@ -143,10 +143,19 @@ export function descendants(of: number, test: (args: string) => boolean): number
   return below(of);
 }
 
-/** Processes whose command line holds a text. */
-export function running(text: string): string[] {
-  const lines = execFileSync('ps', ['-A', '-o', 'pid=,args=']).toString().split('\n');
-  return lines.filter((line) => line.includes(text));
+/** Processes that run in a folder or below it: what `ps` shows of them is theirs to say. */
+export function runningIn(folder: string): string[] {
+  const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
+  return pids.flatMap((pid) => {
+    try {
+      const cwd = readlinkSync(`/proc/${pid}/cwd`);
+      const shown = readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ');
+      // One that has ended and was not buried has none.
+      return cwd.startsWith(folder) && shown !== '' ? [`${pid} ${shown}`] : [];
+    } catch {
+      return [];
+    }
+  });
 }
 
 async function freePort(): Promise<number> {

@@ -8,6 +8,7 @@ import { asFedloomError } from './as-fedloom-error.js';
 import { FailedRun } from './conduct-run.js';
 import { buildProgram } from './program.js';
 import { errorEvent, JsonEvents } from './report/json-events.js';
+import { LOG_ROLES, Log } from './report/log.js';
 import { errorLines } from './report/reporter.js';
 import { resumeHint } from './resume-hint.js';
 import { isUsageError } from './usage-error.js';
@@ -97,7 +98,10 @@ function tellUsage({ code, message }: CommanderError, args: readonly string[]): 
 function tell(thrown: unknown, args: readonly string[]): number {
   const error = thrown instanceof FailedRun ? thrown.failure : thrown;
   if (isUsageError(error) && isOtherRank(args)) return USAGE;
-  process.stderr.write(`${errorLines(error, process.stderr.columns ?? 80, args.includes('--verbose'))}\n`);
+  const log = logOf(args);
+  if (log === undefined) {
+    process.stderr.write(`${errorLines(error, process.stderr.columns ?? 80, args.includes('--verbose'))}\n`);
+  } else log.write('error', errorEvent(error));
   if (args.includes('--json'))
     new JsonEvents(process.stdout).write(thrown instanceof FailedRun ? thrown.event : errorEvent(error));
   return isUsageError(error) ? USAGE : FAILED;
@@ -106,6 +110,14 @@ function tell(thrown: unknown, args: readonly string[]): number {
 /** All ranks of an MPI job were given the same arguments: what is wrong with them is told once, by the first. */
 function isOtherRank([command = '']: readonly string[]): boolean {
   return RANKED_COMMANDS.includes(command) && (startedAs(process.env)?.rank ?? 0) > 0;
+}
+
+/** Where errors go with `--log-format json`, also those of what was typed beside it. */
+function logOf(args: readonly string[]): Log | undefined {
+  const at = args.findIndex((arg) => /^--log-format(?:=json)?$/.test(arg));
+  if (at < 0 || (args[at] === '--log-format' && args[at + 1] !== 'json')) return undefined;
+  const role = LOG_ROLES.find((one) => args.includes(one)) ?? 'run';
+  return new Log(process.stderr, { role, ...(role === 'server' || role === 'run' ? { rank: 0 } : {}) });
 }
 
 /** What was written must leave before the process ends; a reader that has gone waits for nothing. */

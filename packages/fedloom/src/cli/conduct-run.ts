@@ -17,7 +17,9 @@ import { type Interrupts, watchInterrupts } from './interrupts.js';
 import { readModelFile } from './model-file.js';
 import { counted } from './report/format.js';
 import { errorEvent, type SavedRun, savedOf } from './report/json-events.js';
+import { LogReporter } from './report/log-reporter.js';
 import { Reporter } from './report/reporter.js';
+import type { RunReporter } from './report/run-reporter.js';
 import { modelLines } from './report/summary.js';
 import { resumeHint } from './resume-hint.js';
 import { beginReplay, beginRun, type RunPlace, takeUpRun } from './run-place.js';
@@ -92,7 +94,7 @@ async function conductIn(place: RunPlace, options: RunOptions & { run: string },
   const { terminal, loaded, settings } = conduct;
   const { json } = terminal;
   const { folder, journal, roundsBefore } = place;
-  const reporter = new Reporter(terminal.screen, loaded.task, settings);
+  const reporter = reporterFor(terminal, loaded.task, settings);
   const interrupts = watchInterrupts(() => reporter.stopping());
   const checkpoint: RunOptions['checkpoint'] = (round, model) =>
     folder.checkpoint(round, () => encodeSafetensors(model));
@@ -139,6 +141,10 @@ async function conductIn(place: RunPlace, options: RunOptions & { run: string },
   interrupts.stop();
   if (failure !== undefined) throw withResult(failure, result, saved);
   return conclude(result, { folder, interrupts, ...conduct });
+}
+
+function reporterFor({ screen, log }: Terminal, task: Task, settings: RunSettings): RunReporter {
+  return log === undefined ? new Reporter(screen, task, settings) : new LogReporter(log, task, settings);
 }
 
 /** A run that was through when its process died: only its folder did not say so. */
@@ -191,7 +197,7 @@ function describe({ loaded, settings, command, otherArguments, replayOf }: Condu
 /** @returns what was heard so far */
 function follow(
   run: Run,
-  to: { terminal: Terminal; folder: RunFolder; reporter: Reporter },
+  to: { terminal: Terminal; folder: RunFolder; reporter: RunReporter },
 ): { readonly prepared: boolean } {
   const { folder, reporter, terminal } = to;
   const seen = { prepared: false };

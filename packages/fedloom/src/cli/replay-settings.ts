@@ -52,6 +52,7 @@ export function replaySettings(
   const shown = {
     out: String(typed.out),
     ...(typed.json === true && { json: true as const }),
+    ...(typed.logFormat === 'json' && { logFormat: 'json' as const }),
     ...(typed.verbose === true && { verbose: true as const }),
     ...(typeof typed.workers === 'number' && { workers: typed.workers }),
   };

@@ -7,6 +7,7 @@ import { builtInStages } from '../update/stages/registry.js';
 import { oneOf, seconds, setting, wholeNumber } from './arguments.js';
 import { addConfigOption } from './fedml-config/option.js';
 import { changesAsArguments } from './load-settings.js';
+import { LOG_FORMATS, type LogFormat } from './report/log.js';
 
 export type { PoolKind } from '../compute/node/pool-choice.js';
 
@@ -25,6 +26,7 @@ export interface RunSettings {
   readonly init: string | undefined;
   readonly out: string;
   readonly json: boolean;
+  readonly logFormat: LogFormat;
   readonly verbose: boolean;
   /** What nobody said, for people: `100 clients`. */
   readonly byDefault: readonly string[];
@@ -46,6 +48,7 @@ interface Parsed {
   readonly init?: string;
   readonly out: string;
   readonly json?: true;
+  readonly logFormat?: LogFormat;
   readonly verbose?: true;
   readonly configNotes?: readonly string[];
 }
@@ -89,6 +92,7 @@ export function addRunSettings(command: Command, task: '<task>' | '[task]'): Com
     .option('--init <file>', 'start from this model.safetensors')
     .addOption(outOption())
     .addOption(jsonOption())
+    .addOption(logFormatOption())
     .addOption(verboseOption());
 }
 
@@ -113,6 +117,7 @@ export function runSettings(positional: readonly (number | undefined)[], parsed:
     init: parsed.init,
     out: parsed.out,
     json: parsed.json ?? false,
+    logFormat: parsed.logFormat ?? 'text',
     verbose: parsed.verbose ?? false,
     byDefault: [
       ...(clients === undefined ? [`${CLIENTS} clients`] : []),
@@ -126,7 +131,7 @@ export function runSettings(positional: readonly (number | undefined)[], parsed:
 /** What a run was started with, as its folder tells it; how it is shown, and on how many threads, is up to who resumes it. */
 export function settingsOf(
   { arguments: args, seed }: RunFile,
-  shown: { readonly out: string; readonly json?: true; readonly verbose?: true; readonly workers?: number },
+  shown: Pick<Parsed, 'out' | 'json' | 'logFormat' | 'verbose' | 'workers'>,
 ): RunSettings {
   const { clients, clientsPerRound, rounds, evaluateEvery, set, algorithm, fold, stages = [], init } = args;
   return {
@@ -134,15 +139,16 @@ export function settingsOf(
     workers: shown.workers ?? args.workers,
     out: shown.out,
     json: shown.json ?? false,
+    logFormat: shown.logFormat ?? 'text',
     verbose: shown.verbose ?? false,
     byDefault: [],
     notes: [],
   };
 }
 
-/** As arguments of a command that is to run with the same; how it is shown is its own affair. */
+/** As arguments of a command that is to run with the same. */
 export function settingsAsArguments(settings: RunSettings): string[] {
-  const { clients, clientsPerRound, rounds, evaluateEvery, seed, workers, stages, init, out, verbose } = settings;
+  const { clients, clientsPerRound, rounds, evaluateEvery, seed, workers, stages, init, out } = settings;
   return [
     ...[`${clients}`, `${clientsPerRound}`, `${rounds}`, '--seed', `${seed}`, '--evaluate-every', `${evaluateEvery}`],
     ...(workers === undefined ? [] : ['--workers', `${workers}`]),
@@ -150,8 +156,13 @@ export function settingsAsArguments(settings: RunSettings): string[] {
     ...stages.flatMap((stage) => ['--stage', stage]),
     ...(init === undefined ? [] : ['--init', init]),
     ...['--out', out],
-    ...(verbose ? ['--verbose'] : []),
+    ...shownAsArguments(settings),
   ];
+}
+
+/** How a command that is started tells what it does. */
+export function shownAsArguments({ logFormat, verbose }: Pick<RunSettings, 'logFormat' | 'verbose'>): string[] {
+  return [...(logFormat === 'text' ? [] : ['--log-format', logFormat]), ...(verbose ? ['--verbose'] : [])];
 }
 
 export function seedOption(): Option {
@@ -204,6 +215,12 @@ export function outOption(): Option {
 
 export function jsonOption(): Option {
   return new Option('--json', 'one JSON object a line on stdout; everything for people goes to stderr');
+}
+
+export function logFormatOption(): Option {
+  const what =
+    'how everything for people is written: text, or json, one object an event with time, role, rank and round';
+  return new Option('--log-format <format>', `${what} (text)`).choices(LOG_FORMATS);
 }
 
 export function pingEveryOption(): Option {

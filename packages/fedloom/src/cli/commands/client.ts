@@ -1,8 +1,8 @@
 import { dirname } from 'node:path';
 import { FedloomError } from '@fedloom/engine';
 import { type Command, Option } from 'commander';
-import { type JoinEvent, joinFederation } from '../../client/node/join-federation.js';
-import { formatRanges, type IndexRange, parseRanges } from '../../core/index-ranges.js';
+import { joinFederation } from '../../client/node/join-federation.js';
+import { type IndexRange, parseRanges } from '../../core/index-ranges.js';
 import { endWithParent } from '../../core/node/lifeline.js';
 import type { Task } from '../../task/task.js';
 import { seconds, serverUrl, wholeNumber } from '../arguments.js';
@@ -10,12 +10,14 @@ import { addBrokerOptions, type BrokerFlags } from '../broker-flags.js';
 import { guardTask } from '../guard-task.js';
 import { watchInterrupts } from '../interrupts.js';
 import { loadTaskWith } from '../load-settings.js';
+import { clientTitle, rankOf } from '../process-title.js';
 import { pythonTask } from '../python-task.js';
-import { formatDuration } from '../report/format.js';
-import type { Screen } from '../report/screen.js';
+import { clientTeller } from '../report/client-events.js';
+import type { LogFormat } from '../report/log.js';
 import {
   algorithmOption,
   foldOption,
+  logFormatOption,
   type PoolKind,
   pingEveryOption,
   poolOption,
@@ -43,13 +45,12 @@ interface ClientFlags extends BrokerFlags {
   readonly retryFor: number;
   readonly pingEvery?: number;
   readonly pool?: PoolKind;
+  readonly logFormat?: LogFormat;
   readonly verbose?: true;
   readonly lifeline?: number;
 }
 
 const RETRY_SECONDS = 60;
-/** Waiting for a server is told at most so often. */
-const RETRY_TOLD_MS = 5000;
 
 export function addClientCommand(program: Command, exit: (code: number) => void): void {
   const command = program
@@ -93,6 +94,7 @@ export function addClientCommand(program: Command, exit: (code: number) => void)
     )
     .addOption(pingEveryOption())
     .addOption(poolOption('trains'))
+    .addOption(logFormatOption())
     .addOption(verboseOption())
     .addOption(
       new Option('--lifeline <fd>', 'end when this pipe closes').argParser(wholeNumber('--lifeline', 3)).hideHelp(),
@@ -104,7 +106,11 @@ export function addClientCommand(program: Command, exit: (code: number) => void)
 
 async function join(path: string | undefined, flags: ClientFlags): Promise<number> {
   if (flags.lifeline !== undefined) endWithParent(flags.lifeline);
-  const { screen } = await openTerminal(false);
+  const { index, verbose = false, logFormat = 'text' } = flags;
+  process.title = clientTitle(index);
+  const terminal = await openTerminal(false, { format: logFormat, owner: { role: 'client', ...rankOf(index) } });
+  const { screen } = terminal;
+  const tell = clientTeller(terminal, { server: flags.server, index, verbose });
   const gone = new AbortController();
   // The launcher holds this channel open as long as it lives.
   process.once('disconnect', () => gone.abort());
@@ -115,7 +121,10 @@ async function join(path: string | undefined, flags: ClientFlags): Promise<numbe
     clients: flags.index,
     retryForMs: flags.retryFor,
     signal: AbortSignal.any([interrupts.signal, gone.signal]),
-    onEvent: eventTeller(screen, flags),
+    onEvent: (event) => {
+      if (event.type === 'joined') process.title = clientTitle(index, event.clients);
+      tell(event);
+    },
     ...(flags.run !== undefined && { run: flags.run }),
     ...(flags.data !== undefined && { dataDir: flags.data }),
     ...(flags.stateDir !== undefined && { stateDir: flags.stateDir }),
@@ -151,44 +160,4 @@ async function taskOf(
   ];
   const { task, file } = await loadTaskWith(path, { ...flags, set: [...set, ...paths] });
   return { task, folder: dirname(file) };
-}
-
-/** Tells people what happens to clients. */
-export function eventTeller(
-  screen: Screen,
-  { server, index, verbose }: Pick<ClientFlags, 'server' | 'index' | 'verbose'>,
-): (event: JoinEvent) => void {
-  let toldMs = Number.NEGATIVE_INFINITY;
-  return (event) => {
-    switch (event.type) {
-      case 'joined':
-        toldMs = Number.NEGATIVE_INFINITY;
-        return screen.line(
-          `Joined run ${event.run} as ${index.length === 1 && index[0]?.count === 1 ? 'client' : 'clients'} ${formatRanges(index)}.`,
-        );
-      case 'retrying':
-        if (event.waitedMs - toldMs < RETRY_TOLD_MS) return;
-        toldMs = event.waitedMs;
-        return screen.line(
-          `Waiting for the server at ${server}, for ${formatDuration(event.limitMs)} at most: ${event.reason}`,
-        );
-      case 'trained':
-        if (verbose)
-          screen.line(`round ${event.task + 1}: client ${event.client} trained in ${formatDuration(event.ms)}`);
-        return;
-      case 'jobFailed':
-        return screen.line(`warning: round ${event.task + 1}: client ${event.client} failed: ${reasonOf(event.error)}`);
-      case 'notCounted':
-        if (!verbose) return;
-        return screen.line(
-          `round ${event.task + 1}: clients ${event.clients.join(', ')} did not count: ${event.reason}`,
-        );
-      case 'finished':
-        return screen.line(event.finish.reason === 'completed' ? 'The run is complete.' : 'The run is over.');
-    }
-  };
-}
-
-function reasonOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -15,13 +15,14 @@ import { fairShare } from '../node/fair-share.js';
 import { hostedClients } from '../node/hosted-clients.js';
 import { type Lines, type LinesFlags, openLines, placeAmongRanks, transports } from '../node/lines.js';
 import { openRankScreen } from '../node/rank-terminal.js';
+import { clientTitle, rankOf } from '../process-title.js';
+import { type ClientProcess, clientTeller } from '../report/client-events.js';
+import { counted } from '../report/format.js';
 import { errorLines } from '../report/reporter.js';
-import type { Screen } from '../report/screen.js';
 import { addRunSettings, type RunSettings, runSettings } from '../run-settings.js';
 import { addServingOptions, type ServingFlags, servingRunOptions, whereGiven } from '../serving-options.js';
-import { openTerminal } from '../terminal.js';
+import { openTerminal, type Terminal } from '../terminal.js';
 import { unfinishedRun } from '../unfinished-run.js';
-import { eventTeller } from './client.js';
 
 interface NodeFlags extends LinesFlags, ServingFlags {
   readonly shareRanks?: true;
@@ -98,7 +99,11 @@ function refuseTemplates({ data, stateDir }: NodeFlags): void {
 }
 
 async function serve({ path, settings, flags, lines }: Rank, size: number): Promise<number> {
-  const terminal = await openTerminal(settings.json);
+  process.title = `fedloom server of ${counted(settings.clients, 'client')}`;
+  const terminal = await openTerminal(settings.json, {
+    format: settings.logFormat,
+    owner: { role: 'server', rank: 0 },
+  });
   const loaded = await loadTaskWith(path, settings);
   const resume: StoredRun | undefined = flags.resume && (await unfinishedRun(path, settings, 'node'));
   const serving = servingRunOptions(flags);
@@ -124,7 +129,9 @@ async function serve({ path, settings, flags, lines }: Rank, size: number): Prom
 
 async function takePart(rank: Rank, number: number, hosted: IndexRange): Promise<number> {
   const { path, settings, flags, lines } = rank;
-  const screen = await openRankScreen(number, lines.host);
+  process.title = clientTitle([hosted], settings.clients);
+  const terminal = await rankTerminal(number, lines.host, settings, hosted);
+  const { screen } = terminal;
   const interrupts = watchInterrupts(() => {});
   try {
     const loaded = await loadTaskWith(path, settings);
@@ -135,7 +142,7 @@ async function takePart(rank: Rank, number: number, hosted: IndexRange): Promise
       workers: settings.workers,
       signal: interrupts.signal,
       dial: lines.dial,
-      onEvent: quietTeller(screen, settings.verbose, { server: lines.server, index: [hosted] }),
+      onEvent: quietTeller(terminal, settings.verbose, { server: lines.server, index: [hosted] }),
       ...whereGiven('dataDir', pathHere(flags.data, lines, hosted)),
       ...whereGiven('stateDir', pathHere(flags.stateDir, lines, hosted)),
       ...whereGiven('pool', flags.pool),
@@ -158,14 +165,25 @@ function pathHere(template: string | undefined, { host }: Lines, { from }: Index
 
 /** Where there are many ranks, what goes as it should is not worth a line of each. */
 function quietTeller(
-  screen: Screen,
+  terminal: Pick<Terminal, 'screen' | 'log'>,
   verbose: boolean,
-  of: Pick<Parameters<typeof eventTeller>[1], 'server' | 'index'>,
+  of: Pick<ClientProcess, 'server' | 'index'>,
 ) {
-  const tell = eventTeller(screen, { ...of, ...(verbose && { verbose }) });
+  const tell = clientTeller(terminal, { ...of, verbose });
   return (event: JoinEvent) => {
-    if (verbose || event.type === 'retrying' || event.type === 'jobFailed') tell(event);
+    if (verbose || terminal.log !== undefined || event.type === 'retrying' || event.type === 'jobFailed') tell(event);
   };
+}
+
+/** A rank that is not the first has nothing to print on stdout. */
+async function rankTerminal(
+  rank: number,
+  host: string,
+  { logFormat }: RunSettings,
+  hosted: IndexRange,
+): Promise<Pick<Terminal, 'screen' | 'log'>> {
+  if (logFormat === 'text') return { screen: await openRankScreen(rank, host) };
+  return openTerminal(true, { format: logFormat, owner: { role: 'client', ...rankOf([hosted]) } });
 }
 
 /** What is wrong with all is told by rank 0, which then never listens, and ends the others. */

@@ -34,7 +34,7 @@ export async function replayRun({ id, taskFile, positional, typed, pool }: Repla
   const journal = folderSource(join(found.path, 'journal'));
   const recorded = await readRecorded(journal);
   const settings = replaySettings(found, positional, typed, recorded.decided.length);
-  const terminal = await openTerminal(settings.json);
+  const terminal = await openTerminal(settings.json, { format: settings.logFormat, owner: { role: 'run', rank: 0 } });
   const { workers = availableParallelism() } = settings;
   const ahead = openPool(pool, workers);
   try {

@@ -5,7 +5,8 @@ import { hostAndPort } from '../arguments.js';
 import { addBrokerOptions, type BrokerFlags, brokerFlags } from '../broker-flags.js';
 import { reachFrom } from '../listen-flags.js';
 import { launchedWithOthers, refuseOnRanks, workAsRank } from '../node/rank-pool.js';
-import { jsonOption, outOption, settingsOf, verboseOption, workersOption } from '../run-settings.js';
+import type { LogFormat } from '../report/log.js';
+import { jsonOption, logFormatOption, outOption, settingsOf, verboseOption, workersOption } from '../run-settings.js';
 import { whereGiven } from '../serving-options.js';
 import { run, waitOf } from './run.js';
 import { type ServerFlags, serve } from './server.js';
@@ -16,6 +17,7 @@ interface ResumeFlags extends BrokerFlags {
   readonly listen?: NonNullable<ServerFlags['listen']>;
   readonly mqttListen?: NonNullable<ServerFlags['mqttListen']>;
   readonly json?: true;
+  readonly logFormat?: LogFormat;
   readonly verbose?: true;
 }
 
@@ -43,6 +45,7 @@ export function addResumeCommand(program: Command, exit: (code: number) => void)
       ).argParser((text: string) => hostAndPort(text, '--mqtt-listen')),
     )
     .addOption(jsonOption())
+    .addOption(logFormatOption())
     .addOption(verboseOption());
   addBrokerOptions(command).action(async (id: string, flags: ResumeFlags) => {
     const launched = launchedWithOthers();

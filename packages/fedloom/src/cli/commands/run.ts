@@ -132,7 +132,8 @@ export async function run(
   }
   const launched = launchedWithOthers();
   if (processes !== undefined) refuseOnRanks(launched, '--processes', 'the clients train on all of them already');
-  const terminal = await openTerminal(settings.json);
+  process.title = 'fedloom run';
+  const terminal = await openTerminal(settings.json, { format: settings.logFormat, owner: { role: 'run', rank: 0 } });
   const { workers = availableParallelism() } = settings;
   // Our own children do not vanish without a word: they have the time that they need, and who has ended does not come back.
   const waits = { deadlineMs: waitMs(deadline) ?? null, graceMs: waitMs(grace) ?? null };

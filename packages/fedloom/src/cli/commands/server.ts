@@ -5,6 +5,7 @@ import { conductRun } from '../conduct-run.js';
 import { devicesAt } from '../devices.js';
 import { addListenOptions, reachOf, recordedReach, samePorts } from '../listen-flags.js';
 import { loadTaskWith } from '../load-settings.js';
+import { counted } from '../report/format.js';
 import { addRunSettings, type RunSettings, runSettings } from '../run-settings.js';
 import { addServingOptions, type ServingFlags, servingRunOptions } from '../serving-options.js';
 import { openTerminal } from '../terminal.js';
@@ -30,7 +31,11 @@ export async function serve(
   flags: ServerFlags,
   resume?: StoredRun,
 ): Promise<number> {
-  const terminal = await openTerminal(settings.json);
+  process.title = `fedloom server of ${counted(settings.clients, 'client')}`;
+  const terminal = await openTerminal(settings.json, {
+    format: settings.logFormat,
+    owner: { role: 'server', rank: 0 },
+  });
   const loaded = await loadTaskWith(path, settings);
   const reach = resume === undefined ? reachOf(flags) : samePorts(flags, resume.file);
   const devices = reach.mobile && devicesAt(reach.mobile, settings.clients, terminal.screen);

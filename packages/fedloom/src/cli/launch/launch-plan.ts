@@ -9,7 +9,7 @@ import { placeRanks } from '../../launch/placement.js';
 import { shellWord, shellWords } from '../../launch/shell-words.js';
 import { changesAsArguments } from '../load-settings.js';
 import { packageFolder } from '../own-files.js';
-import { type RunSettings, settingsAsArguments } from '../run-settings.js';
+import { type RunSettings, settingsAsArguments, shownAsArguments } from '../run-settings.js';
 import { argument, type ServingFlags, servingArguments } from '../serving-options.js';
 
 export interface LaunchFlags extends ServingFlags {
@@ -100,7 +100,7 @@ function clientArguments(
     ...argument('--workers', settings.workers ?? (flags.processPerClient ? 1 : undefined)),
     ...argument('--ping-every', flags.pingEvery === undefined ? undefined : flags.pingEvery / 1000),
     ...argument('--pool', flags.pool),
-    ...(settings.verbose ? ['--verbose'] : []),
+    ...shownAsArguments(settings),
   ];
 }
 

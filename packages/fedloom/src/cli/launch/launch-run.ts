@@ -1,5 +1,7 @@
 import { basename, join, resolve } from 'node:path';
+import { formatRanges, rangesFromIndices } from '../../core/index-ranges.js';
 import { fetchFolder, isSameFile } from '../../launch/fetch-folder.js';
+import type { LaunchedPart } from '../../launch/launched-part.js';
 import { resolvedName } from '../../launch/resolved-name.js';
 import { runSetup } from '../../launch/setup.js';
 import { sshArguments } from '../../launch/ssh.js';
@@ -16,7 +18,8 @@ type Flags = HostFlags & LaunchFlags & { readonly setup?: string; readonly dryRu
 
 /** @returns the exit code: that of the server */
 export async function launch(task: string, settings: RunSettings, flags: Flags): Promise<number> {
-  const terminal = await openTerminal(settings.json);
+  process.title = 'fedloom launch';
+  const terminal = await openTerminal(settings.json, { format: settings.logFormat, owner: { role: 'launch' } });
   const { screen } = terminal;
   const { list, places } = await openHosts(flags);
   const [first] = places;
@@ -60,7 +63,7 @@ async function superviseRun(plan: LaunchPlan, { terminal, settings, flags, signa
       server: plan.server,
       clients: (port) => plan.clients(port),
       minimumClients: flags.minimumClients ?? settings.clients,
-      onLine: (part, line) => screen.line(`${screen.colors.dim(prefixOf(part))} ${line}`),
+      onLine: lineTeller(terminal),
       onEvent: (event) => events.take(event),
       onLost: ({ message }) => screen.line(`${screen.colors.yellow('warning:')} ${message}`),
       signal,
@@ -130,6 +133,15 @@ class RunEvents {
   #here(folder: string): string {
     return join(resolve(this.settings.out), basename(folder));
   }
+}
+
+/** Lines of parts: records of a log as they are, with their host; others after the ranks and the host. */
+function lineTeller({ screen, log }: Terminal): (part: LaunchedPart, line: string) => void {
+  if (log === undefined) return (part, line) => screen.line(`${screen.colors.dim(prefixOf(part))} ${line}`);
+  return ({ ranks, place }, line) => {
+    const from = { host: place.host.name, part: formatRanges(rangesFromIndices(ranks)) };
+    if (!log.pass(line, from) && line.trim() !== '') log.write('info', { event: 'output', ...from, message: line });
+  };
 }
 
 /** Clients of a plan need no task file: the server ships the plan. Where the task is not here, that is not known. */

@@ -5,6 +5,7 @@ import type { RunSettings } from '../run-settings.js';
 import { counted, cut, fitting, formatCount } from './format.js';
 import type { SavedRun } from './json-events.js';
 import { Progress } from './progress.js';
+import type { RunReporter } from './run-reporter.js';
 import type { Screen } from './screen.js';
 import { summaryLines } from './summary.js';
 import { liveLines, roundLine, waitingText } from './views.js';
@@ -16,7 +17,7 @@ const PLAIN_MS = 1000;
 const WARNINGS_SHOWN = 3;
 
 /** Shows a run to people. */
-export class Reporter {
+export class Reporter implements RunReporter {
   readonly #progress: Progress;
   readonly #warnings = new Map<string, number>();
   readonly #startedMs = performance.now();
