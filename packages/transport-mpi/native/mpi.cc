@@ -32,14 +32,13 @@ using std::chrono::duration_cast;
 using std::chrono::microseconds;
 using std::chrono::nanoseconds;
 
-// As src/native.ts reads them: each event is five numbers.
-enum Event { kSmall = 1, kLarge = 2, kReceived = 3, kSent = 4, kAllHere = 5 };
+// As src/addon/addon.ts reads them: each event is five numbers.
+enum Event { kNothing = 0, kSmall = 1, kLarge = 2, kReceived = 3, kSent = 4, kAllHere = 5 };
 constexpr int kNumbersPerEvent = 5;
 constexpr int kEventsMax = 256;
-// Of these, messages that came.
-constexpr int kMessagesMax = 64;
-// Up to here a message is copied on its way: it is with the network before a reference to its memory were made.
+// Small messages go to memory that waits for them, so that nobody asks how long they are before they are received.
 constexpr size_t kSmallBytesMax = 1024;
+constexpr int kSlots = 64;
 // Between two looks at the clock.
 constexpr int kPollsPerLook = 8;
 // The watcher's pauses are this part of the time for which nothing has come, within bounds.
@@ -56,17 +55,27 @@ struct Transfer {
 };
 
 struct World {
-  MPI_Comm comm = MPI_COMM_NULL;
+  // Small messages, among them the announcements of large ones, keep the order of all. Large ones have a communicator of their
+  // own, where each is received when its announcement has come.
+  MPI_Comm small = MPI_COMM_NULL;
+  MPI_Comm large = MPI_COMM_NULL;
   bool open = false;
   bool yields = false;
+  // Shared with JavaScript.
   double* events = nullptr;
-  char* arena = nullptr;
+  char* slots = nullptr;
+  char* outgoing = nullptr;
+  // One for each slot, which fill in turn, beginning with `next_slot`.
+  MPI_Request slot_requests[kSlots];
+  int next_slot = 0;
+  // Slots before it that the last poll told of, and that JavaScript has read by now.
+  int read_slots = 0;
   // Side by side, as MPI_Testsome wants them.
   std::vector<MPI_Request> requests;
   std::vector<Transfer> transfers;
   std::vector<int> finished;
-  // Messages that JavaScript was told of, which has yet to give memory for them; free places are MPI_MESSAGE_NULL.
-  std::vector<MPI_Message> matched;
+  // Memory of a small message that has left.
+  char* spare = nullptr;
   double last_id = 0;
   std::mutex mpi;
 
@@ -116,7 +125,7 @@ napi_value FromText(napi_env env, const char* text, size_t length) {
 // Whether JavaScript has something to do; changes nothing. Called with the mutex held.
 bool SomethingHappened() {
   int flag = 0;
-  MPI_Iprobe(MPI_ANY_SOURCE, MPI_ANY_TAG, world.comm, &flag, MPI_STATUS_IGNORE);
+  MPI_Request_get_status(world.slot_requests[world.next_slot], &flag, MPI_STATUS_IGNORE);
   for (size_t i = 0; flag == 0 && i < world.requests.size(); i++) {
     MPI_Request_get_status(world.requests[i], &flag, MPI_STATUS_IGNORE);
   }
@@ -171,24 +180,28 @@ void StopWatching() {
 // A process that ends with a thread inside MPI may hang or crash.
 void CleanUp(void*) { StopWatching(); }
 
-// open(wake, events, arena) -> { rank, size, localSize, tagMax, library, hosts }. Every rank must call it.
-napi_value Open(napi_env env, napi_callback_info info) {
-  napi_value args[3];
-  if (!Arguments(env, info, args)) return Fail(env, "open needs a function, events and an arena");
-  size_t length = 0;
-  void* data = nullptr;
-  napi_get_typedarray_info(env, args[1], nullptr, &length, &data, nullptr, nullptr);
-  if (length < static_cast<size_t>(kEventsMax * kNumbersPerEvent)) return Fail(env, "events is too short");
-  world.events = static_cast<double*>(data);
-  napi_get_typedarray_info(env, args[2], nullptr, &length, &data, nullptr, nullptr);
-  if (length < kMessagesMax * kSmallBytesMax) return Fail(env, "arena is too short");
-  world.arena = static_cast<char*>(data);
+void FillSlot(int slot) {
+  MPI_Irecv(world.slots + static_cast<size_t>(slot) * kSmallBytesMax, kSmallBytesMax, MPI_BYTE, MPI_ANY_SOURCE, MPI_ANY_TAG,
+            world.small, &world.slot_requests[slot]);
+}
 
-  for (napi_value shared : {args[1], args[2]}) {
-    // For as long as this process lives: it is written to.
+// open(wake, events, slots, outgoing) -> { rank, size, localSize, tagMax, library, hosts }. Every rank must call it.
+napi_value Open(napi_env env, napi_callback_info info) {
+  napi_value args[4];
+  if (!Arguments(env, info, args)) return Fail(env, "open needs a function and three arrays");
+  void* shared[3];
+  const size_t needed[3] = {kEventsMax * kNumbersPerEvent, kSlots * kSmallBytesMax, kSmallBytesMax};
+  for (int i = 0; i < 3; i++) {
+    size_t length = 0;
+    napi_get_typedarray_info(env, args[i + 1], nullptr, &length, &shared[i], nullptr, nullptr);
+    if (length < needed[i]) return Fail(env, "open: an array is too short");
+    // For as long as this process lives: they are written to.
     napi_ref kept;
-    napi_create_reference(env, shared, 1, &kept);
+    napi_create_reference(env, args[i + 1], 1, &kept);
   }
+  world.events = static_cast<double*>(shared[0]);
+  world.slots = static_cast<char*>(shared[1]);
+  world.outgoing = static_cast<char*>(shared[2]);
 
   int initialized = 0;
   MPI_Initialized(&initialized);
@@ -196,15 +209,17 @@ napi_value Open(napi_env env, napi_callback_info info) {
   int provided = MPI_THREAD_SINGLE;
   MPI_Init_thread(nullptr, nullptr, MPI_THREAD_SERIALIZED, &provided);
   if (provided < MPI_THREAD_SERIALIZED) return Fail(env, "this MPI was built without threads (MPI_THREAD_SERIALIZED)");
-  MPI_Comm_dup(MPI_COMM_WORLD, &world.comm);
+  MPI_Comm_dup(MPI_COMM_WORLD, &world.small);
+  MPI_Comm_dup(MPI_COMM_WORLD, &world.large);
+  for (int i = 0; i < kSlots; i++) FillSlot(i);
 
   int rank = 0;
   int size = 0;
-  MPI_Comm_rank(world.comm, &rank);
-  MPI_Comm_size(world.comm, &size);
+  MPI_Comm_rank(world.small, &rank);
+  MPI_Comm_size(world.small, &size);
   MPI_Comm local;
   int local_size = 1;
-  MPI_Comm_split_type(world.comm, MPI_COMM_TYPE_SHARED, 0, MPI_INFO_NULL, &local);
+  MPI_Comm_split_type(world.small, MPI_COMM_TYPE_SHARED, 0, MPI_INFO_NULL, &local);
   MPI_Comm_size(local, &local_size);
   MPI_Comm_free(&local);
   // Somebody else may need the core.
@@ -217,7 +232,7 @@ napi_value Open(napi_env env, napi_callback_info info) {
   int name_length = 0;
   MPI_Get_processor_name(name, &name_length);
   std::vector<char> names(static_cast<size_t>(size) * MPI_MAX_PROCESSOR_NAME);
-  MPI_Allgather(name, MPI_MAX_PROCESSOR_NAME, MPI_CHAR, names.data(), MPI_MAX_PROCESSOR_NAME, MPI_CHAR, world.comm);
+  MPI_Allgather(name, MPI_MAX_PROCESSOR_NAME, MPI_CHAR, names.data(), MPI_MAX_PROCESSOR_NAME, MPI_CHAR, world.small);
   char library[MPI_MAX_LIBRARY_VERSION_STRING] = "";
   int library_length = 0;
   MPI_Get_library_version(library, &library_length);
@@ -243,7 +258,8 @@ napi_value Open(napi_env env, napi_callback_info info) {
   Set(env, result, "rank", FromNumber(env, rank));
   Set(env, result, "size", FromNumber(env, size));
   Set(env, result, "localSize", FromNumber(env, local_size));
-  Set(env, result, "tagMax", FromNumber(env, has_tag_max != 0 ? *static_cast<int*>(tag_max) : 32767));
+  // A bit of the tag tells announcements.
+  Set(env, result, "tagMax", FromNumber(env, (has_tag_max != 0 ? *static_cast<int*>(tag_max) : 32767) / 2));
   Set(env, result, "library", FromText(env, library, static_cast<size_t>(library_length)));
   Set(env, result, "hosts", hosts);
   return result;
@@ -260,57 +276,80 @@ napi_ref Hold(napi_env env, napi_value value) {
   return reference;
 }
 
-// send(rank, tag, bytes, synchronous) -> an id, which `kSent` brings once the memory is free again and, if synchronous, the
-// other end has begun to receive; 0 if that is so already. The bytes must not change until then.
-napi_value Send(napi_env env, napi_callback_info info) {
-  napi_value args[4];
-  if (!Arguments(env, info, args) || !world.open) return Fail(env, "send: MPI is not open");
-  size_t length = 0;
-  void* data = nullptr;
-  bool synchronous = false;
-  napi_get_typedarray_info(env, args[2], nullptr, &length, &data, nullptr, nullptr);
-  napi_get_value_bool(env, args[3], &synchronous);
-  if (length > INT32_MAX) return Fail(env, "send: a message of 2 GiB or more must be cut");
-  const int rank = static_cast<int>(Number(env, args[0]));
-  const int tag = static_cast<int>(Number(env, args[1]));
-
-  Transfer transfer = {kSent, ++world.last_id, nullptr, nullptr};
-  if (length <= kSmallBytesMax) {
-    transfer.copy = static_cast<char*>(std::malloc(std::max<size_t>(length, 1)));
-    std::memcpy(transfer.copy, data, length);
-    data = transfer.copy;
-  } else {
-    transfer.memory = Hold(env, args[2]);
-  }
-  std::lock_guard<std::mutex> guard(world.mpi);
-  MPI_Request request;
-  const auto start = synchronous ? MPI_Issend : MPI_Isend;
-  start(data, static_cast<int>(length), MPI_BYTE, rank, tag, world.comm, &request);
-  int left = 0;
-  if (transfer.copy != nullptr) MPI_Test(&request, &left, MPI_STATUS_IGNORE);
-  if (left != 0) {
-    std::free(transfer.copy);
-    return FromNumber(env, 0);
-  }
-  Track(request, transfer);
-  return FromNumber(env, transfer.id);
+char* CopyOf(const char* bytes, size_t length) {
+  char* copy = world.spare != nullptr ? world.spare : static_cast<char*>(std::malloc(kSmallBytesMax));
+  world.spare = nullptr;
+  std::memcpy(copy, bytes, length);
+  return copy;
 }
 
-// receive(place, bytes): fills bytes with the message of a `kLarge` event; `kReceived` tells when.
-napi_value Receive(napi_env env, napi_callback_info info) {
-  napi_value args[2];
-  if (!Arguments(env, info, args) || !world.open) return Fail(env, "receive: MPI is not open");
-  const auto place = static_cast<size_t>(Number(env, args[0]));
-  if (place >= world.matched.size() || world.matched[place] == MPI_MESSAGE_NULL) return Fail(env, "receive: no message");
+void GiveBack(char* copy) {
+  if (world.spare == nullptr) world.spare = copy;
+  else std::free(copy);
+}
+
+// Sends a small message, and forgets it or keeps track of it. @returns whether it has left.
+bool StartSmall(const char* bytes, size_t length, int rank, int tag, bool synchronous, Transfer transfer) {
+  transfer.copy = CopyOf(bytes, length);
+  MPI_Request request;
+  const auto start = synchronous ? MPI_Issend : MPI_Isend;
+  start(transfer.copy, static_cast<int>(length), MPI_BYTE, rank, tag, world.small, &request);
+  int left = 0;
+  MPI_Test(&request, &left, MPI_STATUS_IGNORE);
+  if (left != 0) GiveBack(transfer.copy);
+  else Track(request, transfer);
+  return left != 0;
+}
+
+// sendSmall(rank, tag, length, synchronous): the first bytes of `outgoing` -> 0 if they have left, else an id, which `kSent`
+// brings; if synchronous, not before the other end's slot is there for it.
+napi_value SendSmall(napi_env env, napi_callback_info info) {
+  napi_value args[4];
+  if (!Arguments(env, info, args) || !world.open) return Fail(env, "sendSmall: MPI is not open");
+  const int rank = static_cast<int>(Number(env, args[0]));
+  const int tag = static_cast<int>(Number(env, args[1]));
+  const auto length = static_cast<size_t>(Number(env, args[2]));
+  const bool synchronous = Number(env, args[3]) != 0;
+  if (length > kSmallBytesMax) return Fail(env, "sendSmall: the message is not small");
+  std::lock_guard<std::mutex> guard(world.mpi);
+  const double id = ++world.last_id;
+  const bool left = StartSmall(world.outgoing, length, rank, 2 * tag, synchronous, {kSent, id, nullptr, nullptr});
+  return FromNumber(env, left ? 0 : id);
+}
+
+// sendLarge(rank, tag, bytes) -> an id, which `kSent` brings once the other end has them. They must not change until then.
+napi_value SendLarge(napi_env env, napi_callback_info info) {
+  napi_value args[3];
+  if (!Arguments(env, info, args) || !world.open) return Fail(env, "sendLarge: MPI is not open");
+  const int rank = static_cast<int>(Number(env, args[0]));
+  const int tag = 2 * static_cast<int>(Number(env, args[1]));
   size_t length = 0;
   void* data = nullptr;
-  napi_get_typedarray_info(env, args[1], nullptr, &length, &data, nullptr, nullptr);
+  napi_get_typedarray_info(env, args[2], nullptr, &length, &data, nullptr, nullptr);
+  if (length > INT32_MAX) return Fail(env, "sendLarge: a message of 2 GiB or more must be cut");
+  const auto announced = static_cast<uint32_t>(length);
+  std::lock_guard<std::mutex> guard(world.mpi);
+  StartSmall(reinterpret_cast<const char*>(&announced), sizeof announced, rank, tag + 1, false, {kNothing, 0, nullptr, nullptr});
+  MPI_Request request;
+  MPI_Isend(data, static_cast<int>(length), MPI_BYTE, rank, tag, world.large, &request);
+  Track(request, {kSent, ++world.last_id, Hold(env, args[2]), nullptr});
+  return FromNumber(env, world.last_id);
+}
+
+// receive(rank, tag, bytes) -> an id: fills bytes with the message of a `kLarge` event; `kReceived` tells when.
+napi_value Receive(napi_env env, napi_callback_info info) {
+  napi_value args[3];
+  if (!Arguments(env, info, args) || !world.open) return Fail(env, "receive: MPI is not open");
+  const int rank = static_cast<int>(Number(env, args[0]));
+  const int tag = 2 * static_cast<int>(Number(env, args[1]));
+  size_t length = 0;
+  void* data = nullptr;
+  napi_get_typedarray_info(env, args[2], nullptr, &length, &data, nullptr, nullptr);
   std::lock_guard<std::mutex> guard(world.mpi);
   MPI_Request request;
-  MPI_Imrecv(data, static_cast<int>(length), MPI_BYTE, &world.matched[place], &request);
-  world.matched[place] = MPI_MESSAGE_NULL;
-  Track(request, {kReceived, static_cast<double>(place), Hold(env, args[1]), nullptr});
-  return nullptr;
+  MPI_Irecv(data, static_cast<int>(length), MPI_BYTE, rank, tag, world.large, &request);
+  Track(request, {kReceived, ++world.last_id, Hold(env, args[2]), nullptr});
+  return FromNumber(env, world.last_id);
 }
 
 void AddEvent(int at, Event event, double a, double b = 0, double c = 0, double d = 0) {
@@ -324,7 +363,7 @@ void AddEvent(int at, Event event, double a, double b = 0, double c = 0, double 
 
 int TakeFinished(napi_env env, int count) {
   // The oldest, of which no more are done than there is room for.
-  const int outstanding = std::min(static_cast<int>(world.requests.size()), kEventsMax - kMessagesMax);
+  const int outstanding = std::min(static_cast<int>(world.requests.size()), kEventsMax - kSlots);
   if (outstanding == 0) return count;
   world.finished.resize(world.requests.size());
   int done = 0;
@@ -339,8 +378,8 @@ int TakeFinished(napi_env env, int count) {
       next++;
       Transfer& transfer = world.transfers[i];
       if (transfer.memory != nullptr) napi_delete_reference(env, transfer.memory);
-      std::free(transfer.copy);
-      AddEvent(count++, transfer.event, transfer.id);
+      if (transfer.copy != nullptr) GiveBack(transfer.copy);
+      if (transfer.event != kNothing) AddEvent(count++, transfer.event, transfer.id);
       continue;
     }
     world.requests[kept] = world.requests[i];
@@ -352,54 +391,52 @@ int TakeFinished(napi_env env, int count) {
   return count;
 }
 
-// The place of a matched message that JavaScript gives memory for.
-size_t PlaceOf(MPI_Message message) {
-  for (size_t i = 0; i < world.matched.size(); i++) {
-    if (world.matched[i] != MPI_MESSAGE_NULL) continue;
-    world.matched[i] = message;
-    return i;
-  }
-  world.matched.push_back(message);
-  return world.matched.size() - 1;
-}
-
+// What came, in the order in which each rank sent it.
 int TakeMessages(int count) {
-  for (int messages = 0; messages < kMessagesMax; messages++) {
-    MPI_Message message;
+  while (world.read_slots < kSlots - 1) {
     MPI_Status status;
-    int flag = 0;
-    MPI_Improbe(MPI_ANY_SOURCE, MPI_ANY_TAG, world.comm, &flag, &message, &status);
-    if (flag == 0) return count;
+    int came = 0;
+    MPI_Test(&world.slot_requests[world.next_slot], &came, &status);
+    if (came == 0) return count;
     int length = 0;
     MPI_Get_count(&status, MPI_BYTE, &length);
-    if (length <= static_cast<int>(kSmallBytesMax)) {
-      char* to = world.arena + static_cast<size_t>(messages) * kSmallBytesMax;
-      MPI_Mrecv(to, length, MPI_BYTE, &message, MPI_STATUS_IGNORE);
-      AddEvent(count, kSmall, status.MPI_SOURCE, status.MPI_TAG, length, to - world.arena);
+    const char* slot = world.slots + static_cast<size_t>(world.next_slot) * kSmallBytesMax;
+    const int tag = status.MPI_TAG / 2;
+    if (status.MPI_TAG % 2 == 0) {
+      AddEvent(count++, kSmall, status.MPI_SOURCE, tag, slot - world.slots, length);
     } else {
-      AddEvent(count, kLarge, status.MPI_SOURCE, status.MPI_TAG, length, static_cast<double>(PlaceOf(message)));
+      uint32_t announced = 0;
+      std::memcpy(&announced, slot, sizeof announced);
+      AddEvent(count++, kLarge, status.MPI_SOURCE, tag, 0, announced);
     }
-    count++;
+    world.next_slot = (world.next_slot + 1) % kSlots;
+    world.read_slots++;
   }
   return count;
 }
 
-// poll(spinMicroseconds) -> how many events there are, after at most so long if there are none. It also forbids the watcher
-// to wake anybody.
+void RefillReadSlots() {
+  for (; world.read_slots > 0; world.read_slots--) FillSlot((world.next_slot - world.read_slots + kSlots) % kSlots);
+}
+
+// poll(spinMicroseconds) -> how many events there are, after at most so long if there are none. The slots of the last poll's
+// are filled again.
 napi_value Poll(napi_env env, napi_callback_info info) {
   napi_value args[1];
   if (!Arguments(env, info, args) || !world.open) return Fail(env, "poll: MPI is not open");
-  const double spin = Number(env, args[0]);
-  const auto from = Clock::now();
-  const auto longest = nanoseconds(static_cast<int64_t>(spin * 1000));
+  const auto longest = nanoseconds(static_cast<int64_t>(Number(env, args[0]) * 1000));
+  Clock::time_point from{};
   for (;;) {
     {
       std::lock_guard<std::mutex> guard(world.mpi);
+      RefillReadSlots();
       for (int i = 0; i < kPollsPerLook; i++) {
         const int count = TakeMessages(TakeFinished(env, 0));
         if (count > 0) return FromNumber(env, count);
       }
     }
+    // The clock takes as long as a look: who has something to give at once is not asked for the time.
+    if (from == Clock::time_point{}) from = Clock::now();
     if (Clock::now() - from >= longest) return FromNumber(env, 0);
     if (world.yields) sched_yield();
   }
@@ -431,7 +468,7 @@ napi_value Meet(napi_env env, napi_callback_info) {
   if (!world.open) return Fail(env, "meet: MPI is not open");
   std::lock_guard<std::mutex> guard(world.mpi);
   MPI_Request request;
-  MPI_Ibarrier(world.comm, &request);
+  MPI_Ibarrier(world.small, &request);
   Track(request, {kAllHere, 0, nullptr, nullptr});
   return nullptr;
 }
@@ -441,7 +478,13 @@ napi_value Finalize(napi_env env, napi_callback_info) {
   if (!world.open) return Fail(env, "finalize: MPI is not open");
   StopWatching();
   world.open = false;
-  MPI_Comm_free(&world.comm);
+  RefillReadSlots();
+  for (MPI_Request& request : world.slot_requests) {
+    MPI_Cancel(&request);
+    MPI_Wait(&request, MPI_STATUS_IGNORE);
+  }
+  MPI_Comm_free(&world.small);
+  MPI_Comm_free(&world.large);
   MPI_Finalize();
   return nullptr;
 }
@@ -471,7 +514,8 @@ void Export(napi_env env, napi_value exports, const char* name, napi_callback fu
 napi_value Init(napi_env env, napi_value exports) {
   Export(env, exports, "library", Library);
   Export(env, exports, "open", Open);
-  Export(env, exports, "send", Send);
+  Export(env, exports, "sendSmall", SendSmall);
+  Export(env, exports, "sendLarge", SendLarge);
   Export(env, exports, "receive", Receive);
   Export(env, exports, "poll", Poll);
   Export(env, exports, "watch", StartWatching);

@@ -1,4 +1,12 @@
-import { type Addon, type AddonWorld, ARENA_BYTES, EVENT, EVENTS_MAX, NUMBERS_PER_EVENT } from './addon/addon.js';
+import {
+  type Addon,
+  type AddonWorld,
+  EVENT,
+  EVENTS_MAX,
+  NUMBERS_PER_EVENT,
+  SLOTS_BYTES,
+  SMALL_BYTES_MAX,
+} from './addon/addon.js';
 import type { TransportLibrary } from './library.js';
 
 /** Takes a message; its memory is the taker's. */
@@ -6,8 +14,8 @@ export type TakeMessage = (source: number, tag: number, bytes: Uint8Array) => vo
 
 /** One poll waits for so long at most: nothing else of this thread runs meanwhile. */
 const SPIN_MICROSECONDS = 20;
-/** So long polls follow one another before timers and sockets have their turn. */
-const TURN_MS = 0.2;
+/** So many follow one another, while each brings something, before timers and sockets have their turn. */
+const POLLS_PER_TURN = 64;
 /** How long to go on polling when nothing came, before the watcher takes over: between these, by how long it took lately. */
 const PATIENCE_MS = { least: 0.02, most: 0.5 };
 
@@ -26,9 +34,9 @@ export class Exchange {
   readonly #library: TransportLibrary;
   readonly #take: TakeMessage;
   readonly #events = new Float64Array(EVENTS_MAX * NUMBERS_PER_EVENT);
-  readonly #arena = new Uint8Array(ARENA_BYTES);
+  readonly #slots = new Uint8Array(SLOTS_BYTES);
+  readonly #outgoing = new Uint8Array(SMALL_BYTES_MAX);
   readonly #sources = new Map<number, Source>();
-  /** By their places. */
   readonly #receiving = new Map<number, { readonly source: number; readonly message: Source['waiting'][number] }>();
   readonly #sending = new Map<number, () => void>();
   #patienceMs = PATIENCE_MS.least;
@@ -43,18 +51,18 @@ export class Exchange {
     this.#addon = addon;
     this.#library = library;
     this.#take = take;
-    this.world = addon.open(() => this.#wake(), this.#events, this.#arena);
+    this.world = addon.open(() => this.#wake(), this.#events, this.#slots, this.#outgoing);
     addon.watch();
   }
 
   /**
    * Sends bytes, which belong to this from now on. Messages to one rank arrive in the order of the calls.
-   * @param synchronous it has left only when the other rank begins to receive it
+   * @param synchronous it has left only when the other rank takes it, which large messages have in any case
    * @param left called when it has left, never within this call
    * @returns whether it has left already; then `left` is not called
    */
   send(rank: number, tag: number, bytes: Uint8Array, synchronous: boolean, left: () => void): boolean {
-    const id = this.#addon.send(rank, tag, bytes, synchronous);
+    const id = this.#start(rank, tag, bytes, synchronous);
     this.#sentInTurn = true;
     if (this.#state === 'watching') {
       this.#addon.unwatch();
@@ -66,6 +74,12 @@ export class Exchange {
       left();
     });
     return false;
+  }
+
+  #start(rank: number, tag: number, bytes: Uint8Array, synchronous: boolean): number {
+    if (bytes.length > SMALL_BYTES_MAX) return this.#addon.sendLarge(rank, tag, bytes);
+    this.#outgoing.set(bytes);
+    return this.#addon.sendSmall(rank, tag, bytes.length, synchronous ? 1 : 0);
   }
 
   /** Waits until all that was sent has left and every rank is here, and ends MPI. */
@@ -92,28 +106,30 @@ export class Exchange {
 
   readonly #turn = (): void => {
     if (this.#state === 'over') return;
-    const startedMs = performance.now();
-    let nowMs = startedMs;
+    let count = 0;
+    let polls = 0;
     do {
       this.#sentInTurn = false;
-      const count = this.#addon.poll(SPIN_MICROSECONDS);
-      nowMs = performance.now();
-      if (count === 0) {
-        if (nowMs - this.#lastEventMs < this.#patienceMs) break;
-        this.#patienceMs = Math.max(PATIENCE_MS.least, this.#patienceMs / 2);
-        this.#state = 'watching';
-        return this.#addon.watch();
-      }
-      this.#learn(nowMs - this.#lastEventMs);
-      this.#lastEventMs = nowMs;
+      count = this.#addon.poll(SPIN_MICROSECONDS);
+      if (count > 0 && polls === 0) this.#learn();
       for (let event = 0; event < count; event += 1) this.#handle(event * NUMBERS_PER_EVENT);
+      polls += 1;
       // An answer to what was just sent may be there at once; who awaits a promise first needs the end of this turn.
-    } while (this.#sentInTurn && nowMs - startedMs < TURN_MS);
+    } while (this.#sentInTurn && count > 0 && polls < POLLS_PER_TURN);
+    if (polls > 1 || count > 0) this.#lastEventMs = performance.now();
+    else if (performance.now() - this.#lastEventMs >= this.#patienceMs) return this.#leaveToWatcher();
     setImmediate(this.#turn);
   };
 
+  #leaveToWatcher(): void {
+    this.#patienceMs = Math.max(PATIENCE_MS.least, this.#patienceMs / 2);
+    this.#state = 'watching';
+    this.#addon.watch();
+  }
+
   /** Waiting twice as long as the last message took would have been enough. */
-  #learn(tookMs: number): void {
+  #learn(): void {
+    const tookMs = performance.now() - this.#lastEventMs;
     if (tookMs < PATIENCE_MS.most)
       this.#patienceMs = Math.min(PATIENCE_MS.most, Math.max(this.#patienceMs, 2 * tookMs));
   }
@@ -128,9 +144,9 @@ export class Exchange {
     ];
     switch (kind) {
       case EVENT.small:
-        return this.#came(a, b, this.#arena.slice(d, d + c));
+        return this.#came(a, b, this.#slots.slice(c, c + d));
       case EVENT.large:
-        return this.#comes(a, b, c, d);
+        return this.#comes(a, b, d);
       case EVENT.received:
         return this.#received(a);
       case EVENT.sent:
@@ -155,18 +171,17 @@ export class Exchange {
     else waiting.push({ tag, bytes, whole: true });
   }
 
-  #comes(rank: number, tag: number, length: number, place: number): void {
+  #comes(rank: number, tag: number, length: number): void {
     const bytes = this.#library.uninitializedBytes(length);
     const message = { tag, bytes, whole: false };
     this.#sourceOf(rank).waiting.push(message);
-    this.#receiving.set(place, { source: rank, message });
-    this.#addon.receive(place, bytes);
+    this.#receiving.set(this.#addon.receive(rank, tag, bytes), { source: rank, message });
   }
 
-  #received(place: number): void {
-    const came = this.#receiving.get(place);
+  #received(id: number): void {
+    const came = this.#receiving.get(id);
     if (came === undefined) return;
-    this.#receiving.delete(place);
+    this.#receiving.delete(id);
     came.message.whole = true;
     const { waiting } = this.#sourceOf(came.source);
     for (let first = waiting[0]; first?.whole; first = waiting[0]) {

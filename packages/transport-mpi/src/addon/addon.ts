@@ -6,18 +6,21 @@ export interface Addon {
    * Starts MPI, together with every other rank.
    * @param wake called once after `watch`, when `poll` would bring something
    * @param events `EVENTS_MAX` events of `NUMBERS_PER_EVENT` numbers each, which `poll` writes
-   * @param arena memory of small messages, which `poll` writes
+   * @param slots `SLOTS_BYTES` for small messages, which come at any time
+   * @param outgoing `SMALL_BYTES_MAX` for a small message that is to be sent
    * @throws Error when MPI was started before, or has no threads
    */
-  open(wake: () => void, events: Float64Array, arena: Uint8Array): AddonWorld;
+  open(wake: () => void, events: Float64Array, slots: Uint8Array, outgoing: Uint8Array): AddonWorld;
   /**
-   * Sends a message; its bytes must not change until it has left.
-   * @param synchronous it has left only when the other end begins to receive it
+   * Sends the first bytes of `outgoing`.
+   * @param synchronous 1: it has left only when the other end has a slot for it
    * @returns 0 if it has left already, else a number that `EVENT.sent` brings
    */
-  send(rank: number, tag: number, bytes: Uint8Array, synchronous: boolean): number;
-  /** Gives a large message memory, of exactly its length; `EVENT.received` tells when it is there. */
-  receive(place: number, bytes: Uint8Array): void;
+  sendSmall(rank: number, tag: number, length: number, synchronous: 0 | 1): number;
+  /** Sends bytes, which must not change until `EVENT.sent` brings the number that this returns. */
+  sendLarge(rank: number, tag: number, bytes: Uint8Array): number;
+  /** Gives the next large message of a rank with this tag memory, of exactly its length; `EVENT.received` brings the number. */
+  receive(rank: number, tag: number, bytes: Uint8Array): number;
   /** @returns how many events there are, after so many microseconds at most if there are none */
   poll(spinMicroseconds: number): number;
   watch(): void;
@@ -44,18 +47,18 @@ export interface AddonWorld {
 
 /** The first of an event's numbers, and what the others are. */
 export const EVENT = {
-  /** source, tag, length, offset in the arena */
+  /** source, tag, offset in the slots, length; to be read before the next poll */
   small: 1,
-  /** source, tag, length, place for `receive` */
+  /** source, tag, 0, length; `receive` must be called at once */
   large: 2,
-  /** place */
+  /** what `receive` returned */
   received: 3,
-  /** what `send` returned */
+  /** what `sendSmall` or `sendLarge` returned */
   sent: 4,
   allHere: 5,
 } as const;
 
 export const NUMBERS_PER_EVENT = 5;
 export const EVENTS_MAX = 256;
-/** 64 messages of 1 KiB. */
-export const ARENA_BYTES = 64 << 10;
+export const SMALL_BYTES_MAX = 1024;
+export const SLOTS_BYTES = 64 * SMALL_BYTES_MAX;
