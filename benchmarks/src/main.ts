@@ -15,12 +15,26 @@ import { journal } from './workloads/journal.js';
 import { krum } from './workloads/krum.js';
 import { lr } from './workloads/lr.js';
 import { noop } from './workloads/noop.js';
+import { python } from './workloads/python.js';
 import { rounds97 } from './workloads/rounds97.js';
 import { scale } from './workloads/scale.js';
 import { startup } from './workloads/startup.js';
 import { twoNn } from './workloads/two-nn.js';
 
-const WORKLOADS: readonly Workload[] = [lr, twoNn, cnn, noop, empty, scale, rounds97, fold, krum, journal, startup];
+const WORKLOADS: readonly Workload[] = [
+  lr,
+  twoNn,
+  cnn,
+  noop,
+  empty,
+  scale,
+  rounds97,
+  fold,
+  krum,
+  journal,
+  python,
+  startup,
+];
 
 interface Failure {
   readonly workload: string;

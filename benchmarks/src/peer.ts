@@ -28,6 +28,8 @@ export interface PeerRun {
 }
 
 export interface Peer {
+  /** Its interpreter. */
+  readonly python: string;
   readonly torch: string;
   run(workload: PeerWorkload, rounds: number, mode: PeerMode, limitSeconds?: number): Promise<PeerRun>;
 }
@@ -42,6 +44,7 @@ export async function findPeer(): Promise<Peer | undefined> {
   if (!existsSync(python)) return undefined;
   const { stdout } = await runProgram(python, ['-c', 'import torch; print(torch.__version__)']);
   return {
+    python,
     torch: stdout.trim(),
     async run(workload, rounds, { threads, processes }, limitSeconds) {
       const script = join(folder, 'torch_federated.py');
