@@ -45,7 +45,7 @@ def two_nn():
 
 
 # name: (model, shape of a sample, samples of a client, batch)
-WORKLOADS = {"resnet18": (resnet18, (3, 32, 32), 64, 16), "2nn": (two_nn, (784,), 600, 10)}
+WORKLOADS = {"resnet18": (resnet18, (3, 32, 32), 192, 32), "2nn": (two_nn, (784,), 600, 10)}
 
 
 def create_model(args):

@@ -26,7 +26,7 @@ export const python: Workload = {
     if (context.peer === undefined) throw new Error(PEER_MISSING);
     const few = context.quick;
     const sizes: readonly Size[] = [
-      { workload: 'resnet18', clients: 4, cohort: 2, rounds: few ? 2 : 4, atMost: 1.05 },
+      { workload: 'resnet18', clients: 4, cohort: 2, rounds: few ? 2 : 3, atMost: 1.05 },
       { workload: '2nn', clients: 100, cohort: 10, rounds: few ? 3 : 15, atMost: 1.3 },
     ];
     const rows: Row[] = [];

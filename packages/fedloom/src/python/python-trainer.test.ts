@@ -26,7 +26,8 @@ describe('pythonTrainer', () => {
       name: 't',
       trainer: pythonTrainer({ trainer, processes: 3, resultAggregator: 'f.py:A' }),
     });
-    expect(task.concurrent).toBe(3);
+    // One more than processes: the next is at hand.
+    expect(task.concurrent).toBe(4);
     expect(task.resultAggregator).toBe(task.trainer.resultAggregator);
   });
 
@@ -36,7 +37,7 @@ describe('pythonTrainer', () => {
     const task = defineTask({ name: 't', trainer: factory });
     expect(settablePaths(task)).toEqual(expect.arrayContaining(['args.depth', 'args.data_path', 'trainer.trainPath']));
     const changed = overrideTask(overrideTask(task, 'args.data_path', '/data'), 'trainer.processes', '2');
-    expect(changed).toMatchObject({ kind: 'trainer', concurrent: 2 });
+    expect(changed).toMatchObject({ kind: 'trainer', concurrent: 3 });
     if (changed.kind !== 'trainer') throw new Error('it is no trainer task any more');
     expect(changed.resultAggregator).toBe(changed.trainer.resultAggregator);
     expect(changed.resultAggregator).not.toBe(task.resultAggregator);

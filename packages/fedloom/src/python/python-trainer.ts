@@ -60,7 +60,8 @@ export function pythonTrainer(options: PythonTrainerOptions): TrainerFactory {
       if (area === 'args') return pythonTrainer({ ...options, args: { ...options.args, [name]: value } });
       return pythonTrainer({ ...options, [name]: value });
     },
-    concurrent: options.processes ?? true,
+    // One more than work at a time: its parameters are at hand when a process is free.
+    concurrent: options.processes === undefined ? true : options.processes + 1,
     ownProcesses: true,
     ...(options.resultAggregator !== undefined && { resultAggregator }),
   });
@@ -79,30 +80,35 @@ const SETTABLE: readonly (keyof PythonTrainerOptions)[] = [
 
 const NO_RESULTS: ClientResults = { results: {}, sampleCount: 0 };
 
-/** One client's part: what it does is done by a process that has a turn for it. */
+/** One client's part: what it does is done by a process that has a turn for it. It keeps nothing between its jobs. */
 class PythonTrainer implements Trainer {
   readonly buffers: readonly string[];
   readonly keepsState: boolean;
-  #params: NamedTensors;
+  /** Until the job that they are for. */
+  #given: NamedTensors | undefined;
+  /** Until they are asked for. */
+  #trained: NamedTensors | undefined;
 
   constructor(
     private readonly options: PythonTrainerOptions,
     private readonly client: TrainerClient,
     private readonly pool: PythonPool,
-    model: LoadedModel,
+    private readonly model: LoadedModel,
     readonly close: () => Promise<void>,
   ) {
     this.buffers = model.buffers;
     this.keepsState = model.keepsState;
-    this.#params = model.params;
   }
 
+  /** Those of the last training, once; else as the model is first. They are those of the process's next job after that. */
   getModelParams(): NamedTensors {
-    return this.#params;
+    const params = this.#trained ?? this.model.params;
+    this.#trained = undefined;
+    return params;
   }
 
   setModelParams(params: NamedTensors): void {
-    this.#params = params;
+    this.#given = params;
   }
 
   train(context: TrainContext): Promise<TrainResult> {
@@ -110,8 +116,8 @@ class PythonTrainer implements Trainer {
     return this.#run(signal, async (process) => {
       const request = this.#request('train', process, context);
       const { params, state, sampleCount, facts } = await process.ask(request, this.#label);
-      this.#params = process.file.read(params);
-      const kept = process.file.read(state);
+      this.#trained = process.file.read(params, 'params');
+      const kept = process.file.read(state, 'state');
       const { stepCount, meanLoss, ...others } = facts;
       return {
         sampleCount,
@@ -125,7 +131,10 @@ class PythonTrainer implements Trainer {
   }
 
   async test(context: TestContext): Promise<ClientResults> {
-    if (this.client.index < 0 && this.options.serverTestPath === undefined) return NO_RESULTS;
+    if (this.client.index < 0 && this.options.serverTestPath === undefined) {
+      this.#given = undefined;
+      return NO_RESULTS;
+    }
     return this.#run(context.signal, (process) => process.ask(this.#request('test', process, context), this.#label));
   }
 
@@ -139,7 +148,8 @@ class PythonTrainer implements Trainer {
 
   #request<Op extends 'train' | 'test'>(op: Op, process: PythonProcess, context: TestContext): JobRequest<Op> {
     const { random, state } = context;
-    const { places, end: stateAt } = process.file.write(this.#params, 0);
+    const { places, end: stateAt } = process.file.write(this.#given ?? this.model.params, 0);
+    this.#given = undefined;
     const { places: statePlaces, end } = process.file.write(state, stateAt);
     const seed = this.options.seeded === false ? null : random.uint32();
     return {

@@ -17,6 +17,10 @@ it('gives tensors back as they were, ascending by name, wherever they lie', () =
     const { places } = file.write(tensors, end + 1);
     expect([...file.read(places)]).toEqual([...tensors].sort());
     expect(file.read([])).toEqual(new Map());
+    const once = file.read(places.slice(0, 1), 'again');
+    file.write(new Map([['b', { dtype: 'float64', shape: [2], data: Float64Array.of(7, 8) }]]), places[0]?.offset ?? 0);
+    expect(file.read(places.slice(0, 1), 'again').get('b')?.data).toEqual(Float64Array.of(7, 8));
+    expect(once.get('b')?.data).toEqual(Float64Array.of(7, 8));
     // It has no name, so that nothing is left of it.
     expect(readFileSync(`/proc/self/fd/${file.fd}`).byteLength).toBeGreaterThan(end);
   } finally {
