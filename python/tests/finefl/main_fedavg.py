@@ -10,10 +10,9 @@ import sys
 
 import numpy as np
 import torch
-from torch import nn
-
 from fedloom.compat import FedML_FedAvg_distributed, FedML_init
-from fedloom.trainer import ModelTrainer
+from fedml_core.trainer.model_trainer import ModelTrainer
+from torch import nn
 
 
 def add_args(parser):

@@ -4,7 +4,6 @@ import copy
 
 import main_fedavg
 import torch
-
 from fedloom.compat import FedAVGAggregator, FedAVGServerManager, FedML_init, init_client
 
 

@@ -1,7 +1,9 @@
-"""Small programs without PyTorch, one for each thing that FineFL's classes may be asked for: `small.py NAME`."""
+"""Small programs without PyTorch, one for each thing that FineFL's classes may be asked for:
+`small.py NAME [ROUNDS]`."""
 
 import argparse
 import sys
+import time
 
 import numpy as np
 
@@ -95,8 +97,11 @@ class Halving(compat.FedAvgClientManager):
 
 
 class Silent(compat.FedAvgClientManager):
+    """Client 1 sends nothing."""
+
     def send_model_to_server(self, receive_id, weights, local_sample_num):
-        pass
+        if self.rank == 1:
+            super().send_model_to_server(receive_id, weights, local_sample_num)
 
 
 AGGREGATORS = {"failing": Failing, "sampling": Sampling, "hurrying": Hurrying, "adding": Adding}
@@ -104,10 +109,16 @@ SERVERS = {"sending": Sending, "listening": Listening}
 CLIENTS = {"halving": Halving, "silent": Silent}
 
 
-def main(name):
+class SlowTrainer(AddTrainer):
+    def train(self, device, args, train_path):
+        time.sleep(0.3)
+        super().train(device, args, train_path)
+
+
+def main(name, rounds="2"):
     comm, rank, size = compat.FedML_init()
-    args = argparse.Namespace(client_num_in_total=2, client_num_per_round=2, comm_round=2)
-    trainer = AddTrainer()
+    args = argparse.Namespace(client_num_in_total=2, client_num_per_round=2, comm_round=int(rounds))
+    trainer = SlowTrainer() if name == "slow" else AddTrainer()
     if rank == 0:
         aggregator = AGGREGATORS.get(name, compat.FedAVGAggregator)(size - 1, "cpu", args, None, trainer)
         SERVERS.get(name, compat.FedAVGServerManager)(args, aggregator, comm, rank, size).run()
@@ -120,4 +131,4 @@ def main(name):
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(*sys.argv[1:])

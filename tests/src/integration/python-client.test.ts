@@ -1,10 +1,11 @@
 /** The client in Python (python/src/fedloom/client), written from PROTOCOL.md, against the real server. */
 import { readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { expect, it } from 'vitest';
+import { expect, it, vi } from 'vitest';
 import { CLOUDS, type JsonLine, Workplace } from '../cli/fedloom.js';
 import { root } from '../repository/source-tree.js';
-import { describePython, PythonProcess, pythonClient } from './python-process.js';
+import { describePython } from './python.js';
+import { PythonProcess, pythonClient } from './python-process.js';
 
 const TASK = CLOUDS.replace('dense, ', 'dense, relu, ').replace('[dense(3)]', '[dense(8), relu(), dense(3)]');
 const FROZEN = TASK.replace('dense, ', 'dense, frozen, ').replace('[dense(8)', '[frozen(dense(8))');
@@ -29,11 +30,21 @@ async function serve(task: string, options: string, rounds = '4') {
   return { place, alone, server, url: String(url), parts: join(place.path, 'parts') };
 }
 
+// Several processes of Python at a time, on few cores.
+vi.setConfig({ testTimeout: 240_000 });
+
 describePython('the client in Python', () => {
   it('computes the vectors of the protocol', async () => {
     const vectors = join(root, 'tools/goldens/data/protocol');
     const { code, stdout, stderr } = await new PythonProcess(['python/tests/check_vectors.py', vectors]).ended;
     expect({ code, stdout, stderr }).toEqual({ code: 0, stdout: 'all vectors hold\n', stderr: '' });
+  });
+
+  it('passes its own tests, python/tests', async () => {
+    const discover = ['-W', 'error', '-m', 'unittest', 'discover', '-s', 'python/tests', '-t', 'python/tests'];
+    const { code, stderr } = await new PythonProcess(discover).ended;
+    expect(code, stderr).toBe(0);
+    expect(Number(/Ran (\d+) tests/.exec(stderr)?.[1])).toBeGreaterThanOrEqual(20);
   });
 
   it('needs no later Python than 3.8', async () => {
@@ -84,16 +95,9 @@ describePython('the client in Python', () => {
       '--algorithm scaffold --stage topK(fraction=0.5)',
       '12',
     );
-    const python = pythonClient([
-      '--server',
-      url,
-      '--index',
-      '0-3',
-      '--data',
-      parts,
-      '--state-dir',
-      join(place.path, 'states'),
-    ]);
+    const states = join(place.path, 'states');
+    const args = ['--server', url, '--index', '0-3', '--data', join(parts, 'client-{index}'), '--state-dir', states];
+    const python = pythonClient(args);
     await server.event('round', (event) => Number(event.round) >= 2);
     python.child.kill('SIGKILL');
     await python.ended;
@@ -101,7 +105,6 @@ describePython('the client in Python', () => {
     await server.event('round', (event) => Number(event.round) >= 6);
     node.child.kill('SIGKILL');
     await node.ended;
-    const args = ['--server', url, '--index', '0-3', '--data', parts, '--state-dir', join(place.path, 'states')];
     const { code, stderr } = await pythonClient(args).ended;
     expect(code, stderr).toBe(0);
     expect(outcome(await server.event('finished'))).toEqual(outcome(await alone.event('finished')));
@@ -128,11 +131,25 @@ describePython('the client in Python', () => {
     ],
     ['no data', ['--server', 'ws://127.0.0.1:9', '--index', '0'], 2, /--data DIR is needed/],
     ['an address of another kind', ['--server', 'http://127.0.0.1', '--index', '0'], 2, /ws:\/\/HOST:PORT/],
+    [
+      'a device of another kind',
+      ['--server', 'ws://127.0.0.1:9', '--index', '0', '--device', 'gpu'],
+      2,
+      /'gpu' is no device/,
+    ],
     ['clients twice', ['--server', 'ws://127.0.0.1:9', '--index', '0-4,3'], 2, /'0-4,3' names client 3 twice/],
   ])('refuses %s', async (_, args, expected, said) => {
     const { code, stderr } = await pythonClient(args).ended;
     expect(code, stderr).toBe(expected);
     expect(stderr).toMatch(said);
+  });
+
+  it('says what is missing for a GPU', async () => {
+    const { url, parts } = await serve(TASK, '');
+    const args = ['--server', url, '--index', '0-3', '--data', parts, '--device', 'cuda'];
+    const { code, stderr } = await pythonClient(args).ended;
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/knows no CUDA: .* pip install onnxruntime-gpu\. \[client\.device\]\n$/);
   });
 
   it.each(['websockets', 'onnxruntime'])('says how to install %s where it is missing', async (missing) => {

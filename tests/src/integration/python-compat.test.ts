@@ -1,10 +1,11 @@
 /** FineFL's programs on fedloom: fedloom.compat, with real PyTorch on the real MNIST, and each override that it documents. */
 import { spawn, spawnSync } from 'node:child_process';
 import { join } from 'node:path';
-import { expect, it } from 'vitest';
+import { expect, it, vi } from 'vitest';
 import { Workplace } from '../cli/fedloom.js';
 import { root } from '../repository/source-tree.js';
-import { describePython, PYTHON, type PythonEnded, PythonProcess } from './python-process.js';
+import { describePython, PYTHON } from './python.js';
+import { type PythonEnded, PythonProcess } from './python-process.js';
 
 const PROGRAMS = join(root, 'python/tests/finefl');
 const COMMAND = join(root, 'node_modules/.bin/fedloom');
@@ -60,6 +61,9 @@ async function mpirun(place: Workplace, args: readonly string[]): Promise<Python
 
 const hashIn = ({ stderr }: PythonEnded) => /sha256:[0-9a-f]{64}/.exec(stderr)?.[0];
 const PROGRAM = [join(PROGRAMS, 'main_fedavg.py'), '--comm_round', '2', '--data_path', '.'];
+
+// Several processes of Python at a time, on few cores.
+vi.setConfig({ testTimeout: 240_000 });
 
 describePython('fedloom.compat', () => {
   it("runs a program of FineFL's, process by process and under mpirun, to the same model", async () => {
@@ -122,6 +126,35 @@ describePython('fedloom.compat', () => {
       .ended;
     expect(code).toBe(1);
     expect(stderr).toMatch(said);
+  });
+
+  it('says what a client did not send, and goes on without it', async () => {
+    const { ended } = await small('silent');
+    for (const { code, stderr } of ended) expect(code, stderr).toBe(0);
+    expect(ended[0]?.stdout).toBe('[2.0, 2.0, 2.0] 2 0\n');
+    expect(ended[2]?.stderr).toContain(
+      'client 1 failed: The handler of messages of type 1 sent nothing to the server.',
+    );
+  });
+
+  it('goes on where it was when rank 0 is killed and started again with --resume', async () => {
+    const place = await Workplace.create();
+    nextPort += 1;
+    const env = { ...ENV, FEDLOOM_SIZE: '3', FEDLOOM_SERVER: `ws://127.0.0.1:${nextPort}` };
+    const start = (rank: number, more: NodeJS.ProcessEnv = {}) => {
+      const own = { ...env, FEDLOOM_RANK: String(rank), ...more };
+      return new PythonProcess([join(PROGRAMS, 'small.py'), 'slow', '8'], { cwd: place.path, env: own });
+    };
+    const clients = [start(1), start(2)];
+    const killed = start(0);
+    await killed.says('round 1/8');
+    killed.child.kill('SIGKILL');
+    await killed.ended;
+    const resumed = await start(0, { FEDLOOM_SERVER_OPTIONS: '--resume' }).ended;
+    expect(resumed.code, resumed.stderr).toBe(0);
+    expect(resumed.stderr).toMatch(/Finished 8 rounds/);
+    expect(resumed.stdout).toMatch(/^\[13\.33333\d*, .*\] 8 0\n$/);
+    for (const client of clients) expect((await client.ended).code, client.stderr).toBe(0);
   });
 
   it('ends with what aggregate raised, in all ranks', async () => {

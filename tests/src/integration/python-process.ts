@@ -1,22 +1,11 @@
 /** Python processes of the tests, with the package `python/` of this repository and what tools/python/install.sh installs. */
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { delimiter, join } from 'node:path';
-import { afterEach, describe } from 'vitest';
+import { afterEach } from 'vitest';
 import { root } from '../repository/source-tree.js';
+import { PYTHON } from './python.js';
 
-export const PYTHON = join(root, 'node_modules/.cache/python/bin/python');
 const SOURCES = join(root, 'python/src');
-
-const installed =
-  existsSync(PYTHON) && spawnSync(PYTHON, ['-c', 'import numpy, onnxruntime, safetensors, websockets']).status === 0;
-const needed = process.env.CI === 'true';
-
-/** Skipped, with the line that installs it, where Python's packages are missing; fails there under CI. */
-export function describePython(name: string, tests: () => void): void {
-  const described = installed || needed ? name : `${name} (needs tools/python/install.sh)`;
-  describe.skipIf(!installed && !needed)(described, tests);
-}
 
 export interface PythonEnded {
   readonly code: number | null;

@@ -4,10 +4,11 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { joinFederation } from 'fedloom';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type WebSocket, WebSocketServer } from 'ws';
 import { root } from '../repository/source-tree.js';
-import { describePython, pythonClient } from './python-process.js';
+import { describePython } from './python.js';
+import { pythonClient } from './python-process.js';
 
 const FIXTURE = join(root, 'tools/goldens/data/transcript');
 
@@ -94,6 +95,9 @@ class Replay {
     this.server.close();
   }
 }
+
+// Several processes of Python at a time, on few cores.
+vi.setConfig({ testTimeout: 240_000 });
 
 let frames: readonly Sent[];
 let replay: Replay;

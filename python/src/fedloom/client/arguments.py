@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import math
 
 INDEX_MAX = 2**31 - 1
 
@@ -30,6 +31,23 @@ def server_url(text):
     return text
 
 
+def seconds(text):
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not 0 <= number < math.inf:
+        raise argparse.ArgumentTypeError(f"'{text}' is no number of seconds")
+    return number
+
+
+def device(text):
+    kind, colon, number = text.partition(":")
+    if kind not in ("cpu", "cuda") or (colon and (kind == "cpu" or not number.isdecimal())):
+        raise argparse.ArgumentTypeError(f"'{text}' is no device; it is cpu, cuda or cuda:1")
+    return text
+
+
 def argument(text):
     """`lr=0.1` -> ("lr", 0.1); what is no JSON is a text."""
     name, equals, value = text.partition("=")
@@ -53,7 +71,10 @@ def parser():
     )
     made.add_argument("--run", metavar="NAME", help="the run to take part in, where the server has several")
     made.add_argument(
-        "--data", metavar="DIR", help="a part folder, or a folder with client-<index> for each client; data_path of a trainer"
+        "--data",
+        metavar="DIR",
+        help="a part folder, a folder with client-<index> for each client, or a template such as /data/client_{rank}, with "
+        "{rank} from 1 or {index} from 0; data_path of a trainer",
     )
     made.add_argument(
         "--state-dir",
@@ -61,9 +82,9 @@ def parser():
         help="keep what clients keep to themselves between rounds here, so that they can be started again within a run "
         "(default: .fedloom in --data, as long as the run goes on; without --data only in memory)",
     )
-    made.add_argument("--device", default="cpu", help="what trains a plan: cpu, cuda or cuda:1 (default: cpu)")
+    made.add_argument("--device", type=device, default="cpu", help="what trains a plan: cpu, cuda or cuda:1 (default: cpu)")
     made.add_argument(
-        "--retry-for", type=float, default=60, metavar="SECONDS", help="how long to go on trying to reach the server (60)"
+        "--retry-for", type=seconds, default=60, metavar="SECONDS", help="how long to go on trying to reach the server (60)"
     )
     own = made.add_argument_group("a trainer of your own, for tasks that have one")
     own.add_argument("--trainer", metavar="FILE:CLASS", help="its class: f.py:MyTrainer, or package.module:MyTrainer")

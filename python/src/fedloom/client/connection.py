@@ -186,8 +186,9 @@ def _dial(url):
         # Older ones know neither proxies nor pings of their own.
         options.update(proxy=None, ping_interval=None)
     try:
-        return sync.connect(url, **options)
-    except exceptions.InvalidURI as error:
+        # Entered and never left: it lives as long as this object, and `close` ends it.
+        return sync.connect(url, **options).__enter__()
+    except (exceptions.InvalidURI, ValueError) as error:
         raise Refused("transport.connect", f"'{url}' is not an address of a server; it reads like ws://HOST:PORT.") from error
     except exceptions.InvalidStatus as error:
         text = (error.response.body or b"")[:200].decode(errors="replace") or "it is no fedloom server"

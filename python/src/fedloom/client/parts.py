@@ -10,7 +10,11 @@ from .errors import ClientError
 
 
 def part_folder(data, index, alone):
-    """Where client `index` finds its part in the folder `data`: in it, if it is the only one, or in client-<index>."""
+    """Where client `index` finds its part: in the folder `data`, if it is the only one, in client-<index> there, or in what
+    the template `data` says, with `{rank}` from 1 and `{index}` from 0."""
+    named = data.replace("{rank}", str(index + 1)).replace("{index}", str(index))
+    if named != data:
+        return pathlib.Path(named)
     folder = pathlib.Path(data)
     return folder if alone and (folder / "part.json").exists() else folder / f"client-{index}"
 

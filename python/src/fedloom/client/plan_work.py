@@ -3,9 +3,8 @@
 import math
 
 from .errors import ClientError
-from .extras import extra
 from .parts import Part, part_folder
-from .plan import Plan
+from .plan import Plan, onnx_runtime
 from .work import Trained, Work
 
 KNOWN_FACTS = {"initialLoss"}
@@ -16,7 +15,7 @@ class PlanWork(Work):
         """`clients`: their indices; `data`: their folder; `device`: as of `Plan`.
 
         Raises `ClientError` `client.package`."""
-        extra("onnxruntime")
+        onnx_runtime()
         self._clients, self._data, self._device = clients, data, device
         self._parts = {}
 

@@ -13,13 +13,21 @@ class NotFinite(ClientError):
         super().__init__("stage.failed", message)
 
 
+def number(options, stage, name, least, most):
+    """The one option of a stage. Raises `ClientError` `stage.option`."""
+    value = options.get(name)
+    if set(options) != {name} or isinstance(value, bool) or not isinstance(value, (int, float)) or not least <= value <= most:
+        raise ClientError("stage.option", f"{stage} has the options {options}; it takes {name}, from {least} to {most}.")
+    return value
+
+
 class TopK:
     """Sends the largest elements; what it did not send stays with the client and joins the next update."""
 
     def __init__(self, options):
-        self.fraction = options.pop("fraction")
-        if options or not 0 < self.fraction <= 1:
-            raise ClientError("stage.option", f"topK does not know its options: {options}, fraction {self.fraction}")
+        self.fraction = number(options, "topK", "fraction", 0, 1)
+        if self.fraction == 0:
+            raise ClientError("stage.option", "topK: fraction is 0; it must be above 0.")
 
     def run(self, tensors, trained, state):
         """`trained`: names of the trained tensors; `state`: this stage's private tensors. Returns what travels, the
@@ -60,9 +68,7 @@ class Clip:
     """Scales the trained vector down to a norm."""
 
     def __init__(self, options):
-        self.norm = options.pop("norm")
-        if options or not 1e-100 <= self.norm <= 1e100:
-            raise ClientError("stage.option", f"clip does not know its options: {options}, norm {self.norm}")
+        self.norm = number(options, "clip", "norm", 1e-100, 1e100)
 
     def run(self, tensors, trained, state):
         with np.errstate(over="ignore"):

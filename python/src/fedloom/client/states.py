@@ -68,9 +68,9 @@ class FolderStates:
                 return {}
 
     def propose(self, client, task, state):
-        if not state:
-            return
         with self._lock, self._telling("write"):
+            if not state and not self._path(client).exists():
+                return
             before = self._proposed.get(client, task)
             self._proposed[client] = task
             self._touched.add(client)

@@ -54,22 +54,22 @@ class TrainerWork(Work):
 
     def train(self, asked, state, wanted):
         self._check_names(asked.model)
-        done = self._do(self._session.train, self._job(asked, 0))
+        done = self._do(self._session.train, self._job(asked, state, 0))
         update = changes(done["params"], asked.model)
         trained = {name for name, value in update.items() if value.dtype.kind == "f"} - self._buffers
         facts = {"stepCount": 0, **done["facts"], "sampleCount": done["sampleCount"]}
-        return Trained(update, trained, facts, {})
+        return Trained(update, trained, facts, done["state"])
 
     def evaluate(self, asked, state, wanted):
-        done = self._do(self._session.test, self._job(asked, 1))
+        done = self._do(self._session.test, self._job(asked, state, 1))
         return {"sampleCount": done["sampleCount"], "statistics": {}, "results": done["results"]}
 
-    def _job(self, asked, split):
+    def _job(self, asked, state, split):
         path = self._paths[split].replace("{rank}", str(asked.client + 1)).replace("{index}", str(asked.client))
         # The client's own stream for this round, as the client in Node draws from it.
         stream = philox.Stream(self._seed, ("trainer", "trainer-test")[split], asked.task, asked.client)
         params = {name: value.copy() for name, value in asked.model.items()}
-        return {"client": asked.client, "path": path, "seed": stream.word(), "params": params, "out": 0}
+        return {"client": asked.client, "path": path, "seed": stream.word(), "params": params, "state": state, "out": 0}
 
     def _check_names(self, model):
         extra = sorted(set(model) - self._names)

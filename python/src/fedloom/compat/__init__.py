@@ -7,6 +7,7 @@ ever; every other rank is a client of it. Methods that a class of the user's ove
 an override that could not be honoured is refused at the start, by name.
 """
 
+from ..worker.names import stand_in
 from .aggregator import FedAVGAggregator
 from .api import FedML_FedAvg_distributed, init_client, init_server
 from .client_manager import FedAVGClientManager
@@ -17,6 +18,9 @@ from .ranks import FedML_init
 from .server_manager import FedAVGServerManager
 
 FedAvgServerManager, FedAvgClientManager = FedAVGServerManager, FedAVGClientManager
+
+# What is imported after this finds FineFL's base class too.
+stand_in()
 
 __all__ = [
     "CompatError",

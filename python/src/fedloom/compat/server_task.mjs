@@ -13,9 +13,10 @@ if (process.env.FEDLOOM_COMPAT === undefined) {
 }
 const told = JSON.parse(process.env.FEDLOOM_COMPAT);
 
-// Rank 0 holds the other end as long as it lives.
+// Rank 0 holds the other end as long as it lives. When it dies, so does this process, without a word to the clients: they
+// wait for rank 0 to be started again, with --resume.
 const lifeline = new Socket({ fd: told.lifeline, readable: true });
-lifeline.on('close', () => process.kill(process.pid, 'SIGTERM'));
+lifeline.on('close', () => process.kill(process.pid, 'SIGKILL'));
 lifeline.on('error', () => {});
 lifeline.resume().unref();
 
