@@ -82,6 +82,25 @@ export class Engine {
     });
   }
 
+  /** The exit code of a command in a container, and what it printed. */
+  async exec(container: string, ...command: readonly string[]): Promise<{ code: number; stdout: string }> {
+    try {
+      return { code: 0, stdout: await this.docker('exec', container, ...command) };
+    } catch (error) {
+      const { code, stdout } = error as { readonly code: number; readonly stdout: string };
+      return { code, stdout: stdout.trim() };
+    }
+  }
+
+  /** Kills the program of a container as a fault would: the engine does not know that it is meant. */
+  async crash(container: string): Promise<void> {
+    await this.docker('exec', container, 'sh', '-c', 'kill -9 $(cat /proc/1/task/1/children)');
+  }
+
+  address(container: string): Promise<string> {
+    return this.docker('inspect', '--format', '{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}', container);
+  }
+
   /** What a container has printed so far, as the lines of `--json`. */
   async events(container: string): Promise<JsonLine[]> {
     const { stdout } = await this.#call('docker', ['logs', container], {});
