@@ -4,6 +4,7 @@ import { FedloomError } from '@fedloom/engine';
 import { WebSocket } from 'ws';
 import type { Connection } from '../../protocol/transport.js';
 import type { ConnectReason } from '../error-codes.js';
+import { watchOwnAddress } from './own-address.js';
 import { SocketConnection, type SocketOptions, webSocketOptions } from './socket-connection.js';
 import { isLoopback } from './upgrade-check.js';
 
@@ -27,7 +28,15 @@ export function dialWebSocket(
     function settle(error?: FedloomError): void {
       signal?.removeEventListener('abort', abort);
       webSocket.removeAllListeners();
-      if (error === undefined && socket !== undefined) return resolve(new SocketConnection(webSocket, socket, options));
+      if (error === undefined && socket !== undefined) {
+        const { localAddress } = socket;
+        // Closed here, it is dialled again from where the machine is now.
+        webSocket.on(
+          'close',
+          watchOwnAddress(localAddress, () => webSocket.terminate()),
+        );
+        return resolve(new SocketConnection(webSocket, socket, options));
+      }
       // `terminate` of a socket that is not open emits an error.
       webSocket.on('error', () => {});
       webSocket.terminate();
