@@ -17,6 +17,14 @@ describe('launch on this machine', () => {
     expect(hashOf(launched.stdout)).toBe(hashOf((await place.run('run task.ts 6 3 4 --seed 5 --json')).stdout));
     expect(runningIn(place.path)).toEqual([]);
   });
+
+  it("does so over MQTT, through a broker of the server's own", async () => {
+    const place = await Workplace.create({ 'task.ts': CLOUDS, hosts: '127.0.0.1\n127.0.0.2\n' });
+    const launched = await place.run('launch task.ts 3 2 3 --port 0 --hostfile hosts --mqtt --json');
+    expect(launched.stderr).toContain('Listening on mqtt://127.0.0.1:');
+    expect(launched.code).toBe(0);
+    expect(hashOf(launched.stdout)).toBe(hashOf((await place.run('run task.ts 3 2 3 --json')).stdout));
+  });
 });
 
 describe.skipIf(sshMissing)(`launch by ssh${sshMissing === undefined ? '' : ` (${sshMissing})`}`, () => {

@@ -4,7 +4,7 @@ import { FedloomError } from '@fedloom/engine';
 import { type Command, Option } from 'commander';
 import type { MqttBrokerOptions } from '../transport/mqtt/mqtt-package.js';
 import { wholeNumber } from './arguments.js';
-import { whereGiven } from './serving-options.js';
+import { argument, whereGiven } from './serving-options.js';
 
 /** How to get along with a broker, as the command line gives it. Secrets come as files, or by the environment. */
 export interface BrokerFlags {
@@ -49,6 +49,19 @@ export function brokerFlags(flags: BrokerFlags): BrokerFlags {
     ...whereGiven('mqttVersion', mqttVersion),
     ...whereGiven('mqttPacketBytes', mqttPacketBytes),
   };
+}
+
+/** As arguments of `server` and `client`; no secret is among them. */
+export function brokerArguments(flags: BrokerFlags): string[] {
+  return [
+    ...argument('--broker-user', flags.brokerUser),
+    ...argument('--broker-password-file', flags.brokerPasswordFile),
+    ...argument('--broker-ca', flags.brokerCa),
+    ...argument('--broker-cert', flags.brokerCert),
+    ...argument('--broker-key', flags.brokerKey),
+    ...argument('--mqtt-version', flags.mqttVersion),
+    ...argument('--mqtt-packet-bytes', flags.mqttPacketBytes),
+  ];
 }
 
 /** @throws FedloomError `usage.file` for a file that cannot be read */

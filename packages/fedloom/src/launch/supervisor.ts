@@ -20,8 +20,8 @@ export interface ServerEvent {
 
 export interface Supervised {
   readonly server: LaunchedPart;
-  /** The clients' processes, once it is known at which port the server listens. */
-  readonly clients: (port: number) => readonly LaunchedPart[];
+  /** The clients' processes, once it is known where the server listens, as it says it. */
+  readonly clients: (url: string) => readonly LaunchedPart[];
   /** Clients without whom the run does not begin. */
   readonly minimumClients: number;
   /** A line that a part wrote. Of the server's events only those that are none. */
@@ -54,17 +54,17 @@ export async function supervise(options: Supervised): Promise<PartEnd> {
 class SupervisedRun {
   readonly #server: Part;
   readonly #clients = new Map<LaunchedPart, Part>();
-  readonly #port: Promise<number>;
+  readonly #url: Promise<string>;
   #begun = false;
   #idle = false;
   #told = false;
   #lastLost: FedloomError | undefined;
   #fatal: FedloomError | undefined;
-  #heardPort: (port: number) => void = () => {};
+  #heardUrl: (url: string) => void = () => {};
 
   constructor(private readonly options: Supervised) {
-    this.#port = new Promise((resolve) => {
-      this.#heardPort = resolve;
+    this.#url = new Promise((resolve) => {
+      this.#heardUrl = resolve;
     });
     const { server } = options;
     this.#server = startPart({
@@ -77,8 +77,8 @@ class SupervisedRun {
 
   async toItsEnd(): Promise<PartEnd> {
     const { signal, server } = this.options;
-    const port = await Promise.race([this.#port, this.#server.ended.then(() => undefined)]);
-    if (port !== undefined && !signal.aborted) this.#startClients(port);
+    const url = await Promise.race([this.#url, this.#server.ended.then(() => undefined)]);
+    if (url !== undefined && !signal.aborted) this.#startClients(url);
     const end = await this.#server.ended;
     await this.#endClients();
     if (this.#fatal !== undefined) throw this.#fatal;
@@ -94,9 +94,9 @@ class SupervisedRun {
     void settlesWithin(this.#server.ended, patienceMs).then((ended) => ended || this.#server.kill());
   }
 
-  #startClients(port: number): void {
+  #startClients(url: string): void {
     const { clients, onLine } = this.options;
-    for (const part of clients(port)) {
+    for (const part of clients(url)) {
       const client = startPart({
         ...part,
         command: replacing(part),
@@ -144,7 +144,7 @@ class SupervisedRun {
   #serverLine(line: string, stream: 'stdout' | 'stderr'): void {
     const event = stream === 'stdout' ? parseEvent(line) : undefined;
     if (event === undefined) return this.options.onLine(this.options.server, line, stream);
-    if (event.event === 'listening') this.#heardPort(Number(new URL(String(event.url)).port));
+    if (event.event === 'listening') this.#heardUrl(String(event.url));
     if (event.event === 'begun') this.#begun = true;
     if (event.event === 'error') this.#told = true;
     if (event.event === 'warning' && event.code === 'round.idle') {

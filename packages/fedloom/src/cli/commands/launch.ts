@@ -1,5 +1,6 @@
 import { type Command, Option } from 'commander';
-import { wholeNumber } from '../arguments.js';
+import { brokerUrl, wholeNumber } from '../arguments.js';
+import { addBrokerOptions } from '../broker-flags.js';
 import { addHostOptions } from '../launch/host-options.js';
 import { addRunSettings, runSettings } from '../run-settings.js';
 import { addServingOptions } from '../serving-options.js';
@@ -15,7 +16,7 @@ export function addLaunchCommand(program: Command, exit: (code: number) => void)
         'rank 0 is the server, rank r is client r - 1, round-robin over all hosts in the order of the file, the first included. The\n' +
         'clients of a host share one process. Model and metrics land in this folder.',
     );
-  addHostOptions(addServingOptions(command))
+  addBrokerOptions(addHostOptions(addServingOptions(command)))
     .addOption(
       new Option('--port <port>', 'port that the server listens on; 0: a free one')
         .argParser(wholeNumber('--port', 0, PORT_MAX))
@@ -29,6 +30,12 @@ export function addLaunchCommand(program: Command, exit: (code: number) => void)
     .option(
       '--data <dir>',
       "folder of the clients' data on each host; {rank}, {index} (rank - 1) and {host} stand for the client's (the task's own data)",
+    )
+    .option('--mqtt', 'over MQTT, through a broker that the server hosts at --port')
+    .addOption(
+      new Option('--broker <url>', 'over MQTT, through this broker: mqtts://HOST:PORT/PREFIX')
+        .argParser(brokerUrl)
+        .conflicts('mqtt'),
     )
     .option('--process-per-client', 'a process for each client, in place of one a host')
     .option('--setup <command>', 'run this on every host first, such as `pip install -r requirements.txt`')

@@ -7,15 +7,20 @@ import { isLoopbackName } from '../../launch/own-machine.js';
 import type { Place } from '../../launch/part.js';
 import { placeRanks } from '../../launch/placement.js';
 import { shellWord, shellWords } from '../../launch/shell-words.js';
+import { type BrokerFlags, brokerArguments } from '../broker-flags.js';
 import { changesAsArguments } from '../load-settings.js';
 import { packageFolder } from '../own-files.js';
 import { type RunSettings, settingsAsArguments, shownAsArguments } from '../run-settings.js';
 import { argument, type ServingFlags, servingArguments } from '../serving-options.js';
 
-export interface LaunchFlags extends ServingFlags {
+export interface LaunchFlags extends ServingFlags, BrokerFlags {
   readonly port: number;
   readonly address?: string;
   readonly insecure?: true;
+  /** Over MQTT, through a broker of the server's own. */
+  readonly mqtt?: true;
+  /** Over MQTT, through this broker. */
+  readonly broker?: string;
   readonly data?: string;
   readonly processPerClient?: true;
   readonly command?: string;
@@ -37,8 +42,8 @@ export interface LaunchRequest {
 /** What is started where. */
 export interface LaunchPlan {
   readonly server: LaunchedPart;
-  /** @param port at which the server listens; undefined: the one that was asked for */
-  readonly clients: (port?: number) => readonly LaunchedPart[];
+  /** @param url where the server says that it listens; undefined: it was not asked */
+  readonly clients: (url?: string) => readonly LaunchedPart[];
   /** The ranks of each host, in the order of the hosts. */
   readonly ranks: readonly (readonly number[])[];
 }
@@ -61,7 +66,10 @@ export function planLaunch(request: LaunchRequest): LaunchPlan {
     ranks: [0],
     command: commandOn(first, flags, [
       ...['server', task, ...settingsAsArguments(settings)],
-      ...['--listen', `${inUrl(listen)}:${flags.port}`],
+      ...(flags.broker !== undefined
+        ? ['--broker', flags.broker]
+        : [flags.mqtt ? '--mqtt-listen' : '--listen', `${inUrl(listen)}:${flags.port}`]),
+      ...brokerArguments(flags),
       ...(insecure ? ['--insecure'] : []),
       ...servingArguments(flags),
       '--json',
@@ -70,8 +78,8 @@ export function planLaunch(request: LaunchRequest): LaunchPlan {
   return {
     server,
     ranks,
-    clients: (port = flags.port) => {
-      const url = `ws://${inUrl(dialled)}:${port}`;
+    clients: (said = flags.mqtt ? `mqtt://:${flags.port}/fedloom` : `ws://:${flags.port}`) => {
+      const url = flags.broker ?? said.replace(/^(\w+:\/\/)(?:\[[^\]]*\]|[^:/]*)/, `$1${inUrl(dialled)}`);
       return places.flatMap((place, i) => {
         const own = (ranks[i] ?? []).filter((rank) => rank > 0);
         const processes = flags.processPerClient ? own.map((rank) => [rank]) : own.length === 0 ? [] : [own];
@@ -95,6 +103,7 @@ function clientArguments(
   return [
     ...['client', ...(clientsNeedTask ? [task, ...changesAsArguments(settings)] : [])],
     ...['--server', url, '--index', index],
+    ...brokerArguments(flags),
     ...argument('--data', flags.data?.replaceAll('{host}', host.name)),
     // A process of its own for each is to take its share of the machine.
     ...argument('--workers', settings.workers ?? (flags.processPerClient ? 1 : undefined)),
@@ -113,8 +122,8 @@ function commandOn({ ssh }: Place, { command }: LaunchFlags, args: readonly stri
 /** Where clients find the server, and where it listens. */
 function addressesOf({ flags, list, serverAddress }: LaunchRequest, remote: boolean) {
   const dialled = flags.address ?? (remote ? serverAddress : LOOPBACK);
-  // With a loopback address, others come by tunnels of their own.
-  if (!remote || (flags.address !== undefined && isLoopbackName(flags.address))) {
+  // With a loopback address, others come by tunnels of their own; at a broker, everybody dials.
+  if (!remote || flags.broker !== undefined || (flags.address !== undefined && isLoopbackName(flags.address))) {
     return { dialled, listen: dialled === flags.address ? dialled : LOOPBACK, insecure: false };
   }
   if (isLoopbackName(dialled)) {

@@ -61,7 +61,7 @@ async function superviseRun(plan: LaunchPlan, { terminal, settings, flags, signa
   try {
     const end = await supervise({
       server: plan.server,
-      clients: (port) => plan.clients(port),
+      clients: (url) => plan.clients(url),
       minimumClients: flags.minimumClients ?? settings.clients,
       onLine: lineTeller(terminal),
       onEvent: (event) => events.take(event),
