@@ -14,6 +14,7 @@ import { fold } from './workloads/fold.js';
 import { journal } from './workloads/journal.js';
 import { krum } from './workloads/krum.js';
 import { lr } from './workloads/lr.js';
+import { mpi } from './workloads/mpi.js';
 import { noop } from './workloads/noop.js';
 import { python } from './workloads/python.js';
 import { rounds97 } from './workloads/rounds97.js';
@@ -34,6 +35,7 @@ const WORKLOADS: readonly Workload[] = [
   journal,
   python,
   startup,
+  mpi,
 ];
 
 interface Failure {

@@ -35,7 +35,7 @@ using std::chrono::nanoseconds;
 // As src/addon/addon.ts reads them: each event is five numbers.
 enum Event { kNothing = 0, kSmall = 1, kLarge = 2, kReceived = 3, kSent = 4, kAllHere = 5 };
 constexpr int kNumbersPerEvent = 5;
-constexpr int kEventsMax = 256;
+constexpr int kEventsMax = 4096;
 // Small messages go to memory that waits for them, so that nobody asks how long they are before they are received.
 constexpr size_t kSmallBytesMax = 1024;
 constexpr int kSlots = 64;
@@ -44,7 +44,7 @@ constexpr int kPollsPerLook = 8;
 // The watcher's pauses are this part of the time for which nothing has come, within bounds.
 constexpr int kPauseDivisor = 16;
 constexpr nanoseconds kPauseMin = microseconds(20);
-constexpr nanoseconds kPauseMax = microseconds(2000);
+constexpr nanoseconds kPauseMax = microseconds(4000);
 
 // A transfer that MPI has not finished, and the memory that it works on.
 struct Transfer {
@@ -74,6 +74,8 @@ struct World {
   std::vector<MPI_Request> requests;
   std::vector<Transfer> transfers;
   std::vector<int> finished;
+  // Of these, barriers: they take as long as the other ranks do.
+  size_t meetings = 0;
   // Memory of a small message that has left.
   char* spare = nullptr;
   double last_id = 0;
@@ -149,7 +151,7 @@ void Watch() {
       {
         std::lock_guard<std::mutex> guard(world.mpi);
         happened = SomethingHappened();
-        transferring = !world.requests.empty();
+        transferring = world.requests.size() > world.meetings;
       }
       lock.lock();
       if (happened && world.watching) {
@@ -379,6 +381,7 @@ int TakeFinished(napi_env env, int count) {
       Transfer& transfer = world.transfers[i];
       if (transfer.memory != nullptr) napi_delete_reference(env, transfer.memory);
       if (transfer.copy != nullptr) GiveBack(transfer.copy);
+      if (transfer.event == kAllHere) world.meetings--;
       if (transfer.event != kNothing) AddEvent(count++, transfer.event, transfer.id);
       continue;
     }
@@ -470,6 +473,7 @@ napi_value Meet(napi_env env, napi_callback_info) {
   MPI_Request request;
   MPI_Ibarrier(world.small, &request);
   Track(request, {kAllHere, 0, nullptr, nullptr});
+  world.meetings++;
   return nullptr;
 }
 

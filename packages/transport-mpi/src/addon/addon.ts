@@ -59,6 +59,6 @@ export const EVENT = {
 } as const;
 
 export const NUMBERS_PER_EVENT = 5;
-export const EVENTS_MAX = 256;
+export const EVENTS_MAX = 4096;
 export const SMALL_BYTES_MAX = 1024;
 export const SLOTS_BYTES = 64 * SMALL_BYTES_MAX;
