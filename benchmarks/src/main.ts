@@ -15,6 +15,7 @@ import { journal } from './workloads/journal.js';
 import { krum } from './workloads/krum.js';
 import { lr } from './workloads/lr.js';
 import { mpi } from './workloads/mpi.js';
+import { mqtt } from './workloads/mqtt.js';
 import { noop } from './workloads/noop.js';
 import { python } from './workloads/python.js';
 import { rounds97 } from './workloads/rounds97.js';
@@ -36,6 +37,7 @@ const WORKLOADS: readonly Workload[] = [
   python,
   startup,
   mpi,
+  mqtt,
 ];
 
 interface Failure {

@@ -10,6 +10,9 @@ export interface WatchedRound {
   readonly ms: number;
   /** The part that its record says went into checks and folds. */
   readonly foldMs: number;
+  /** Bytes of frames from the clients and to them. */
+  readonly up: number;
+  readonly down: number;
 }
 
 /** Waits for a run to end and times its rounds from the outside, without the first and the last. */
@@ -20,7 +23,10 @@ export async function watchRounds(run: Run): Promise<WatchedRound[]> {
   const rounds: WatchedRound[] = [];
   for (let i = 1; i < ends.length - 1; i += 1) {
     const [before, end] = [ends[i - 1], ends[i]];
-    if (before && end) rounds.push({ ms: end.atMs - before.atMs, foldMs: end.record.ms.fold });
+    if (before && end) {
+      const { ms, bytesUp: up, bytesDown: down } = end.record;
+      rounds.push({ ms: end.atMs - before.atMs, foldMs: ms.fold, up, down });
+    }
   }
   return rounds;
 }

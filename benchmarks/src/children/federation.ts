@@ -1,11 +1,13 @@
 /** The process of a federation that trains nothing: server and clients over memory, or the server alone over WebSocket. */
-import { createServer, type Run, type RunOptions, simulate } from 'fedloom';
+import { createServer, type Listen, type Run, type RunOptions, simulate } from 'fedloom';
 import { noopTask } from '../noop-task.js';
 import { roundsFor, type WatchedRound, watchRounds } from '../round-watch.js';
 import { done, input, tell } from './parent.js';
 
 export interface FederationInput {
-  readonly transport: 'memory' | 'websocket';
+  readonly transport: 'memory' | 'websocket' | 'mqtt';
+  /** Over MQTT: the broker to use, in place of one of the server's own. */
+  readonly broker?: string;
   /** Of the model's one tensor. */
   readonly elements: number;
   readonly clients: number;
@@ -13,7 +15,7 @@ export interface FederationInput {
   readonly rounds: number;
 }
 
-/** Sent once the server listens; over WebSocket only. */
+/** Sent once the server listens; not in memory. */
 export interface Listening {
   readonly url: string;
 }
@@ -22,24 +24,36 @@ export interface FederationOutput {
   readonly rounds: readonly WatchedRound[];
   /** Highest resident memory of this process above what it was once everything was imported. */
   readonly memoryBytes: number;
+  /** Of frames, in a round: the median. */
+  readonly bytes: { readonly up: number; readonly down: number };
 }
 
 async function main(): Promise<void> {
-  const { transport, elements, clients, rounds } = await input<FederationInput>();
+  const { transport, broker, elements, clients, rounds } = await input<FederationInput>();
   const task = noopTask(elements);
   const options: RunOptions = { clients, clientsPerRound: clients, rounds: roundsFor(rounds), evaluateEvery: 0 };
   const startBytes = process.memoryUsage().rss;
   let run: Run;
   if (transport === 'memory') run = simulate(task, options);
   else {
-    const server = await createServer(task, options);
+    const server = await createServer(task, {
+      ...options,
+      ...(transport === 'mqtt' && { listeners: [await mqtt(broker)] }),
+    });
     tell({ url: server.url } satisfies Listening);
     run = server.run;
   }
   const watched = await watchRounds(run);
   const memoryBytes = process.resourceUsage().maxRSS * 1024 - startBytes;
-  tell({ rounds: watched, memoryBytes } satisfies FederationOutput);
+  const middle = (values: readonly number[]) => values.toSorted((a, b) => a - b)[values.length >> 1] ?? 0;
+  const bytes = { up: middle(watched.map(({ up }) => up)), down: middle(watched.map(({ down }) => down)) };
+  tell({ rounds: watched, memoryBytes, bytes } satisfies FederationOutput);
   done();
+}
+
+async function mqtt(broker: string | undefined): Promise<Listen> {
+  const { brokerListen, mqttListen } = await import('@fedloom/transport-mqtt');
+  return broker === undefined ? mqttListen() : brokerListen(broker);
 }
 
 await main();

@@ -11,5 +11,6 @@ export interface HostsInput {
 }
 
 const { url, elements, from, count } = await input<HostsInput>();
-await joinFederation(url, { clients: [{ from, count }], task: noopTask(elements) });
+const dial = url.startsWith('mqtt:') ? { mqtt: (await import('@fedloom/transport-mqtt')).mqttDial() } : {};
+await joinFederation(url, { clients: [{ from, count }], task: noopTask(elements), dial });
 done();

@@ -16,7 +16,7 @@ import { Topics } from './topics.js';
 export interface MqttDialOptions extends LineOptions, BrokerOptions {}
 
 /** Data packets that the server may send ahead. */
-const CREDIT = 8;
+const CREDIT = 32;
 /** How long the broker has to tell of a server that is there. */
 const PRESENCE_MS = 1_000;
 

@@ -22,7 +22,7 @@ export interface LineServerOptions extends LineOptions {
 }
 
 /** Data packets that a line may send ahead, where there are few lines. */
-const CREDIT_MAX = 8;
+const CREDIT_MAX = 32;
 /** Of what a broker keeps for one who is slow, so much may be filled with data: the rest is for everything else. */
 const QUEUE_SHARE = 0.8;
 const RETRY_FIRST_MS = 100;

@@ -181,6 +181,34 @@ const cases: Readonly<Record<string, (transport: Transport) => Promise<void>>> =
     await checkRefused(() => dial(listener.url, { signal }), 'transport.connect', 'dialling with an aborted signal');
   },
 
+  async 'shares a body with several connections, before what is sent after, if it shares any'({ dial, listen }) {
+    const servers: Connection[] = [];
+    const listener = await listen((connection) => servers.push(connection));
+    const clients = [await dial(listener.url), await dial(listener.url)];
+    await eventually(() => servers.length === clients.length, 'the listener to accept');
+    for (const [place, client] of clients.entries()) {
+      const server = servers[place];
+      check(
+        (server?.share === undefined) === (client.fetch === undefined),
+        'one end shares, but the other does not fetch',
+      );
+      check(server?.fetch === undefined && client.share === undefined, 'a client shares, or a server fetches');
+      if (server?.share === undefined) continue;
+      Recorder.bind(server);
+      const atClient = Recorder.bind(client);
+      // More than a transport will carry at once; a body of one byte; the same again.
+      for (const [seed, bytes] of [5_000_003, 1, 5_000_003].entries()) {
+        const body = pattern(bytes, seed % 2);
+        const giveBack = server.share(`sha256:${String(seed % 2).repeat(64)}`, body);
+        server.send(Uint8Array.of(seed));
+        await atClient.received(seed + 1);
+        const pieces = await fetched(client, `sha256:${String(seed % 2).repeat(64)}`, bytes);
+        check(sameBytes(pieces, body), `a shared body of ${bytes} bytes arrives changed`);
+        giveBack();
+      }
+    }
+  },
+
   async 'keeps open connections when the listener closes, and accepts no more'({ connect, dial }) {
     const { server, client, listener } = await connect();
     const atServer = Recorder.bind(server);
@@ -192,6 +220,20 @@ const cases: Readonly<Record<string, (transport: Transport) => Promise<void>>> =
     await atServer.received(1);
   },
 };
+
+/** A shared body, put together. */
+function fetched(client: Connection, name: string, bytes: number): Promise<Uint8Array> {
+  const whole = new Uint8Array(bytes);
+  let at = 0;
+  const done = new Promise<Uint8Array>((resolve) => {
+    client.fetch?.(name, bytes, (piece) => {
+      whole.set(piece, at);
+      at += piece.length;
+      if (at === bytes) resolve(whole);
+    });
+  });
+  return inTime(done, `a shared body of ${bytes} bytes`);
+}
 
 /** What every transport must do. `create` is called for each case. */
 export function transportSuite(create: () => TransportUnderTest): readonly ConformanceCase[] {

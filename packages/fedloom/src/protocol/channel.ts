@@ -1,5 +1,5 @@
 import { FedloomError } from '@fedloom/engine';
-import { freeBytes } from '../core/byte-memory.js';
+import { freeBytes, uninitializedBytes } from '../core/byte-memory.js';
 import type { BudgetLane, ByteBudget } from './byte-budget.js';
 import { type AnyMessage, decodeFrame, encodeControl, type Frame } from './codec.js';
 import type { ExtensionMessage, MessageDefinition, MessageRegistry } from './define-message.js';
@@ -86,6 +86,8 @@ export class Channel {
       frame: (frame) => this.#receive(frame),
       drained: () => this.#drained(),
       closed: (reason) => this.#end(reason),
+      memory: uninitializedBytes,
+      spent: freeBytes,
     });
   }
 

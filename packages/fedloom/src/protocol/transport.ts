@@ -46,6 +46,10 @@ export interface ConnectionHandlers {
   drained(): void;
   /** Called once, whoever closed. */
   closed(reason: string): void;
+  /** Memory for a frame that is to be delivered, for transports that put frames together; what it holds is anything. */
+  memory?(bytes: number): Uint8Array;
+  /** The transport is through with a frame that it was sent and that it has not changed: its memory may be used again. */
+  spent?(frame: Uint8Array): void;
 }
 
 export interface Listener {

@@ -106,6 +106,14 @@ function clientOptions(address: BrokerAddress, version: 4 | 5, options: LinkOpti
   };
 }
 
+/**
+ * The payload as MQTT.js takes it. MQTT.js keeps a copy of what it publishes until the broker's word has come, for connections
+ * that it would mend. These are never mended: what it copies (`Buffer.from`) is made to be the same memory again.
+ */
+function unchanging({ buffer, byteOffset, byteLength }: Uint8Array): Buffer {
+  return Object.defineProperty(Buffer.from(buffer, byteOffset, byteLength), 'valueOf', { value: () => buffer });
+}
+
 interface LinkLimits {
   readonly packetBytesMax: number;
   readonly inFlightMax: number;
@@ -154,8 +162,7 @@ class MqttLink implements BrokerLink {
 
   publish({ topic, payload, retain = false }: Publication, done: (nobodyListens: boolean) => void): void {
     if (this.#over) return void queueMicrotask(() => done(false));
-    const bytes = Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength);
-    this.client.publish(topic, bytes, { qos: 1, retain }, (error) => {
+    this.client.publish(topic, unchanging(payload), { qos: 1, retain }, (error) => {
       if (error && !this.#over) {
         this.#why ??= `it does not take what is published at ${topic}: ${error.message}`;
         this.destroy();

@@ -10,7 +10,11 @@ export class FrameReader {
   #filled = 0;
 
   /** @returns false when a frame is longer than allowed: nothing more can be read */
-  read(bytes: Uint8Array, take: (frame: Uint8Array) => void): boolean {
+  read(
+    bytes: Uint8Array,
+    take: (frame: Uint8Array) => void,
+    memory: (bytes: number) => Uint8Array = (length) => new Uint8Array(length),
+  ): boolean {
     let at = 0;
     while (at < bytes.length || this.#frame?.length === this.#filled) {
       if (this.#frame === undefined) {
@@ -19,7 +23,7 @@ export class FrameReader {
         }
         if (this.#lengthRead < LENGTH_BYTES) return true;
         if (this.#length > frameBytesMax) return false;
-        this.#frame = new Uint8Array(this.#length);
+        this.#frame = memory(this.#length);
         this.#filled = 0;
       }
       const frame = this.#frame;

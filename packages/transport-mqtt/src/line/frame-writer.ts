@@ -31,8 +31,12 @@ export class FrameWriter {
     return Math.min(ready, bytesMax);
   }
 
-  /** Fills `room` with the next bytes of the stream, which must be ready. @returns how many of them are of frames */
-  fill(room: Uint8Array): number {
+  /**
+   * Fills `room` with the next bytes of the stream, which must be ready.
+   * @param spent told each frame of which no byte is left
+   * @returns how many bytes of them are of frames
+   */
+  fill(room: Uint8Array, spent?: (frame: Uint8Array) => void): number {
     const before = this.#bytes;
     let at = 0;
     while (at < room.length) {
@@ -46,7 +50,9 @@ export class FrameWriter {
       at += count;
       this.#taken += count;
       this.#bytes -= count;
-      if (this.#taken === LENGTH_BYTES + frame.length) this.#next();
+      if (this.#taken < LENGTH_BYTES + frame.length) continue;
+      this.#next();
+      spent?.(frame);
     }
     return before - this.#bytes;
   }

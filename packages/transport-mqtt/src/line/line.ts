@@ -159,11 +159,16 @@ export class Line implements Connection, PacketSource {
     const { topic, payloadBytesMax } = this.#parts;
     if (!this.#writer.empty) {
       if (((this.#creditUntil - this.#sent) | 0) <= 0) return undefined;
-      const { packet, room } = dataPacket(this.#sent, this.#writer.readyBytes(payloadBytesMax - HEADER_BYTES));
-      const bytes = this.#writer.fill(room);
+      const { memory } = this.#parts.publisher;
+      const payload = memory.take(HEADER_BYTES + this.#writer.readyBytes(payloadBytesMax - HEADER_BYTES));
+      const bytes = this.#writer.fill(dataPacket(payload, this.#sent), this.#spent);
       this.#sent = (this.#sent + 1) >>> 0;
       this.#inFlightBytes += bytes;
-      return { topic, payload: packet, done: () => this.#left(bytes) };
+      const done = (): void => {
+        memory.giveBack(payload);
+        this.#left(bytes);
+      };
+      return { topic, payload, done };
     }
     if (!this.#closing || this.#closeSent) return undefined;
     this.#closeSent = true;
@@ -181,10 +186,13 @@ export class Line implements Connection, PacketSource {
     }
     this.#received = (this.#received + 1) >>> 0;
     // After its own close an end reads no more, but lets the other go on, so that what it sent itself can leave.
-    const readable = this.#closing || this.#reader.read(bytes, (frame) => this.#deliver(frame));
+    const readable = this.#closing || this.#reader.read(bytes, (frame) => this.#deliver(frame), this.#memory);
     if (!readable) return this.#refuse('transport.frame-size: a frame is larger than this end reads');
     if (!this.#ended) this.#grant();
   }
+
+  readonly #memory = (bytes: number): Uint8Array => this.#handlers?.memory?.(bytes) ?? new Uint8Array(bytes);
+  readonly #spent = (frame: Uint8Array): void => this.#handlers?.spent?.(frame);
 
   #deliver(frame: Uint8Array): void {
     if (this.#closing) return;

@@ -30,11 +30,10 @@ const SETTINGS_BYTES_MAX = 4096;
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
-/** Room for a data packet's header and bytes: the header is written, the bytes are the caller's to fill in. */
-export function dataPacket(number: number, bytes: number): { readonly packet: Uint8Array; readonly room: Uint8Array } {
-  const packet = Buffer.allocUnsafe(HEADER_BYTES + bytes);
+/** Writes a data packet's header into its memory. @returns the room behind it, to be filled in */
+export function dataPacket(packet: Uint8Array, number: number): Uint8Array {
   writeHeader(packet, 'data', number);
-  return { packet, room: packet.subarray(HEADER_BYTES) };
+  return packet.subarray(HEADER_BYTES);
 }
 
 export function encodePacket(packet: Exclude<Packet, { readonly kind: 'data' }>): Uint8Array {

@@ -1,4 +1,5 @@
 import type { BrokerLink, Publication } from '../broker/link.js';
+import { PacketMemory } from './packet-memory.js';
 
 /** A publication, and who is to know that the broker has it, or never will. */
 export interface Outgoing extends Publication {
@@ -15,6 +16,7 @@ export interface PacketSource {
  * which others could not go on pass the queue.
  */
 export class Publisher {
+  readonly memory: PacketMemory;
   readonly #link: BrokerLink;
   readonly #urgent: Outgoing[] = [];
   readonly #ready = new Set<PacketSource>();
@@ -23,6 +25,7 @@ export class Publisher {
 
   constructor(link: BrokerLink) {
     this.#link = link;
+    this.memory = new PacketMemory(link.packetBytesMax);
   }
 
   urgent(outgoing: Outgoing): void {
