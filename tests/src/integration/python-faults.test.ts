@@ -1,8 +1,9 @@
 /** What goes wrong in trainers in Python, and in who starts them. */
+import { existsSync } from 'node:fs';
 import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { defineTask, type PythonTrainerOptions, pythonTrainer, type Run, simulate } from 'fedloom';
+import { defineTask, krum, type PythonTrainerOptions, pythonTrainer, type Run, scaffold, simulate } from 'fedloom';
 import { afterEach, expect, it } from 'vitest';
 import { describePython, PYTHON } from './python.js';
 
@@ -39,8 +40,8 @@ interface Told {
   readonly warnings: string[];
 }
 
-/** A simulation of four clients, two a round, with this code in `f.py`. */
-async function start(code: string, options: Partial<PythonTrainerOptions> = {}, rounds = 2): Promise<Told> {
+/** With this code in `f.py`. */
+async function taskOf(code: string, options: Partial<PythonTrainerOptions> = {}) {
   const folder = await mkdtemp(join(tmpdir(), 'fedloom-python-'));
   folders.push(folder);
   await writeFile(join(folder, 'f.py'), code);
@@ -54,6 +55,12 @@ async function start(code: string, options: Partial<PythonTrainerOptions> = {}, 
       factory,
     ),
   });
+  return { task, lines };
+}
+
+/** A simulation of four clients, all in each round. */
+async function start(code: string, options: Partial<PythonTrainerOptions> = {}, rounds = 2): Promise<Told> {
+  const { task, lines } = await taskOf(code, options);
   const run = simulate(task, { clients: 4, clientsPerRound: 4, rounds, workers: 2 });
   const told: Told = { run, lines, refused: [], warnings: [] };
   run.on('refused', ({ code, message }) => told.refused.push(`${code}: ${message}`));
@@ -156,6 +163,19 @@ describePython('a trainer in Python', () => {
 });
 
 describePython('a Python trainer that cannot start', () => {
+  it.each([
+    ['the algorithm has terms that it does not apply', { algorithm: scaffold() }, {}, 'trainer.terms'],
+    ['the fold does not fit the cohort', { algorithm: krum({ f: 1 }) }, { clientsPerRound: 3 }, 'fold.too-few'],
+    ['the first model is another', {}, { initialModel: new Map() }, 'params.names'],
+  ])('leaves no process behind where %s', async (_, changes, options, code) => {
+    const { task, lines } = await taskOf(`import os\nprint("pid", os.getpid())\n${NUMPY}`);
+    const made = defineTask({ name: 'python', trainer: task.trainer, ...changes });
+    const run = simulate(made, { clients: 4, clientsPerRound: 4, rounds: 1, ...options });
+    await expect(run.result).rejects.toMatchObject({ code });
+    const pid = Number(/^python: pid (\d+)$/.exec(lines[0] ?? '')?.[1]);
+    await expect.poll(() => existsSync(`/proc/${pid}/cmdline`)).toBe(false);
+  });
+
   const CASES: [string, string, Partial<PythonTrainerOptions>, string][] = [
     [
       'Python is not there',

@@ -151,6 +151,29 @@ describePython('trainers in Python', () => {
     expect(client.stdout).toContain('client 0: tests on t1\n');
   });
 
+  it('that hang are ended at the deadline, and other processes take their place', async () => {
+    const hanging = `
+        if train_path.endswith("_2_train"):
+            print("hangs in", os.getpid())
+            __import__("ctypes").PyDLL(None).sleep(600)`;
+    const place = await Workplace.create({
+      'task.ts': STEP_TASK,
+      'f.py': STEP.replace('self.w += args.step', hanging),
+    });
+    const server = place.start('server task.ts 4 4 2 --deadline 2 --quorum 3 --listen 127.0.0.1:0 --json', ENV);
+    const { url } = await server.event('listening');
+    const client = place.start(`client task.ts --server ${url} --index 0-3 --workers 2`, ENV);
+    await server.event('finished');
+    expect((await client.ended).code).toBe(0);
+    const counted = server.events.filter(({ event }) => event === 'round').map((round) => round.counted);
+    expect(counted).toEqual([
+      [0, 2, 3],
+      [0, 2, 3],
+    ]);
+    const pids = [...client.stdout.matchAll(/^client 1: hangs in (\d+)$/gm)].map(([, pid]) => pid);
+    expect(new Set(pids).size).toBe(2);
+  });
+
   it.each([
     ['Ctrl-C', 'SIGINT', 130],
     ['kill -9', 'SIGKILL', null],

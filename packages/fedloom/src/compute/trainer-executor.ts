@@ -168,8 +168,13 @@ export class TrainerExecutor implements ClientExecutor {
         seed,
         ...(dataDir && { dataDir: pathOfClient(dataDir, client) }),
       });
-      trainer = Promise.resolve(made).then((own) => {
-        refuseUnappliedTerms(this.#algorithm, own, `client ${client}`);
+      trainer = Promise.resolve(made).then(async (own) => {
+        try {
+          refuseUnappliedTerms(this.#algorithm, own, `client ${client}`);
+        } catch (error) {
+          await own.close?.();
+          throw error;
+        }
         return own;
       });
       this.#trainers.set(client, trainer);

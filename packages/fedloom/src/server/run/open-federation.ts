@@ -18,6 +18,7 @@ import type { PlanEvaluator } from './plan-workload.js';
 import type { ReplayedRun } from './replayed-run.js';
 import type { Run } from './run.js';
 import { coordinatorOptions, federationStages, newRunId, type RunOptions, type Waits } from './run-options.js';
+import type { ServerWorkload } from './workload.js';
 
 /** Bytes of updates on their way in, over all connections together. */
 const UPDATE_BUDGET_BYTES = 64 << 20;
@@ -33,6 +34,17 @@ export interface OpenFederation {
   /** Where the run is written down, if it is. */
   readonly journal: OpenedJournal | undefined;
   readonly close: () => Promise<void>;
+}
+
+/** What the run's updates pass, and where it is written down. @throws FedloomError where the options do not fit the task */
+async function settledOn(task: Task, options: RunOptions, workload: ServerWorkload, replayed: ReplayedRun | undefined) {
+  replayed?.check.checkTask(task, workload);
+  const chain = chainStages(federationStages(task, options), workload.specs);
+  checkFold(task.algorithm, workload.specs, options);
+  const journal =
+    options.journal &&
+    (await openJournal(options.journal, task, workload, { ...options, run: options.run ?? newRunId(task.name) }));
+  return { chain, journal };
 }
 
 /** Compiles the task and opens its federation to the clients that the lobby sends. */
@@ -71,18 +83,11 @@ export async function openFederation(
     ...(initialModel && { initialModel }),
     ...(dataDir && { dataDir }),
   });
-  try {
-    replayed?.check.checkTask(task, workload);
-  } catch (error) {
+  const { chain, journal } = await settledOn(task, options, workload, replayed).catch(async (error: unknown) => {
     await close();
     throw error;
-  }
-  const chain = chainStages(federationStages(task, options), workload.specs);
-  checkFold(task.algorithm, workload.specs, options);
+  });
   const updateBytes = payloadBytesMax(chain.wire) + UPDATE_HEADER_BYTES;
-  const journal =
-    options.journal &&
-    (await openJournal(options.journal, task, workload, { ...options, run: options.run ?? newRunId(task.name) }));
   const run = journal?.run ?? options.run ?? newRunId(task.name);
   const closeAll = async () => {
     await close();

@@ -7,7 +7,9 @@ import { refuseUnappliedTerms } from '../../task/applied-terms.js';
 import { toNamedTensors } from '../../task/params-like.js';
 import { ownEvaluation } from '../../task/result-aggregator.js';
 import type { TrainerTask } from '../../task/task.js';
+import type { Trainer } from '../../task/trainer.js';
 import { ownSpecs } from '../../update/plan-specs.js';
+import type { UpdateSpec } from '../../update/update.js';
 import type { ServerWorkload } from './workload.js';
 
 /** The server's own trainer: it gives the initial model, and the held-out test if it has samples for one. */
@@ -38,17 +40,12 @@ export async function trainerWorkload(
     seed,
     ...(dataDir && { dataDir }),
   });
-  refuseUnappliedTerms(task.algorithm, trainer, 'the server (all clients have the same)');
+  const close = async () => trainer.close?.();
+  const { own, specs } = await modelOf(task, trainer, options.initialModel).catch(async (error: unknown) => {
+    await close();
+    throw error;
+  });
   const takeTurn = turnsOf(task);
-  const own = copyTensors(toNamedTensors(await trainer.getModelParams(), "The server's trainer"));
-  const specs = ownSpecs(own, trainer.buffers, task.algorithm.client?.terms?.upload);
-  if (options.initialModel !== undefined) {
-    checkTensors(
-      options.initialModel,
-      specs.filter(({ kind }) => kind !== 'upload'),
-      `The initial model for task "${task.name}"`,
-    );
-  }
   const workload: ServerWorkload = {
     descriptor: { kind: 'trainer', task: task.name },
     initialModel: options.initialModel ?? own,
@@ -66,5 +63,24 @@ export async function trainerWorkload(
         return ownEvaluation({ ...tested, results: copyResults(tested.results) });
       }, signal),
   };
-  return { workload, close: async () => trainer.close?.() };
+  return { workload, close };
+}
+
+/** The model as the trainer has it first, and what of it travels how. */
+async function modelOf(
+  task: TrainerTask,
+  trainer: Trainer,
+  initialModel: NamedTensors | undefined,
+): Promise<{ readonly own: NamedTensors; readonly specs: readonly UpdateSpec[] }> {
+  refuseUnappliedTerms(task.algorithm, trainer, 'the server (all clients have the same)');
+  const own = copyTensors(toNamedTensors(await trainer.getModelParams(), "The server's trainer"));
+  const specs = ownSpecs(own, trainer.buffers, task.algorithm.client?.terms?.upload);
+  if (initialModel !== undefined) {
+    checkTensors(
+      initialModel,
+      specs.filter(({ kind }) => kind !== 'upload'),
+      `The initial model for task "${task.name}"`,
+    );
+  }
+  return { own, specs };
 }
