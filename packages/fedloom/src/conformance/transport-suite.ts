@@ -182,18 +182,18 @@ const cases: Readonly<Record<string, (transport: Transport) => Promise<void>>> =
   },
 
   async 'shares a body with several connections, before what is sent after, if it shares any'({ dial, listen }) {
-    const servers: Connection[] = [];
-    const listener = await listen((connection) => servers.push(connection));
-    const clients = [await dial(listener.url), await dial(listener.url)];
-    await eventually(() => servers.length === clients.length, 'the listener to accept');
-    for (const [place, client] of clients.entries()) {
-      const server = servers[place];
-      check(
-        (server?.share === undefined) === (client.fetch === undefined),
-        'one end shares, but the other does not fetch',
-      );
+    let accepted: Connection | undefined;
+    const listener = await listen((connection) => {
+      accepted = connection;
+    });
+    for (let count = 0; count < 2; count++) {
+      accepted = undefined;
+      const client = await dial(listener.url);
+      await eventually(() => accepted !== undefined, 'the listener to accept');
+      const server = accepted as Connection | undefined;
+      check((server?.share === undefined) === (client.fetch === undefined), 'one end shares, the other does not fetch');
       check(server?.fetch === undefined && client.share === undefined, 'a client shares, or a server fetches');
-      if (server?.share === undefined) continue;
+      if (server?.share === undefined) return;
       Recorder.bind(server);
       const atClient = Recorder.bind(client);
       // More than a transport will carry at once; a body of one byte; the same again.
