@@ -111,5 +111,5 @@ describePython('examples in Python', () => {
     const finished = JSON.parse(stdout.trimEnd().split('\n').at(-1) as string) as Finished;
     // Its own result aggregator said so.
     expect(finished.clientMetrics.accuracy).toBeGreaterThan(0.85);
-  });
+  }, 180_000);
 });

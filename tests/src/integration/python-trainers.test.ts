@@ -134,7 +134,8 @@ describePython('trainers in Python', () => {
     );
     expect(outcomes[0]?.clientMetrics).toMatchObject({ round: 2 });
     for (const outcome of outcomes) expect(outcome).toEqual(outcomes[0]);
-  });
+    // Each of up to nine processes loads PyTorch.
+  }, 180_000);
 
   it('need no task file on a client, where the command line says which they are', async () => {
     const place = await Workplace.create({ 'task.ts': STEP_TASK, 'f.py': STEP });
