@@ -122,20 +122,24 @@ describePython('trainers in Python', () => {
   it.each([
     ['with its statistics', NET, ['--workers 1', '--workers 2', '--processes=2']],
     ['whose statistics stay with the client', PARTIAL, ['--workers 1', '--workers 2']],
-  ])('train the same model however they run: %s', async (_, code, hows) => {
-    const place = await Workplace.create({ 'task.ts': TASK, 'f.py': code });
-    const outcomes = await Promise.all(
-      hows.map(async (how) => {
-        const run = place.start(`run task.ts ${SIZE} ${how}`, ENV);
-        const { modelHash, clientMetrics } = await run.event('finished');
-        expect((await run.ended).code).toBe(0);
-        return { modelHash, clientMetrics };
-      }),
-    );
-    expect(outcomes[0]?.clientMetrics).toMatchObject({ round: 2 });
-    for (const outcome of outcomes) expect(outcome).toEqual(outcomes[0]);
-    // Each of up to nine processes loads PyTorch.
-  }, 180_000);
+  ])(
+    'train the same model however they run: %s',
+    async (_, code, hows) => {
+      const place = await Workplace.create({ 'task.ts': TASK, 'f.py': code });
+      const outcomes = await Promise.all(
+        hows.map(async (how) => {
+          const run = place.start(`run task.ts ${SIZE} ${how}`, ENV);
+          const { modelHash, clientMetrics } = await run.event('finished');
+          expect((await run.ended).code).toBe(0);
+          return { modelHash, clientMetrics };
+        }),
+      );
+      expect(outcomes[0]?.clientMetrics).toMatchObject({ round: 2 });
+      for (const outcome of outcomes) expect(outcome).toEqual(outcomes[0]);
+      // Each of up to nine processes loads PyTorch.
+    },
+    180_000,
+  );
 
   it('need no task file on a client, where the command line says which they are', async () => {
     const place = await Workplace.create({ 'task.ts': STEP_TASK, 'f.py': STEP });
