@@ -33,7 +33,13 @@ export interface LaunchErrors {
   /** Others cannot reach the server at the address that they would be given. */
   'launch.address': { readonly host: string };
   'launch.insecure': NoFields;
+  'launch.mpi-elsewhere': { readonly host: string };
+  'launch.mpi-users': { readonly source: string };
+  /** There is no mpirun, or none that is known. */
+  'launch.mpirun': { readonly says: string };
   'launch.part-failed': Ending;
+  /** MPI runs a rank on another machine than that of its host. */
+  'launch.placement': { readonly host: string; readonly rank: number };
   /** `failure`: why ssh did not get there, as far as its words say. */
   'launch.ssh': Ending & { readonly failure: string };
 

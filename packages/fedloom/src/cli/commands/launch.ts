@@ -37,6 +37,12 @@ export function addLaunchCommand(program: Command, exit: (code: number) => void)
         .argParser(brokerUrl)
         .conflicts('mqtt'),
     )
+    .addOption(
+      new Option(
+        '--mpi',
+        'over MPI: all are the ranks of one mpirun, which is composed for the MPI of this machine',
+      ).conflicts(['mqtt', 'broker', 'address', 'insecure']),
+    )
     .option('--process-per-client', 'a process for each client, in place of one a host')
     .option('--setup <command>', 'run this on every host first, such as `pip install -r requirements.txt`')
     .option('--dry-run', 'only show what would be started where')

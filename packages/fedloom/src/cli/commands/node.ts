@@ -11,6 +11,7 @@ import { conductRun } from '../conduct-run.js';
 import { guardTask } from '../guard-task.js';
 import { watchInterrupts } from '../interrupts.js';
 import { loadTaskWith } from '../load-settings.js';
+import { checkHosts, expectedHosts } from '../node/expected-hosts.js';
 import { fairShare } from '../node/fair-share.js';
 import { hostedClients } from '../node/hosted-clients.js';
 import { type Lines, type LinesFlags, openLines, placeAmongRanks, transports } from '../node/lines.js';
@@ -28,6 +29,8 @@ interface NodeFlags extends LinesFlags, ServingFlags {
   readonly shareRanks?: true;
   readonly data?: string;
   readonly stateDir?: string;
+  readonly expectedHosts?: string;
+  readonly untilStdinEnds?: true;
 }
 
 export function addNodeCommand(program: Command, exit: (code: number) => void): void {
@@ -62,7 +65,9 @@ export function addNodeCommand(program: Command, exit: (code: number) => void): 
         serverUrl,
       ),
     )
-    .option('--insecure', 'with --transport ws: listen beyond this machine, although nothing is encrypted');
+    .option('--insecure', 'with --transport ws: listen beyond this machine, although nothing is encrypted')
+    .addOption(new Option('--expected-hosts <text>', 'refuse to run elsewhere').hideHelp())
+    .addOption(new Option('--until-stdin-ends', 'end the run, as by Ctrl-C, when nobody holds the input').hideHelp());
   addServingOptions(command).action(
     async (path: string, clients, perRound, rounds, flags: NodeFlags & Parameters<typeof runSettings>[1]) => {
       exit(await node(path, runSettings([clients, perRound, rounds], flags), flags));
@@ -75,11 +80,22 @@ async function node(path: string, settings: RunSettings, flags: NodeFlags): Prom
   const hosted = hostedClients(settings.clients, launched, flags.shareRanks ?? false);
   if (launched.size - 1 < settings.clients) refuseTemplates(flags);
   const lines = await openLines(launched, flags);
+  if (hosted === undefined && flags.expectedHosts !== undefined) {
+    checkHosts(expectedHosts(flags.expectedHosts), lines.hostNames);
+  }
+  if (hosted === undefined && flags.untilStdinEnds) endWithInput();
   const workers = settings.workers ?? fairShare(lines.onThisHost);
   const all = { path, settings: { ...settings, workers }, flags, lines };
   const code = hosted === undefined ? await serve(all, launched.size) : await takePart(all, launched.rank, hosted);
   await lines.close(code);
   return code;
+}
+
+/** Launchers hand their input on to rank 0. */
+function endWithInput(): void {
+  process.stdin.once('end', () => process.kill(process.pid, 'SIGINT'));
+  process.stdin.on('error', () => {});
+  process.stdin.resume();
 }
 
 interface Rank {

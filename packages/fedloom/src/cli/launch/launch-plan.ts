@@ -21,6 +21,8 @@ export interface LaunchFlags extends ServingFlags, BrokerFlags {
   readonly mqtt?: true;
   /** Over MQTT, through this broker. */
   readonly broker?: string;
+  /** With the installed mpirun. */
+  readonly mpi?: true;
   readonly data?: string;
   readonly processPerClient?: true;
   readonly command?: string;

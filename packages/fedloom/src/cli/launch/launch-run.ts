@@ -11,6 +11,7 @@ import type { RunSettings } from '../run-settings.js';
 import { loadTask } from '../task-loader.js';
 import { openTerminal, type Terminal } from '../terminal.js';
 import { type HostFlags, openHosts } from './host-options.js';
+import { launchMpi } from './launch-mpi.js';
 import { copyable, type LaunchFlags, type LaunchPlan, planLaunch } from './launch-plan.js';
 import { planLines, prefixOf } from './launch-views.js';
 
@@ -22,11 +23,12 @@ export async function launch(task: string, settings: RunSettings, flags: Flags):
   const terminal = await openTerminal(settings.json, { format: settings.logFormat, owner: { role: 'launch' } });
   const { screen } = terminal;
   const { list, places } = await openHosts(flags);
+  for (const note of settings.notes) screen.line(screen.colors.dim(note));
+  if (flags.mpi) return launchMpi({ task, settings, flags, list, places, terminal });
   const [first] = places;
   const serverAddress = first?.ssh === undefined ? (first?.host.name ?? '') : await resolvedName(first.host, first.ssh);
   const clientsNeedTask = flags.data === undefined || (await hasTrainer(task));
   const plan = planLaunch({ task, settings, flags, list, places, serverAddress, clientsNeedTask });
-  for (const note of settings.notes) screen.line(screen.colors.dim(note));
   for (const line of planLines(plan, { list, places, settings })) screen.line(line);
   if (flags.dryRun) {
     for (const part of [plan.server, ...plan.clients()]) {

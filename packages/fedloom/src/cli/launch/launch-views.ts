@@ -18,7 +18,7 @@ interface Planned {
 }
 
 /** Who gets which ranks. */
-export function planLines({ ranks }: LaunchPlan, { list, places, settings }: Planned): string[] {
+export function planLines({ ranks }: Pick<LaunchPlan, 'ranks'>, { list, places, settings }: Planned): string[] {
   const clients = counted(settings.clients, 'client');
   const width = Math.max(...places.map(({ host }) => host.name.length));
   const hosts = places.map(({ host, ssh }, i) => {

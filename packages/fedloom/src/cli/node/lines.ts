@@ -12,8 +12,8 @@ export interface Lines {
   readonly host: string;
   /** Processes on this host, where that is known. */
   readonly onThisHost: number | undefined;
-  /** Machines on which there are ranks, where that is known. */
-  readonly hosts: number;
+  /** The machine of each rank, as MPI names it; over WebSocket nobody knows. */
+  readonly hostNames: readonly string[];
   /** Where rank 0 is. */
   readonly server: string;
   /** Where any rank is; over WebSocket only rank 0 listens. */
@@ -70,7 +70,7 @@ async function mpiLines(launched: Launched, { listen, server, insecure, pingEver
   return {
     host,
     onThisHost: world.hosts.filter((one) => one === host).length,
-    hosts: new Set(world.hosts).size,
+    hostNames: world.hosts,
     server: world.urlOf(0),
     addressOf: (rank) => world.urlOf(rank),
     listen: world.listen,
@@ -100,7 +100,7 @@ async function webSocketLines({ listen, server, insecure, pingEvery }: LinesFlag
   return {
     host: hostname(),
     onThisHost: undefined,
-    hosts: 1,
+    hostNames: [],
     server: url,
     addressOf: () => url,
     listen: webSocketListen({ ...listen, ...ping, ...(insecure && { insecure }) }),

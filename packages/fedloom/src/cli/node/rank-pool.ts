@@ -43,7 +43,7 @@ export async function openRankPool(launched: Launched, { workers, pool }: RankFl
   const threads = hosts.reduce((sum, { offered }) => sum + offered, local);
   return {
     pool: ranksPool,
-    note: `${counted(launched.size, 'rank')} on ${counted(lines.hosts, 'host')} train: ${counted(threads, pool === 'processes' ? 'process' : 'thread')}.`,
+    note: `${counted(launched.size, 'rank')} on ${counted(new Set(lines.hostNames).size, 'host')} train: ${counted(threads, pool === 'processes' ? 'process' : 'thread')}.`,
     close: async () => {
       await ranksPool.close();
       for (const host of hosts) host.close();
