@@ -165,9 +165,9 @@ describe('trainers that work in place', () => {
     expect(together.atWorkMost()).toBeGreaterThan(2);
   });
 
-  it('concurrent must be true or false', () => {
+  it('concurrent must be true, false or a number', () => {
     expect(() => task(keeping, { concurrent: 'yes' as unknown as boolean })).toThrow(
-      /concurrent is "yes"; it must be true or false/,
+      /concurrent is "yes"; it must be true, false or how many jobs, at least 1/,
     );
   });
 });
