@@ -58,7 +58,7 @@ async function debianArchive(folder) {
   const place = mkdtempSync(join(folder, 'debian-'));
   const root = join(place, 'root');
   try {
-    await run('debootstrap', ['--variant=minbase', SUITE, root, mirror()]);
+    await run('debootstrap', ['--variant=minbase', SUITE, root, ...mirrors()]);
     // Whoever signs for the machine's mirrors signs for those of the image.
     if (existsSync(CA_BUNDLE)) {
       await run('mkdir', ['--parents', join(root, dirname(CA_BUNDLE))]);
@@ -81,16 +81,11 @@ async function debianArchive(folder) {
   return archive;
 }
 
-/** Where the machine gets Debian from. */
-function mirror() {
-  const sources = spawnSync(
-    'apt-get',
-    ['indextargets', '--format', '$(REPO_URI)', 'Created-By: Packages', 'Codename: bookworm'],
-    { encoding: 'utf8' },
-  );
-  return (
-    sources.stdout.split('\n').find((uri) => /^https?:\/\/\S+\/debian\/?$/.test(uri)) ?? 'http://deb.debian.org/debian'
-  );
+/** Where this machine gets Debian from; none: where debootstrap does. */
+function mirrors() {
+  const args = ['indextargets', '--format', '$(REPO_URI)', 'Created-By: Packages'];
+  const uris = spawnSync('apt-get', args, { encoding: 'utf8' }).stdout.split('\n');
+  return uris.filter((uri) => /\/debian\/?$/.test(uri)).slice(0, 1);
 }
 
 /** Node and npm as they are here, where the official image has them. */

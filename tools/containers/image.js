@@ -1,29 +1,45 @@
 // Builds the image of deploy/Dockerfile with what this machine can reach.
+import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { baseImages } from './base-images.js';
 import { docker } from './docker.js';
 
+const TAG = 'fedloom';
+const LABEL = 'fedloom.checkout';
 const root = fileURLToPath(new URL('../..', import.meta.url));
+/** Several checkouts share an engine's images: what each builds has a name of its own. */
+const own = `fedloom-of-${createHash('sha256').update(root).digest('hex').slice(0, 12)}`;
 
 /**
  * @param {string} host the engine
- * @param {{ folder: string, tag: string, show: boolean }} options `folder`: keeps the archive of the base image
+ * @param {{ folder: string, show: boolean }} options `folder`: keeps the archive of the base image
  */
-export async function buildImage(host, { folder, tag, show }) {
-  const given = Object.entries(await baseImages(host, folder)).flatMap(([name, value]) => [
-    '--build-arg',
-    `${name}=${value}`,
-  ]);
-  const build = (...options) =>
-    docker(host, ['build', '--network=host', '--file=deploy/Dockerfile', ...given, ...options, '.'], {
-      cwd: root,
-      show,
-      // The builder that every engine has.
-      env: { DOCKER_BUILDKIT: '0' },
-    });
+export async function buildImage(host, { folder, show }) {
+  const bases = Object.entries(await baseImages(host, folder));
+  const given = bases.flatMap(([name, value]) => ['--build-arg', `${name}=${value}`]);
+  const options = ['--network=host', '--file=deploy/Dockerfile', `--label=${LABEL}=${root}`, ...given];
+  const build = (...more) =>
+    // The builder that every engine has.
+    docker(host, ['build', ...options, ...more, '.'], { cwd: root, show, env: { DOCKER_BUILDKIT: '0' } });
   // By a name of its own the stage that builds is kept, and with it what npm fetched.
-  await build('--target=build', `--tag=${tag}-build`);
-  await build(`--tag=${tag}`);
-  // What earlier builds left.
+  await build('--target=build', `--tag=${own}-build`);
+  await build(`--tag=${own}`);
+  await nameImage(host);
+  await removeStale(host);
+}
+
+/** Gives what was built here the name `fedloom`, which another checkout may have taken since. */
+export async function nameImage(host) {
+  await docker(host, ['tag', own, TAG]);
+}
+
+/** Images of checkouts that are gone, and what earlier builds left. */
+async function removeStale(host) {
+  const names = await docker(host, ['images', `--filter=label=${LABEL}`, '--format={{.Repository}}']);
+  for (const name of names.split('\n').filter((line) => line.startsWith('fedloom-of-'))) {
+    const checkout = await docker(host, ['inspect', `--format={{index .Config.Labels "${LABEL}"}}`, name]);
+    if (!existsSync(checkout.trim())) await docker(host, ['rmi', name]);
+  }
   await docker(host, ['image', 'prune', '--force']);
 }

@@ -9,10 +9,8 @@ import { mkdirSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { isAbsolute, join } from 'node:path';
 import { startEngine } from './engine.js';
-import { buildImage } from './image.js';
+import { buildImage, nameImage } from './image.js';
 import { install, missing } from './requirements.js';
-
-const TAG = 'fedloom';
 
 const [command] = process.argv.slice(2);
 const given = process.env.FEDLOOM_ENGINE;
@@ -37,10 +35,10 @@ async function withEngine(network, work) {
   }
 }
 
-const build = () =>
-  withEngine('machine', (host) => buildImage(host, { folder, tag: TAG, show: process.stderr.isTTY === true }));
+const build = () => withEngine('machine', (host) => buildImage(host, { folder, show: process.stderr.isTTY === true }));
 
 async function serve(host) {
+  await nameImage(host);
   process.stdout.write(`export DOCKER_HOST=${host}\n`);
   await new Promise((resolve) => process.stdin.resume().once('end', resolve).once('error', resolve));
 }
