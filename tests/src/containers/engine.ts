@@ -82,6 +82,13 @@ export class Engine {
     });
   }
 
+  /** Runs a line of shell in a container with this as its input. */
+  async feed(container: string, line: string, input: string | Uint8Array): Promise<void> {
+    const running = this.#call('docker', ['exec', '--interactive', container, 'sh', '-c', line], {});
+    running.child.stdin?.end(input);
+    await running;
+  }
+
   /** The exit code of a command in a container, and what it printed. */
   async exec(container: string, ...command: readonly string[]): Promise<{ code: number; stdout: string }> {
     try {
