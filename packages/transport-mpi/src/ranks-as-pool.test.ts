@@ -1,10 +1,10 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { threadPool } from 'fedloom';
 import { jobPoolSuite } from 'fedloom/testing';
-import { afterAll, expect, it } from 'vitest';
+import { afterAll, expect, it, vi } from 'vitest';
 import { alone, lastEvent } from './testing/alone.js';
 import { CLOUDS } from './testing/clouds.js';
 import { COMMAND, describeWithMpi, mpirun } from './testing/mpirun.js';
@@ -61,6 +61,10 @@ describeWithMpi('ranks as a job pool', () => {
     };
     const args = [COMMAND, 'run', ...size, '--out', 'stopped'];
     expect((await mpirun(3, args, { cwd, onStdout, signal: interrupted.signal })).code).not.toBe(0);
+    // mpirun may be gone before those that it killed.
+    const [run = ''] = readdirSync(join(cwd, 'stopped'));
+    const { pid } = JSON.parse(readFileSync(join(cwd, 'stopped', run, 'run.json'), 'utf8')).process;
+    await vi.waitFor(() => expect(() => process.kill(pid, 0)).toThrow('ESRCH'), 20_000);
     const resumed = alone(cwd, 'resume', 'latest', '--out', 'stopped', '--json');
     expect(lastEvent(resumed.stdout)).toMatchObject({ event: 'finished', modelHash });
   });

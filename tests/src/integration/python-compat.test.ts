@@ -1,5 +1,6 @@
 /** FineFL's programs on fedloom: fedloom.compat, with real PyTorch on the real MNIST, and each override that it documents. */
 import { spawn, spawnSync } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it, vi } from 'vitest';
 import { Workplace } from '../cli/fedloom.js';
@@ -34,6 +35,13 @@ async function mnist(): Promise<Workplace> {
 
 const ENV = { FEDLOOM_COMMAND: COMMAND, OMP_NUM_THREADS: '1', PYTHONUNBUFFERED: '1' };
 let nextPort = 20_000 + (process.pid % 20_000);
+
+/** A server whose rank 0 is gone notices, and lets go of the run. */
+async function serverGone({ path }: Workplace): Promise<void> {
+  const [run = ''] = readdirSync(join(path, 'runs'));
+  const { pid } = JSON.parse(readFileSync(join(path, 'runs', run, 'run.json'), 'utf8')).process;
+  await vi.waitFor(() => expect(() => process.kill(pid, 0)).toThrow('ESRCH'), 20_000);
+}
 
 /** One process for each rank, as somebody starts them by hand. */
 function ranks(place: Workplace, args: readonly string[], size = 3): Promise<readonly PythonEnded[]> {
@@ -150,6 +158,7 @@ describePython('fedloom.compat', () => {
     await killed.says('round 1/8');
     killed.child.kill('SIGKILL');
     await killed.ended;
+    await serverGone(place);
     const resumed = await start(0, { FEDLOOM_SERVER_OPTIONS: '--resume' }).ended;
     expect(resumed.code, resumed.stderr).toBe(0);
     expect(resumed.stderr).toMatch(/Finished 8 rounds/);

@@ -129,8 +129,9 @@ describePython('trainers in Python', () => {
       const outcomes = await Promise.all(
         hows.map(async (how) => {
           const run = place.start(`run task.ts ${SIZE} ${how}`, ENV);
-          const { modelHash, clientMetrics } = await run.event('finished');
-          expect((await run.ended).code).toBe(0);
+          const { modelHash, clientMetrics, losses } = await run.event('finished');
+          const { code, stderr } = await run.ended;
+          expect([code, losses], stderr).toMatchObject([0, { updates: 0 }]);
           return { modelHash, clientMetrics };
         }),
       );

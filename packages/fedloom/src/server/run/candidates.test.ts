@@ -160,7 +160,7 @@ describe('the disk', () => {
     const { candidates, told, decision, fold } = candidatesUnderTest();
     fold(0, 1);
     candidates.aggregate(aggregate);
-    candidates.persist(decision);
+    candidates.persist(decision, undefined);
     expect(told.at(-1)).toEqual({ type: 'persisted', round: 0 });
   });
 
@@ -170,7 +170,7 @@ describe('the disk', () => {
     const all = candidatesUnderTest({ persistence: { decided: later }, checkpoint: later });
     all.fold(0, 1);
     all.candidates.aggregate(aggregate);
-    all.candidates.persist(all.decision);
+    all.candidates.persist(all.decision, undefined);
     for (const write of [1, 0]) {
       expect(all.told).toHaveLength(1);
       done[write]?.();
@@ -189,7 +189,7 @@ describe('the disk', () => {
       const all = candidatesUnderTest({ persistence: { decided } });
       all.fold(0, 1);
       all.candidates.aggregate(aggregate);
-      all.candidates.persist(all.decision);
+      all.candidates.persist(all.decision, undefined);
       await until(() => all.failed.length === 1);
       expect([all.failed, all.told]).toEqual([[new Error('disk full')], [{ type: 'aggregated', round: 0 }]]);
     }

@@ -57,13 +57,23 @@ export class Candidates {
     }
   }
 
-  persist(effect: Effect<'persist'>): void {
-    const { versions, persistence, checkpoint, dispatch, fail } = this.options;
-    const { round } = effect;
+  /**
+   * What was decided holds from now on; only writing it down may have to wait.
+   * @param recording settles when the round before is on record; undefined: it is
+   */
+  persist(effect: Effect<'persist'>, recording: Promise<void> | undefined): void {
+    const { versions, fail } = this.options;
     if (effect.voided === null) versions.accept();
+    if (recording === undefined) return this.#write(effect.round, () => this.#decided(effect));
+    const decided = this.#decided(effect);
+    recording.then(() => this.#write(effect.round, () => decided)).catch(fail);
+  }
+
+  #write(round: number, decidedRound: () => DecidedRound): void {
+    const { versions, persistence, checkpoint, dispatch, fail } = this.options;
     const done = () => dispatch({ type: 'persisted', round });
     try {
-      const decided = persistence.decided(() => this.#decided(effect));
+      const decided = persistence.decided(decidedRound);
       const saved = checkpoint?.(round, versions.wholeModel(versions.newest));
       if (decided === undefined && saved === undefined) return done();
       Promise.all([decided, saved]).then(done).catch(fail);

@@ -229,7 +229,7 @@ export class Federation {
       case 'aggregate':
         return this.#candidates.aggregate(effect);
       case 'persist':
-        return this.#afterRecording(() => this.#candidates.persist(effect));
+        return this.#candidates.persist(effect, this.#recording);
       case 'dropVersion':
         return this.#versions.drop(effect.number);
       case 'requestEvaluation':
@@ -330,7 +330,7 @@ export class Federation {
       });
   }
 
-  /** Rounds are recorded in order, each before the next is decided, also where a result aggregator takes its time. */
+  /** Rounds are recorded in order, the last before the end, also where a result aggregator takes its time. */
   #afterRecording(work: () => void): void {
     if (this.#recording === undefined) work();
     else void this.#recording.then(work).catch((error: unknown) => this.fail(error));

@@ -1,15 +1,16 @@
 import { describe, expect, it } from 'vitest';
 import { clientIndex } from '../../core/brands.js';
 import type { Results } from '../../core/records.js';
+import { rounds } from '../schedule/rounds.js';
 import { noPersistence, type Persistence } from './persistence.js';
 import { federationUnderTest, type HandClient, until } from './testing/federation-under-test.js';
 
 describe('a result aggregator that takes its time', () => {
-  const evaluated = (client: HandClient, round: number) =>
+  const evaluated = (client: HandClient, round: number, clients = 2) =>
     client.say({
       type: 'evaluations',
       round,
-      entries: [0, 1].map((at) => ({
+      entries: Array.from({ length: clients }, (_, at) => ({
         client: clientIndex(at),
         sampleCount: 1,
         statistics: {},
@@ -55,6 +56,45 @@ describe('a result aggregator that takes its time', () => {
     answers[1]?.();
     const result = await federation.result;
     expect([result.clientMetrics, records.map(({ round }) => round)]).toEqual([{ answer: 1 }, [0, 1]]);
+  });
+
+  it('keeps nobody from training from the version that is decided meanwhile', async () => {
+    const { answers, resultAggregator } = slow();
+    // Others each time: nobody is asked while an update of its own is not settled.
+    const cohorts = [
+      [0, 1],
+      [2, 3],
+      [0, 1],
+    ];
+    const sampler = {
+      name: 'cohorts',
+      permutation: (round: number) => Int32Array.of(...(cohorts[round] ?? []), ...(round === 1 ? [0, 1] : [2, 3])),
+    };
+    const { federation, records, enter } = federationUnderTest({
+      resultAggregator,
+      coordinator: { ...coordinator, clients: 4, rounds: 3, schedule: rounds({ clientsPerRound: 2, sampler }) },
+    });
+    const client = await enter(0, 1, 2, 3);
+    const train = (round: number) => Promise.all((cohorts[round] ?? []).map((one) => client.train(one, round, 1, 1)));
+    const asked = (count: number) => until(() => client.types.filter((type) => type === 'evaluate').length === count);
+    for (const round of [0, 1]) {
+      await train(round);
+      await asked(round + 1);
+      evaluated(client, round, 4);
+    }
+    await train(2);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    expect([records, answers.length]).toEqual([[], 1]);
+    for (let at = 0; at < 2; at += 1) {
+      await until(() => answers.length > at);
+      answers[at]?.();
+    }
+    await asked(3);
+    evaluated(client, 2, 4);
+    await until(() => answers.length === 3);
+    answers[2]?.();
+    await federation.result;
+    expect(records.map(({ counted }) => counted)).toEqual(cohorts);
   });
 
   it('is not waited for by a run that is cancelled', async () => {
