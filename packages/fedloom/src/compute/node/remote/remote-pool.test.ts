@@ -49,13 +49,14 @@ it('goes on with the workers that are left when a host is gone, and gives its jo
 });
 
 it('fails by name when no host is left', async () => {
-  const { host, line } = await openHost();
+  const { host, line, ended } = await openHost();
   const pool = remotePool([host]);
   const jobs = await plainJobs();
   await pool.load(jobs.plan);
   line.close('cut');
   await expect(jobs.train(pool, 0, [0])).rejects.toMatchObject({ code: 'compute.worker-lost' });
   await pool.close();
+  await ended;
 });
 
 it('refuses an end that hosts no workers', async () => {

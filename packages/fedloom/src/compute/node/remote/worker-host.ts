@@ -5,7 +5,7 @@ import { sharedBytes, sharedTensor } from '../../../data/shared-tensor.js';
 import type { Connection } from '../../../protocol/transport.js';
 import { fromParent } from '../child-messages.js';
 import { type PoolKind, workerStarter } from '../pool-choice.js';
-import { ownBuffers, type PoolWorker } from '../pool-worker.js';
+import { ownBuffers, type PoolWorker, type WorkMessage, type WorkReply } from '../pool-worker.js';
 import { FrameLine } from './frame-line.js';
 import type { FromHost, ToHost } from './host-messages.js';
 
@@ -16,6 +16,13 @@ export interface WorkerHostOptions {
   readonly pool?: PoolKind;
 }
 
+/** What a worker was sent and has not answered. */
+interface Work {
+  readonly done: Promise<WorkReply>;
+  /** Of its jobs. */
+  readonly marks: readonly number[];
+}
+
 /**
  * Gives the pool at the other end of a connection workers in this process. They share what they are sent: a model comes once.
  * @returns settles when the connection is closed and all workers have ended
@@ -24,12 +31,13 @@ export function hostWorkers(connection: Connection, { workers: offered, pool }: 
   return new Promise((resolve) => {
     const start = workerStarter(pool);
     const workers = new Map<number, PoolWorker>();
+    const atWork = new Map<PoolWorker, Set<Work>>();
     const kept = new Map<number, unknown>();
     const line = new FrameLine(connection, {
       message: (value) => take(value as ToHost),
       closed: () => {
         // What they are at work on nobody wants any more.
-        void Promise.allSettled([...workers.values()].map((worker) => worker.end())).then(() => resolve());
+        void Promise.allSettled([...workers.values()].map(end)).then(() => resolve());
       },
     });
     const tell = (message: FromHost) => line.send(message);
@@ -42,6 +50,26 @@ export function hostWorkers(connection: Connection, { workers: offered, pool }: 
       workers.set(number, worker);
       void worker.lost?.then((how) => lose(number, worker, how));
       return worker;
+    }
+
+    /** Cancels what it is at work on and waits for that: a thread that ends within a call takes the process along. */
+    async function end(worker: PoolWorker): Promise<void> {
+      const works = [...(atWork.get(worker) ?? [])];
+      for (const mark of works.flatMap(({ marks }) => marks)) worker.cancel(mark);
+      await Promise.allSettled(works.map(({ done }) => done));
+      await worker.end();
+    }
+
+    async function work(worker: PoolWorker, message: WorkMessage): Promise<WorkReply> {
+      const done = worker.send(message);
+      const own: Work = { done, marks: message.kind === 'jobs' ? message.jobs.map(({ mark }) => mark) : [] };
+      const all = atWork.get(worker) ?? new Set();
+      atWork.set(worker, all.add(own));
+      try {
+        return await done;
+      } finally {
+        all.delete(own);
+      }
     }
 
     function lose(number: number, worker: PoolWorker, how: unknown): void {
@@ -68,7 +96,7 @@ export function hostWorkers(connection: Connection, { workers: offered, pool }: 
               : message;
           const worker = workerOf(number);
           // Named at once: a later message may forget what this one uses.
-          worker.send(fromParent(shared, kept)).then(
+          work(worker, fromParent(shared, kept)).then(
             (reply) => {
               tell({ kind: 'reply', worker: number, reply });
               for (const buffer of ownBuffers(reply)) freeBytes(new Uint8Array(buffer));
@@ -83,7 +111,7 @@ export function hostWorkers(connection: Connection, { workers: offered, pool }: 
           const worker = workers.get(number);
           workers.delete(number);
           const ended = () => tell({ kind: 'ended', worker: number });
-          void (worker?.end() ?? Promise.resolve()).then(ended, ended);
+          void (worker === undefined ? Promise.resolve() : end(worker)).then(ended, ended);
           return;
         }
       }
