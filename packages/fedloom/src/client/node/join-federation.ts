@@ -168,10 +168,11 @@ async function serveUntilFinished(url: string, host: ClientHost, options: JoinOp
     }
     if (signal?.aborted) return undefined;
     const waitedMs = Date.now() - aloneSinceMs;
-    const pauseMs = backoff.nextMs();
-    if (waitedMs + pauseMs > retryForMs) throw noServer(url, waitedMs, reason, tookPart, cause);
+    const leftMs = retryForMs - waitedMs;
+    if (leftMs <= 0) throw noServer(url, waitedMs, reason, tookPart, cause);
     onEvent?.({ type: 'retrying', reason, waitedMs, limitMs: retryForMs });
-    await sleep(pauseMs, undefined, signal ? { signal } : {}).catch(() => {});
+    // The last time at the limit, and not before it.
+    await sleep(Math.min(backoff.nextMs(), leftMs), undefined, signal ? { signal } : {}).catch(() => {});
   }
   return undefined;
 }
