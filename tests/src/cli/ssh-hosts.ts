@@ -50,13 +50,13 @@ export class SshHosts {
   kill(name: string): void {
     const pid = this.#hosts.get(name)?.server.pid;
     if (pid === undefined) throw new Error(`no host ${name}`);
-    for (const one of [pid, ...descendants(pid, (args) => args.includes('sshd'))]) process.kill(one, 'SIGKILL');
+    for (const one of [pid, ...descendants(pid, (args) => args.includes('sshd'))]) killIfThere(one);
   }
 
   async stop(): Promise<void> {
     for (const { server } of this.#hosts.values()) {
       for (const pid of server.pid === undefined ? [] : descendants(server.pid, (args) => args.includes('sshd')))
-        process.kill(pid, 'SIGKILL');
+        killIfThere(pid);
       server.kill('SIGKILL');
     }
     await rm(this.folder, { recursive: true, force: true });
@@ -173,4 +173,13 @@ function accepts(host: string, port: number): Promise<boolean> {
     socket.once('close', () => {}).unref();
     socket.once('connect', () => socket.destroy());
   });
+}
+
+/** One that was listed may have ended since. */
+function killIfThere(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  }
 }
