@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { root } from './source-tree.js';
@@ -11,8 +11,9 @@ const DOCUMENTS = [
   'README.md',
   'README.zh-CN.md',
   'benchmarks/README.md',
-  'docs/from-fedml.md',
-  'docs/from-fedml.zh-CN.md',
+  ...readdirSync(join(root, 'docs'))
+    .filter((name) => name.endsWith('.md'))
+    .map((name) => `docs/${name}`),
 ];
 /** Where paths of documents begin. */
 const STARTS = ['', 'packages/fedloom/src', 'packages/engine/src', 'packages/transport-mqtt/src'];
