@@ -1,4 +1,4 @@
-// Builds the image of deploy/Dockerfile with what this machine can reach.
+// Builds the images of deploy/ with what this machine can reach.
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -6,6 +6,8 @@ import { baseImages } from './base-images.js';
 import { docker } from './docker.js';
 
 const TAG = 'fedloom';
+/** Dockerfile.pytorch without PyTorch, which is gigabytes: trainers that import it need it mounted, or installed. */
+const PYTHON_TAG = 'fedloom-python';
 const LABEL = 'fedloom.checkout';
 const root = fileURLToPath(new URL('../..', import.meta.url));
 /** Several checkouts share an engine's images: what each builds has a name of its own. */
@@ -16,22 +18,25 @@ const own = `fedloom-of-${createHash('sha256').update(root).digest('hex').slice(
  * @param {{ folder: string, show: boolean }} options `folder`: keeps the archive of the base image
  */
 export async function buildImage(host, { folder, show }) {
-  const bases = Object.entries(await baseImages(host, folder));
-  const given = bases.flatMap(([name, value]) => ['--build-arg', `${name}=${value}`]);
-  const options = ['--network=host', '--file=deploy/Dockerfile', `--label=${LABEL}=${root}`, ...given];
-  const build = (...more) =>
+  const { CA_BUNDLE, ...images } = await baseImages(host, folder);
+  const build = (file, values, ...more) => {
+    const given = Object.entries(values).flatMap(([name, value]) => ['--build-arg', `${name}=${value}`]);
+    const options = ['--network=host', `--file=deploy/${file}`, `--label=${LABEL}=${root}`, ...given, ...more];
     // The builder that every engine has.
-    docker(host, ['build', ...options, ...more, '.'], { cwd: root, show, env: { DOCKER_BUILDKIT: '0' } });
+    return docker(host, ['build', ...options, '.'], { cwd: root, show, env: { DOCKER_BUILDKIT: '0' } });
+  };
   // By a name of its own the stage that builds is kept, and with it what npm fetched.
-  await build('--target=build', `--tag=${own}-build`);
-  await build(`--tag=${own}`);
+  await build('Dockerfile', { ...images, CA_BUNDLE }, '--target=build', `--tag=${own}-build`);
+  await build('Dockerfile', { ...images, CA_BUNDLE }, `--tag=${own}`);
+  await build('Dockerfile.pytorch', { FEDLOOM_IMAGE: own, TORCH: 'numpy', CA_BUNDLE }, `--tag=${own}-python`);
   await nameImage(host);
   await removeStale(host);
 }
 
-/** Gives what was built here the name `fedloom`, which another checkout may have taken since. */
+/** Gives what was built here the names `fedloom` and `fedloom-python`, which another checkout may have taken since. */
 export async function nameImage(host) {
   await docker(host, ['tag', own, TAG]);
+  await docker(host, ['tag', `${own}-python`, PYTHON_TAG]);
 }
 
 /** Images of checkouts that are gone, and what earlier builds left. */

@@ -1,6 +1,6 @@
 // Containers on a Linux machine that has Docker's packages, but reaches no registry of images, or is not to share its engine:
 //   node tools/containers/main.js install  installs Docker's packages, where they are missing
-//   node tools/containers/main.js build    builds the image `fedloom` in an engine of its own
+//   node tools/containers/main.js build    builds the images `fedloom` and `fedloom-python` in an engine of its own
 //   node tools/containers/main.js serve    the same, then runs the engine until its input ends, or Ctrl-C: set the DOCKER_HOST
 //                                          that it prints, and use docker and docker-compose as ever
 // The engine's containers are gone with it. Images are kept in the user's cache folder, for the next time.

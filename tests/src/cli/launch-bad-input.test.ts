@@ -107,7 +107,7 @@ describe.skipIf(sshMissing)(`launch by ssh fails${sshMissing === undefined ? '' 
 
   it('--dry-run shows commands that can be copied, and starts nothing', async () => {
     const place = await Workplace.create({ 'my task.ts': CLOUDS, hosts: '127.0.0.1\nComputeNode1\n' });
-    const args = ['launch', 'my task.ts', '2', '1', '3', '--hostfile', 'hosts', '--insecure', '--address', 'head'];
+    const args = ['launch', 'my task.ts', '2', '1', '3', '--hostfile', 'hosts', '--address', 'head'];
     const options = [
       '--algorithm',
       'fedProx(mu=0.1)',

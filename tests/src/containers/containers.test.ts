@@ -1,9 +1,7 @@
 /** fedloom in real containers on a network of their own: what a run comes to is what it comes to in one process. */
-import { readFile } from 'node:fs/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { type JsonLine, Workplace } from '../cli/fedloom.js';
 import { root } from '../repository/source-tree.js';
-import { Cluster } from './cluster.js';
 import { Engine, type Project, whyNoEngine } from './engine.js';
 
 const why = await whyNoEngine();
@@ -137,37 +135,4 @@ describe.skipIf(skipped)(skipped ? `containers (${why})` : 'containers', () => {
     },
     RUN_MS,
   );
-
-  describe('with ssh between them, from a host file', () => {
-    const SIZE = '4 2 2';
-    let cluster: Cluster | undefined;
-    let alone: Promise<object>;
-
-    beforeAll(async () => {
-      const task = await readFile(MNIST, 'utf8');
-      const place = await Workplace.create();
-      alone = place.start(`run ${MNIST} ${SIZE} --json`).event('finished').then(outcome);
-      cluster = await Cluster.start(engine, ['HeadNode', 'ComputeNode1', 'ComputeNode2'], { 'task.ts': task });
-      await cluster.onHead('fedloom ssh-setup --hostfile mpi_host_file --login-key ~/.ssh/login-key --mesh');
-    }, RUN_MS);
-    afterAll(() => cluster?.stop(), RUN_MS);
-
-    it.each([
-      ['fedloom launch, over WebSocket', `fedloom launch task.ts ${SIZE} --hostfile mpi_host_file --insecure --json`],
-      ['fedloom launch, over MQTT', `fedloom launch task.ts ${SIZE} --hostfile mpi_host_file --mqtt --insecure --json`],
-      ['fedloom launch, over MPI', `fedloom launch task.ts ${SIZE} --hostfile mpi_host_file --mpi --json`],
-      [
-        'mpirun and fedloom node',
-        `mpirun -np 5 --hostfile mpi_host_file --map-by node:OVERSUBSCRIBE fedloom node task.ts ${SIZE} --json`,
-      ],
-    ])(
-      '%s: the same hash',
-      async (_, command) => {
-        const printed = (await cluster?.onHead(command)) ?? '';
-        const last = JSON.parse(printed.split('\n').at(-1) ?? '') as JsonLine;
-        expect(outcome(last)).toEqual(await alone);
-      },
-      RUN_MS,
-    );
-  });
 });

@@ -22,7 +22,7 @@ export async function whyNoEngine(): Promise<string | undefined> {
 
 const call = promisify(execFile);
 /** Compose 2 is a part of docker; the one before it, which Debian has, a command of its own. */
-const COMPOSE =
+export const COMPOSE =
   spawnSync('docker', ['compose', 'version']).status === 0
     ? (['docker', 'compose'] as const)
     : (['docker-compose'] as const);
@@ -30,12 +30,15 @@ const COMPOSE =
 export class Engine {
   readonly #tool: ChildProcess;
   readonly #ended: Promise<unknown>;
-  readonly #host: string;
 
-  private constructor(tool: ChildProcess, ended: Promise<unknown>, host: string) {
+  /** @param host for DOCKER_HOST */
+  private constructor(
+    tool: ChildProcess,
+    ended: Promise<unknown>,
+    readonly host: string,
+  ) {
     this.#tool = tool;
     this.#ended = ended;
-    this.#host = host;
   }
 
   /** Builds the image `fedloom` of this tree and starts the engine that has it. */
@@ -136,7 +139,7 @@ export class Engine {
 
   #call(command: string, args: readonly string[], env: NodeJS.ProcessEnv) {
     return call(command, [...args], {
-      env: { ...process.env, ...env, DOCKER_HOST: this.#host, DOCKER_BUILDKIT: '0' },
+      env: { ...process.env, ...env, DOCKER_HOST: this.host, DOCKER_BUILDKIT: '0' },
       maxBuffer: OUTPUT_BYTES_MAX,
     });
   }

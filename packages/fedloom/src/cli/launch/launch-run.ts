@@ -28,7 +28,9 @@ export async function launch(task: string, settings: RunSettings, flags: Flags):
   const [first] = places;
   const serverAddress = first?.ssh === undefined ? (first?.host.name ?? '') : await resolvedName(first.host, first.ssh);
   const clientsNeedTask = flags.data === undefined || (await hasTrainer(task));
-  const plan = planLaunch({ task, settings, flags, list, places, serverAddress, clientsNeedTask });
+  // What nobody starts exposes nothing.
+  const planned = flags.dryRun ? ({ ...flags, insecure: true } as const) : flags;
+  const plan = planLaunch({ task, settings, flags: planned, list, places, serverAddress, clientsNeedTask });
   for (const line of planLines(plan, { list, places, settings })) screen.line(line);
   if (flags.dryRun) {
     for (const part of [plan.server, ...plan.clients()]) {
