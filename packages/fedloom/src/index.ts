@@ -89,8 +89,13 @@ export type { ClientRecord, Results, RoundRecord, RunResult } from './core/recor
 export { decodeSafetensors, encodeSafetensors } from './core/safetensors.js';
 export { VERSION } from './core/version.js';
 export { arrays } from './data/arrays.js';
-export type { ClientExamples, Dataset, Examples } from './data/dataset.js';
+export type { ClientExamples, Dataset, Examples, SampleColumn } from './data/dataset.js';
+export type { HeldOut } from './data/held-out.js';
 export { iid } from './data/iid.js';
+export { type CsvDataset, csv } from './data/node/csv/csv.js';
+export type { ColumnStatistics, CsvOptions, MissingRule } from './data/node/csv/csv-options.js';
+export type { FileDataset } from './data/node/file-dataset.js';
+export type { FilePlace } from './data/node/files.js';
 export { mnist } from './data/node/mnist.js';
 export { definePartition, type Partition, type Partitioner } from './data/partition.js';
 export { shards } from './data/shards.js';

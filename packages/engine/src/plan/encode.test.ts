@@ -23,6 +23,7 @@ const manifest: PlanManifest = {
   data: {
     x: { dtype: 'uint8', shape: [4], scale: 0.5 },
     y: { dtype: 'int32', shape: [], classes: 3 },
+    encoding: 'sha256:ab',
   },
   training: { localEpochs: 1, batchSize: 'all', shuffle: true },
   evaluation: { batchSize: 32 },
@@ -103,6 +104,7 @@ test.each([
   ['a scalar that is no number', ['scalars', 'learningRate'], '0.1'],
   ['metrics without the loss', ['metrics'], []],
   ['classes of a vector', ['data', 'y', 'shape'], [3]],
+  ['an encoding that is no text', ['data', 'encoding'], 3],
 ] as const)('refuses %s', (_, path, value) => {
   expect(() => decodePlan(fileWith(path, value))).toThrow(expect.objectContaining({ code: 'plan.format' }));
 });

@@ -22,6 +22,11 @@ export interface DataSpec {
   };
   /** Class labels are `int32` with shape `[]` and `classes` set; regression targets are `float32`. */
   readonly y: { readonly dtype: 'int32' | 'float32'; readonly shape: readonly number[]; readonly classes?: number };
+  /**
+   * A hash of what the values mean where that is not in them: categories, means and deviations, vocabulary, names of the
+   * classes. Data with another are other data, though they have the same form. Absent where there is nothing of the kind.
+   */
+  readonly encoding?: string;
 }
 
 /**

@@ -111,7 +111,7 @@ function parseParameter(json: Json, limits: PlanLimits): ParameterSpec {
 }
 
 function parseData(json: Json, limits: PlanLimits): DataSpec {
-  const data = fields(json, ['x', 'y']);
+  const data = fields(json, ['x', 'y'], ['encoding']);
   const x = fields(data.x, ['dtype', 'shape'], ['scale']);
   const y = fields(data.y, ['dtype', 'shape'], ['classes']);
   return {
@@ -125,6 +125,7 @@ function parseData(json: Json, limits: PlanLimits): DataSpec {
       shape: parseShape(y.shape, limits),
       ...(y.classes === undefined ? {} : { classes: integer(y.classes, 1, limits.classesMax) }),
     },
+    ...(data.encoding === undefined ? {} : { encoding: text(data.encoding, limits.nameLengthMax) }),
   };
 }
 

@@ -52,6 +52,21 @@ describe('loadTask', () => {
     });
   }
 
+  it('has data sets look for their files beside the task file', async () => {
+    await write('rows.csv', 'a,y\n1,0\n2,1\n');
+    const path = await write(
+      'task.ts',
+      `import { csv, defineTask, dense, sequential, sgd, softmaxCrossEntropy } from 'fedloom';
+       export default defineTask({
+         name: 'rows', data: csv('rows.csv', { label: 'y', classes: 2 }), model: sequential([dense(2)]), loss: softmaxCrossEntropy(),
+         training: { localEpochs: 1, batchSize: 1, optimizer: sgd({ learningRate: 0.1 }) },
+       });`,
+    );
+    const { task } = await loadTask(path);
+    if (task.kind !== 'plan') throw new Error('no plan');
+    expect((await task.data.load('train')).x.shape).toEqual([2, 1]);
+  });
+
   it('takes what the task imports from files and packages beside it', async () => {
     await write('node_modules/names/package.json', '{ "name": "names", "type": "module", "exports": "./index.js" }');
     await write('node_modules/names/index.js', "export const prefix = 'very';");

@@ -1,6 +1,6 @@
 import { readFileSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { relative } from 'node:path';
+import { dirname, relative } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import * as engine from '@fedloom/engine';
 import { FedloomError } from '@fedloom/engine';
@@ -10,6 +10,7 @@ import { didYouMean } from '../core/closest.js';
 import * as fedloom from '../index.js';
 import { isTask } from '../task/define-task.js';
 import type { Task } from '../task/task.js';
+import { taskInFolder } from '../task/task-in-folder.js';
 import { cacheFolder } from './cache-folder.js';
 import { findTaskFile } from './find-task-file.js';
 import { codeFrame, originalColumn, type SourcePosition, sourceLine, userFrame } from './source-position.js';
@@ -56,7 +57,7 @@ export async function loadTask(path: string): Promise<LoadedTask> {
     const message = `The default export of ${name} is no task. Make it one: \`export default defineTask({ ... })\`.`;
     throw new FedloomError('task.not-a-task', message, { file });
   }
-  return { task: module.default, file, files, hash: hashOfFiles(files) };
+  return { task: taskInFolder(module.default, dirname(file)), file, files, hash: hashOfFiles(files) };
 }
 
 /** By `require`: as an ES module it loads 30 ms later, since its names are looked for in its code first. */

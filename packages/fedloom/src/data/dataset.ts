@@ -4,6 +4,14 @@ import type { DataSpec, Tensor } from '@fedloom/engine';
 export interface Examples {
   readonly x: Tensor;
   readonly y: Tensor;
+  /** What else is known of each sample, by name: for partitions, not for the model. */
+  readonly columns?: ReadonlyMap<string, SampleColumn>;
+}
+
+/** A text for each sample: `values[codes[row]]`. */
+export interface SampleColumn {
+  readonly values: readonly string[];
+  readonly codes: Int32Array;
 }
 
 /**
@@ -17,6 +25,16 @@ export interface Dataset {
   spec(): Promise<DataSpec>;
   /** The test split may have no samples: leading dimension 0. */
   load(split: 'train' | 'test'): Promise<Examples>;
+  /**
+   * The same data set, whose relative paths begin in `folder` if what they name is there, and in the working folder otherwise.
+   * The command calls it with the folder of the task file.
+   */
+  inFolder?(folder: string): Dataset;
+  /**
+   * What is taken from the rows that this process reads, and not from the task: `standardize: true`, for instance. It is the same for
+   * all clients only if their rows are dealt from the whole, so that who has no more than the rows of one client refuses it.
+   */
+  readonly learned?: readonly string[];
 }
 
 /** One client's samples: those rows of `x` and `y` that `rows` lists, in its order; all of them where it is absent. */

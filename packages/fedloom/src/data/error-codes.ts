@@ -6,8 +6,12 @@ type OriginFields = { readonly where: string; readonly split: string };
 /** The errors of data sets, partitions and part folders: code and fields. What was read from a file has its `path` too. */
 export interface DataErrors {
   'data.classes': { readonly classes: number | undefined };
+  'data.column': { readonly path: string; readonly column: string };
+  'data.csv': { readonly path: string; readonly line?: number };
   'data.dtype': OriginFields;
   'data.empty': NoFields;
+  'data.encoding': { readonly where: string };
+  'data.file': { readonly path: string };
   'data.idx': { readonly file: string } | { readonly path: string } | { readonly folder: string };
   'data.labels':
     | OriginFields
@@ -16,6 +20,7 @@ export interface DataErrors {
   'data.mnist-missing': { readonly path?: string };
   'data.names': { readonly names: readonly string[] };
   'data.not-finite': OriginFields;
+  'data.option': { readonly reader: string; readonly option: string };
   'data.scale': { readonly scale: number };
   'data.shape': OriginFields | { readonly where: string };
 

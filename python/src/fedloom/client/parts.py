@@ -28,6 +28,12 @@ class Part:
         classes, wanted = info["data"]["y"].get("classes"), spec["y"].get("classes")
         if classes != wanted:
             raise ClientError("data.labels", f"{folder / 'part.json'}: {classes} classes, but the plan expects {wanted}.")
+        found, expected = info["data"]["encoding"], spec.get("encoding")
+        if found is not None and expected is not None and found != expected:
+            raise ClientError(
+                "data.encoding",
+                f"{folder / 'part.json'}: the rows were made into numbers otherwise than the plan has it. Deal the parts again.",
+            )
         self.train, self.test = (
             _split(folder / f"{split}.safetensors", info["samples"][split], spec) for split in ("train", "test")
         )
@@ -41,7 +47,8 @@ def _info(folder):
         info = json.loads(_read(path).decode())
         if info["format"] != 1:
             raise KeyError(f"format {info['format']}")
-        return {"data": {"y": dict(info["data"]["y"])}, "samples": {"train": 0, "test": 0, **info["samples"]}}
+        data = {"y": dict(info["data"]["y"]), "encoding": info["data"].get("encoding")}
+        return {"data": data, "samples": {"train": 0, "test": 0, **info["samples"]}}
     except (ValueError, KeyError, TypeError) as error:
         raise ClientError("part.json", f"{path} is not a part's description: {error}.") from error
 

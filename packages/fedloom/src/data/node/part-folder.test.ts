@@ -115,6 +115,19 @@ describe('part folders', () => {
     expect(error.message).toMatch(/the data have 3 classes, but the training plan expects 5 classes/);
   });
 
+  it('are refused when their values mean something else than the plan takes them for', async () => {
+    await writePart(dir, { ...info, data: { ...data, encoding: 'sha256:aa' }, train: { x, y } });
+    const error = await errorOf(readPart(dir, { ...data, encoding: 'sha256:bb' }));
+    expect(error.code).toBe('data.encoding');
+    expect(error.message).toMatch(
+      /part\.json: the rows were made into numbers otherwise than the training plan has it/,
+    );
+    await expect(readPart(dir, { ...data, encoding: 'sha256:aa' })).resolves.toMatchObject({ index: 4 });
+    // Written by hand, and without a word of it.
+    await writePart(dir, { ...info, train: { x, y } });
+    await expect(readPart(dir, { ...data, encoding: 'sha256:bb' })).resolves.toMatchObject({ index: 4 });
+  });
+
   it('say where they cannot be written', async () => {
     await writeFile(join(root, 'deep'), 'a file where a folder should be');
     const error = await errorOf(writePart(dir, { ...info, train: { x, y } }));

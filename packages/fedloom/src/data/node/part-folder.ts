@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { type DataSpec, FedloomError } from '@fedloom/engine';
 import * as z from 'zod';
 import { decodeSafetensors, encodeSafetensors } from '../../core/safetensors.js';
+import { checkEncoding } from '../check-encoding.js';
 import { checkExamples } from '../check-examples.js';
 import type { ClientExamples, Examples } from '../dataset.js';
 import { gatherExamples } from '../gather.js';
@@ -22,6 +23,7 @@ const shape = z.array(count).max(8);
 const dataSchema = z.object({
   x: z.object({ dtype: z.enum(['uint8', 'float32', 'int32']), shape, scale: z.number().exactOptional() }),
   y: z.object({ dtype: z.enum(['int32', 'float32']), shape, classes: z.int().min(1).exactOptional() }),
+  encoding: z.string().max(200).exactOptional(),
 });
 const partSchema = z.object({
   format: z.literal(1),
@@ -87,6 +89,7 @@ export async function writePart(
 export async function readPart(dir: string, expected: DataSpec): Promise<Part> {
   const { samples, ...info } = await readInfo(dir);
   checkClasses(dir, info.data, expected);
+  checkEncoding(info.data, expected, join(dir, PART_FILE));
   const train = await readSplit(dir, 'train', samples.train, expected);
   const test = samples.test === 0 ? undefined : await readSplit(dir, 'test', samples.test, expected);
   const { name, index, clients, data } = info;
