@@ -96,6 +96,7 @@ export { type CsvDataset, csv } from './data/node/csv/csv.js';
 export type { ColumnStatistics, CsvOptions, MissingRule } from './data/node/csv/csv-options.js';
 export type { FileDataset } from './data/node/file-dataset.js';
 export type { FilePlace } from './data/node/files.js';
+export { type ImagesOptions, images } from './data/node/images.js';
 export { mnist } from './data/node/mnist.js';
 export { definePartition, type Partition, type Partitioner } from './data/partition.js';
 export { shards } from './data/shards.js';

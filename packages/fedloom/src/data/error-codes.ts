@@ -12,7 +12,9 @@ export interface DataErrors {
   'data.empty': NoFields;
   'data.encoding': { readonly where: string };
   'data.file': { readonly path: string };
+  'data.folder': { readonly path: string };
   'data.idx': { readonly file: string } | { readonly path: string } | { readonly folder: string };
+  'data.image': { readonly path: string };
   'data.labels':
     | OriginFields
     | { readonly where: string; readonly row: number }
