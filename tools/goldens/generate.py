@@ -40,8 +40,19 @@ def conv2d(inputs, outputs, kernel, stride, padding):
     return {"type": "conv2d", "inputs": inputs, "outputs": outputs, **sizes}
 
 
+def embedding_bag(vocabulary, outputs, padding):
+    return {"type": "embeddingBag", "vocabulary": vocabulary, "outputs": outputs, "padding": padding}
+
+
+def embedding(vocabulary, outputs):
+    return {"type": "embedding", "vocabulary": vocabulary, "outputs": outputs}
+
+
 RELU = {"type": "relu"}
+TANH = {"type": "tanh"}
+SIGMOID = {"type": "sigmoid"}
 FLATTEN = {"type": "flatten"}
+GLOBAL_AVERAGE = {"type": "globalAveragePool2d"}
 POOL = {"type": "maxPool2d", "kernel": 2, "stride": 2}
 
 MLP = [dense(12, 8), RELU, dense(8, 8), RELU, dense(8, 4)]
@@ -50,11 +61,30 @@ MCMAHAN_CNN = [
     conv2d(3, 4, 5, 1, 2), RELU, POOL,
     FLATTEN, dense(16, 6), RELU, dense(6, 3),
 ]  # fmt: skip
+AVERAGING_CNN = [
+    conv2d(1, 3, 3, 1, 1), TANH, {"type": "averagePool2d", "kernel": 2, "stride": 2},
+    conv2d(3, 4, 3, 1, 1), SIGMOID, {"type": "averagePool2d", "kernel": 3, "stride": 1},
+    GLOBAL_AVERAGE, dense(4, 3),
+]  # fmt: skip
+BAG_OF_WORDS = [embedding_bag(9, 5, 0), dense(5, 1)]
+WORDS_IN_ORDER = [embedding(9, 3), FLATTEN, dense(18, 6), TANH, dense(6, 1)]
+REGRESSION = [dense(6, 8), SIGMOID, dense(8, 1)]
 STRIDED_CNN = [conv2d(1, 3, 3, 2, 1), RELU, conv2d(3, 4, 3, 2, 1), RELU, FLATTEN, dense(16, 3)]
+
+
+class GlobalAverage(torch.nn.Module):
+    def forward(self, images):
+        return images.mean(dim=(2, 3))
 
 
 def module(layer):
     kind = layer["type"]
+    if kind == "embeddingBag":
+        return torch.nn.EmbeddingBag(layer["vocabulary"], layer["outputs"], mode="mean", padding_idx=layer["padding"])
+    if kind == "embedding":
+        return torch.nn.Embedding(layer["vocabulary"], layer["outputs"])
+    if kind == "averagePool2d":
+        return torch.nn.AvgPool2d(layer["kernel"], layer["stride"])
     if kind == "dense":
         return torch.nn.Linear(layer["inputs"], layer["outputs"])
     if kind == "conv2d":
@@ -62,7 +92,22 @@ def module(layer):
         return torch.nn.Conv2d(*channels, layer["kernel"], layer["stride"], layer["padding"])
     if kind == "maxPool2d":
         return torch.nn.MaxPool2d(layer["kernel"], layer["stride"])
-    return {"relu": torch.nn.ReLU, "flatten": torch.nn.Flatten}[kind]()
+    plain = {
+        "relu": torch.nn.ReLU,
+        "tanh": torch.nn.Tanh,
+        "sigmoid": torch.nn.Sigmoid,
+        "flatten": torch.nn.Flatten,
+        "globalAveragePool2d": GlobalAverage,
+    }
+    return plain[kind]()
+
+
+LOSSES = {
+    "softmaxCrossEntropy": torch.nn.functional.cross_entropy,
+    "binaryCrossEntropyWithLogits": torch.nn.functional.binary_cross_entropy_with_logits,
+    "meanSquaredError": torch.nn.functional.mse_loss,
+    "meanAbsoluteError": torch.nn.functional.l1_loss,
+}
 
 
 def batches(random, samples, batch_size, steps):
@@ -74,15 +119,16 @@ def batches(random, samples, batch_size, steps):
     return result[:steps]
 
 
-def train(layers, initial, x, y, order, optimiser_arguments, dtype):
+def train(layers, initial, x, y, order, optimiser_arguments, dtype, loss_name="softmaxCrossEntropy"):
     model = torch.nn.Sequential(*[module(layer) for layer in layers]).to(dtype)
     model.load_state_dict({name: torch.from_numpy(value) for name, value in initial.items()})
     optimiser = torch.optim.SGD(model.parameters(), **optimiser_arguments)
-    inputs, targets = torch.from_numpy(x).to(dtype), torch.from_numpy(y)
+    inputs = torch.from_numpy(x) if x.dtype == np.int32 else torch.from_numpy(x).to(dtype)
+    targets = torch.from_numpy(y) if loss_name == "softmaxCrossEntropy" else torch.from_numpy(y).to(dtype)[:, None]
     losses = []
     for batch in order:
         optimiser.zero_grad()
-        loss = torch.nn.functional.cross_entropy(model(inputs[batch]), targets[batch])
+        loss = LOSSES[loss_name](model(inputs[batch]), targets[batch])
         loss.backward()
         optimiser.step()
         losses.append(loss.item())
@@ -118,6 +164,58 @@ def training_case(name, seed, layers, input_shape, classes, samples, batch_size,
         "float32": train(layers, initial, x, y, order, sgd, torch.float32),
         "float64": train(layers, initial, x, y, order, sgd, torch.float64),
     }
+
+
+def loss_case(name, seed, layers, input_shape, loss, classes=None, vocabulary=None):
+    """A run with a loss of its own: x are tokens where there is a vocabulary, y are numbers where there are no classes."""
+    random = np.random.RandomState(seed)
+    model = torch.nn.Sequential(*[module(layer) for layer in layers])
+    initial = {}
+    for key, value in model.state_dict().items():
+        bound = 1 / math.sqrt(value[0].numel()) if key.endswith("weight") else 0.1
+        initial[key] = random.uniform(-bound, bound, tuple(value.shape)).astype(np.float32)
+    samples, batch_size, steps, lr = 13, 4, 10, 0.2
+    shape = (samples, *input_shape)
+    if vocabulary is None:
+        x = random.standard_normal(shape).astype(np.float32)
+    else:
+        x = random.randint(0, vocabulary, shape).astype(np.int32)
+        x[0, 2:] = 0
+        x[1] = 0  # a text of padding alone
+    y = random.standard_normal(samples).astype(np.float32) if classes is None else random.randint(0, classes, samples)
+    order = batches(random, samples, batch_size, steps)
+    sgd = {"lr": lr, "momentum": 0.5, "weight_decay": 0.0}
+    return {
+        "name": name,
+        "layers": layers,
+        "inputShape": list(input_shape),
+        "tokens": vocabulary is not None,
+        **({} if classes is None else {"classes": classes}),
+        "loss": loss,
+        "batchSize": batch_size,
+        "learningRate": lr,
+        "momentum": 0.5,
+        "weightDecay": 0.0,
+        "shapes": {key: list(value.shape) for key, value in initial.items()},
+        "initial": {key: numbers(value.ravel()) for key, value in initial.items()},
+        "x": numbers(x.reshape(samples, -1)),
+        "y": numbers(y),
+        "order": [numbers(batch) for batch in order],
+        "float32": train(layers, initial, x, y, order, sgd, torch.float32, loss),
+        "float64": train(layers, initial, x, y, order, sgd, torch.float64, loss),
+    }
+
+
+def losses_sgd():
+    text = {"input_shape": (6,), "vocabulary": 9, "classes": 2, "loss": "binaryCrossEntropyWithLogits"}
+    cases = [
+        loss_case("bag-of-words", 41, BAG_OF_WORDS, **text),
+        loss_case("words-in-order", 42, WORDS_IN_ORDER, **text),
+        loss_case("averaging-cnn", 43, AVERAGING_CNN, (1, 8, 8), "softmaxCrossEntropy", classes=3),
+        loss_case("squared-error", 44, REGRESSION, (6,), "meanSquaredError"),
+        loss_case("absolute-error", 45, REGRESSION, (6,), "meanAbsoluteError"),
+    ]
+    return {"torch": torch.__version__, "cases": cases}
 
 
 def mlp_sgd():
@@ -199,6 +297,7 @@ def fedopt():
 FILES = {
     "mlp-sgd.json": mlp_sgd,
     "cnn-sgd.json": cnn_sgd,
+    "losses-sgd.json": losses_sgd,
     "numpy-sampling.json": numpy_sampling,
     "fedopt.json": fedopt,
 }

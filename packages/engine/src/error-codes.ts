@@ -12,6 +12,13 @@ type Shape = readonly (number | string)[];
 /** An operation that cannot take its operands; `scope` names the layer. */
 type OperationFields = { readonly scope: string; readonly operation: string; readonly shapes: readonly Shape[] };
 
+/** Predictions and targets that do not go together; shapes of one sample. */
+type FittingFields = {
+  readonly predictionShape: readonly number[];
+  readonly targetShape: readonly number[];
+  readonly classes: number | undefined;
+};
+
 /** The errors of the engine: code and fields. Parts of a model add `layer` where they know it, tasks add `task`. */
 export interface EngineErrors {
   'backend.load': { readonly bytes: number };
@@ -26,11 +33,9 @@ export interface EngineErrors {
 
   'layer.option': OptionFields & { readonly layer: string };
   'layer.shape': { readonly layer: string; readonly expected: string; readonly inputShape: readonly number[] };
-  'loss.shape': {
-    readonly predictionShape: readonly number[];
-    readonly targetShape: readonly number[];
-    readonly classes: number | undefined;
-  };
+  'loss.shape': FittingFields;
+  'metric.option': OptionFields;
+  'metric.shape': FittingFields;
   'optimizer.option': OptionFields;
 
   'plan.busy': NoFields;

@@ -4,17 +4,22 @@ export { gradients } from './graph/gradients.js';
 export { Graph, type LoopResult } from './graph/graph.js';
 export type { GraphBuilder, Operand, Value } from './graph/value.js';
 export type { Dim, ValueType } from './graph/value-type.js';
+export { type AveragePool2dOptions, averagePool2d, globalAveragePool2d } from './layers/average-pool2d.js';
+export { type BinaryAccuracyOptions, binaryAccuracy, binaryCrossEntropyWithLogits } from './layers/binary.js';
 export { type Conv2dOptions, conv2d } from './layers/conv2d.js';
 export { type DenseOptions, dense } from './layers/dense.js';
+export { type EmbeddingBagOptions, embedding, embeddingBag } from './layers/embedding.js';
 export { frozen } from './layers/frozen.js';
 export { filled, uniformFanIn } from './layers/initializers.js';
-export { meanSquaredError, softmaxCrossEntropy } from './layers/losses.js';
+export { meanAbsoluteError, meanSquaredError, softmaxCrossEntropy } from './layers/losses.js';
 export { type MaxPool2dOptions, maxPool2d } from './layers/max-pool2d.js';
 export { accuracy } from './layers/metrics.js';
 export { relu } from './layers/relu.js';
 export { sequential } from './layers/sequential.js';
 export { type SgdOptions, sgd } from './layers/sgd.js';
 export { flatten, reshape } from './layers/shape-layers.js';
+export { sigmoid } from './layers/sigmoid.js';
+export { tanh } from './layers/tanh.js';
 export {
   type BuiltLayer,
   type BuiltModel,

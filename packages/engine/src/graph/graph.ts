@@ -2,6 +2,8 @@ import { FedloomError } from '../errors.js';
 import type { DType, TensorData } from '../tensor.js';
 import { makeTensor } from './constant-data.js';
 import type { Conv2dOptions, Pool2dOptions } from './image-options.js';
+import { averagePool2d } from './primitives/average-pool.js';
+import { binaryCrossEntropy } from './primitives/binary-cross-entropy.js';
 import { cast, equal, greater, greaterOrEqual, select } from './primitives/compare.js';
 import { constant, dim, input, loop, stepsOf } from './primitives/control.js';
 import { conv2d, conv2dInputGradient, conv2dWeightGradient } from './primitives/conv.js';
@@ -12,7 +14,7 @@ import { maxPool2d, maxPool2dGradient } from './primitives/pool.js';
 import { argMax, max, mean, sum } from './primitives/reduce.js';
 import { concat, expand, pad, reshape, slice, transpose } from './primitives/shape.js';
 import { logSoftmax, softmax, softmaxCrossEntropy } from './primitives/softmax.js';
-import { abs, exp, log, neg, relu, reluGradient, sign, sqrt } from './primitives/unary.js';
+import { abs, exp, log, neg, relu, reluGradient, sigmoid, sign, sqrt, tanh } from './primitives/unary.js';
 import { formatShape, sameShape } from './shapes.js';
 import type { GraphBuilder, GraphNode, Operand, Primitive, SymbolSource, Value } from './value.js';
 import type { Dim, ProblemFactory, ValueType } from './value-type.js';
@@ -114,7 +116,9 @@ export class Graph implements GraphBuilder {
   sqrt = this.#unary(sqrt);
   abs = this.#unary(abs);
   relu = this.#unary(relu);
+  sigmoid = this.#unary(sigmoid);
   sign = this.#unary(sign);
+  tanh = this.#unary(tanh);
 
   square(x: Value): Value {
     return this.mul(x, x);
@@ -174,6 +178,14 @@ export class Graph implements GraphBuilder {
    */
   softmaxCrossEntropy(logits: Value, target: Value): Value {
     return this.applyOne(softmaxCrossEntropy, [logits, target], undefined);
+  }
+
+  /**
+   * `-target * log(s) - (1 - target) * log(1 - s)` with `s = sigmoid(logits)`, element by element: floats of one shape.
+   * Finite for any logits.
+   */
+  binaryCrossEntropy(logits: Value, target: Value): Value {
+    return this.applyOne(binaryCrossEntropy, [logits, target], undefined);
   }
 
   /** float32, a new last axis of extent `depth`; indices outside `[0, depth)` give zeros. */
@@ -259,6 +271,11 @@ export class Graph implements GraphBuilder {
     const alongChannels = second?.shape.slice(-2).every((extent) => extent === 1) && sameShape(first!.shape, x.shape);
     if (primitive === add && alongChannels) return this.add(this.maxPool2d(first!, options), second!);
     return this.apply(maxPool2d, [x], options)[0]!;
+  }
+
+  /** The mean of each window; windows that do not fit whole are left out. */
+  averagePool2d(x: Value, options: Pool2dOptions): Value {
+    return this.applyOne(averagePool2d, [x], options);
   }
 
   /** `gradient` of the pooled values, the `indices` that `maxPool2d` found -> gradient of its input `[N, C, ...inputSize]`. */

@@ -129,7 +129,9 @@ export interface GraphBuilder {
   sqrt(x: Value): Value;
   abs(x: Value): Value;
   relu(x: Value): Value;
+  sigmoid(x: Value): Value;
   sign(x: Value): Value;
+  tanh(x: Value): Value;
   square(x: Value): Value;
   select(condition: Value, a: Operand, b: Operand): Value;
   cast(x: Value, dtype: DType): Value;
@@ -142,6 +144,7 @@ export interface GraphBuilder {
   softmax(x: Value): Value;
   logSoftmax(x: Value): Value;
   softmaxCrossEntropy(logits: Value, target: Value): Value;
+  binaryCrossEntropy(logits: Value, target: Value): Value;
   oneHot(indices: Value, depth: number): Value;
 
   reshape(x: Value, shape: readonly Dim[]): Value;
@@ -158,6 +161,7 @@ export interface GraphBuilder {
   conv2dInputGradient(gradient: Value, w: Value, options: Conv2dOptions, inputSize: readonly [number, number]): Value;
   conv2dWeightGradient(x: Value, gradient: Value, options: Conv2dOptions, kernel: readonly [number, number]): Value;
   maxPool2d(x: Value, options: Pool2dOptions): Value;
+  averagePool2d(x: Value, options: Pool2dOptions): Value;
   maxPool2dGradient(
     gradient: Value,
     indices: Value,

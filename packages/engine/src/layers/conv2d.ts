@@ -1,3 +1,4 @@
+import { imageShape } from './image-shapes.js';
 import { uniformFanIn } from './initializers.js';
 import { checkInteger, heightAndWidth, shapeMismatch } from './layer-checks.js';
 import { defineLayer, type Layer, type LayerParameter } from './types.js';
@@ -33,14 +34,7 @@ export function conv2d(filters: number, options: Conv2dOptions): Layer {
   return defineLayer({
     kind,
     build(inputShape) {
-      const [channels, height, width] = inputShape;
-      if (channels === undefined || height === undefined || width === undefined || inputShape.length !== 3) {
-        const remedy =
-          inputShape.length === 2
-            ? `add reshape([1, ${inputShape.join(', ')}]) before it`
-            : 'add reshape([channels, height, width]) before it';
-        throw shapeMismatch(kind, '[channels, height, width]', inputShape, remedy);
-      }
+      const [channels, height, width] = imageShape(kind, inputShape);
       const vertical = spread(height, kernel[0], strides[0], padding);
       const horizontal = spread(width, kernel[1], strides[1], padding);
       if (vertical.output < 1 || horizontal.output < 1) {

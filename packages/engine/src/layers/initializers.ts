@@ -10,7 +10,15 @@ const SLICE = 4096;
  * (arXiv 1502.01852), kaiming_uniform with a = sqrt(5).
  */
 export function uniformFanIn(shape: readonly number[], fanIn: number): (random: RandomSource) => Float32Array {
-  const bound = 1 / Math.sqrt(fanIn);
+  return uniformWithin(shape, 1 / Math.sqrt(fanIn));
+}
+
+/** Uniform in [-sqrt(3), sqrt(3)): mean 0 and variance 1. */
+export function unitVariance(shape: readonly number[]): (random: RandomSource) => Float32Array {
+  return uniformWithin(shape, Math.sqrt(3));
+}
+
+function uniformWithin(shape: readonly number[], bound: number): (random: RandomSource) => Float32Array {
   return (random) => {
     const values = new Float32Array(elementCount(shape));
     const uniform = new Float64Array(Math.min(values.length, SLICE));

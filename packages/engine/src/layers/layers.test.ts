@@ -1,17 +1,22 @@
 import { describe, expect, test } from 'vitest';
 import { Graph } from '../graph/graph.js';
+import type { Tensor } from '../tensor.js';
 import { evaluateGraph, floats } from '../testing/evaluate.js';
 import { testRandom } from '../testing/random.js';
+import { averagePool2d, globalAveragePool2d } from './average-pool2d.js';
 import { conv2d } from './conv2d.js';
 import { dense } from './dense.js';
+import { embedding, embeddingBag } from './embedding.js';
 import { maxPool2d } from './max-pool2d.js';
 import { relu } from './relu.js';
 import { sequential } from './sequential.js';
 import { flatten, reshape } from './shape-layers.js';
+import { sigmoid } from './sigmoid.js';
+import { tanh } from './tanh.js';
 import { defineLayer, type Layer } from './types.js';
 
 /** Applies one layer to `x` with these parameters, in the layer's order. */
-function apply(layer: Layer, x: ReturnType<typeof floats>, parameters: readonly ReturnType<typeof floats>[] = []) {
+function apply(layer: Layer, x: Tensor, parameters: readonly ReturnType<typeof floats>[] = []) {
   const built = layer.build(x.shape.slice(1));
   const result = evaluateGraph([x, ...parameters], (g, [input, ...values]) =>
     built.apply(g, input!, new Map(built.parameters.map(({ name }, index) => [name, values[index]!])), {
@@ -96,6 +101,61 @@ test('maxPool2d leaves out the last partial window', () => {
   expect(apply(maxPool2d({ kernel: 2, stride: 1 }), x)).toEqual([9, 9, 8, 7, 5, 8, 8, 7]);
 });
 
+test('averagePool2d leaves out the last partial window', () => {
+  const x = floats([1, 1, 3, 5], [1, 9, 2, 3, 7, 4, 6, 8, 7, 7, 0, 0, 0, 0, 7]);
+  expect(apply(averagePool2d({ kernel: 2 }), x)).toEqual([5, 5]);
+  expect(apply(averagePool2d({ kernel: [3, 1], stride: 2 }), x)).toEqual([5 / 3, 10 / 3, 7]);
+});
+
+test('globalAveragePool2d is the mean of each channel', () => {
+  const x = floats([1, 2, 2, 2], [1, 2, 3, 6, 0, 0, 0, 4]);
+  expect(apply(globalAveragePool2d(), x)).toEqual([3, 1]);
+});
+
+test('sigmoid and tanh', () => {
+  const x = floats([1, 2], [0, 1]);
+  expect(apply(sigmoid(), x)).toEqual([0.5, 1 / (1 + Math.exp(-1))]);
+  expect(apply(tanh(), x)).toEqual([0, Math.tanh(1)]);
+});
+
+describe('embeddings', () => {
+  const table = floats([4, 2], [0, 100, 1, 10, 2, 20, 3, 30]);
+  const texts = { dtype: 'int32', shape: [3, 3], data: Int32Array.of(1, 2, 3, 2, 0, 0, 0, 0, 0) } as const;
+
+  test('embedding takes a row for each token', () => {
+    const expected = [1, 10, 2, 20, 3, 30, 2, 20, 0, 100, 0, 100, 0, 100, 0, 100, 0, 100];
+    expect(apply(embedding(4, 2), texts, [table])).toEqual(expected);
+    expect(embedding(4, 2).build([3]).outputShape).toEqual([3, 2]);
+    expect(embedding(4, 2).build([]).outputShape).toEqual([2]);
+  });
+
+  test('tokens may come as floats, as bytes and lists do', () => {
+    const floatTexts = floats([3, 3], [...texts.data]);
+    expect(apply(embedding(4, 2), floatTexts, [table])).toEqual(apply(embedding(4, 2), texts, [table]));
+    expect(apply(embeddingBag(4, 2), floatTexts, [table])).toEqual(apply(embeddingBag(4, 2), texts, [table]));
+  });
+
+  test('embeddingBag is the mean over the tokens', () => {
+    const bag = apply(embeddingBag(4, 2), texts, [table]);
+    expect(bag.map((value) => Number(value.toFixed(6)))).toEqual([2, 20, 0.666667, 73.333333, 0, 100]);
+  });
+
+  test('padding counts in no mean, and alone gives zeros', () => {
+    const bag = apply(embeddingBag(4, 2, { padding: 0 }), texts, [table]);
+    expect(bag.map((value) => Number(value.toFixed(6)))).toEqual([2, 20, 2, 20, 0, 0]);
+  });
+
+  test('parameters as in torch.nn.Embedding, with mean 0 and variance 1', () => {
+    expect(shapesOf(embedding(4, 2), [3])).toEqual([['weight', [4, 2]]]);
+    expect(shapesOf(embeddingBag(4, 2), [3])).toEqual([['weight', [4, 2]]]);
+    const values = embedding(1000, 20).build([1]).parameters[0]!.initialize(testRandom(3));
+    const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
+    const variance = values.reduce((sum, value) => sum + value * value, 0) / values.length;
+    expect(Math.abs(mean)).toBeLessThan(0.03);
+    expect(Math.abs(variance - 1)).toBeLessThan(0.03);
+  });
+});
+
 test('relu, flatten and reshape', () => {
   const x = floats([1, 2, 2], [-1, 2, -3, 4]);
   expect(apply(relu(), x)).toEqual([0, 2, 0, 4]);
@@ -135,6 +195,9 @@ describe('sequential', () => {
     ['conv2d too large', [conv2d(4, { kernel: 9 })], [1, 5, 5], /conv2d\(4\).*at least 9.*\[1, 5, 5\]/],
     ['a pool of a row', [flatten(), maxPool2d({ kernel: 2 })], [4, 4], /1:maxPool2d.*\[16\]/],
     ['a pool too large', [maxPool2d({ kernel: 5 })], [1, 4, 4], /at least 5.*\[1, 4, 4\]/],
+    ['an average of images without channels', [averagePool2d({ kernel: 2 })], [4, 4], /reshape\(\[1, 4, 4\]\)/],
+    ['a mean of a row', [flatten(), globalAveragePool2d()], [4, 4], /1:globalAveragePool2d.*\[16\]/],
+    ['a bag of images', [embeddingBag(9, 2)], [4, 4], /embeddingBag\(9, 2\).*\[tokens\].*\[4, 4\]/],
     ['a reshape that loses pixels', [reshape([1, 28, 28])], [27, 28], /reshape\(\[1, 28, 28\]\).*784.*\[27, 28\].*756/],
   ] as const)('refuses %s, naming the layer and both shapes', (_, layers, inputShape, message) => {
     expect(() => sequential(layers).build(inputShape)).toThrow(expect.objectContaining({ code: 'layer.shape' }));
@@ -164,6 +227,10 @@ test.each([
   () => conv2d(2, { kernel: 3, padding: -1 }),
   () => maxPool2d({ kernel: [2, 0] }),
   () => reshape([2, -1]),
+  () => averagePool2d({ kernel: 0 }),
+  () => embedding(0, 2),
+  () => embeddingBag(3, 1.5),
+  () => embeddingBag(3, 2, { padding: 3 }),
   () => sequential([]),
 ])('refuses settings that are no sizes: %s', (make) => {
   expect(make).toThrow(expect.objectContaining({ code: 'layer.option' }));

@@ -2,15 +2,17 @@ import { expect, test } from 'vitest';
 import type { Graph } from '../graph/graph.js';
 import type { Value } from '../graph/value.js';
 import { evaluateGraph, floats } from '../testing/evaluate.js';
-import { meanSquaredError, softmaxCrossEntropy } from './losses.js';
+import { binaryAccuracy, binaryCrossEntropyWithLogits } from './binary.js';
+import { meanAbsoluteError, meanSquaredError, softmaxCrossEntropy } from './losses.js';
 import { accuracy } from './metrics.js';
-import type { Loss, LossContext } from './types.js';
+import type { Loss, LossContext, Metric } from './types.js';
 
 const logits = floats([2, 3], [1, 2, 3, 0, 0, 0]);
 const labels = { dtype: 'int32', shape: [2], data: Int32Array.of(2, 0) } as const;
+const twoClasses: LossContext = { predictionShape: [2], targetShape: [], classes: 2 };
 const threeClasses: LossContext = { predictionShape: [3], targetShape: [], classes: 3 };
 
-function perSample(loss: Loss, context: LossContext) {
+function perSample(loss: Metric, context: LossContext) {
   return (g: Graph, [prediction, target]: readonly Value[]) =>
     loss.perSample(g, prediction!, loss.prepareTarget?.(g, target!, context) ?? target!, context);
 }
@@ -57,8 +59,13 @@ test('losses refuse data and models that do not go together, with both shapes', 
   const cases: readonly [Loss, LossContext, RegExp][] = [
     [softmaxCrossEntropy(), { predictionShape: [4], targetShape: [], classes: 3 }, /\[3\].*\[4\].*dense\(3\)/],
     [softmaxCrossEntropy(), { predictionShape: [3], targetShape: [3] }, /shape \[3\] and no number of classes/],
-    [meanSquaredError(), { predictionShape: [2], targetShape: [] }, /\[2\].*\[\]/],
-    [meanSquaredError(), threeClasses, /class labels/],
+    [meanSquaredError(), { predictionShape: [2], targetShape: [] }, /gives \[2\].*y has \[\].*give \[1\]/],
+    [meanSquaredError(), { predictionShape: [2], targetShape: [3] }, /gives \[2\].*y has \[3\].*dense\(3\)/],
+    [meanAbsoluteError(), { predictionShape: [4], targetShape: [2, 2] }, /gives \[4\].*give \[2, 2\]/],
+    [meanSquaredError(), threeClasses, /labels of 3 classes.*softmaxCrossEntropy/],
+    [binaryCrossEntropyWithLogits(), threeClasses, /3 classes.*softmaxCrossEntropy/],
+    [binaryCrossEntropyWithLogits(), twoClasses, /gives \[2\].*dense\(1\)/],
+    [binaryCrossEntropyWithLogits(), { predictionShape: [2], targetShape: [3] }, /gives \[2\].*\[3\].*dense\(3\)/],
   ];
   for (const [loss, context, message] of cases) {
     expect(() => loss.check(context)).toThrow(message);
@@ -68,10 +75,62 @@ test('losses refuse data and models that do not go together, with both shapes', 
   expect(() => meanSquaredError().check({ predictionShape: [2], targetShape: [2] })).not.toThrow();
 });
 
+test('binaryCrossEntropyWithLogits of labels and of targets', () => {
+  const loss = binaryCrossEntropyWithLogits();
+  const binary: LossContext = { predictionShape: [1], targetShape: [], classes: 2 };
+  const labels = { dtype: 'int32', shape: [3], data: Int32Array.of(1, 0, 1) } as const;
+  const { shape, values } = evaluateGraph([floats([3, 1], [2, 2, -100]), labels], perSample(loss, binary));
+  expect(shape).toEqual([3]);
+  const [right = 0, wrong = 0, far = 0] = values;
+  expect([right, wrong, far].map((value) => Number(value.toFixed(12)))).toEqual(
+    [Math.log1p(Math.exp(-2)), Math.log1p(Math.exp(2)), 100].map((value) => Number(value.toFixed(12))),
+  );
+  const several: LossContext = { predictionShape: [2], targetShape: [2] };
+  const inputs = [floats([1, 2], [0, 3]), floats([1, 2], [0.5, 1])];
+  expect(evaluateGraph(inputs, perSample(loss, several)).values[0]).toBeCloseTo(
+    (Math.LN2 + Math.log1p(Math.exp(-3))) / 2,
+    12,
+  );
+});
+
+test('binaryAccuracy takes the side of the threshold', () => {
+  const binary: LossContext = { predictionShape: [1], targetShape: [], classes: 2 };
+  const labels = { dtype: 'int32', shape: [4], data: Int32Array.of(1, 1, 0, 0) } as const;
+  const predictions = floats([4, 1], [0.2, -1, 0.2, 0]);
+  expect(evaluateGraph([predictions, labels], perSample(binaryAccuracy(), binary)).values).toEqual([1, 0, 0, 1]);
+  const half = binaryAccuracy({ threshold: 0.5 });
+  expect(evaluateGraph([predictions, labels], perSample(half, binary)).values).toEqual([0, 0, 1, 1]);
+  const several: LossContext = { predictionShape: [2], targetShape: [2] };
+  const inputs = [floats([1, 2], [1, 1]), floats([1, 2], [0, 1])];
+  expect(evaluateGraph(inputs, perSample(binaryAccuracy(), several)).values).toEqual([0.5]);
+  expect(() => binaryAccuracy({ threshold: Number.NaN })).toThrow(expect.objectContaining({ code: 'metric.option' }));
+});
+
+test('meanAbsoluteError is the mean over the outputs of a sample', () => {
+  const inputs = [floats([2, 2], [1, 2, 3, 4]), floats([2, 2], [0, 4, 3, 2])];
+  const context = { predictionShape: [2], targetShape: [2] };
+  expect(evaluateGraph(inputs, perSample(meanAbsoluteError(), context)).values).toEqual([1.5, 1]);
+});
+
+test('metrics refuse data and models that do not go together', () => {
+  const cases: readonly [Metric, LossContext, RegExp][] = [
+    [accuracy(), { predictionShape: [1], targetShape: [1] }, /no number of classes.*meanAbsoluteError/],
+    [accuracy(), { predictionShape: [1], targetShape: [], classes: 2 }, /gives \[1\].*binaryAccuracy\(\)/],
+    [accuracy(), { predictionShape: [3], targetShape: [], classes: 2 }, /gives \[3\].*dense\(2\)/],
+    [binaryAccuracy(), twoClasses, /gives \[2\].*dense\(1\)/],
+    [binaryAccuracy(), threeClasses, /3 classes.*accuracy\(\)/],
+  ];
+  for (const [metric, context, message] of cases) {
+    expect(() => metric.check?.(context)).toThrow(message);
+    expect(() => metric.check?.(context)).toThrow(expect.objectContaining({ code: 'metric.shape' }));
+  }
+  expect(() => accuracy().check?.(threeClasses)).not.toThrow();
+});
+
 test('accuracy counts the labels that have the largest prediction, the first of equals', () => {
   const metric = accuracy();
-  const { values } = evaluateGraph([logits, labels], (g, [x, y]) => metric.perSample(g, x!, y!));
+  const { values } = evaluateGraph([logits, labels], perSample(metric, threeClasses));
   expect(values).toEqual([1, 1]);
   const other = { ...labels, data: Int32Array.of(1, 1) };
-  expect(evaluateGraph([logits, other], (g, [x, y]) => metric.perSample(g, x!, y!)).values).toEqual([0, 0]);
+  expect(evaluateGraph([logits, other], perSample(metric, threeClasses)).values).toEqual([0, 0]);
 });

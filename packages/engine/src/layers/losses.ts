@@ -1,4 +1,7 @@
 import { FedloomError } from '../errors.js';
+import type { Graph } from '../graph/graph.js';
+import type { Value } from '../graph/value.js';
+import { checkRegression } from './context-checks.js';
 import { shapeText } from './layer-checks.js';
 import { defineLoss, type Loss, type LossContext } from './types.js';
 
@@ -6,7 +9,7 @@ import { defineLoss, type Loss, type LossContext } from './types.js';
  * -log softmax(prediction)[label], with predictions `[classes]` before the softmax and labels 0 .. classes-1.
  * As torch.nn.CrossEntropyLoss.
  */
-export function softmaxCrossEntropy(): Loss {
+export function softmaxCrossEntropy(): Loss<'softmaxCrossEntropy'> {
   return defineLoss({
     name: 'softmaxCrossEntropy',
     check: checkClasses,
@@ -36,26 +39,24 @@ function checkClasses({ predictionShape, targetShape, classes }: LossContext): v
 }
 
 /** The mean over the sample's outputs of (prediction - target)². As torch.nn.MSELoss, whose mean is over all elements. */
-export function meanSquaredError(): Loss {
+export function meanSquaredError(): Loss<'meanSquaredError'> {
+  return regression('meanSquaredError', (g, difference) => g.square(difference));
+}
+
+/** The mean over the sample's outputs of |prediction - target|. As torch.nn.L1Loss. A loss, and a metric. */
+export function meanAbsoluteError(): Loss<'meanAbsoluteError'> {
+  return regression('meanAbsoluteError', (g, difference) => g.abs(difference));
+}
+
+function regression<const Name extends string>(name: Name, error: (g: Graph, difference: Value) => Value): Loss<Name> {
   return defineLoss({
-    name: 'meanSquaredError',
-    check({ predictionShape, targetShape, classes }) {
-      if (classes !== undefined || shapeText(predictionShape) !== shapeText(targetShape)) {
-        throw new FedloomError(
-          'loss.shape',
-          `meanSquaredError needs float32 targets of the predictions' shape ${shapeText(predictionShape)}, but the ` +
-            `data's y has ${classes === undefined ? `shape ${shapeText(targetShape)}` : `class labels`}: ` +
-            'make the last layer fit the targets, or declare y as float32.',
-          { predictionShape, targetShape, classes },
-        );
-      }
-    },
-    perSample(g, prediction, target, { targetShape }) {
-      const squares = g.square(g.sub(prediction, target));
-      return g.mean(
-        squares,
+    name,
+    check: (context) => checkRegression(name, context, 'loss.shape'),
+    prepareTarget: (g, target) => g.cast(target, 'float32'),
+    perSample: (g, prediction, target, { targetShape }) =>
+      g.mean(
+        error(g, g.sub(prediction, target)),
         targetShape.map((_, axis) => axis - targetShape.length),
-      );
-    },
+      ),
   });
 }

@@ -49,16 +49,18 @@ export interface Model {
   build(inputShape: readonly number[]): BuiltModel;
 }
 
-/** What a loss may know before the first batch. */
+/** What a loss or a metric may know before the first batch. */
 export interface LossContext {
   /** Without the batch dimension. */
   readonly predictionShape: readonly number[];
+  /** Without the batch dimension. Of single numbers `[1]`, where the model predicts `[1]`: nothing can broadcast by mistake. */
   readonly targetShape: readonly number[];
+  /** Of class labels, which are int32 `[]`. */
   readonly classes?: number;
 }
 
-export interface Loss {
-  readonly name: string;
+export interface Loss<Name extends string = string> {
+  readonly name: Name;
   /** Checks that predictions and targets go together, before anything is compiled. @throws FedloomError `loss.shape`. */
   check(context: LossContext): void;
   /**
@@ -80,10 +82,16 @@ export interface Loss {
   readonly stacks?: boolean;
 }
 
-export interface Metric {
-  readonly name: string;
-  /** Float32 `[batch]`, summed over samples and reported divided by their number. Takes the raw target. */
-  perSample(g: Graph, prediction: Value, target: Value): Value;
+/** What is reported of each sample beside the loss. A loss is a metric too. */
+export interface Metric<Name extends string = string> {
+  /** Under which it is reported: a word, not `loss`. */
+  readonly name: Name;
+  /** Checks that predictions and targets go together, before anything is compiled. @throws FedloomError `metric.shape`. */
+  check?(context: LossContext): void;
+  /** As `Loss.prepareTarget`. */
+  prepareTarget?(g: Graph, target: Value, context: LossContext): Value;
+  /** Float32 `[batch]`, summed over samples and reported divided by their number. Takes the (prepared) target. */
+  perSample(g: Graph, prediction: Value, target: Value, context: LossContext): Value;
   /** As `Loss.stacks`. Default false. */
   readonly stacks?: boolean;
 }
@@ -131,12 +139,12 @@ export function defineLayer(layer: Layer): Layer {
 }
 
 /** Gives a loss of one's own its type. */
-export function defineLoss(loss: Loss): Loss {
+export function defineLoss<const Name extends string>(loss: Loss<Name>): Loss<Name> {
   return loss;
 }
 
 /** Gives a metric of one's own its type. */
-export function defineMetric(metric: Metric): Metric {
+export function defineMetric<const Name extends string>(metric: Metric<Name>): Metric<Name> {
   return metric;
 }
 

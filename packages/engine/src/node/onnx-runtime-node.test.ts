@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { Graph } from '../graph/graph.js';
+import { embedding } from '../layers/embedding.js';
 import { toOnnx } from '../onnx/serialize.js';
 import type { Tensor } from '../tensor.js';
 import { onnxRuntimeNode } from './onnx-runtime-node.js';
@@ -61,5 +62,26 @@ test('what is no graph is refused with the runtime’s reason', async () => {
 test('a run that fails says why', async () => {
   const session = await backend.load(doubling('float32'));
   await expect(session.run(new Map())).rejects.toMatchObject({ code: 'backend.run' });
+  await session.release();
+});
+
+test.each([
+  [9, /x holds the token 9 or a number below 0, but the embedding has rows 0 to 8/],
+  [-2, /x holds the token 9 or a number below 0, but the embedding has rows 0 to 8/],
+  [70, /x holds the token 70, but the embedding has rows 0 to 8.*vocabularySize/],
+])('the token %d, for which an embedding has no row, is named', async (token, message) => {
+  const g = new Graph();
+  const layer = embedding(9, 2).build([1]);
+  const weight = g.input('weight', 'float32', [9, 2]);
+  const x = g.input('x', 'int32', ['batch', 1]);
+  g.output('y', layer.apply(g, x, new Map([['weight', weight]]), { training: false }));
+  const session = await backend.load(toOnnx(g));
+  const run = session.run(
+    new Map<string, Tensor>([
+      ['x', { dtype: 'int32', shape: [2, 1], data: Int32Array.of(1, token) }],
+      ['weight', { dtype: 'float32', shape: [9, 2], data: new Float32Array(18) }],
+    ]),
+  );
+  await expect(run).rejects.toMatchObject({ code: 'backend.run', message: expect.stringMatching(message) });
   await session.release();
 });

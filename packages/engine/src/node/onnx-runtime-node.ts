@@ -70,7 +70,7 @@ function openSession(session: InferenceSession): GraphSession {
       } catch (cause) {
         throw new FedloomError(
           'backend.run',
-          `ONNX Runtime failed to run a graph: ${messageOf(cause)}.`,
+          noSuchRow(messageOf(cause)) ?? `ONNX Runtime failed to run a graph: ${messageOf(cause)}.`,
           {},
           { cause },
         );
@@ -97,6 +97,17 @@ function fromOrt(results: InferenceSession.OnnxValueMapType): Map<string, Tensor
       const tensor: Tensor = { dtype: value.type as DType, shape: value.dims, data: value.data as TensorData };
       return [name, tensor];
     }),
+  );
+}
+
+/** Of data whose numbers are rows of a table that has no such row: what a graph cannot know before it runs. */
+function noSuchRow(message: string): string | undefined {
+  const [, row, last] = /idx=(-?\d+) must be within the inclusive range \[-?\d+,(\d+)\]/.exec(message) ?? [];
+  if (row === undefined || last === undefined) return undefined;
+  const said = Number(row) === Number(last) + 1 ? `${row} or a number below 0` : row;
+  return (
+    `x holds the token ${said}, but the embedding has rows 0 to ${last}: give it a vocabularySize above the largest token, ` +
+    'or mend the data.'
   );
 }
 

@@ -1,6 +1,7 @@
 import type { Graph } from '../graph/graph.js';
 import { exp, log } from '../graph/primitives/unary.js';
 import type { Value } from '../graph/value.js';
+import type { LossContext } from '../layers/types.js';
 import type { DataSpec } from './manifest.js';
 import type { PortBuilder } from './port-builder.js';
 
@@ -10,20 +11,21 @@ export interface Batches {
   readonly stepCount: Value;
   /** float32 `[steps, batch]`: 1 where there is a sample, 0 where there is padding. */
   readonly valid: Value;
-  /** Raw targets, `[steps, batch, ...]`; padding repeats the last sample. */
+  /** Raw targets, `[steps, batch, ...targetShape]`; padding repeats the last sample. */
   readonly y: Value;
   /** The raw samples of one step, `[batch, ...]`, gathered inside the loop: they are too large to lay out twice. */
   x(body: Graph, step: Value): Value;
 }
 
-export function gatherBatches(ports: PortBuilder): Batches {
+/** @param about says the shape of the targets as losses and metrics take them */
+export function gatherBatches(ports: PortBuilder, about: LossContext): Batches {
   const g = ports.graph;
   const order = ports.input({ source: 'order', name: '' });
   const x = ports.input({ source: 'x', name: '' });
   return {
     stepCount: g.dim(order, 0),
     valid: g.cast(g.greaterOrEqual(order, 0), 'float32'),
-    y: g.gather(ports.input({ source: 'y', name: '' }), order),
+    y: g.reshape(g.gather(ports.input({ source: 'y', name: '' }), order), [...order.shape, ...about.targetShape]),
     x: (body, step) => body.gather(x, body.gather(order, step)),
   };
 }

@@ -27,7 +27,7 @@ const defaultEvaluationBatchSize = 256;
 /**
  * Compiles a recipe to a portable plan. The same source gives the same bytes.
  *
- * @throws FedloomError `layer.shape`, `graph.shape`, `loss.shape`, `plan.terms`, `plan.option`, each naming the part at fault.
+ * @throws FedloomError `layer.shape`, `graph.shape`, `loss.shape`, `metric.shape`, `plan.terms`, `plan.option`, each naming the part at fault.
  */
 export function compilePlan(source: PlanSource): TrainingPlan {
   const { manifest, ...graphs } = buildPlanGraphs(source);
@@ -45,7 +45,9 @@ export function compilePlan(source: PlanSource): TrainingPlan {
 export function buildPlanGraphs(source: PlanSource): PlanGraphs {
   checkSource(source);
   const model = source.model.build(source.data.x.shape);
-  source.loss.check(lossContext(source.data, model));
+  const about = lossContext(source.data, model);
+  source.loss.check(about);
+  for (const metric of source.metrics) metric.check?.(about);
   const base = describe(source, model);
   const context = portContext(base);
   const train = buildTrainGraph(source, model, context);

@@ -1,5 +1,6 @@
 import { Graph } from '../graph/graph.js';
-import type { BuiltModel, Metric } from '../layers/types.js';
+import type { Value } from '../graph/value.js';
+import type { BuiltModel, Loss, Metric } from '../layers/types.js';
 import { collectable, gatherBatches, preprocess } from './batches.js';
 import { lossContext } from './loss-context.js';
 import { PortBuilder } from './port-builder.js';
@@ -16,8 +17,11 @@ export function buildEvaluateGraph(source: PlanSource, model: BuiltModel, contex
   const params = new Map(
     [...context.parameters.keys()].map((name) => [name, ports.input({ source: 'parameter', name })]),
   );
-  const batches = gatherBatches(ports);
-  const measures = [lossMeasure(source, model), ...source.metrics];
+  const about = lossContext(source.data, model);
+  const batches = gatherBatches(ports, about);
+  const measures = [named('loss', source.loss), ...source.metrics];
+  const measured = (graph: Graph, measure: Metric, prediction: Value, target: Value): Value =>
+    measure.perSample(graph, prediction, measure.prepareTarget?.(graph, target, about) ?? target, about);
   const inside = measures.filter(({ stacks }) => stacks !== true);
   const { collected } = g.loopCollecting(batches.stepCount, [], (body, step) => {
     const x = preprocess(body, batches.x(body, step), source.data.x);
@@ -25,7 +29,7 @@ export function buildEvaluateGraph(source: PlanSource, model: BuiltModel, contex
     const values = inside.map((measure) => {
       const target = body.gather(batches.y, step);
       return body.scope(measure.name, () =>
-        collectable(body, measure.perSample(body, prediction, target), batches, step),
+        collectable(body, measured(body, measure, prediction, target), batches, step),
       );
     });
     return { carried: [], collected: inside.length < measures.length ? [...values, prediction] : values };
@@ -33,18 +37,18 @@ export function buildEvaluateGraph(source: PlanSource, model: BuiltModel, contex
   for (const measure of measures) {
     const { name } = measure;
     const at = inside.indexOf(measure);
-    const value = at < 0 ? g.scope(name, () => measure.perSample(g, collected.at(-1)!, batches.y)) : collected[at]!;
+    const value = at < 0 ? g.scope(name, () => measured(g, measure, collected.at(-1)!, batches.y)) : collected[at]!;
     ports.output({ source: 'sampleMetric', name }, value);
   }
   return ports;
 }
 
-function lossMeasure({ loss, data }: PlanSource, model: BuiltModel): Metric {
-  const about = lossContext(data, model);
+/** A loss under another name; its methods are called on itself. */
+function named(name: string, loss: Loss): Metric {
   return {
-    name: 'loss',
+    name,
     stacks: loss.stacks === true,
-    perSample: (g, prediction, target) =>
-      loss.perSample(g, prediction, loss.prepareTarget?.(g, target, about) ?? target, about),
+    prepareTarget: (g, target, about) => loss.prepareTarget?.(g, target, about) ?? target,
+    perSample: (g, prediction, target, about) => loss.perSample(g, prediction, target, about),
   };
 }

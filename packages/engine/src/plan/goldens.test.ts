@@ -1,13 +1,18 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
+import { averagePool2d, globalAveragePool2d } from '../layers/average-pool2d.js';
+import { binaryCrossEntropyWithLogits } from '../layers/binary.js';
 import { conv2d } from '../layers/conv2d.js';
 import { dense } from '../layers/dense.js';
-import { softmaxCrossEntropy } from '../layers/losses.js';
+import { embedding, embeddingBag } from '../layers/embedding.js';
+import { meanAbsoluteError, meanSquaredError, softmaxCrossEntropy } from '../layers/losses.js';
 import { maxPool2d } from '../layers/max-pool2d.js';
 import { relu } from '../layers/relu.js';
 import { sequential } from '../layers/sequential.js';
 import { sgd } from '../layers/sgd.js';
 import { flatten } from '../layers/shape-layers.js';
+import { sigmoid } from '../layers/sigmoid.js';
+import { tanh } from '../layers/tanh.js';
 import type { Layer } from '../layers/types.js';
 import { onnxRuntimeNode } from '../node/onnx-runtime-node.js';
 import { interpret } from '../reference/interpret.js';
@@ -23,7 +28,12 @@ interface GoldenCase {
   readonly name: string;
   readonly layers: readonly GoldenLayer[];
   readonly inputShape: readonly number[];
-  readonly classes: number;
+  /** Absent: y are numbers. */
+  readonly classes?: number;
+  /** Default softmaxCrossEntropy. */
+  readonly loss?: keyof typeof losses;
+  /** x are token numbers. */
+  readonly tokens?: boolean;
   readonly batchSize: number;
   readonly learningRate: number;
   readonly momentum: number;
@@ -51,10 +61,21 @@ type GoldenLayer =
       readonly stride: number;
       readonly padding: number;
     }
-  | { readonly type: 'maxPool2d'; readonly kernel: number; readonly stride: number }
-  | { readonly type: 'relu' | 'flatten' };
+  | { readonly type: 'maxPool2d' | 'averagePool2d'; readonly kernel: number; readonly stride: number }
+  | {
+      readonly type: 'embeddingBag';
+      readonly vocabulary: number;
+      readonly outputs: number;
+      readonly padding: number;
+    }
+  | { readonly type: 'embedding'; readonly vocabulary: number; readonly outputs: number }
+  | { readonly type: keyof typeof plainLayers };
 
-const cases = ['mlp-sgd', 'cnn-sgd'].flatMap((name): readonly GoldenCase[] => {
+const plainLayers = { relu, tanh, sigmoid, flatten, globalAveragePool2d };
+
+const losses = { softmaxCrossEntropy, binaryCrossEntropyWithLogits, meanSquaredError, meanAbsoluteError };
+
+const cases = ['mlp-sgd', 'cnn-sgd', 'losses-sgd'].flatMap((name): readonly GoldenCase[] => {
   const file = new URL(`../../../../tools/goldens/data/${name}.json`, import.meta.url);
   return JSON.parse(readFileSync(file, 'utf8')).cases;
 });
@@ -67,23 +88,27 @@ function layerOf(golden: GoldenLayer): Layer {
       return conv2d(golden.outputs, golden);
     case 'maxPool2d':
       return maxPool2d(golden);
-    case 'relu':
-      return relu();
-    case 'flatten':
-      return flatten();
+    case 'averagePool2d':
+      return averagePool2d(golden);
+    case 'embeddingBag':
+      return embeddingBag(golden.vocabulary, golden.outputs, golden);
+    case 'embedding':
+      return embedding(golden.vocabulary, golden.outputs);
+    default:
+      return plainLayers[golden.type]();
   }
 }
 
 function sourceOf(golden: GoldenCase): PlanSource {
-  const { learningRate, momentum, weightDecay } = golden;
+  const { learningRate, momentum, weightDecay, classes, loss = 'softmaxCrossEntropy', tokens = false } = golden;
   return {
     name: golden.name,
     model: sequential(golden.layers.map(layerOf)),
     data: {
-      x: { dtype: 'float32', shape: golden.inputShape },
-      y: { dtype: 'int32', shape: [], classes: golden.classes },
+      x: { dtype: tokens ? 'int32' : 'float32', shape: golden.inputShape },
+      y: classes === undefined ? { dtype: 'float32', shape: [] } : { dtype: 'int32', shape: [], classes },
     },
-    loss: softmaxCrossEntropy(),
+    loss: losses[loss](),
     metrics: [],
     training: { localEpochs: 1, batchSize: golden.batchSize, optimizer: sgd({ learningRate, momentum, weightDecay }) },
   };
@@ -105,8 +130,14 @@ function feedsOf(
     parameter: (name, shape) => floats(shape, golden.initial[name]!),
     optimizer: (_, shape) => floats(shape, new Array(shape.reduce((a, b) => a * b, 1)).fill(0)),
     scalar: () => ({ dtype: 'float32', shape: [], data: Float32Array.of(golden.learningRate) }),
-    x: () => floats([x.length, ...golden.inputShape], x.flat()),
-    y: () => ({ dtype: 'int32', shape: [y.length], data: Int32Array.from(y) }),
+    x: () =>
+      golden.tokens === true
+        ? { dtype: 'int32', shape: [x.length, ...golden.inputShape], data: Int32Array.from(x.flat()) }
+        : floats([x.length, ...golden.inputShape], x.flat()),
+    y: () =>
+      golden.classes === undefined
+        ? floats([y.length], y)
+        : { dtype: 'int32', shape: [y.length], data: Int32Array.from(y) },
     order: () => ({ dtype: 'int64', shape: [order.length, batchSize], data: BigInt64Array.from(rows) }),
   };
   return new Map(inputs.map(({ port, source, name, shape }) => [port, tensors[source]!(name, shape.map(Number))]));

@@ -25,7 +25,7 @@ export function buildTrainGraph(source: PlanSource, model: BuiltModel, context: 
 
   const { loss } = source;
   const about = lossContext(source.data, model);
-  const batches = gatherBatches(ports);
+  const batches = gatherBatches(ports, about);
   const weights = g.div(batches.valid, g.maximum(g.sum(batches.valid, [1], true), 1));
   const learningRate = ports.input({ source: 'scalar', name: 'learningRate' });
   const scale = optimizer.gradientScale === 'one' ? undefined : g.neg(learningRate);

@@ -1,12 +1,17 @@
+import { averagePool2d, globalAveragePool2d } from '../layers/average-pool2d.js';
+import { binaryAccuracy, binaryCrossEntropyWithLogits } from '../layers/binary.js';
 import { conv2d } from '../layers/conv2d.js';
 import { dense } from '../layers/dense.js';
-import { softmaxCrossEntropy } from '../layers/losses.js';
+import { embeddingBag } from '../layers/embedding.js';
+import { meanAbsoluteError, meanSquaredError, softmaxCrossEntropy } from '../layers/losses.js';
 import { maxPool2d } from '../layers/max-pool2d.js';
 import { accuracy } from '../layers/metrics.js';
 import { relu } from '../layers/relu.js';
 import { sequential } from '../layers/sequential.js';
 import { sgd } from '../layers/sgd.js';
 import { flatten, reshape } from '../layers/shape-layers.js';
+import { sigmoid } from '../layers/sigmoid.js';
+import { tanh } from '../layers/tanh.js';
 import type { RandomSource } from '../layers/types.js';
 import type { ClientTerms } from '../plan/client-terms.js';
 import type { DataSpec } from '../plan/manifest.js';
@@ -18,6 +23,9 @@ export const smallImages: DataSpec = {
   x: { dtype: 'uint8', shape: [6, 6], scale: 1 / 255 },
   y: { dtype: 'int32', shape: [], classes: 3 },
 };
+
+/** Tokens in tests are below it. */
+const tokensBelow = 9;
 
 export function mlpRecipe(changes: Partial<PlanSource> = {}): PlanSource {
   return {
@@ -43,6 +51,47 @@ export function cnnRecipe(changes: Partial<PlanSource> = {}): PlanSource {
       relu(),
       flatten(),
       dense(3),
+    ]),
+    ...changes,
+  });
+}
+
+/** Texts of seven tokens, of which 0 is padding, with two labels. */
+export function textRecipe(changes: Partial<PlanSource> = {}): PlanSource {
+  return mlpRecipe({
+    name: 'text',
+    model: sequential([embeddingBag(tokensBelow, 11, { padding: 0 }), tanh(), dense(1)]),
+    data: { x: { dtype: 'int32', shape: [7] }, y: { dtype: 'int32', shape: [], classes: 2 } },
+    loss: binaryCrossEntropyWithLogits(),
+    metrics: [binaryAccuracy()],
+    ...changes,
+  });
+}
+
+/** One number from three, with targets of shape `[]`. */
+export function regressionRecipe(changes: Partial<PlanSource> = {}): PlanSource {
+  return mlpRecipe({
+    name: 'regression',
+    model: sequential([dense(5), sigmoid(), dense(1)]),
+    data: { x: { dtype: 'float32', shape: [3] }, y: { dtype: 'float32', shape: [] } },
+    loss: meanSquaredError(),
+    metrics: [meanAbsoluteError()],
+    ...changes,
+  });
+}
+
+export function averagingRecipe(changes: Partial<PlanSource> = {}): PlanSource {
+  return mlpRecipe({
+    name: 'averaging',
+    model: sequential([
+      reshape([1, 6, 6]),
+      conv2d(3, { kernel: 3, padding: 'same' }),
+      tanh(),
+      averagePool2d({ kernel: 2 }),
+      conv2d(5, { kernel: 3, padding: 1 }),
+      globalAveragePool2d(),
+      dense(3),
+      sigmoid(),
     ]),
     ...changes,
   });
@@ -91,7 +140,9 @@ export function testSamples(
       data:
         data.x.dtype === 'uint8'
           ? Uint8Array.from(testIntegers(random, length, 256))
-          : Float32Array.from({ length }, () => random.next() - 0.5),
+          : data.x.dtype === 'int32'
+            ? Int32Array.from(testIntegers(random, length, tokensBelow))
+            : Float32Array.from({ length }, () => random.next() - 0.5),
     },
     y: {
       dtype: data.y.dtype,

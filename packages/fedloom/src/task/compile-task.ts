@@ -9,7 +9,7 @@ import {
 import { RandomStream } from '../core/random.js';
 import type { PlanTask } from './task.js';
 
-const FITTING_CODES = ['layer.', 'loss.', 'graph.'];
+const FITTING_CODES = ['layer.', 'loss.', 'metric.', 'graph.'];
 
 /**
  * The task's training plan for data of this form. Equal tasks give equal bytes.

@@ -9,6 +9,16 @@ interface PoolGradientAttributes extends Pool2dOptions {
   readonly inputSize: readonly [number, number];
 }
 
+/** The type of what a pool makes of images `[N, C, H, W]`. */
+export function inferPooled(x: ValueType, options: Pool2dOptions, problem: ProblemFactory): ValueType {
+  if (x.shape.length !== 4) throw problem('takes images [N, C, H, W]');
+  if (x.dtype !== 'float32' && x.dtype !== 'float64') throw problem('takes float32 or float64', 'graph.dtype');
+  if ([...options.kernel, ...options.strides].some((extent) => !Number.isInteger(extent) || extent < 1)) {
+    throw problem('needs kernel and strides of at least 1');
+  }
+  return { dtype: x.dtype, shape: [x.shape[0]!, x.shape[1]!, ...pooledExtents(x, options, problem)] };
+}
+
 function pooledExtents(x: ValueType, { kernel, strides }: Pool2dOptions, problem: ProblemFactory): [number, number] {
   const extents = [2, 3].map((axis, position) => {
     const extent = fixedExtent(x, axis, problem);
@@ -22,16 +32,8 @@ function pooledExtents(x: ValueType, { kernel, strides }: Pool2dOptions, problem
 export const maxPool2d: Primitive<Pool2dOptions> = {
   name: 'maxPool2d',
   inferShape([x], options, problem) {
-    if (x!.shape.length !== 4) throw problem('takes images [N, C, H, W]');
-    if (x!.dtype !== 'float32' && x!.dtype !== 'float64') throw problem('takes float32 or float64', 'graph.dtype');
-    if ([...options.kernel, ...options.strides].some((extent) => !Number.isInteger(extent) || extent < 1)) {
-      throw problem('needs kernel and strides of at least 1');
-    }
-    const shape = [x!.shape[0]!, x!.shape[1]!, ...pooledExtents(x!, options, problem)];
-    return [
-      { dtype: x!.dtype, shape },
-      { dtype: 'int64', shape },
-    ];
+    const pooled = inferPooled(x!, options, problem);
+    return [pooled, { dtype: 'int64', shape: pooled.shape }];
   },
   gradient({ graph, inputs, outputs, attributes, outputGradients }) {
     const d = outputGradients[0];
@@ -113,7 +115,7 @@ export const maxPool2dGradient: Primitive<PoolGradientAttributes> = {
 };
 
 /** All elements along one axis, under a symbol that says what it is where the number is not known. */
-function flatShape(shape: readonly Dim[]): readonly Dim[] {
+export function flatShape(shape: readonly Dim[]): readonly Dim[] {
   const { count, symbols } = extentOf(shape);
   return [symbols.length === 0 ? count : [count, ...symbols].join('*')];
 }

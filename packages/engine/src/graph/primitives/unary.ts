@@ -60,6 +60,28 @@ export const abs = unary({
 
 export const sign = unary({ name: 'sign', op: 'Sign', compute: Math.sign, rule: () => undefined, floatsOnly: false });
 
+export const tanh = unary({
+  name: 'tanh',
+  op: 'Tanh',
+  compute: Math.tanh,
+  // dy/dx = 1 - y²
+  rule: ({ graph, y, d }) => graph.mul(d, graph.sub(1, graph.mul(y, y))),
+});
+
+/** 1 / (1 + exp(-x)), without an overflow on either side. */
+function logistic(x: number): number {
+  const small = Math.exp(-Math.abs(x));
+  return x < 0 ? small / (1 + small) : 1 / (1 + small);
+}
+
+export const sigmoid = unary({
+  name: 'sigmoid',
+  op: 'Sigmoid',
+  compute: logistic,
+  // dy/dx = y (1 - y)
+  rule: ({ graph, y, d }) => graph.mul(d, graph.mul(y, graph.sub(1, y))),
+});
+
 export const relu = unary({
   name: 'relu',
   op: 'Relu',

@@ -1,0 +1,9 @@
+import { defineLayer, type Layer } from './types.js';
+
+/** The hyperbolic tangent, element by element. */
+export function tanh(): Layer {
+  return defineLayer({
+    kind: 'tanh',
+    build: (inputShape) => ({ outputShape: inputShape, parameters: [], apply: (g, x) => g.tanh(x) }),
+  });
+}
