@@ -36,6 +36,9 @@ export interface EngineErrors {
   'loss.shape': FittingFields;
   'metric.option': OptionFields;
   'metric.shape': FittingFields;
+  'onnx.parameters': { readonly names: readonly string[] };
+  'onnx.size': { readonly bytes: number; readonly most: number };
+
   'optimizer.option': OptionFields;
 
   'plan.busy': NoFields;

@@ -41,9 +41,17 @@ export {
 } from './layers/types.js';
 export { toOnnx } from './onnx/serialize.js';
 export { type BatchOrderOptions, batchOrder } from './plan/batch-order.js';
+export { type BoundModelOptions, bindParameters, INFERENCE_INPUT } from './plan/bound-model.js';
 export type { ClientTerms, FinishContext, FinishResult, TermContext } from './plan/client-terms.js';
 export { buildPlanGraphs, compilePlan, type PlanGraphs } from './plan/compile.js';
 export { decodePlan, encodePlan, type PlanParts } from './plan/encode.js';
+export {
+  compileInference,
+  INFERENCE_OUTPUT,
+  type InferenceInfo,
+  type InferenceSource,
+  inferenceInfo,
+} from './plan/inference-graph.js';
 export { initializeParameters } from './plan/initialize.js';
 export type { EvaluateJob, EvaluateResult, TrainJob, TrainResult } from './plan/jobs.js';
 export { defaultPlanLimits, type PlanLimits } from './plan/limits.js';

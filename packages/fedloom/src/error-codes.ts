@@ -6,6 +6,7 @@ import type { ComputeErrors } from './compute/error-codes.js';
 import type { ConformanceErrors } from './conformance/error-codes.js';
 import type { CoreErrors } from './core/error-codes.js';
 import type { DataErrors } from './data/error-codes.js';
+import type { InferenceErrors } from './inference/error-codes.js';
 import type { JournalErrors } from './journal/error-codes.js';
 import type { LaunchErrors } from './launch/error-codes.js';
 import type { ProtocolErrors } from './protocol/error-codes.js';
@@ -25,6 +26,7 @@ export interface FederationErrors
     ConformanceErrors,
     CoreErrors,
     DataErrors,
+    InferenceErrors,
     JournalErrors,
     LaunchErrors,
     ProtocolErrors,

@@ -22,6 +22,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   simulation: ['core', 'data', 'algorithms', 'task', 'protocol', 'transport', 'compute', 'client', 'server', 'journal'],
   journal: ['core'],
   store: ['core', 'journal'],
+  inference: ['core', 'data', 'store'],
   launch: ['core'],
   python: ['core', 'task'],
   // The suites of extension points know the interfaces that they are about.
@@ -40,6 +41,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
     'simulation',
     'journal',
     'store',
+    'inference',
     'launch',
     'python',
   ],

@@ -16,6 +16,7 @@ export function softmaxCrossEntropy(): Loss<'softmaxCrossEntropy'> {
     prepareTarget: (g, target, { predictionShape }) => g.oneHot(target, predictionShape[0]!),
     perSample: (g, prediction, target) => g.softmaxCrossEntropy(prediction, target),
     stacks: true,
+    readings: (g, prediction) => ({ probabilities: g.softmax(prediction), label: g.argMax(prediction, -1) }),
   });
 }
 

@@ -80,6 +80,11 @@ export interface Loss<Name extends string = string> {
    * the last bit; its softmax does not. Default false.
    */
   readonly stacks?: boolean;
+  /**
+   * What people read from predictions `[batch, ...predictionShape]`, by name: probabilities and a label, for instance. They
+   * are outputs of an exported model beside `prediction`, and what `predict` gives. Default none.
+   */
+  readings?(g: Graph, prediction: Value, context: LossContext): Readonly<Record<string, Value>>;
 }
 
 /** What is reported of each sample beside the loss. A loss is a metric too. */

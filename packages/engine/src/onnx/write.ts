@@ -144,7 +144,7 @@ function writeAttribute(name: string, attribute: Attribute, pbf: PbfWriter): voi
   }
 }
 
-function writeTensor({ dtype, shape, data }: Tensor, name: string, pbf: PbfWriter): void {
+export function writeTensor({ dtype, shape, data }: Tensor, name: string, pbf: PbfWriter): void {
   for (const extent of shape) pbf.writeVarintField(1, extent);
   pbf.writeVarintField(2, onnxElementType[dtype]);
   pbf.writeStringField(8, name);

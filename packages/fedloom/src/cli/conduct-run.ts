@@ -201,8 +201,9 @@ function follow(
 ): { readonly prepared: boolean } {
   const { folder, reporter, terminal } = to;
   const seen = { prepared: false };
-  run.on('prepared', () => {
+  run.on('prepared', ({ inference }) => {
     seen.prepared = true;
+    if (inference !== undefined) folder.keepInference(inference());
   });
   run.on('update', (record) => folder.addClient(record));
   run.on('round', (record) => {

@@ -34,6 +34,7 @@ export interface CommandErrors {
   'usage.config': NoFields;
   'usage.deadline': NoFields;
   'usage.doctor': NoFields;
+  'usage.export': NoFields;
   'usage.file': { readonly option: string; readonly file: string };
   'usage.grace': NoFields;
   'usage.lines': { readonly option: string };

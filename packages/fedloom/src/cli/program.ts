@@ -3,9 +3,11 @@ import { VERSION } from '../core/version.js';
 import { addClientCommand } from './commands/client.js';
 import { addDoctorCommand } from './commands/doctor.js';
 import { addEvaluateCommand } from './commands/evaluate.js';
+import { addExportCommand } from './commands/export.js';
 import { addLaunchCommand } from './commands/launch.js';
 import { addNodeCommand } from './commands/node.js';
 import { addPartitionCommand } from './commands/partition.js';
+import { addPredictCommand } from './commands/predict.js';
 import { addResumeCommand } from './commands/resume.js';
 import { addRunCommand } from './commands/run.js';
 import { addRunsCommand } from './commands/runs.js';
@@ -35,6 +37,8 @@ export function buildProgram(exit: (code: number) => void): Command {
   addSshSetupCommand(program, exit);
   addDoctorCommand(program, exit);
   addEvaluateCommand(program, exit);
+  addExportCommand(program, exit);
+  addPredictCommand(program, exit);
   addRunsCommand(program);
   return program;
 }

@@ -7,6 +7,7 @@ import { builtInStages } from '../update/stages/registry.js';
 import { oneOf, seconds, setting, wholeNumber } from './arguments.js';
 import { addConfigOption } from './fedml-config/option.js';
 import { changesAsArguments } from './load-settings.js';
+import { modelPath } from './model-file.js';
 import { LOG_FORMATS, type LogFormat } from './report/log.js';
 
 export type { PoolKind } from '../compute/node/pool-choice.js';
@@ -89,7 +90,7 @@ export function addRunSettings(command: Command, task: '<task>' | '[task]'): Com
     .addOption(algorithmOption())
     .addOption(foldOption())
     .addOption(stageOption())
-    .option('--init <file>', 'start from this model.safetensors')
+    .option('--init <model>', 'start from this model.safetensors, or from the model of this run, or latest')
     .addOption(outOption())
     .addOption(jsonOption())
     .addOption(logFormatOption())
@@ -126,6 +127,12 @@ export function runSettings(positional: readonly (number | undefined)[], parsed:
     ],
     notes: parsed.configNotes ?? [],
   };
+}
+
+/** Settings whose model is a file, whatever run was named. @throws FedloomError `model.file` where there is none */
+export async function withModelFile<S extends RunSettings>(settings: S): Promise<S> {
+  const { init, out } = settings;
+  return init === undefined ? settings : { ...settings, init: await modelPath(init, out) };
 }
 
 /** What a run was started with, as its folder tells it; how it is shown, and on how many threads, is up to who resumes it. */

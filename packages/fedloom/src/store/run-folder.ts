@@ -18,6 +18,10 @@ const SAVE_PAUSE_MS = 1000;
 /** and seldom enough that saving takes at most a twentieth of the time. */
 const SAVE_SHARE = 20;
 
+export const MODEL_FILE = 'model.safetensors';
+/** What the model computes, as ONNX whose parameters are inputs: with the model's own it predicts. */
+export const INFERENCE_FILE = 'inference.onnx';
+
 export type RunDescription = Pick<
   RunFile,
   'run' | 'task' | 'taskFile' | 'taskHash' | 'taskFiles' | 'arguments' | 'seed'
@@ -44,8 +48,8 @@ export interface RunEnd {
 }
 
 /**
- * The folder of one run: `run.json`, `metrics.jsonl` (a line a round), `clients.jsonl` (a line an update) and
- * `model.safetensors`, which is always a whole model. Whatever cannot be written fails the run at its next checkpoint.
+ * The folder of one run: `run.json`, `metrics.jsonl` (a line a round), `clients.jsonl` (a line an update),
+ * `model.safetensors`, which is always a whole model, and `inference.onnx`, which says how it predicts. Whatever cannot be written fails the run at its next checkpoint.
  */
 export class RunFolder {
   /** Absolute. */
@@ -58,6 +62,8 @@ export class RunFolder {
   /** The last checkpoint, whether it was saved or not. */
   #latest: { readonly round: number; readonly encode: () => Uint8Array } | undefined;
   #writing: Promise<void> = Promise.resolve();
+  #kept: Promise<void> = Promise.resolve();
+  #keepFailure: FedloomError | undefined;
   #ending: { readonly done: Promise<void>; readonly error: FedloomError | undefined } | undefined;
 
   private constructor(
@@ -69,7 +75,7 @@ export class RunFolder {
     private readonly before?: RunFile,
   ) {
     this.path = path;
-    this.modelPath = join(path, 'model.safetensors');
+    this.modelPath = join(path, MODEL_FILE);
     this.#file = file;
     this.#tally = new LossTally(file.arguments.clientsPerRound);
   }
@@ -150,6 +156,14 @@ export class RunFolder {
     await this.#writeFile();
   }
 
+  /** Keeps what the run's models compute. What cannot be written shows at the next checkpoint, or at the end. */
+  keepInference(onnx: Uint8Array): void {
+    const path = join(this.path, INFERENCE_FILE);
+    this.#kept = this.#inTurn(() => writeWhole(path, onnx)).catch((error: unknown) => {
+      this.#keepFailure = storageError(error, 'write', path);
+    });
+  }
+
   addRound(record: RoundRecord): void {
     if (this.ended) return;
     this.rounds.append(record);
@@ -177,6 +191,7 @@ export class RunFolder {
     // Rounds do not wait for the disk; between two saves it is enough that nothing has failed.
     this.rounds.check();
     this.clients.check();
+    this.#checkKept();
     const startedMs = performance.now();
     if (startedMs - this.#savedMs < this.#pauseMs) return;
     await this.rounds.flush();
@@ -224,6 +239,7 @@ export class RunFolder {
     const attempt = (work: Promise<void>) => work.catch((failure: unknown) => failures.push(failure));
     await attempt(this.rounds.close());
     await attempt(this.clients.close());
+    await attempt(this.#kept.then(() => this.#checkKept()));
     const latest = this.#latest;
     if (result !== undefined) await attempt(this.#saveModel(result.rounds - 1, result.modelBytes));
     else if (latest !== undefined) await attempt(this.#saveModel(latest.round, latest.encode()));
@@ -249,6 +265,10 @@ export class RunFolder {
       return this.#writeFile();
     }
     await rm(this.path, { recursive: true, force: true }).catch(() => {});
+  }
+
+  #checkKept(): void {
+    if (this.#keepFailure !== undefined) throw this.#keepFailure;
   }
 
   async #saveModel(round: number, bytes: Uint8Array): Promise<void> {

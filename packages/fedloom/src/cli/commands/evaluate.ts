@@ -16,9 +16,17 @@ import type { Task } from '../../task/task.js';
 import { guardTask } from '../guard-task.js';
 import { watchInterrupts } from '../interrupts.js';
 import { loadTaskWith } from '../load-settings.js';
-import { readModelFile } from '../model-file.js';
+import { modelPath, readModelFile } from '../model-file.js';
 import { metricLines } from '../report/summary.js';
-import { jsonOption, type PoolKind, poolOption, setOption, verboseOption, workersOption } from '../run-settings.js';
+import {
+  jsonOption,
+  outOption,
+  type PoolKind,
+  poolOption,
+  setOption,
+  verboseOption,
+  workersOption,
+} from '../run-settings.js';
 import { openTerminal } from '../terminal.js';
 
 interface EvaluateFlags {
@@ -26,6 +34,7 @@ interface EvaluateFlags {
   readonly workers?: number;
   readonly pool?: PoolKind;
   readonly set?: string[];
+  readonly out: string;
   readonly json?: true;
 }
 
@@ -35,22 +44,24 @@ export function addEvaluateCommand(program: Command, exit: (code: number) => voi
     .summary("evaluate a model on a task's test data")
     .description("Evaluates a model on a task's test data, as the server does after a round.")
     .argument('<task>', 'task file')
-    .requiredOption('--model <file>', 'the model.safetensors of a run')
+    .requiredOption('--model <model>', 'a model.safetensors, or a run: its name, a part of it, its folder, or latest')
     .addOption(workersOption())
     .addOption(poolOption('evaluates'))
     .addOption(setOption())
+    .addOption(outOption())
     .addOption(jsonOption())
     .addOption(verboseOption())
     .action(async (path: string, flags: EvaluateFlags) => exit(await evaluate(path, flags)));
 }
 
-async function evaluate(path: string, flags: EvaluateFlags): Promise<number> {
+async function evaluate(taskFile: string, flags: EvaluateFlags): Promise<number> {
   const { screen, json } = await openTerminal(flags.json ?? false);
-  const loaded = await loadTaskWith(path, { set: flags.set ?? [] });
+  const loaded = await loadTaskWith(taskFile, { set: flags.set ?? [] });
   const interrupts = watchInterrupts(() => {});
   const log = (line: string) => screen.line(line);
   const task = guardTask(loaded.task, interrupts, { folder: dirname(loaded.file), log });
-  const model = await readModelFile(flags.model);
+  const path = await modelPath(flags.model, flags.out);
+  const model = await readModelFile(path);
   const { pool, workers = availableParallelism() } = flags;
   const makePool = () => openPool(pool, workers);
   const results = await evaluateModel(task, model, makePool, interrupts.signal).catch((error: unknown) => {
@@ -65,7 +76,7 @@ async function evaluate(path: string, flags: EvaluateFlags): Promise<number> {
     );
   }
   const modelHash = sha256(encodeSafetensors(model));
-  json?.write({ event: 'evaluated', metrics: results, model: flags.model, modelHash });
+  json?.write({ event: 'evaluated', metrics: results, model: path, modelHash });
   for (const line of metricLines(results, {})) screen.line(line);
   return 0;
 }

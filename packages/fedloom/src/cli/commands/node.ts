@@ -20,7 +20,7 @@ import { clientTitle, rankOf } from '../process-title.js';
 import { type ClientProcess, clientTeller } from '../report/client-events.js';
 import { counted } from '../report/format.js';
 import { errorLines } from '../report/reporter.js';
-import { addRunSettings, type RunSettings, runSettings } from '../run-settings.js';
+import { addRunSettings, type RunSettings, runSettings, withModelFile } from '../run-settings.js';
 import { addServingOptions, type ServingFlags, servingRunOptions, whereGiven } from '../serving-options.js';
 import { openTerminal, type Terminal } from '../terminal.js';
 import { unfinishedRun } from '../unfinished-run.js';
@@ -114,12 +114,13 @@ function refuseTemplates({ data, stateDir }: NodeFlags): void {
   }
 }
 
-async function serve({ path, settings, flags, lines }: Rank, size: number): Promise<number> {
-  process.title = `fedloom server of ${counted(settings.clients, 'client')}`;
-  const terminal = await openTerminal(settings.json, {
-    format: settings.logFormat,
+async function serve({ path, settings: given, flags, lines }: Rank, size: number): Promise<number> {
+  process.title = `fedloom server of ${counted(given.clients, 'client')}`;
+  const terminal = await openTerminal(given.json, {
+    format: given.logFormat,
     owner: { role: 'server', rank: 0 },
   });
+  const settings = await withModelFile(given);
   const loaded = await loadTaskWith(path, settings);
   const resume: StoredRun | undefined = flags.resume && (await unfinishedRun(path, settings, 'node'));
   const serving = servingRunOptions(flags);

@@ -11,6 +11,7 @@ import { conductRun } from '../conduct-run.js';
 import { loadTaskWith } from '../load-settings.js';
 import { replaySettings, type Typed } from '../replay-settings.js';
 import { counted } from '../report/format.js';
+import { withModelFile } from '../run-settings.js';
 import { changesOf, type TaskFiles } from '../task-files.js';
 import type { LoadedTask } from '../task-loader.js';
 import { openTerminal } from '../terminal.js';
@@ -33,7 +34,7 @@ export async function replayRun({ id, taskFile, positional, typed, pool }: Repla
   if (file.arguments.replayOf !== undefined) throw replayOfReplay(found, file.arguments.replayOf);
   const journal = folderSource(join(found.path, 'journal'));
   const recorded = await readRecorded(journal);
-  const settings = replaySettings(found, positional, typed, recorded.decided.length);
+  const settings = await withModelFile(replaySettings(found, positional, typed, recorded.decided.length));
   const terminal = await openTerminal(settings.json, { format: settings.logFormat, owner: { role: 'run', rank: 0 } });
   const { workers = availableParallelism() } = settings;
   const ahead = openPool(pool, workers);

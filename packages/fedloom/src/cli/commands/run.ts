@@ -18,7 +18,14 @@ import { launchedWithOthers, openRankPool, refuseOnRanks, workAsRank } from '../
 import { packageFolder } from '../own-files.js';
 import type { Typed } from '../replay-settings.js';
 import { counted } from '../report/format.js';
-import { addRunSettings, type PoolKind, poolOption, type RunSettings, runSettings } from '../run-settings.js';
+import {
+  addRunSettings,
+  type PoolKind,
+  poolOption,
+  type RunSettings,
+  runSettings,
+  withModelFile,
+} from '../run-settings.js';
 import type { LoadedTask } from '../task-loader.js';
 import { openTerminal } from '../terminal.js';
 import { replayRun } from './replay.js';
@@ -67,7 +74,7 @@ export function addRunCommand(program: Command, exit: (code: number) => void): v
       if (path === undefined) {
         return command.error("error: missing required argument 'task'", { code: 'commander.missingArgument' });
       }
-      exit(await run(path, runSettings(positional, flags), flags));
+      exit(await run(path, await withModelFile(runSettings(positional, flags)), flags));
     });
 }
 

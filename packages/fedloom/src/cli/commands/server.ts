@@ -6,7 +6,7 @@ import { devicesAt } from '../devices.js';
 import { addListenOptions, reachOf, recordedReach, samePorts } from '../listen-flags.js';
 import { loadTaskWith } from '../load-settings.js';
 import { counted } from '../report/format.js';
-import { addRunSettings, type RunSettings, runSettings } from '../run-settings.js';
+import { addRunSettings, type RunSettings, runSettings, withModelFile } from '../run-settings.js';
 import { addServingOptions, type ServingFlags, servingRunOptions } from '../serving-options.js';
 import { openTerminal } from '../terminal.js';
 import { type ListenFlags, listensOf } from '../transports.js';
@@ -19,7 +19,7 @@ export function addServerCommand(program: Command, exit: (code: number) => void)
     .summary('serve a task to clients that connect over WebSocket or MQTT')
     .description('Serves a task to clients that connect over WebSocket or MQTT. The run starts when they have joined.');
   addServingOptions(command).action(async (path, clients, perRound, rounds, flags) => {
-    const settings = runSettings([clients, perRound, rounds], flags);
+    const settings = await withModelFile(runSettings([clients, perRound, rounds], flags));
     exit(await serve(path, settings, flags, flags.resume && (await unfinishedRun(path, settings))));
   });
 }

@@ -24,6 +24,13 @@ export type JsonEvent =
         readonly replayOf?: string;
       })
   | ({ readonly event: 'evaluated' } & Omit<Saved, 'rounds' | 'clientMetrics' | 'losses'>)
+  | {
+      readonly event: 'exported';
+      readonly run: string;
+      readonly modelHash: string;
+      readonly format: 'onnx' | 'safetensors';
+      readonly file: string;
+    }
   | { readonly event: 'ssh-setup'; readonly hosts: readonly { readonly host: string; readonly state: string }[] }
   | { readonly event: 'doctor'; readonly hosts: readonly object[] }
   | { readonly event: 'partitioned'; readonly folder: string; readonly clients: number }

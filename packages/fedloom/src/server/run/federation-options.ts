@@ -77,6 +77,8 @@ export interface FederationEvents {
       readonly parameterCount: number;
       /** Of rounds that an earlier process finished, ascending. */
       readonly records: readonly RoundRecord[];
+      /** Makes what the run's models compute, as ONNX whose parameters are inputs; absent where users' own code does it. */
+      readonly inference?: () => Uint8Array;
     },
   ];
   clientsJoined: [

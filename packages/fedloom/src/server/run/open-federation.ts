@@ -133,7 +133,14 @@ export async function openFederation(
     throw error;
   });
   const records = journal?.records ?? [];
-  const prepared = { run, workload: workload.descriptor, parameterCount: countOf(workload.initialModel), records };
+  const { descriptor, inference } = workload;
+  const prepared = {
+    run,
+    workload: descriptor,
+    parameterCount: countOf(workload.initialModel),
+    records,
+    ...(inference && { inference }),
+  };
   return {
     federation,
     prepared,

@@ -1,4 +1,5 @@
 import {
+  compileInference,
   type DataSpec,
   initializeParameters,
   type NamedTensors,
@@ -53,6 +54,7 @@ export async function planWorkload(
   return {
     descriptor: { kind: 'plan', hash: planHash },
     planBytes: plan.bytes,
+    inference: () => compileInference({ name: task.name, model: task.model, data: spec, loss: task.loss }),
     initialModel,
     frozen,
     trained: trainedParameters(manifest),

@@ -9,6 +9,8 @@ export interface ServerWorkload {
   readonly descriptor: Welcome['workload'];
   /** The portable plan, for clients without a task file; absent for trainer objects. */
   readonly planBytes?: Uint8Array;
+  /** Makes what its models compute, as `compileInference` does; absent for trainer objects. */
+  readonly inference?: () => Uint8Array;
   /** The shared parameters before the first round. */
   readonly initialModel: NamedTensors;
   /** Names of those of them that never change. Default none. */

@@ -1,0 +1,64 @@
+import { Graph } from '../graph/graph.js';
+import type { Loss, Model } from '../layers/types.js';
+import { toOnnx } from '../onnx/serialize.js';
+import { preprocess } from './batches.js';
+import { INFERENCE_INPUT, modelFields, withMetadata } from './bound-model.js';
+import { lossContext } from './loss-context.js';
+import type { DataSpec } from './manifest.js';
+
+/** What predictions are made of. */
+export interface InferenceSource {
+  readonly name: string;
+  readonly model: Model;
+  readonly data: DataSpec;
+  readonly loss: Loss;
+}
+
+/** The name of the output that each model has: what its last layer gives, `[batch, ...]`. */
+export const INFERENCE_OUTPUT = 'prediction';
+
+/** The metadata that says what the input must be: a `DataSpec` as JSON. */
+const DATA = 'fedloom.data';
+const TASK = 'fedloom.task';
+
+/**
+ * The ONNX model that predicts for raw samples, any number at a time: preprocessing and model, in evaluation. Its
+ * parameters are inputs of their names, until `bindParameters` gives them values. Beside `prediction` it has the
+ * outputs that the loss names (`Loss.readings`). Equal sources give equal bytes.
+ *
+ * @throws FedloomError `layer.shape`, `graph.shape`
+ */
+export function compileInference({ name, model, data, loss }: InferenceSource): Uint8Array {
+  const built = model.build(data.x.shape);
+  const g = new Graph();
+  const x = g.input(INFERENCE_INPUT, data.x.dtype, ['batch', ...data.x.shape]);
+  const parameters = new Map(
+    built.parameters.map((parameter) => [parameter.name, g.input(parameter.name, 'float32', parameter.shape)]),
+  );
+  const prediction = g.scope('model', () => built.apply(g, preprocess(g, x, data.x), parameters, { training: false }));
+  g.output(INFERENCE_OUTPUT, prediction);
+  const readings = loss.readings?.(g, prediction, lossContext(data, built)) ?? {};
+  for (const [reading, value] of Object.entries(readings)) g.output(reading, value);
+  return withMetadata(toOnnx(g, { name }), { [TASK]: name, [DATA]: JSON.stringify(data) });
+}
+
+/** What an ONNX model that `compileInference` made says of itself. */
+export interface InferenceInfo {
+  readonly task: string;
+  readonly data: DataSpec;
+  /** All of its metadata. */
+  readonly metadata: Readonly<Record<string, string>>;
+}
+
+/** Undefined for bytes that are no such model. */
+export function inferenceInfo(onnx: Uint8Array): InferenceInfo | undefined {
+  try {
+    const { metadata } = modelFields(onnx);
+    const data = metadata[DATA];
+    if (data === undefined) return undefined;
+    return { task: metadata[TASK] ?? '', data: JSON.parse(data) as DataSpec, metadata };
+  } catch (error) {
+    if (error instanceof RangeError || error instanceof SyntaxError) return undefined;
+    throw error;
+  }
+}
