@@ -12,6 +12,11 @@ import { COMMAND, describeWithMpi, mpirun } from './testing/mpirun.js';
 const cwd = mkdtempSync(join(tmpdir(), 'fedloom-mpi-'));
 afterAll(() => rmSync(cwd, { recursive: true, force: true }));
 writeFileSync(join(cwd, 'task.ts'), CLOUDS);
+writeFileSync(
+  join(cwd, 'trainer.mjs'),
+  `import { defineTask } from 'fedloom';
+  export default defineTask({ name: 'own', trainer: () => { throw new Error('nobody is to ask for a trainer'); } });`,
+);
 const run = (ranks: number, ...args: readonly string[]) => mpirun(ranks, [COMMAND, 'run', ...args], { cwd });
 
 describeWithMpi('ranks as a job pool', () => {
@@ -44,6 +49,7 @@ describeWithMpi('ranks as a job pool', () => {
       2,
       /--processes does not go with the 2 processes that Open MPI started/,
     ],
+    ["a trainer of one's own", ['trainer.mjs'], 2, /would be idle\. Start them as `fedloom node --share-ranks`/],
     ['a task that is not there', ['none.ts'], 1, /There is no task file none\.ts/],
   ])('tell of %s once', async (_what, args, code, text) => {
     const ended = await run(2, ...args);

@@ -44,6 +44,7 @@ export interface CommandErrors {
   /** `had`: what the run has instead, where it has any use for the option. */
   'usage.replay': { readonly option: string; readonly given?: unknown; readonly had?: unknown };
   'usage.run-on-ranks': { readonly option: string; readonly size: number };
+  'usage.trainer-on-ranks': { readonly task: string; readonly size: number };
   'usage.template': { readonly option: string; readonly path: string };
   'usage.trainer': NoFields;
   'usage.twice': { readonly positional: number; readonly value: number };

@@ -1,11 +1,11 @@
 import { spawnSync } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { FedloomError, freeBytes, uninitializedBytes } from 'fedloom';
-import { afterAll, expect, it } from 'vitest';
+import { afterAll, expect, it, onTestFinished } from 'vitest';
 import { buildIfPossible } from './load-addon.js';
 
 const here = fileURLToPath(new URL('../..', import.meta.url));
@@ -22,12 +22,14 @@ symlinkSync(headers, join(folder, 'node_modules/node-api-headers'));
 const SCRIPT = `
   import { FedloomError, freeBytes, uninitializedBytes } from ${JSON.stringify(import.meta.resolve('fedloom'))};
   const { openMpiWith } = await import(${JSON.stringify(pathToFileURL(join(folder, 'dist/plug.js')).href)});
-  const error = await openMpiWith({ FedloomError, freeBytes, uninitializedBytes }, undefined).catch((reason) => reason);
-  console.log(JSON.stringify({ code: error.code, message: error.message }));
+  const opened = await openMpiWith({ FedloomError, freeBytes, uninitializedBytes }, undefined).catch((reason) => reason);
+  const { code, message, rank } = opened;
+  console.log(JSON.stringify({ code, message, rank }));
+  await opened.close?.();
 `;
 writeFileSync(join(folder, 'script.mjs'), SCRIPT);
 
-function openWith(compiler: string): { readonly code: string; readonly message: string } {
+function openWith(compiler: string): { readonly code?: string; readonly message?: string; readonly rank?: number } {
   const env = { ...process.env, FEDLOOM_MPICXX: compiler, XDG_CACHE_HOME: folder };
   const { stdout, stderr } = spawnSync(process.execPath, [join(folder, 'script.mjs')], { env, encoding: 'utf8' });
   if (stdout === '') throw new Error(stderr);
@@ -46,6 +48,17 @@ it('says what the compiler says where it fails', () => {
   const { code, message } = openWith(compiler);
   expect(code).toBe('mpi.build');
   expect(message).toMatch(/mpicxx could not compile the MPI addon\. .*libopenmpi-dev.*:\n {2}mpi\.h: No such file/s);
+});
+
+it('takes what was compiled elsewhere where the compiler fails', async (context) => {
+  const built = join(here, 'dist/addon-built');
+  if (!existsSync(built)) return context.skip('apt-get install openmpi-bin libopenmpi-dev g++');
+  const copy = join(folder, 'dist/addon-built');
+  cpSync(built, copy, { recursive: true });
+  onTestFinished(() => rmSync(copy, { recursive: true, force: true }));
+  const compiler = join(folder, 'mpicxx');
+  writeFileSync(compiler, '#!/bin/sh\nexit 1\n', { mode: 0o755 });
+  expect(openWith(compiler)).toEqual({ rank: 0 });
 });
 
 it('compiles nothing ahead where there is no compiler, and does not mind', async () => {

@@ -20,7 +20,7 @@ const INSTALL = 'apt-get install openmpi-bin libopenmpi-dev g++   (or: mpich lib
 export async function loadAddon(library: TransportLibrary, launched: Launched | undefined): Promise<Addon> {
   const wanted = launched === undefined || launched.by === 'Slurm' ? undefined : launched.by;
   const compiler = findCompiler(wanted, process.env);
-  const file = compiler === undefined ? builtFor(wanted) : await built(library, compiler);
+  const file = compiler === undefined ? builtFor(wanted) : await builtOrFound(library, compiler, wanted);
   if (file === undefined) throw missing(library);
   const addon = open(library, file);
   checkFlavour(library, launched, addon.library());
@@ -32,6 +32,21 @@ export async function buildIfPossible(library: TransportLibrary): Promise<string
   const compiler = findCompiler(undefined, process.env);
   if (compiler === undefined) return undefined;
   return open(library, await built(library, compiler)).library();
+}
+
+/** The headers of MPI may be there, and no compiler: what was compiled elsewhere will do. */
+async function builtOrFound(
+  library: TransportLibrary,
+  compiler: Compiler,
+  flavour: string | undefined,
+): Promise<string> {
+  try {
+    return await built(library, compiler);
+  } catch (error) {
+    const found = builtFor(flavour);
+    if (found === undefined) throw error;
+    return found;
+  }
 }
 
 async function built(library: TransportLibrary, compiler: Compiler): Promise<string> {

@@ -14,7 +14,7 @@ import type { StoredRun } from '../../store/read-runs.js';
 import { secondsOrNone, type Wait, wholeNumber } from '../arguments.js';
 import { conductRun, type StartedRun } from '../conduct-run.js';
 import { changesAsArguments, loadTaskWith } from '../load-settings.js';
-import { launchedWithOthers, openRankPool, refuseOnRanks, workAsRank } from '../node/rank-pool.js';
+import { launchedWithOthers, openRankPool, refuseOnRanks, refuseTrainerOnRanks, workAsRank } from '../node/rank-pool.js';
 import { packageFolder } from '../own-files.js';
 import type { Typed } from '../replay-settings.js';
 import { counted } from '../report/format.js';
@@ -150,7 +150,10 @@ export async function run(
   const ahead = ranks?.pool ?? (processes === undefined ? openPool(pool, workers) : undefined);
   try {
     const loaded = await loadTaskWith(path, settings);
-    if (loaded.task.kind !== 'plan') void ahead?.close();
+    if (loaded.task.kind !== 'plan') {
+      refuseTrainerOnRanks(launched, loaded.task.name);
+      void ahead?.close();
+    }
     return await conductRun({
       terminal,
       loaded,

@@ -83,3 +83,13 @@ export function refuseOnRanks(launched: Launched | undefined, option: string, wh
   const message = `${option} does not go with the ${launched.size} processes that ${launched.by} started: ${why}.`;
   throw new FedloomError('usage.run-on-ranks', message, { option, size: launched.size });
 }
+
+/** Trainers run where their clients are, and a simulation's are all in rank 0. @throws FedloomError `usage.trainer-on-ranks` */
+export function refuseTrainerOnRanks(launched: Launched | undefined, task: string): void {
+  if (launched === undefined) return;
+  const { size, by } = launched;
+  const message =
+    `Task ${task} has training code of its own, which \`run\` calls in one process: of the ${size} that ${by} started, ` +
+    'all others would be idle. Start them as `fedloom node --share-ranks`, which deals the clients over them.';
+  throw new FedloomError('usage.trainer-on-ranks', message, { task, size });
+}
