@@ -128,10 +128,12 @@ describe.skipIf(sshMissing)(`launch by ssh fails${sshMissing === undefined ? '' 
     expect(lines[3]).toMatch(
       /^\(cd \/.* && .* server 'my task\.ts' 2 1 3 .* --algorithm 'fedProx\(mu=0\.1\)' .* --listen 0\.0\.0\.0:8080 --insecure/,
     );
-    expect(lines[4]).toMatch(/ client --server ws:\/\/head:8080 --index 1 --data parts\/127\.0\.0\.1\)$/);
+    expect(lines[4]).toMatch(
+      / client --server ws:\/\/head:8080 --index 1 --same-version --data parts\/127\.0\.0\.1\)$/,
+    );
     expect(lines[5]).toMatch(
       new RegExp(
-        `^ssh -T .* -F ${hosts.config} -- ComputeNode1 'cd ${place.path} && .* --index 0 --data parts/ComputeNode1'$`,
+        `^ssh -T .* -F ${hosts.config} -- ComputeNode1 'cd ${place.path} && .* --index 0 --same-version --data parts/ComputeNode1'$`,
       ),
     );
   });

@@ -101,6 +101,18 @@ describe('the way in', () => {
     expect([joins.map(({ length }) => length), joins.flat()]).toEqual([[512, 488], clients]);
   });
 
+  it('takes a server of other software, but where that was ruled out', async () => {
+    const { line, admission } = underTest();
+    await admission.welcomed((await line()).channel, { ...welcome, software: 'fedloom/9' });
+    const strict = underTest({ sameSoftware: true, software: 'fedloom/1' });
+    await strict.admission.welcomed((await strict.line()).channel, { ...welcome, software: 'fedloom/1' });
+    const { channel } = await strict.line();
+    await expect(strict.admission.welcomed(channel, { ...welcome, software: 'fedloom/9' })).rejects.toMatchObject({
+      code: 'client.other-software',
+      message: expect.stringMatching(/server runs fedloom\/9, and this client fedloom\/1\. Install the same version/),
+    });
+  });
+
   it('names the run that was asked for, else the one that it was let in to before', async () => {
     const runOf = async ({ admission, line }: ReturnType<typeof underTest>) => {
       const { channel, said } = await line();

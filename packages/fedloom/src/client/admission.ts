@@ -12,6 +12,8 @@ export interface AdmissionOptions extends ShipmentOptions {
   readonly clients: Join['clients'];
   readonly software: string;
   readonly capabilities: readonly string[];
+  /** Refuse a server whose software is another, although it speaks the same protocol. Default false. */
+  readonly sameSoftware?: boolean;
   /** The run to take part in, where the server has several. Default: the only one there. */
   readonly run?: string;
   /** Hash of the plan that the client's own task file compiles to for a run's seed; the server's must equal it. */
@@ -61,8 +63,9 @@ export class Admission {
     channel.send(answerChallenge(challenge, { software, ...(run !== undefined && { run }) }).reply);
   }
 
-  /** @throws FedloomError `client.other-run`, `client.unknown-fact`, `client.plan-differs`, and what `onWelcome` and `prepare` throw */
+  /** @throws FedloomError `client.other-software`, `client.other-run`, `client.unknown-fact`, `client.plan-differs`, and what `onWelcome` and `prepare` throw */
   async welcomed(channel: Channel, welcome: Welcome): Promise<void> {
+    this.#refuseOtherSoftware(welcome);
     this.#refuseOtherRun(welcome);
     this.#options.onWelcome(welcome);
     refuseUnknownFacts(welcome.needs);
@@ -101,6 +104,16 @@ export class Admission {
   /** A connection has broken: by the time the next is there, the server may not have noticed. */
   lost(channel: Channel, error: FedloomError | undefined): void {
     if (this.#askedOver === channel && error?.code !== 'join.held') this.#mayBeHeld = true;
+  }
+
+  #refuseOtherSoftware({ software: server }: Welcome): void {
+    const { software: client, sameSoftware = false } = this.#options;
+    if (!sameSoftware || server === client) return;
+    throw new FedloomError(
+      'client.other-software',
+      `The server runs ${server}, and this client ${client}. Install the same version of fedloom on all hosts.`,
+      { server, client },
+    );
   }
 
   #refuseOtherRun({ run }: Welcome): void {

@@ -46,6 +46,8 @@ export interface ClientHostOptions {
   readonly onEvent?: (event: ClientEvent) => void;
   /** The run to take part in, where the server has several. Default: the only one there. */
   readonly run?: string;
+  /** Refuse a server whose software is another. Default false. */
+  readonly sameSoftware?: boolean;
   /** Messages of the user's own. Default none. */
   readonly messages?: OwnMessages;
 }

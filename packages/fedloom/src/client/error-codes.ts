@@ -5,6 +5,7 @@ export interface ClientErrors {
   'client.hash': { readonly actual: string; readonly hash: string };
   'client.no-server': { readonly url: string; readonly waitedMs: number; readonly tookPart: boolean };
   'client.other-run': { readonly expected: string; readonly actual: string };
+  'client.other-software': { readonly server: string; readonly client: string };
   'client.plan-differs': { readonly server: string; readonly client: string };
   'client.results': NoFields;
   'client.unknown-fact': { readonly fact: string };

@@ -48,6 +48,7 @@ interface ClientFlags extends BrokerFlags {
   readonly logFormat?: LogFormat;
   readonly verbose?: true;
   readonly lifeline?: number;
+  readonly sameVersion?: true;
 }
 
 const RETRY_SECONDS = 60;
@@ -96,6 +97,7 @@ export function addClientCommand(program: Command, exit: (code: number) => void)
     .addOption(poolOption('trains'))
     .addOption(logFormatOption())
     .addOption(verboseOption())
+    .addOption(new Option('--same-version', 'refuse a server of another version of fedloom').hideHelp())
     .addOption(
       new Option('--lifeline <fd>', 'end when this pipe closes').argParser(wholeNumber('--lifeline', 3)).hideHelp(),
     );
@@ -126,6 +128,7 @@ async function join(path: string | undefined, flags: ClientFlags): Promise<numbe
       tell(event);
     },
     ...(flags.run !== undefined && { run: flags.run }),
+    ...(flags.sameVersion && { sameVersion: true }),
     ...(flags.data !== undefined && { dataDir: flags.data }),
     ...(flags.stateDir !== undefined && { stateDir: flags.stateDir }),
     ...(loaded && {

@@ -155,6 +155,7 @@ async function takePart(rank: Rank, number: number, hosted: IndexRange): Promise
     const log = (line: string) => screen.line(line);
     const finish = await joinFederation(lines.server, {
       clients: [hosted],
+      sameVersion: true,
       task: guardTask(loaded.task, interrupts, { folder: dirname(loaded.file), log }),
       workers: settings.workers,
       signal: interrupts.signal,

@@ -14,7 +14,13 @@ import type { StoredRun } from '../../store/read-runs.js';
 import { secondsOrNone, type Wait, wholeNumber } from '../arguments.js';
 import { conductRun, type StartedRun } from '../conduct-run.js';
 import { changesAsArguments, loadTaskWith } from '../load-settings.js';
-import { launchedWithOthers, openRankPool, refuseOnRanks, refuseTrainerOnRanks, workAsRank } from '../node/rank-pool.js';
+import {
+  launchedWithOthers,
+  openRankPool,
+  refuseOnRanks,
+  refuseTrainerOnRanks,
+  workAsRank,
+} from '../node/rank-pool.js';
 import { packageFolder } from '../own-files.js';
 import type { Typed } from '../replay-settings.js';
 import { counted } from '../report/format.js';

@@ -104,7 +104,8 @@ function clientArguments(
   const index = formatRanges(rangesFromIndices(ranks.map((rank) => rank - 1)));
   return [
     ...['client', ...(clientsNeedTask ? [task, ...changesAsArguments(settings)] : [])],
-    ...['--server', url, '--index', index],
+    // One who launches them all means one version.
+    ...['--server', url, '--index', index, '--same-version'],
     ...brokerArguments(flags),
     ...argument('--data', flags.data?.replaceAll('{host}', host.name)),
     // A process of its own for each is to take its share of the machine.

@@ -33,6 +33,8 @@ export interface JoinOptions extends MessageOptions {
   readonly clients: Join['clients'];
   /** Name of the run to take part in, where the server has several. Default: the only one there. */
   readonly run?: string;
+  /** Take part only where the server is of this version of fedloom; others speak the same protocol. Default false. */
+  readonly sameVersion?: boolean;
   /**
    * Folder of their data: one part folder, or one that holds `client-<index>` for each, or a template of each one's, in which
    * `{rank}` (from 1) and `{index}` (from 0) stand for the client. Without it the task deals its data set.
@@ -97,6 +99,7 @@ export async function joinFederation(url: string, options: JoinOptions): Promise
       keptBytesMax: options.keptBytesMax ?? KEPT_BYTES_MAX,
       extraStages: [...(options.task?.algorithm.client?.stages ?? []), ...(options.stages ?? [])],
       ...(options.run !== undefined && { run: options.run }),
+      ...(options.sameVersion !== undefined && { sameSoftware: options.sameVersion }),
       ...(options.onEvent && { onEvent: options.onEvent }),
     });
     const finish = await serveUntilFinished(url, host, options);

@@ -13,7 +13,16 @@ const BUDGET_BYTES = 1 << 30;
 export function nodeClientHost(
   options: Pick<
     ClientHostOptions,
-    'clients' | 'executor' | 'states' | 'expectedPlan' | 'extraStages' | 'keptBytesMax' | 'onEvent' | 'messages' | 'run'
+    | 'clients'
+    | 'executor'
+    | 'states'
+    | 'expectedPlan'
+    | 'extraStages'
+    | 'keptBytesMax'
+    | 'onEvent'
+    | 'messages'
+    | 'run'
+    | 'sameSoftware'
   >,
 ): ClientHost {
   return new ClientHost({
