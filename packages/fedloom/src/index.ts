@@ -126,6 +126,8 @@ export type { FileDataset } from './data/node/file-dataset.js';
 export type { FilePlace } from './data/node/files.js';
 export { type ImagesOptions, images } from './data/node/images.js';
 export { mnist } from './data/node/mnist.js';
+export type { LabelledTextsOptions, RunningTextOptions, TextsOptions } from './data/node/texts/text-options.js';
+export { type TextDataset, texts } from './data/node/texts/texts.js';
 export { definePartition, type Partition, type Partitioner } from './data/partition.js';
 export { shards } from './data/shards.js';
 export type { FederationErrors } from './error-codes.js';

@@ -1,6 +1,7 @@
 import { FedloomError } from '@fedloom/engine';
 import { RandomStream } from '../core/random.js';
 import { ascending } from './partition.js';
+import { isText, optionError } from './reader-options.js';
 
 /** Samples that are drawn from the rest and held out for tests. */
 export interface HeldOut {
@@ -10,19 +11,23 @@ export interface HeldOut {
   readonly seed?: number;
 }
 
+/** Whether a reader's `test` is a share of its samples, and not a file. */
+export function isHeldOut<T>(test: T): test is Extract<T, { readonly share: number }> {
+  return typeof test === 'object' && test !== null && 'share' in test;
+}
+
+/** Whether it can be either. */
+export function isTest(test: unknown): boolean {
+  return isText(test) || test instanceof URL || isHeldOut(test);
+}
+
 /** @throws FedloomError `data.option` */
 export function checkHeldOut({ share, seed = 0 }: HeldOut, reader: string): void {
   if (!(share > 0 && share < 1)) {
-    throw new FedloomError('data.option', `${reader}: test.share must lie between 0 and 1, not be ${share}.`, {
-      reader,
-      option: 'test.share',
-    });
+    throw optionError(reader, 'test.share', `test.share must lie between 0 and 1, not be ${share}.`);
   }
   if (!Number.isSafeInteger(seed)) {
-    throw new FedloomError('data.option', `${reader}: test.seed must be a whole number, not ${seed}.`, {
-      reader,
-      option: 'test.seed',
-    });
+    throw optionError(reader, 'test.seed', `test.seed must be a whole number, not ${seed}.`);
   }
 }
 

@@ -176,9 +176,9 @@ describe('images', () => {
   });
 
   it.each<[RegExp, unknown]>([
-    [/size must be height and width/, {}],
+    [/size is missing; it must be height and width/, {}],
     [/size must be height and width/, { size: 32 }],
-    [/channels must be 1 or 3, not 4/, { size: [2, 3], channels: 4 }],
+    [/channels must be 1 or 3\./, { size: [2, 3], channels: 4 }],
     [/there is no option chanels\. Did you mean "channels"/, { size: [2, 3], chanels: 3 }],
     [/classes must be a list/, { size: [2, 3], classes: [] }],
     [/resize must be true or false/, { size: [2, 3], resize: 'yes' }],

@@ -5,7 +5,8 @@ import { didYouMean } from '../../core/closest.js';
 import { sha256 } from '../../core/node/sha256.js';
 import type { Examples } from '../dataset.js';
 import { gatherRows } from '../gather.js';
-import { checkHeldOut, type HeldOut, holdOut } from '../held-out.js';
+import { checkHeldOut, type HeldOut, holdOut, isHeldOut, isTest } from '../held-out.js';
+import { checkOptions, isCount, isFilledList, isName, type OptionCheck } from '../reader-options.js';
 import { sharedTensor } from '../shared-tensor.js';
 import { type FileContents, type FileDataset, fileDataset } from './file-dataset.js';
 import { type FilePlace, pathOf, readBytes, shown, unreadable } from './files.js';
@@ -36,7 +37,8 @@ export interface ImagesOptions {
  */
 export function images(folder: FilePlace, options: ImagesOptions): FileDataset {
   const reader = `images('${folder}')`;
-  checkOptions(options, reader);
+  checkOptions(options, CHECKS, reader, ['size']);
+  if (isHeldOut(options.test)) checkHeldOut(options.test, reader);
   const name = options.name ?? basename(typeof folder === 'string' ? folder : pathOf(folder, undefined));
   const learned = options.classes === undefined ? ['classes by the names of the subfolders'] : [];
   return fileDataset(name, learned, (home) => readContents(pathOf(folder, home), options, home));
@@ -149,26 +151,13 @@ function folderError(path: string, what: string): FedloomError {
   return new FedloomError('data.folder', `${shown(path)} ${what}`, { path });
 }
 
-function isHeldOut(test: ImagesOptions['test']): test is HeldOut {
-  return typeof test === 'object' && !(test instanceof URL);
-}
+const isSize = (value: unknown) => Array.isArray(value) && value.length === 2 && value.every(isCount);
 
-const OPTIONS = ['size', 'channels', 'resize', 'classes', 'name', 'test'];
-const isExtent = (value: unknown) => Number.isSafeInteger(value) && (value as number) >= 1;
-
-function checkOptions(options: ImagesOptions, reader: string): void {
-  const problem = (option: string, what: string) =>
-    new FedloomError('data.option', `${reader}: ${what}`, { reader, option });
-  const { size, channels = 3, classes, test, resize = false } = options ?? {};
-  const unknown = Object.keys(options ?? {}).find((option) => !OPTIONS.includes(option));
-  if (unknown !== undefined) throw problem(unknown, `there is no option ${unknown}.${didYouMean(unknown, OPTIONS)}`);
-  if (!Array.isArray(size) || size.length !== 2 || !size.every(isExtent)) {
-    throw problem('size', 'size must be height and width of the pictures, such as [32, 32].');
-  }
-  if (channels !== 1 && channels !== 3) throw problem('channels', `channels must be 1 or 3, not ${channels}.`);
-  if (typeof resize !== 'boolean') throw problem('resize', 'resize must be true or false.');
-  if (classes !== undefined && (classes.length === 0 || new Set(classes).size !== classes.length)) {
-    throw problem('classes', 'classes must be a list of names of subfolders, each once.');
-  }
-  if (isHeldOut(test)) checkHeldOut(test, reader);
-}
+const CHECKS: Readonly<Record<keyof ImagesOptions, OptionCheck>> = {
+  size: [isSize, 'height and width of the pictures, such as [32, 32]'],
+  channels: [(value) => value === 1 || value === 3, '1 or 3'],
+  resize: [(value) => typeof value === 'boolean', 'true or false'],
+  classes: [isFilledList, 'a list of names of subfolders, each once'],
+  name: [isName, 'a text'],
+  test: [isTest, 'a folder, or { share: 0.2 }'],
+};

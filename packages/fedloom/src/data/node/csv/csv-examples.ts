@@ -48,10 +48,19 @@ export function toExamples(
   statistics: Statistics,
   classes: CsvOptions['classes'],
 ): Examples {
+  return {
+    x: toInputs(layout, rows, chosen, statistics),
+    y: toLabels(rows, chosen, classes),
+    columns: chosenColumns(rows.others, chosen),
+  };
+}
+
+/** Classes, int32 `[rows]`, or targets, float32 `[rows, 1]`. */
+export function toLabels({ labels }: CsvRows, chosen: Int32Array, classes: CsvOptions['classes']): Tensor {
   const y =
     classes === undefined ? sharedTensor('float32', [chosen.length, 1]) : sharedTensor('int32', [chosen.length]);
-  for (const [at, row] of chosen.entries()) y.data[at] = rows.labels[row] ?? 0;
-  return { x: toInputs(layout, rows, chosen, statistics), y, columns: chosenColumns(rows.others, chosen) };
+  for (const [at, row] of chosen.entries()) y.data[at] = labels[row] ?? 0;
+  return y;
 }
 
 /** Some rows of a file as the model sees them: float32 `[rows, inputs]`. */
@@ -75,7 +84,8 @@ export function toInputs(layout: CsvLayout, rows: CsvRows, chosen: Int32Array, s
   return x;
 }
 
-function chosenColumns(
+/** The same columns of some rows. */
+export function chosenColumns(
   columns: ReadonlyMap<string, SampleColumn>,
   chosen: Int32Array,
 ): ReadonlyMap<string, SampleColumn> {

@@ -1,5 +1,6 @@
 import { FedloomError } from '@fedloom/engine';
 import { didYouMean } from '../../../core/closest.js';
+import { optionError } from '../../reader-options.js';
 import { shown } from '../files.js';
 import type { CsvOptions, MissingRule } from './csv-options.js';
 
@@ -33,10 +34,10 @@ export function layoutOf(path: string, columns: readonly string[], options: CsvO
   const isOther = (name: string) => (inputs === undefined ? ignore.includes(name) : !inputs.includes(name));
   const rule = (name: string): MissingRule => (typeof missing === 'object' ? (missing[name] ?? 'refuse') : missing);
   const seen = inputs ?? columns.filter((name) => name !== label && !isOther(name));
-  if (seen.length === 0) throw problem(reader, 'ignore', 'no column is left for the model to see.');
+  if (seen.length === 0) throw optionError(reader, 'ignore', 'no column is left for the model to see.');
   for (const name of typeof standardize === 'object' ? Object.keys(standardize) : []) {
     if (categories[name] === undefined && seen.includes(name)) continue;
-    throw problem(
+    throw optionError(
       reader,
       'standardize',
       `"${name}" is no column of numbers that the model sees: it cannot be standardized.`,
@@ -77,7 +78,7 @@ function checkRule(
   reader: string,
 ): void {
   if (texts !== undefined && own && (missing === 'mean' || typeof missing === 'number')) {
-    throw problem(
+    throw optionError(
       reader,
       'missing',
       `"${name}" holds texts: let blank cells drop their rows, or add '' to its categories.`,
@@ -86,13 +87,9 @@ function checkRule(
   if (texts !== undefined || missing !== 'mean') return;
   const known = typeof standardize === 'object' ? standardize[name] !== undefined : standardize;
   if (known) return;
-  throw problem(
+  throw optionError(
     reader,
     'missing',
     `blank cells of "${name}" cannot be its mean, which standardize does not know. Give a number.`,
   );
-}
-
-function problem(reader: string, option: string, what: string): FedloomError {
-  return new FedloomError('data.option', `${reader}: ${what}`, { reader, option });
 }

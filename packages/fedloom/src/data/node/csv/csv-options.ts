@@ -1,6 +1,16 @@
-import { FedloomError } from '@fedloom/engine';
-import { didYouMean } from '../../../core/closest.js';
-import { checkHeldOut, type HeldOut } from '../../held-out.js';
+import { checkHeldOut, type HeldOut, isHeldOut, isTest } from '../../held-out.js';
+import {
+  checkOptions,
+  isCount,
+  isFilledList,
+  isName,
+  isNumber,
+  isRecord,
+  isText,
+  isTexts,
+  type OptionCheck,
+  optionError,
+} from '../../reader-options.js';
 import type { FilePlace } from '../files.js';
 
 /** What the numbers of a column are brought to mean 0 and deviation 1 with: (value - mean) / deviation. */
@@ -52,30 +62,21 @@ export interface CsvOptions {
   readonly test?: FilePlace | HeldOut;
 }
 
-const isText = (value: unknown): value is string => typeof value === 'string';
-const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
-const isTexts = (value: unknown): boolean =>
-  Array.isArray(value) && value.every(isText) && new Set(value).size === value.length;
-const isNumber = (value: unknown): value is number => typeof value === 'number' && Number.isFinite(value);
 const isRule = (value: unknown): boolean => isNumber(value) || ['refuse', 'drop', 'mean'].includes(value as string);
 const isStatistics = (value: unknown): boolean =>
   isRecord(value) && isNumber(value.mean) && isNumber(value.deviation) && value.deviation >= 0;
 
-type Check = readonly [holds: (value: unknown) => boolean, mustBe: string];
-
-const CHECKS: Readonly<Record<keyof CsvOptions, Check>> = {
-  label: [(value) => isText(value) && value !== '', 'the name of a column'],
+const CHECKS: Readonly<Record<keyof CsvOptions, OptionCheck>> = {
+  label: [isName, 'the name of a column'],
   classes: [
-    (value) =>
-      (isTexts(value) && (value as string[]).length > 0) || (Number.isSafeInteger(value) && Number(value) >= 1),
+    (value) => isFilledList(value) || isCount(value),
     'how many classes there are, or a list of their names, each once',
   ],
-  name: [(value) => isText(value) && value !== '', 'a text'],
-  inputs: [(value) => isTexts(value) && (value as string[]).length > 0, 'a list of columns, each once'],
+  name: [isName, 'a text'],
+  inputs: [isFilledList, 'a list of columns, each once'],
   ignore: [isTexts, 'a list of columns, each once'],
   categories: [
-    (value) => isRecord(value) && Object.values(value).every((list) => isTexts(list) && (list as string[]).length > 0),
+    (value) => isRecord(value) && Object.values(value).every(isFilledList),
     "lists of texts by column, each text once, such as { sex: ['f', 'm'] }",
   ],
   standardize: [
@@ -89,37 +90,22 @@ const CHECKS: Readonly<Record<keyof CsvOptions, Check>> = {
   ],
   separator: [(value) => isText(value) && value.length === 1 && !/["\r\n]/.test(value), 'a single character'],
   decimal: [(value) => value === '.' || value === ',', "'.' or ','"],
-  test: [
-    (value) => isText(value) || value instanceof URL || (isRecord(value) && 'share' in value),
-    'a file, or { share: 0.2 }',
-  ],
+  test: [isTest, 'a file, or { share: 0.2 }'],
 };
 
 /** @throws FedloomError `data.option`, naming the first option at fault */
 export function checkCsvOptions(options: CsvOptions, reader: string): void {
-  if (!isRecord(options)) throw problem(reader, 'label', `options are missing, such as { label: 'outcome' }.`);
-  for (const [option, value] of Object.entries(options)) {
-    const check = CHECKS[option as keyof CsvOptions];
-    if (check === undefined) {
-      throw problem(reader, option, `there is no option ${option}.${didYouMean(option, Object.keys(CHECKS))}`);
-    }
-    if (value !== undefined && !check[0](value)) throw problem(reader, option, `${option} must be ${check[1]}.`);
-  }
+  checkOptions(options, CHECKS, reader, ['label']);
   const { label, inputs, ignore, categories, test, separator, decimal } = options;
-  if (label === undefined) throw problem(reader, 'label', 'label is missing: the name of the column to tell.');
   if (inputs !== undefined && ignore !== undefined) {
-    throw problem(reader, 'ignore', 'inputs names the columns that the model sees: leave out ignore.');
+    throw optionError(reader, 'ignore', 'inputs names the columns that the model sees: leave out ignore.');
   }
-  if (inputs?.includes(label)) throw problem(reader, 'inputs', `the label "${label}" is among the inputs.`);
+  if (inputs?.includes(label)) throw optionError(reader, 'inputs', `the label "${label}" is among the inputs.`);
   if (categories !== undefined && label in categories) {
-    throw problem(reader, 'categories', `"${label}" is the label: give its texts as classes, not as categories.`);
+    throw optionError(reader, 'categories', `"${label}" is the label: give its texts as classes, not as categories.`);
   }
   if (separator !== undefined && separator === decimal) {
-    throw problem(reader, 'decimal', 'separator and decimal are the same.');
+    throw optionError(reader, 'decimal', 'separator and decimal are the same.');
   }
-  if (typeof test === 'object' && !(test instanceof URL)) checkHeldOut(test, reader);
-}
-
-function problem(reader: string, option: string, what: string): FedloomError {
-  return new FedloomError('data.option', `${reader}: ${what}`, { reader, option });
+  if (isHeldOut(test)) checkHeldOut(test, reader);
 }

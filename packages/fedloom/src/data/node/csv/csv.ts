@@ -3,7 +3,7 @@ import { type DataSpec, FedloomError, type Tensor } from '@fedloom/engine';
 import { sha256 } from '../../../core/node/sha256.js';
 import { checkExamples } from '../../check-examples.js';
 import type { Examples } from '../../dataset.js';
-import { type HeldOut, holdOut } from '../../held-out.js';
+import { holdOut, isHeldOut } from '../../held-out.js';
 import { ascending } from '../../partition.js';
 import { type FileContents, type FileDataset, fileDataset } from '../file-dataset.js';
 import { type FilePlace, pathOf, shown } from '../files.js';
@@ -121,10 +121,6 @@ async function readContents(
     });
     return checked(examples(found, ascending(found.count)), from);
   }
-}
-
-function isHeldOut(test: CsvOptions['test']): test is HeldOut {
-  return typeof test === 'object' && !(test instanceof URL);
 }
 
 function specOf({ inputs, label }: CsvLayout, statistics: Statistics, classes: CsvOptions['classes']): DataSpec {

@@ -1,0 +1,50 @@
+import { basename, extname } from 'node:path';
+import type { Tensor } from '@fedloom/engine';
+import { type FileDataset, fileDataset } from '../file-dataset.js';
+import type { FilePlace } from '../files.js';
+import { readLabelledTexts } from './labelled-texts.js';
+import { readRunningText } from './running-text.js';
+import { checkTextsOptions, isLabelled, type TextsOptions } from './text-options.js';
+import { type TextContents, toTokens } from './token-tensors.js';
+
+/** A data set of texts. */
+export interface TextDataset extends FileDataset {
+  inFolder(folder: string): TextDataset;
+  /** The tokens from number 2, in their order. */
+  vocabulary(): Promise<readonly string[]>;
+  /** Other texts as the model sees them, int32 `[texts, length]`: to predict what belongs to them. */
+  inputsOf(texts: readonly string[]): Promise<Tensor>;
+}
+
+/**
+ * A data set of texts as numbers of tokens, x int32 `[samples, length]`.
+ *
+ * With `text` and `label`: a table, as `csv` reads it, with a column of texts and one of labels. Without: one long text, of which each
+ * sample is `length` tokens and its class the token that comes next; of the vocabulary's V tokens there are V + 2 classes.
+ * @throws FedloomError `data.option` at once; on loading `data.file`, `data.csv`, `data.column`, `data.empty`, naming file and line
+ */
+export function texts(file: FilePlace, options: TextsOptions): TextDataset {
+  const reader = `texts('${file}')`;
+  checkTextsOptions(options, reader);
+  return textsIn(undefined, file, options);
+}
+
+function textsIn(folder: string | undefined, file: FilePlace, options: TextsOptions): TextDataset {
+  const name = options.name ?? basename(String(file), extname(String(file)));
+  const learned =
+    typeof options.vocabulary === 'number' ? [`vocabulary: ${options.vocabulary}, the most frequent tokens`] : [];
+  let reading: Promise<TextContents> | undefined;
+  const contents = () => {
+    reading ??= isLabelled(options) ? readLabelledTexts(file, folder, options) : readRunningText(file, folder, options);
+    return reading;
+  };
+  return Object.freeze({
+    ...fileDataset(name, learned, contents),
+    inFolder: (other: string) => textsIn(other, file, options),
+    vocabulary: async () => (await contents()).vocabulary,
+    async inputsOf(others: readonly string[]) {
+      const { vocabulary } = await contents();
+      return toTokens(others, vocabulary, options);
+    },
+  });
+}

@@ -1,0 +1,43 @@
+import { FedloomError } from '@fedloom/engine';
+import { didYouMean } from '../core/closest.js';
+
+/** What an option must be, as a test and in words. */
+export type OptionCheck = readonly [holds: (value: unknown) => boolean, mustBe: string];
+
+export const isText = (value: unknown): value is string => typeof value === 'string';
+export const isName = (value: unknown): boolean => isText(value) && value !== '';
+export const isNumber = (value: unknown): value is number => typeof value === 'number' && Number.isFinite(value);
+export const isCount = (value: unknown): boolean => Number.isSafeInteger(value) && (value as number) >= 1;
+export const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+/** Texts, each once. */
+export const isTexts = (value: unknown): value is readonly string[] =>
+  Array.isArray(value) && value.every(isText) && new Set(value).size === value.length;
+export const isFilledList = (value: unknown): boolean => isTexts(value) && value.length > 0;
+
+/** @throws FedloomError `data.option`, naming the first option at fault; those that are undefined pass */
+export function checkOptions(
+  options: object,
+  checks: Readonly<Record<string, OptionCheck>>,
+  reader: string,
+  required: readonly string[] = [],
+): void {
+  if (!isRecord(options)) throw optionError(reader, required[0] ?? '', 'options must be an object { ... }.');
+  for (const [option, value] of Object.entries(options)) {
+    const check = checks[option];
+    if (check === undefined) {
+      const guess = didYouMean(option, Object.keys(checks)) || ` Known are ${Object.keys(checks).join(', ')}.`;
+      throw optionError(reader, option, `there is no option ${option}.${guess}`);
+    }
+    if (value !== undefined && !check[0](value)) throw optionError(reader, option, `${option} must be ${check[1]}.`);
+  }
+  for (const option of required) {
+    if (options[option] === undefined) {
+      throw optionError(reader, option, `${option} is missing; it must be ${checks[option]?.[1]}.`);
+    }
+  }
+}
+
+export function optionError(reader: string, option: string, what: string): FedloomError {
+  return new FedloomError('data.option', `${reader}: ${what}`, { reader, option });
+}
