@@ -116,7 +116,7 @@ export { RandomStream } from './core/random.js';
 export type { ClientRecord, Results, RoundRecord, RunResult } from './core/records.js';
 export { decodeSafetensors, encodeSafetensors } from './core/safetensors.js';
 export { VERSION } from './core/version.js';
-export { arrays } from './data/arrays.js';
+export { type ArrayInput, type ArraySplit, type ArraysOptions, arrays, type NumberArray } from './data/arrays.js';
 export type { ClientExamples, Dataset, Examples, SampleColumn } from './data/dataset.js';
 export type { HeldOut } from './data/held-out.js';
 export { iid } from './data/iid.js';

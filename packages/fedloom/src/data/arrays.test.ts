@@ -53,6 +53,38 @@ describe('arrays', () => {
     });
   });
 
+  it.each([
+    BigInt64Array.of(1n, 0n),
+    BigUint64Array.of(1n, 0n),
+    Int8Array.of(1, 0),
+    Uint8ClampedArray.of(1, 0),
+    Int16Array.of(1, 0),
+    Uint16Array.of(1, 0),
+    Uint32Array.of(1, 0),
+    Float64Array.of(1, 0),
+  ])('takes labels of any typed array: %s', async (y) => {
+    const data = arrays({ train: { x: [1, 2], y }, classes: 2 });
+    expect((await data.load('train')).y).toEqual({ dtype: 'int32', shape: [2], data: Int32Array.of(1, 0) });
+  });
+
+  it('takes x of any whole numbers as int32, and bytes as bytes', async () => {
+    const x = (input: ArraysOptions['train']['x']) =>
+      arrays({ train: { x: input, y: [0, 0] }, classes: 1 }).load('train');
+    expect((await x(BigInt64Array.of(-5n, 7n))).x.data).toEqual(Int32Array.of(-5, 7));
+    expect((await x(Uint16Array.of(5, 7))).x.data).toEqual(Int32Array.of(5, 7));
+    expect((await x(Uint8ClampedArray.of(5, 7))).x.data).toEqual(Uint8Array.of(5, 7));
+    await expect(async () => x(BigInt64Array.of(0n, 2n ** 40n))).rejects.toThrow(
+      /x holds 1099511627776 at place 1, which is no whole number that int32 holds/,
+    );
+  });
+
+  it('keeps what else is known of each sample', async () => {
+    const data = arrays({ train: { x: [1, 2, 3], y: [0, 0, 0], columns: { site: ['b', 7, 'b'] } }, classes: 1 });
+    expect((await data.load('train')).columns).toEqual(
+      new Map([['site', { values: ['b', '7'], codes: Int32Array.of(0, 1, 0) }]]),
+    );
+  });
+
   it('takes regression targets where no classes are given', async () => {
     const data = arrays({
       train: {
@@ -92,7 +124,11 @@ describe('arrays', () => {
     ],
     ['data.labels', /sample 1 has label 2, but the 2 classes are 0 to 1/, { train: { x, y: [0, 2] }, classes: 2 }],
     ['data.labels', /sample 0 has label -1/, { train: { x, y: [-1, 0] }, classes: 2 }],
-    ['data.labels', /holds 0.5 at place 1; labels are whole numbers/, { train: { x, y: [0, 0.5] }, classes: 2 }],
+    [
+      'data.labels',
+      /holds 0\.5 at place 1, which is no whole number that int32 holds\. Labels are whole numbers/,
+      { train: { x, y: [0, 0.5] }, classes: 2 },
+    ],
     [
       'data.not-finite',
       /sample 1 holds NaN in x/,
@@ -108,6 +144,17 @@ describe('arrays', () => {
     ],
     ['data.not-finite', /sample 0 holds Infinity in y/, { train: { x, y: [Number.POSITIVE_INFINITY, 1] } }],
     ['data.classes', /y is a Int32Array and "classes" is not set/, { train: { x, y: Int32Array.of(0, 1) } }],
+    ['data.classes', /y is a BigInt64Array and "classes" is not set/, { train: { x, y: BigInt64Array.of(0n, 1n) } }],
+    [
+      'data.labels',
+      /holds 5000000000 at place 1/,
+      { train: { x, y: BigInt64Array.of(0n, 5_000_000_000n) }, classes: 2 },
+    ],
+    [
+      'data.shape',
+      /column "site" has 1 entries for 2 samples/,
+      { train: { x, y: [0, 1], columns: { site: ['a'] } }, classes: 2 },
+    ],
     ['data.classes', /classes must be a whole number/, { train: { x, y: [0, 1] }, classes: 0 }],
     ['data.scale', /scale must be a finite number/, { train: { x, y: [0, 1] }, scale: Number.NaN }],
     ['data.empty', /the train split has no samples/, { train: { x: [], y: [] } }],

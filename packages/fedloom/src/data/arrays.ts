@@ -1,10 +1,13 @@
 import { type DataSpec, elementCount, FedloomError, type Tensor } from '@fedloom/engine';
 import { flattenNumbers, type NestedNumbers } from '../core/nested-numbers.js';
 import { checkExamples } from './check-examples.js';
-import type { Dataset, Examples } from './dataset.js';
+import { type Dataset, type Examples, type SampleColumn, sampleColumn } from './dataset.js';
 import { sharedTensor } from './shared-tensor.js';
 
-export type NumberArray = Float32Array | Float64Array | Int32Array | Uint8Array;
+type ByteArray = Uint8Array | Uint8ClampedArray;
+type WholeArray = Int8Array | Int16Array | Uint16Array | Int32Array | Uint32Array | BigInt64Array | BigUint64Array;
+
+export type NumberArray = Float32Array | Float64Array | ByteArray | WholeArray;
 
 /** Samples in memory, leading dimension first: nested lists, a typed array (one axis), or a typed array with its shape. */
 export type ArrayInput =
@@ -13,10 +16,12 @@ export type ArrayInput =
   | { readonly data: NumberArray; readonly shape: readonly number[] };
 
 export interface ArraySplit {
-  /** Kept as uint8 or int32 when given as such a typed array, as float32 otherwise. */
+  /** Kept as uint8 when given as bytes, as int32 when given as another typed array of whole numbers, as float32 otherwise. */
   readonly x: ArrayInput;
   /** With `classes`: labels from 0, kept as int32. Without: regression targets, kept as float32. */
   readonly y: ArrayInput;
+  /** What else is known of each sample, by name, for `byColumn`: a text or number for each. */
+  readonly columns?: Readonly<Record<string, readonly (string | number)[]>>;
 }
 
 export interface ArraysOptions {
@@ -59,8 +64,20 @@ export function arrays(options: ArraysOptions): Dataset {
   });
 }
 
-function toExamples({ x, y }: ArraySplit, classes: number | undefined, where: string): Examples {
-  return { x: toTensor(x, xDType(x), `${where}: x`), y: toTensor(y, yDType(y, classes, where), `${where}: y`) };
+function toExamples(split: ArraySplit, classes: number | undefined, where: string): Examples {
+  const { columns } = split;
+  const x = toTensor(split.x, xDType(split.x), `${where}: x`);
+  const y = toTensor(split.y, yDType(split.y, classes, where), `${where}: y`);
+  if (columns === undefined) return { x, y };
+  const samples = x.shape[0] ?? 0;
+  const entries = Object.entries(columns).map(([name, texts]): [string, SampleColumn] => {
+    if (texts.length === samples) return [name, sampleColumn(texts.map(String))];
+    const what = `${where}: column "${name}"`;
+    throw new FedloomError('data.shape', `${what} has ${texts.length} entries for ${samples} samples.`, {
+      where: what,
+    });
+  });
+  return { x, y, columns: new Map(entries) };
 }
 
 function specOf({ x, y }: Examples, classes: number | undefined, scale: number | undefined): DataSpec {
@@ -76,14 +93,14 @@ function noSamples({ x, y }: DataSpec): Examples {
 
 function xDType(input: ArrayInput): 'uint8' | 'int32' | 'float32' {
   const data = dataOf(input);
-  if (data instanceof Uint8Array) return 'uint8';
-  return data instanceof Int32Array ? 'int32' : 'float32';
+  if (data === undefined || data instanceof Float32Array || data instanceof Float64Array) return 'float32';
+  return data instanceof Uint8Array || data instanceof Uint8ClampedArray ? 'uint8' : 'int32';
 }
 
 function yDType(input: ArrayInput, classes: number | undefined, where: string): 'int32' | 'float32' {
   if (classes !== undefined) return 'int32';
   const data = dataOf(input);
-  if (!(data instanceof Uint8Array || data instanceof Int32Array)) return 'float32';
+  if (data === undefined || data instanceof Float32Array || data instanceof Float64Array) return 'float32';
   throw new FedloomError(
     'data.classes',
     `${where}: y is a ${data.constructor.name} and "classes" is not set. Set classes if y holds labels; ` +
@@ -106,15 +123,21 @@ function toTensor(input: ArrayInput, dtype: 'uint8' | 'int32' | 'float32', what:
     throw problem(`has ${values.length} elements where its shape [${shape.join(', ')}] holds ${elementCount(shape)}`);
   }
   const tensor = sharedTensor(dtype, shape);
-  (tensor.data as NumberArray).set(values);
-  const exact = dtype === 'float32' || values.every((value, i) => value === tensor.data[i]);
-  if (exact) return tensor;
-  const row = values.findIndex((value, i) => value !== tensor.data[i]);
-  throw new FedloomError(
-    'data.labels',
-    `${what} holds ${values[row]} at place ${row}; labels are whole numbers from 0.`,
-    { where: what, row },
-  );
+  if (dtype === 'float32' || values.constructor === tensor.data.constructor) {
+    (tensor.data as NumberArray as Float32Array).set(values as Float32Array);
+    return tensor;
+  }
+  for (const [place, value] of values.entries()) {
+    tensor.data[place] = Number(value);
+    if (Number(value) === tensor.data[place]) continue;
+    throw new FedloomError(
+      'data.labels',
+      `${what} holds ${value} at place ${place}, which is no whole number that ${dtype} holds. Labels are whole numbers from 0; ` +
+        'targets to regress, and x of larger numbers, may be given as Float32Array.',
+      { where: what, row: place },
+    );
+  }
+  return tensor;
 }
 
 function flatten(

@@ -40,7 +40,8 @@ export function checkExamples({ x, y }: Examples, spec: DataSpec, origin: DataOr
 
 function checkForm(name: string, found: Tensor, wanted: DataSpec['x'] | DataSpec['y'], origin: DataOrigin): void {
   if (found.dtype !== wanted.dtype) {
-    throw fault('data.dtype', origin, `${name} holds ${found.dtype}; expected is ${wanted.dtype}`);
+    const convert = found.dtype === 'int64' || found.dtype === 'float64' ? `: convert it before it is written` : '';
+    throw fault('data.dtype', origin, `${name} holds ${found.dtype}; expected is ${wanted.dtype}${convert}`);
   }
   const [, ...sample] = found.shape;
   const fits =

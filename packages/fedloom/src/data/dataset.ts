@@ -14,6 +14,17 @@ export interface SampleColumn {
   readonly codes: Int32Array;
 }
 
+/** A text for each sample as a column. */
+export function sampleColumn(texts: Iterable<string>): SampleColumn {
+  const places = new Map<string, number>();
+  const codes = Array.from(texts, (text) => {
+    const place = places.get(text) ?? places.size;
+    places.set(text, place);
+    return place;
+  });
+  return { values: [...places.keys()], codes: Int32Array.from(codes) };
+}
+
 /**
  * A data set with a split for training and one for tests. Implementations load lazily, return the same tensors for every
  * call, and keep their elements in shared memory where the platform has it (see `shareTensor`), so that worker threads

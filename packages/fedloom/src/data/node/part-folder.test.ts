@@ -90,6 +90,11 @@ describe('part folders', () => {
       /y holds uint8; expected is int32/,
       (at) => store(at, { x, y: { dtype: 'uint8', shape: [3], data: new Uint8Array(3) } }),
     ],
+    [
+      'data.dtype',
+      /y holds int64; expected is int32: convert it before it is written/,
+      (at) => store(at, { x, y: { dtype: 'int64', shape: [3], data: BigInt64Array.of(0n, 1n, 2n) } }),
+    ],
     ['data.labels', /sample 1 has label 3/, (at) => store(at, { x, y: { ...y, data: Int32Array.of(0, 3, 0) } })],
     [
       'part.samples',

@@ -1,4 +1,4 @@
-import type { SampleColumn } from '../../dataset.js';
+import { type SampleColumn, sampleColumn } from '../../dataset.js';
 import type { CsvLayout, InputColumn } from './csv-layout.js';
 import type { CsvOptions, MissingRule } from './csv-options.js';
 import { fault, readTable } from './csv-table.js';
@@ -92,17 +92,13 @@ interface OtherReader {
 }
 
 function otherReader(name: string, at: number): OtherReader {
-  const places = new Map<string, number>();
-  const codes: number[] = [];
+  const texts: string[] = [];
   return {
     name,
     read(cells) {
-      const text = (cells[at] ?? '').trim();
-      const place = places.get(text) ?? places.size;
-      places.set(text, place);
-      codes.push(place);
+      texts.push((cells[at] ?? '').trim());
     },
-    column: () => ({ values: [...places.keys()], codes: Int32Array.from(codes) }),
+    column: () => sampleColumn(texts),
   };
 }
 
