@@ -4,6 +4,7 @@ import { rmSync } from 'node:fs';
 for (const folder of [
   'packages/engine',
   'packages/fedloom',
+  'packages/onnxruntime',
   'packages/transport-mpi',
   'packages/transport-mqtt',
   'tests',

@@ -28,7 +28,7 @@ export function describeMachine(torch: string | null): Machine {
     memoryGiB: Math.round(totalmem() / GIB),
     platform: `${process.platform} ${process.arch}`,
     node: process.version,
-    onnxruntime: versionOf('onnxruntime-node'),
+    onnxruntime: versionOf('@fedloom/onnxruntime'),
     torch,
     loadAverage: loadavg()[0] ?? 0,
   };

@@ -1,10 +1,10 @@
 import { execFile } from 'node:child_process';
-import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { root } from '../repository/source-tree.js';
+import { areInstalled, installations, NewProject, packPackages } from './packed.js';
 
 const exec = promisify(execFile);
 const INSTALL_TIMEOUT_MS = 300_000;
@@ -26,43 +26,100 @@ export default defineTask({
 });
 `;
 
+/** Whatever can be imported, so that the compiler reads all declarations behind it; and a task whose types must come through. */
+const PROGRAM = `
+import * as engine from '@fedloom/engine';
+import * as base from '@fedloom/engine/base';
+import * as node from '@fedloom/engine/node';
+import * as run from '@fedloom/engine/run';
+import * as fedloom from 'fedloom';
+import * as testing from 'fedloom/testing';
+export const all = { engine, base, node, run, fedloom, testing };
+
+const task = fedloom.defineTask({
+  name: 'typed',
+  trainer: ({ index }) => ({
+    getModelParams: () => ({ w: [index] }),
+    setModelParams: (params: fedloom.NamedTensors) => void params,
+    train: ({ round }) => ({ sampleCount: round + 1 }),
+    test: () => ({ results: { loss: 1 }, sampleCount: 1 }),
+  }),
+});
+const simulated = fedloom.simulate(task, { clients: 2, clientsPerRound: 1, rounds: 1 });
+simulated.on('round', ({ round, metrics }) => console.log(round.toFixed(), metrics?.loss));
+// @ts-expect-error there is no such event
+simulated.on('rounds', () => {});
+// @ts-expect-error a name is missing
+fedloom.defineTask({ trainer: task.trainer });
+`;
+const COMPILERS = [
+  [join(root, 'node_modules/typescript/bin/tsc'), 'nodenext', 'nodenext'],
+  [join(root, 'node_modules/typescript/bin/tsc'), 'esnext', 'bundler'],
+  // The last version that knows it.
+  [join(root, 'tools/docs/node_modules/typescript/bin/tsc'), 'commonjs', 'node10'],
+] as const;
+
+const needed = process.env.CI === 'true';
+const how = areInstalled || needed ? '' : ' (tests/src/integration/install-nodes.sh)';
+
+let packed: Awaited<ReturnType<typeof packPackages>>;
+beforeAll(async () => {
+  packed = await packPackages();
+}, INSTALL_TIMEOUT_MS);
+afterAll(() => packed.remove());
+
+/** The last event of a run of the task above. */
+async function lastEvent(project: NewProject) {
+  const { stdout } = await project.fedloom('run', 'task.ts', '4', '2', '3', '--json');
+  return JSON.parse(stdout.trim().split('\n').at(-1) ?? '');
+}
+
+describe.skipIf(!areInstalled && !needed)(`plain npm install${how}`, () => {
+  it.each(installations)(
+    'with $name',
+    async (installation) => {
+      const project = await NewProject.create(installation);
+      try {
+        const { stderr } = await project.npm('install', ...packed.files);
+        expect(stderr).not.toMatch(/npm (?:warn|error)/i);
+        // What is downloaded by a script comes from elsewhere than the registry, and npm 12 runs none unasked.
+        const lock = await readFile(join(project.folder, 'package-lock.json'), 'utf8');
+        expect(lock).toContain('"node_modules/@fedloom/onnxruntime"');
+        expect(lock).not.toContain('hasInstallScript');
+        await writeFile(join(project.folder, 'task.ts'), TASK);
+        const { event, metrics } = await lastEvent(project);
+        expect(event).toBe('finished');
+        expect(metrics.accuracy).toBeGreaterThan(0.9);
+      } finally {
+        await project.remove();
+      }
+    },
+    INSTALL_TIMEOUT_MS,
+  );
+});
+
 /** What a user without this repository gets. */
 describe('the packed packages', () => {
+  let project: NewProject;
   let folder: string;
   beforeAll(async () => {
-    folder = await mkdtemp(join(tmpdir(), 'fedloom-package-'));
-    const tarballs = join(folder, 'tarballs');
-    await mkdir(tarballs);
-    for (const name of ['engine', 'fedloom']) {
-      await exec('npm', ['pack', '--ignore-scripts', '--pack-destination', tarballs], {
-        cwd: join(root, 'packages', name),
-      });
-    }
-    const files = (await readdir(tarballs)).map((file) => join(tarballs, file));
-    await writeFile(join(folder, 'package.json'), JSON.stringify({ private: true, type: 'module' }));
-    await exec('npm', ['install', '--prefer-offline', '--no-audit', '--no-fund', '--omit=peer', ...files], {
-      cwd: folder,
-      env: { ...process.env, ONNXRUNTIME_NODE_INSTALL: 'skip', npm_config_onnxruntime_node_install: 'skip' },
-    });
+    project = await NewProject.create();
+    folder = project.folder;
+    await project.npm('install', ...packed.files);
     await writeFile(join(folder, 'task.ts'), TASK);
   }, INSTALL_TIMEOUT_MS);
-  afterAll(() => rm(folder, { recursive: true, force: true }));
+  afterAll(() => project.remove());
 
   it('run a task from the command', async () => {
-    const { stdout } = await exec('npx', ['fedloom', 'run', 'task.ts', '4', '2', '3', '--json'], { cwd: folder });
-    const last = JSON.parse(stdout.trim().split('\n').at(-1) as string);
-    expect(last).toMatchObject({
+    expect(await lastEvent(project)).toMatchObject({
       event: 'finished',
       rounds: 3,
       modelHash: expect.stringMatching(/^sha256:[0-9a-f]{64}$/),
     });
-    expect(last.metrics.accuracy).toBeGreaterThan(0.9);
   });
 
   it('say how to install a transport that is not there', async () => {
-    const command = exec('npx', ['fedloom', 'server', 'task.ts', '4', '2', '3', '--mqtt-listen', ':0'], {
-      cwd: folder,
-    });
+    const command = project.fedloom('server', 'task.ts', '4', '2', '3', '--mqtt-listen', ':0');
     await expect(command).rejects.toMatchObject({
       code: 1,
       stderr: expect.stringContaining('Install it: npm install @fedloom/transport-mqtt'),
@@ -126,6 +183,31 @@ describe('the packed packages', () => {
     const env = { ...process.env, OMPI_COMM_WORLD_RANK: '0', OMPI_COMM_WORLD_SIZE: '2' };
     const failed = await exec('npx', ['fedloom', 'node', 'task.ts', '1'], { cwd: folder, env }).catch((error) => error);
     expect(failed.stderr).toMatch(/^fedloom: MPI needs the package .*: npm install @fedloom\/transport-mpi$/m);
+  });
+
+  it.each(['', ' and types of Node'])('have types that hold for a strict program%s', async (also) => {
+    if (also !== '') await exec('npm', ['install', '@types/node@20'], project.place);
+    await writeFile(join(folder, 'program.ts'), PROGRAM);
+    for (const [compiler, module, resolution] of COMPILERS) {
+      const strict = ['--noEmit', '--strict', '--exactOptionalPropertyTypes', '--noUncheckedIndexedAccess'];
+      const options = [...strict, '--skipLibCheck', 'false', '--target', 'es2022', '--module', module];
+      await project.node(compiler, ...options, '--moduleResolution', resolution, 'program.ts').catch((error) => {
+        throw new Error(`${resolution}:\n${error.stdout}`);
+      });
+    }
+  });
+
+  it('say what they are', async () => {
+    for (const name of ['fedloom', '@fedloom/engine', '@fedloom/onnxruntime']) {
+      const place = join(folder, 'node_modules', name);
+      const manifest = JSON.parse(await readFile(join(place, 'package.json'), 'utf8'));
+      expect(manifest).toMatchObject({
+        homepage: expect.stringContaining('https://'),
+        repository: { type: 'git', directory: expect.stringContaining('packages/') },
+        keywords: expect.arrayContaining([expect.any(String)]),
+      });
+      expect(await readdir(place)).toEqual(expect.arrayContaining(['LICENSE', 'README.md']));
+    }
   });
 
   it('carry no tests and no sources of tests', async () => {

@@ -1,4 +1,4 @@
-import { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node';
+import { InferenceSession, Tensor as OrtTensor } from '@fedloom/onnxruntime';
 import type { GraphBackend, GraphSession } from '../backend.js';
 import { FedloomError } from '../errors.js';
 import type { DType, NamedTensors, Tensor, TensorData } from '../tensor.js';

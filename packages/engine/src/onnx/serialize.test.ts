@@ -1,4 +1,4 @@
-import { InferenceSession } from 'onnxruntime-node';
+import { InferenceSession } from '@fedloom/onnxruntime';
 import { expect, test } from 'vitest';
 import { Graph } from '../graph/graph.js';
 import { expectClose, randomTensor, seededRandom } from '../graph/testing/check-case.js';

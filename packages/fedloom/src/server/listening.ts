@@ -1,7 +1,7 @@
-import type { Server as HttpServer } from 'node:http';
 import { FedloomError } from '@fedloom/engine';
 import type { Connection, Listen, Listener } from '../protocol/transport.js';
 import { webSocketListen } from '../transport/websocket/on-demand.js';
+import type { AttachableServer } from '../transport/websocket/options.js';
 
 /** Where a server or a lobby listens. */
 export interface ListenOptions {
@@ -13,7 +13,7 @@ export interface ListenOptions {
   /** Address to listen on. Default 127.0.0.1 and a free port. */
   readonly listen?: { readonly host?: string; readonly port?: number };
   /** Attach to this HTTP server instead of opening a port. */
-  readonly server?: HttpServer;
+  readonly server?: AttachableServer;
   /** Path of the WebSocket endpoint. Default `/`. */
   readonly path?: string;
   /** Listen beyond loopback although nothing is encrypted and nobody is asked who they are. */

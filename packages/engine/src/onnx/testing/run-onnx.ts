@@ -1,4 +1,4 @@
-import { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node';
+import { InferenceSession, Tensor as OrtTensor } from '@fedloom/onnxruntime';
 import type { Graph } from '../../graph/graph.js';
 import type { DType, Tensor, TensorData } from '../../tensor.js';
 import { toOnnx } from '../serialize.js';

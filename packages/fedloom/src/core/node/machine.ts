@@ -34,7 +34,7 @@ export function processor(): Processor {
 function onnxruntimeVersion(): string {
   try {
     const engine = createRequire(import.meta.url).resolve('@fedloom/engine');
-    const manifest = createRequire(engine).resolve('onnxruntime-node/package.json');
+    const manifest = createRequire(engine).resolve('@fedloom/onnxruntime/package.json');
     return (JSON.parse(readFileSync(manifest, 'utf8')) as { version: string }).version;
   } catch {
     return 'unknown';

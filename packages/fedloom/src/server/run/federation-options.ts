@@ -1,8 +1,8 @@
-import type { EventEmitter } from 'node:events';
 import type { NamedTensors } from '@fedloom/engine';
 import type { FederatedAlgorithm } from '../../algorithms/algorithm.js';
 import type { ClientIndex } from '../../core/brands.js';
 import type { Clock } from '../../core/clock.js';
+import type { Emitter } from '../../core/emitter.js';
 import type { HashFunction } from '../../core/hash.js';
 import type { ClientRecord, Results, RoundRecord } from '../../core/records.js';
 import type { IndexRange, Welcome } from '../../protocol/messages.js';
@@ -38,7 +38,7 @@ export interface FederationOptions {
   readonly messages: OwnMessages;
   /** Called when a round's model is made; the round goes on when it settles. Rejecting ends the run as failed. */
   readonly checkpoint?: (round: number, model: NamedTensors) => void | Promise<void>;
-  readonly events: EventEmitter<FederationEvents>;
+  readonly events: Emitter<FederationEvents>;
   /** How long a run that is complete waits for clients whose line broke, to tell them, in milliseconds. Default 0: not at all. */
   readonly farewellMs?: number;
   /** What is written down before anybody is told. Default: nothing. */

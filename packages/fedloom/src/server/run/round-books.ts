@@ -1,5 +1,5 @@
-import type { EventEmitter } from 'node:events';
 import type { ClientIndex } from '../../core/brands.js';
+import type { Emitter } from '../../core/emitter.js';
 import { type Evaluation, resultsOf } from '../../core/evaluation.js';
 import type { Results, RoundRecord } from '../../core/records.js';
 import type { UpdateMessage } from '../../protocol/messages.js';
@@ -12,7 +12,7 @@ import { RoundLedger } from './round-ledger.js';
 type Unrecorded = NonNullable<FederationOptions['resumed']>['unrecorded'];
 
 export interface RoundBooksOptions extends Pick<FederationOptions, 'clock'> {
-  readonly events: EventEmitter<FederationEvents>;
+  readonly events: Emitter<FederationEvents>;
   readonly resultAggregator: ResultAggregator;
   /** Over all connections so far. */
   readonly bytes: () => { readonly up: number; readonly down: number };

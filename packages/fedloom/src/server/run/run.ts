@@ -1,6 +1,10 @@
 import { EventEmitter } from 'node:events';
+import type { Emitter } from '../../core/emitter.js';
 import type { RoundRecord, RunResult } from '../../core/records.js';
 import type { FederationEvents } from './federation-options.js';
+
+/** Node's, without its types: a program that uses a run need not have them. */
+const RunEvents: new () => Emitter<FederationEvents> = EventEmitter;
 
 /**
  * A run under way: its rounds as they finish, its events, its result.
@@ -8,7 +12,7 @@ import type { FederationEvents } from './federation-options.js';
  * Iterating yields every round from the first, whenever it begins, and ends when the run ends; it throws what made the
  * run fail. A run needs no one to look at it.
  */
-export class Run extends EventEmitter<FederationEvents> implements AsyncIterable<RoundRecord> {
+export class Run extends RunEvents implements AsyncIterable<RoundRecord> {
   /** Settles when the run is over: `status` says whether it completed or was cancelled. Rejects when it failed. */
   readonly result: Promise<RunResult>;
   readonly #rounds: RoundRecord[] = [];

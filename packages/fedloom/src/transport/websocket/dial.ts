@@ -4,16 +4,11 @@ import { FedloomError } from '@fedloom/engine';
 import { WebSocket } from 'ws';
 import type { Connection } from '../../protocol/transport.js';
 import type { ConnectReason } from '../error-codes.js';
+import type { WebSocketDialOptions } from './options.js';
 import { watchOwnAddress } from './own-address.js';
-import { SocketConnection, type SocketOptions, webSocketOptions } from './socket-connection.js';
+import { SocketConnection, webSocketOptions } from './socket-connection.js';
 import { isLoopback } from './upgrade-check.js';
 
-export interface WebSocketDialOptions extends SocketOptions {
-  /** For connection and handshake together; default 10 s. */
-  readonly connectTimeoutMs?: number;
-}
-
-/** Why a connection did not come about, as `fields.reason` of `transport.connect`. */
 /** Dials from Node over the `ws` package. @throws FedloomError `transport.connect` with a `ConnectReason` */
 export function dialWebSocket(
   url: string,

@@ -5,21 +5,9 @@ import type { Duplex } from 'node:stream';
 import { FedloomError } from '@fedloom/engine';
 import { WebSocketServer } from 'ws';
 import type { Connection, Listener } from '../../protocol/transport.js';
-import { SocketConnection, type SocketOptions, webSocketOptions } from './socket-connection.js';
-import { checkUpgrade, type UpgradeRules } from './upgrade-check.js';
-
-export interface WebSocketListenOptions extends SocketOptions, Omit<UpgradeRules, 'boundHost'> {
-  /** Default `127.0.0.1`. */
-  readonly host?: string;
-  /** Default 0: a free one. */
-  readonly port?: number;
-  /** Attach to a server of yours instead, which may listen already or later; `host` and `port` then have no meaning. */
-  readonly server?: Server | HttpsServer;
-  /** Where on the server; default `/`. */
-  readonly path?: string;
-  /** Connections open at once; further ones are refused with status 503. Default 16,384. */
-  readonly connectionsMax?: number;
-}
+import type { WebSocketListenOptions } from './options.js';
+import { SocketConnection, webSocketOptions } from './socket-connection.js';
+import { checkUpgrade } from './upgrade-check.js';
 
 /**
  * Accepts WebSocket connections, on a port of its own or on an existing HTTP server.
@@ -30,7 +18,8 @@ export async function listenWebSocket(
   onConnection: (connection: Connection) => void,
 ): Promise<Listener> {
   const { path = '/', host = '127.0.0.1' } = options;
-  const server = options.server ?? (await startServer(host, options.port ?? 0));
+  const given = options.server as Server | HttpsServer | undefined;
+  const server = given ?? (await startServer(host, options.port ?? 0));
   const webSockets = new WebSocketServer({
     ...webSocketOptions,
     noServer: true,

@@ -1,8 +1,6 @@
 import { FedloomError } from '@fedloom/engine';
 import type { Dial, Listen } from '../../protocol/transport.js';
-import type { WebSocketDialOptions } from './dial.js';
-import type { WebSocketListenOptions } from './listen.js';
-import type { SocketOptions } from './socket-connection.js';
+import type { SocketOptions, WebSocketDialOptions, WebSocketListenOptions } from './options.js';
 import { isLoopback } from './upgrade-check.js';
 
 // The sockets' code is loaded when it is used: a simulation needs none and starts 50 ms sooner.

@@ -4,15 +4,7 @@ import { freeBytes } from '../../core/byte-memory.js';
 import { wireLimits } from '../../protocol/limits.js';
 import type { Connection, ConnectionHandlers } from '../../protocol/transport.js';
 import { describeClose, fitReason } from './close-reason.js';
-
-export interface SocketOptions {
-  /** `send` returns false from so many bytes on that have not left; default 8 MiB. */
-  readonly bufferedBytesMax?: number;
-  /** How often to ask the other end for a sign of life; default 15 s. Keep it below the idle timeout of proxies between. */
-  readonly pingEveryMs?: number;
-  /** Silence after which the other end counts as gone, unless the connection is patient; default 2 min. */
-  readonly deadAfterMs?: number;
-}
+import type { SocketOptions } from './options.js';
 
 /**
  * When the kernel asks the other machine's whether it is still there, after so long without a byte. Node then has it ask ten

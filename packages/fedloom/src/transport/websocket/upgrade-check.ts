@@ -1,12 +1,9 @@
 import { isIP } from 'node:net';
+import type { AdmissionOptions } from './options.js';
 
-export interface UpgradeRules {
+export interface UpgradeRules extends AdmissionOptions {
   /** Address the server is bound to. */
   readonly boundHost: string;
-  /** Origins of browser pages that may connect beside those that this host serves itself: `https://lab.example`. */
-  readonly allowedOrigins?: readonly string[];
-  /** Names under which clients may address this server, without port. */
-  readonly allowedHosts?: readonly string[];
 }
 
 export interface UpgradeRefusal {

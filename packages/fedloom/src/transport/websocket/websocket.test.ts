@@ -13,8 +13,9 @@ import { examples, pattern, update } from '../../protocol/testing/messages.js';
 import type { Connection, Listener } from '../../protocol/transport.js';
 import { dialWebSocket } from './dial.js';
 import { type BrowserWebSocket, browserDial } from './dial-browser.js';
-import { listenWebSocket, type WebSocketListenOptions } from './listen.js';
+import { listenWebSocket } from './listen.js';
 import { webSocketDial, webSocketListen } from './on-demand.js';
+import type { WebSocketListenOptions } from './options.js';
 
 const nowhere = 'ws://127.0.0.1:9';
 const listen = (onConnection: (connection: Connection) => void): Promise<Listener> => listenWebSocket({}, onConnection);

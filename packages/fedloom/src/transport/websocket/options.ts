@@ -1,0 +1,43 @@
+/** Of both ends. */
+export interface SocketOptions {
+  /** `send` returns false from so many bytes on that have not left; default 8 MiB. */
+  readonly bufferedBytesMax?: number;
+  /** How often to ask the other end for a sign of life; default 15 s. Keep it below the idle timeout of proxies between. */
+  readonly pingEveryMs?: number;
+  /** Silence after which the other end counts as gone, unless the connection is patient; default 2 min. */
+  readonly deadAfterMs?: number;
+}
+
+export interface WebSocketDialOptions extends SocketOptions {
+  /** For connection and handshake together; default 10 s. */
+  readonly connectTimeoutMs?: number;
+}
+
+/** A `Server` of `node:http` or `node:https`: what is used of it, so that its types are not needed. */
+export interface AttachableServer {
+  on(event: 'upgrade', handler: (...args: unknown[]) => void): unknown;
+  off(event: 'upgrade', handler: (...args: unknown[]) => void): unknown;
+  listenerCount(event: 'upgrade'): number;
+  address(): string | { readonly address: string; readonly family: string; readonly port: number } | null;
+}
+
+/** Whom a server lets in. */
+export interface AdmissionOptions {
+  /** Origins of browser pages that may connect beside those that this host serves itself: `https://lab.example`. */
+  readonly allowedOrigins?: readonly string[];
+  /** Names under which clients may address this server, without port. */
+  readonly allowedHosts?: readonly string[];
+}
+
+export interface WebSocketListenOptions extends SocketOptions, AdmissionOptions {
+  /** Default `127.0.0.1`. */
+  readonly host?: string;
+  /** Default 0: a free one. */
+  readonly port?: number;
+  /** Attach to a server of yours instead, which may listen already or later; `host` and `port` then have no meaning. */
+  readonly server?: AttachableServer;
+  /** Where on the server; default `/`. */
+  readonly path?: string;
+  /** Connections open at once; further ones are refused with status 503. Default 16,384. */
+  readonly connectionsMax?: number;
+}
