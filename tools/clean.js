@@ -8,6 +8,7 @@ for (const folder of [
   'packages/transport-mpi',
   'packages/transport-mqtt',
   'tests',
+  'tools/docs',
   'benchmarks',
 ]) {
   rmSync(new URL(`../${folder}/dist`, import.meta.url), { recursive: true, force: true });

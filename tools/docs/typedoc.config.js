@@ -6,10 +6,14 @@ export default {
   tsconfig: 'tsconfig.json',
   // `tsc -b` checks it: here the engine would see codes of errors that others declare.
   skipErrorChecking: true,
-  plugin: ['./engine-types.js'],
+  plugin: ['./exported-types.js'],
   out: 'dist',
   readme: '../../packages/fedloom/README.md',
+  treatWarningsAsErrors: true,
+  treatValidationWarningsAsErrors: true,
+  validation: { notExported: false },
   excludePrivate: true,
+  excludeInternal: true,
   disableGit: true,
   sourceLinkTemplate: 'https://github.com/fedloom/fedloom/blob/main/{path}#L{line}',
 };

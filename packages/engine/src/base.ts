@@ -2,6 +2,7 @@
 export type { NoFields } from './error-codes.js';
 export {
   type ErrorCode,
+  type ErrorDetails,
   type ErrorFields,
   type ErrorOf,
   type ErrorParts,

@@ -18,7 +18,7 @@ export interface ErrorFields extends EngineErrors {}
 export type ErrorCode = keyof ErrorFields & string;
 
 /** What comes after the message: fields may be left out where the code has none, or none that it needs. */
-type Details<Code extends ErrorCode> =
+export type ErrorDetails<Code extends ErrorCode> =
   Record<never, never> extends ErrorFields[Code]
     ? [fields?: ErrorFields[Code], options?: ErrorOptions]
     : [fields: ErrorFields[Code], options?: ErrorOptions];
@@ -51,7 +51,7 @@ export type RemoteFields = { readonly remote: true; readonly peer: string };
 
 export interface FedloomErrorConstructor {
   /** Code and fields must be in the catalogue, `ErrorFields`. */
-  new <Code extends ErrorCode>(code: Code, message: string, ...details: Details<Code>): FedloomError;
+  new <Code extends ErrorCode>(code: Code, message: string, ...details: ErrorDetails<Code>): FedloomError;
   /** An error made again from its parts. A code of the catalogue must come with the fields of the catalogue. */
   from(parts: ErrorParts, options?: ErrorOptions): FedloomError;
   /** What another party said was wrong. Its code may be one that nobody here knows. */

@@ -2,6 +2,10 @@ export type { GraphBackend, GraphSession } from './backend.js';
 export * from './base.js';
 export { gradients } from './graph/gradients.js';
 export { Graph, type LoopResult } from './graph/graph.js';
+export type {
+  Conv2dOptions as GraphConv2dOptions,
+  Pool2dOptions as GraphPool2dOptions,
+} from './graph/image-options.js';
 export type { GraphBuilder, Operand, Value } from './graph/value.js';
 export type { Dim, ValueType } from './graph/value-type.js';
 export { type AveragePool2dOptions, averagePool2d, globalAveragePool2d } from './layers/average-pool2d.js';

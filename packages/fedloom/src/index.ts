@@ -13,6 +13,7 @@ export {
   conv2d,
   type DataSpec,
   type DenseOptions,
+  type Dim,
   type DType,
   defineLayer,
   defineLoss,
@@ -21,22 +22,30 @@ export {
   dense,
   type EmbeddingBagOptions,
   type ErrorCode,
+  type ErrorDetails,
   type ErrorFields,
   type ErrorOf,
+  type ErrorParts,
   embedding,
   embeddingBag,
   FedloomError,
+  type FedloomErrorConstructor,
   type FinishContext,
+  type FinishResult,
   filled,
   flatten,
   frozen,
   type Graph,
+  type GraphBuilder,
+  type GraphConv2dOptions,
+  type GraphPool2dOptions,
   globalAveragePool2d,
   isFedloomError,
   isRemoteError,
   type Layer,
   type LayerContext,
   type LayerParameter,
+  type LoopResult,
   type Loss,
   type LossContext,
   type MaxPool2dOptions,
@@ -46,10 +55,13 @@ export {
   meanAbsoluteError,
   meanSquaredError,
   type NamedTensors,
+  type NoFields,
+  type Operand,
   type Optimizer,
   type OptimizerInput,
   type OptimizerOutput,
   type RandomSource,
+  type RemoteFields,
   relu,
   reshape,
   type SgdOptions,
@@ -58,10 +70,12 @@ export {
   sigmoid,
   softmaxCrossEntropy,
   type Tensor,
+  type TensorData,
   type TermContext,
   tanh,
   uniformFanIn,
   type Value,
+  type ValueType,
 } from '@fedloom/engine';
 export type {
   AlgorithmClient,
@@ -70,11 +84,13 @@ export type {
   FederatedAlgorithm,
   Hyperparameters,
   NeededFact,
+  Scalars,
   ServerState,
   ServerUpdate,
   ServerUpdateInput,
   ServerUpdateResult,
 } from './algorithms/algorithm.js';
+export type { ByRound } from './algorithms/by-round.js';
 export { defineAlgorithm } from './algorithms/define-algorithm.js';
 export { type FedAdamOptions, fedAdam } from './algorithms/fed-adam.js';
 export { type FedAsyncOptions, fedAsync } from './algorithms/fed-async.js';
@@ -84,20 +100,23 @@ export { type FedNovaOptions, fedNova } from './algorithms/fed-nova.js';
 export { type FedPerOptions, fedPer } from './algorithms/fed-per.js';
 export { type FedProxOptions, fedProx } from './algorithms/fed-prox.js';
 export { type QFedAvgOptions, qFedAvg } from './algorithms/q-fed-avg.js';
-export { algorithmNamed, algorithmNames, withFold } from './algorithms/registry.js';
+export { type AlgorithmOptions, algorithmNamed, algorithmNames, withFold } from './algorithms/registry.js';
 export { krum, median, multiKrum, trimmedMean } from './algorithms/robust.js';
 export { type ScaffoldOptions, scaffold } from './algorithms/scaffold.js';
+export type { ClientEvent } from './client/client-host.js';
 export { type JoinEvent, type JoinOptions, joinFederation } from './client/node/join-federation.js';
-export type { CancelSignal } from './compute/cancel-signal.js';
+export type { CancelSignal, JobSignal } from './compute/cancel-signal.js';
+export type { FrozenParameters } from './compute/executor.js';
 export type {
   EvaluateReply,
   JobPool,
+  OnModel,
   PoolEvaluateJob,
   PoolPlan,
   PoolTrainJob,
   TrainReply,
 } from './compute/job-pool.js';
-export type { PoolChoice } from './compute/node/pool-choice.js';
+export type { PoolChoice, PoolKind } from './compute/node/pool-choice.js';
 export { processPool } from './compute/node/process-pool.js';
 export { RemoteHost } from './compute/node/remote/remote-host.js';
 export { type RemotePoolOptions, remotePool } from './compute/node/remote/remote-pool.js';
@@ -112,9 +131,14 @@ export {
   versionNumber,
 } from './core/brands.js';
 export { freeBytes, uninitializedBytes } from './core/byte-memory.js';
+export type { CallOptions } from './core/call-text.js';
+export type { Emitter } from './core/emitter.js';
+export type { Statistic } from './core/evaluation.js';
+export type { IndexRange } from './core/index-ranges.js';
+export type { NestedNumbers } from './core/nested-numbers.js';
 export { RandomStream } from './core/random.js';
 export type { ClientRecord, Results, RoundRecord, RunResult } from './core/records.js';
-export { decodeSafetensors, encodeSafetensors } from './core/safetensors.js';
+export { decodeSafetensors, encodeSafetensors, type SafetensorsLimits } from './core/safetensors.js';
 export { VERSION } from './core/version.js';
 export { type ArrayInput, type ArraySplit, type ArraysOptions, arrays, type NumberArray } from './data/arrays.js';
 export type { ClientExamples, Dataset, Examples, SampleColumn } from './data/dataset.js';
@@ -125,11 +149,11 @@ export type { ColumnStatistics, CsvOptions, MissingRule } from './data/node/csv/
 export type { FileDataset } from './data/node/file-dataset.js';
 export type { FilePlace } from './data/node/files.js';
 export { type ImagesOptions, images } from './data/node/images.js';
-export { mnist } from './data/node/mnist.js';
+export { type MnistOptions, mnist } from './data/node/mnist.js';
 export type { LabelledTextsOptions, RunningTextOptions, TextsOptions } from './data/node/texts/text-options.js';
 export { type TextDataset, texts } from './data/node/texts/texts.js';
-export { definePartition, type Partition, type Partitioner } from './data/partition.js';
-export { shards } from './data/shards.js';
+export { type Dealt, definePartition, type Partition, type Partitioner } from './data/partition.js';
+export { type ShardsOptions, shards } from './data/shards.js';
 export type { FederationErrors } from './error-codes.js';
 export { loadModel } from './inference/node/load-model.js';
 export type { Predictions, Predictor } from './inference/predictor.js';
@@ -138,8 +162,15 @@ export { folderSource } from './journal/node/folder-source.js';
 export { folderStorage } from './journal/node/folder-storage.js';
 export type { DiskWaits } from './journal/run-journal.js';
 export type { BlobKind, BlobName, JournalSource, JournalStorage } from './journal/storage.js';
-export { defineMessage, type MessageDefinition, type MessageSchema } from './protocol/define-message.js';
+export {
+  type BodyRule,
+  defineMessage,
+  type MessageDefinition,
+  type MessageSchema,
+  type MessageSender,
+} from './protocol/define-message.js';
 export type { DeviceHandlers, DevicePort } from './protocol/device-port.js';
+export type { Finish } from './protocol/messages.js';
 export {
   type HandledMessage,
   handleMessage,
@@ -156,6 +187,7 @@ export type {
 } from './protocol/transport.js';
 export type { PythonTrainerOptions } from './python/options.js';
 export { pythonTrainer } from './python/python-trainer.js';
+export type { ArgumentValue } from './python/requests.js';
 export { createLobby, type FederationLobby, type LobbyOptions } from './server/create-lobby.js';
 export { createServer, type FederationServer, type ServerOptions } from './server/create-server.js';
 export type { ListenOptions } from './server/listening.js';
@@ -181,30 +213,56 @@ export type {
   TrainerTaskDefinition,
   TrainingDefinition,
 } from './task/task.js';
-export { type TaskSummary, taskSummary } from './task/task-summary.js';
-export type { TestContext, TrainContext, Trainer, TrainerClient, TrainerFactory, TrainResult } from './task/trainer.js';
+export { type SummaryPart, type TaskSummary, taskSummary } from './task/task-summary.js';
+export type {
+  TestContext,
+  TrainContext,
+  Trainer,
+  TrainerClient,
+  TrainerFactory,
+  TrainerSetting,
+  TrainResult,
+} from './task/trainer.js';
 export type { ConnectReason } from './transport/error-codes.js';
-export { type Launched, launchedAs } from './transport/mpi/launched-as.js';
+export { type Launched, type LauncherEnvironment, launchedAs } from './transport/mpi/launched-as.js';
 export type { MpiLibrary, MpiPlug, MpiWorld } from './transport/mpi/mpi-world.js';
-export type { MqttBrokerOptions, MqttListenOptions, MqttPackage } from './transport/mqtt/mqtt-package.js';
+export type {
+  BrokerListenOptions,
+  MqttBrokerOptions,
+  MqttDeviceOptions,
+  MqttListenOptions,
+  MqttPackage,
+} from './transport/mqtt/mqtt-package.js';
 export { webSocketDial, webSocketListen } from './transport/websocket/on-demand.js';
+export type {
+  AdmissionOptions,
+  AttachableServer,
+  SocketOptions,
+  WebSocketDialOptions,
+  WebSocketListenOptions,
+} from './transport/websocket/options.js';
 export type {
   Aggregate,
   Contribution,
   Fold,
+  FoldBase,
   IndividualFold,
   PartialSum,
   RunningSum,
   SumFold,
 } from './update/fold-contract.js';
 export { defineFold } from './update/folds/define-fold.js';
+export type { KrumOptions, MultiKrumOptions } from './update/folds/krum.js';
 export { foldNamed, foldNames } from './update/folds/registry.js';
+export type { TrimmedMeanOptions } from './update/folds/trimmed-mean.js';
 export type {
   ClientStageContext,
   ClientStageResult,
   PayloadSpec,
   ServerStageContext,
   Stage,
+  StageContext,
+  StageOptions,
 } from './update/stage-contract.js';
 export { type ClipOptions, clip } from './update/stages/clip.js';
 export { defineStage } from './update/stages/define-stage.js';

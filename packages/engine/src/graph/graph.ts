@@ -47,7 +47,7 @@ export class Graph implements GraphBuilder {
     this.#scope = parent?.currentScope ?? '';
   }
 
-  /** In order of creation, which is an order of evaluation. */
+  /** In order of creation, which is an order of evaluation. @internal */
   get nodes(): readonly GraphNode[] {
     return this.#nodes;
   }
@@ -328,7 +328,7 @@ export class Graph implements GraphBuilder {
 
   // For primitives and passes
 
-  /** Adds a node. Everything above is this with a primitive filled in. */
+  /** Adds a node. Everything above is this with a primitive filled in. @internal */
   apply<A>(primitive: Primitive<A>, inputs: readonly Value[], attributes: A): readonly Value[] {
     for (const value of inputs) this.#checkReachable(value);
     const problem = problemFactory(primitive.name, this.#scope, inputs);
@@ -344,11 +344,12 @@ export class Graph implements GraphBuilder {
     return outputs;
   }
 
+  /** @internal */
   applyOne<A>(primitive: Primitive<A>, inputs: readonly Value[], attributes: A): Value {
     return this.apply(primitive, inputs, attributes)[0]!;
   }
 
-  /** The first value of this graph, or of one around it (the outermost that will do), with the symbol among its extents. */
+  /** The first value of this graph, or of one around it (the outermost that will do), with the symbol among its extents. @internal */
   symbolSource(symbol: string, willDo: (value: Value) => boolean = () => true): SymbolSource | undefined {
     const own = this.#symbols.get(symbol);
     return this.parent?.symbolSource(symbol, willDo) ?? (own !== undefined && willDo(own.value) ? own : undefined);

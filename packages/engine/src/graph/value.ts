@@ -13,7 +13,7 @@ export interface Value extends ValueType {
   readonly graph: GraphBuilder;
   /** Unique over a graph and all the loop bodies in it; a value's inputs have smaller ids. */
   readonly id: number;
-  /** The producer. */
+  /** The producer. @internal */
   readonly node: GraphNode;
 }
 
@@ -106,11 +106,15 @@ export interface SymbolSource {
 
 /** What primitives and passes use of a `Graph`, where the operations are described. */
 export interface GraphBuilder {
+  /** @internal */
   readonly nodes: readonly GraphNode[];
   sees(other: GraphBuilder): boolean;
+  /** @internal */
   symbolSource(symbol: string, willDo?: (value: Value) => boolean): SymbolSource | undefined;
   scope<T>(name: string, build: () => T): T;
+  /** @internal */
   apply<A>(primitive: Primitive<A>, inputs: readonly Value[], attributes: A): readonly Value[];
+  /** @internal */
   applyOne<A>(primitive: Primitive<A>, inputs: readonly Value[], attributes: A): Value;
   constant(data: number | readonly number[] | TensorData, dtype: DType, shape?: readonly number[]): Value;
 

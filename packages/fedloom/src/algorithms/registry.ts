@@ -14,7 +14,7 @@ import { qFedAvg } from './q-fed-avg.js';
 import { krum, median, multiKrum, trimmedMean } from './robust.js';
 import { scaffold } from './scaffold.js';
 
-type Options = Readonly<Record<string, unknown>>;
+export type AlgorithmOptions = Readonly<Record<string, unknown>>;
 
 /** An algorithm that can be asked for by its name. */
 interface NamedAlgorithm {
@@ -53,7 +53,7 @@ export const algorithmNames: readonly string[] = Object.freeze(Object.keys(ALGOR
  * The built-in algorithm of this name, as `--algorithm 'fedProx(mu=0.1)'` asks for it.
  * @throws FedloomError `algorithm.unknown`, `algorithm.option`, `fold.option`
  */
-export function algorithmNamed(name: string, options: Options = {}): FederatedAlgorithm {
+export function algorithmNamed(name: string, options: AlgorithmOptions = {}): FederatedAlgorithm {
   const known = Object.hasOwn(ALGORITHMS, name) ? ALGORITHMS[name] : undefined;
   if (known !== undefined) return known.make(options as never);
   const usages = Object.values(ALGORITHMS).map(({ usage }) => usage);

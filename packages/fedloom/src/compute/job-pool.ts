@@ -45,7 +45,7 @@ export interface PoolPlan {
   readonly trains: boolean;
 }
 
-interface OnModel {
+export interface OnModel {
   /** Content hash of `model`. */
   readonly modelHash: string;
   /** Safetensors of the shared parameters, but for those loaded as frozen, and the algorithm's broadcast; in shared memory. */

@@ -3,14 +3,19 @@ import { labelsOf, rowsByLabel } from './labels.js';
 import { dealLikeTraining } from './like-training.js';
 import { ascending, definePartition, evenOffsets, type Partitioner, sampleCount } from './partition.js';
 
+export interface ShardsOptions {
+  /** Shards that a client gets. Default 2. */
+  readonly perClient?: number;
+}
+
 /**
  * McMahan's pathological non-IID split (2017, arXiv 1602.05629, section 3): the training samples sorted by label are cut
  * into clients * perClient shards of nearly equal size, and each client gets `perClient` of them at random. MNIST over 100
  * clients with 2 each: 200 shards of 300, most clients with samples of two labels. Test samples follow the training
  * samples of each client (see `dealLikeTraining`).
- * @param options.perClient shards a client gets, default 2
  */
-export function shards({ perClient = 2 }: { readonly perClient?: number } = {}): Partitioner {
+export function shards(options: ShardsOptions = {}): Partitioner {
+  const { perClient = 2 } = options;
   if (!Number.isSafeInteger(perClient) || perClient < 1) {
     throw new FedloomError(
       'partition.shards',

@@ -1,5 +1,6 @@
 import type { ClientIndex, Hash } from '../core/brands.js';
 import type { Evaluation } from '../core/evaluation.js';
+import type { IndexRange } from '../core/index-ranges.js';
 import type { Facts, Version } from '../update/update.js';
 
 /**
@@ -14,11 +15,7 @@ import type { Facts, Version } from '../update/update.js';
  */
 export type Message = ClientMessage | ServerMessage | StreamMessage;
 
-/** From `from` to `from + count - 1`. */
-export interface IndexRange {
-  readonly from: number;
-  readonly count: number;
-}
+export type { IndexRange };
 
 export type ClientMessage = Hello | Auth | Join | Leave | GetPlan | GetFrozen | UpdateMessage | Evaluations | Failed;
 export type ServerMessage =

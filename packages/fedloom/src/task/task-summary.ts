@@ -4,7 +4,7 @@ import type { Task } from './task.js';
 export interface TaskSummary {
   readonly name: string;
   readonly kind: Task['kind'];
-  readonly algorithm: Part & { readonly citation: string; readonly fold: string };
+  readonly algorithm: SummaryPart & { readonly citation: string; readonly fold: string };
   readonly data?: string;
   readonly partition?: string;
   readonly loss?: string;
@@ -13,11 +13,12 @@ export interface TaskSummary {
     readonly localEpochs: number;
     readonly batchSize: number | 'all';
     readonly shuffle: boolean;
-    readonly optimizer: Part;
+    readonly optimizer: SummaryPart;
   };
 }
 
-interface Part {
+/** An algorithm or optimiser by its name and settings. */
+export interface SummaryPart {
   readonly name: string;
   readonly hyperparameters: Readonly<Record<string, number | boolean>>;
 }

@@ -22,7 +22,7 @@ export type Aggregate = Map<string, Tensor>;
 /** How a round's updates become one aggregate. The result must not depend on the order of arrival. */
 export type Fold = SumFold | IndividualFold;
 
-interface FoldBase {
+export interface FoldBase {
   /** Camel case, as the function that makes it: `mean`, `krum`. */
   readonly name: string;
   /** All settings with their values, for records and for `--fold name(key=value)`. */

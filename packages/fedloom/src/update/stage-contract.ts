@@ -49,7 +49,7 @@ export interface Stage {
   server?(payload: NamedTensors, context: ServerStageContext): NamedTensors | Promise<NamedTensors>;
 }
 
-interface StageContext {
+export interface StageContext {
   readonly client: number;
   /** As `Update.task`. */
   readonly task: number;

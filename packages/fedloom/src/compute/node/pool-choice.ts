@@ -10,9 +10,9 @@ import { startThread, threadPool } from './thread-pool.js';
  */
 export type PoolChoice = PoolKind | ((workers: number) => JobPool);
 
-export const poolKinds = ['threads', 'processes'] as const;
+export type PoolKind = 'threads' | 'processes';
 
-export type PoolKind = (typeof poolKinds)[number];
+export const poolKinds: readonly PoolKind[] = ['threads', 'processes'];
 
 /** @throws FedloomError `compute.pool` */
 export function checkPool(choice: PoolChoice | undefined): void {

@@ -3,8 +3,8 @@ import type { Emitter } from '../../core/emitter.js';
 import type { RoundRecord, RunResult } from '../../core/records.js';
 import type { FederationEvents } from './federation-options.js';
 
-/** Node's, without its types: a program that uses a run need not have them. */
-const RunEvents: new () => Emitter<FederationEvents> = EventEmitter;
+/** A program that uses a run need not have the types of Node's. */
+type Events = new () => Emitter<FederationEvents>;
 
 /**
  * A run under way: its rounds as they finish, its events, its result.
@@ -12,7 +12,7 @@ const RunEvents: new () => Emitter<FederationEvents> = EventEmitter;
  * Iterating yields every round from the first, whenever it begins, and ends when the run ends; it throws what made the
  * run fail. A run needs no one to look at it.
  */
-export class Run extends RunEvents implements AsyncIterable<RoundRecord> {
+export class Run extends (EventEmitter as Events) implements AsyncIterable<RoundRecord> {
   /** Settles when the run is over: `status` says whether it completed or was cancelled. Rejects when it failed. */
   readonly result: Promise<RunResult>;
   readonly #rounds: RoundRecord[] = [];

@@ -7,7 +7,7 @@ export interface Launched {
   readonly size: number;
 }
 
-type Environment = Readonly<Record<string, string | undefined>>;
+export type LauncherEnvironment = Readonly<Record<string, string | undefined>>;
 
 /** Where each launcher says it; the first that speaks counts. Under srun, Open MPI's processes see Slurm's variables alone. */
 const LAUNCHERS: readonly { readonly by: Launched['by']; readonly rank: string; readonly size: string }[] = [
@@ -22,7 +22,7 @@ const LAUNCHERS: readonly { readonly by: Launched['by']; readonly rank: string; 
 const SLURM = { by: 'Slurm', rank: 'SLURM_PROCID', size: 'SLURM_STEP_NUM_TASKS' } as const;
 
 /** What the environment says of the MPI job that this process belongs to; undefined where it belongs to none. */
-export function launchedAs(env: Environment): Launched | undefined {
+export function launchedAs(env: LauncherEnvironment): Launched | undefined {
   for (const launcher of LAUNCHERS) {
     const launched = read(env, launcher);
     if (launched === undefined) continue;
@@ -34,11 +34,11 @@ export function launchedAs(env: Environment): Launched | undefined {
 }
 
 /** The same, and steps of Slurm without MPI: rank and size for processes that talk in another way. */
-export function startedAs(env: Environment): Launched | undefined {
+export function startedAs(env: LauncherEnvironment): Launched | undefined {
   return launchedAs(env) ?? read(env, SLURM);
 }
 
-function read(env: Environment, { by, rank, size }: (typeof LAUNCHERS)[number]): Launched | undefined {
+function read(env: LauncherEnvironment, { by, rank, size }: (typeof LAUNCHERS)[number]): Launched | undefined {
   const [rankNumber, sizeNumber] = [wholeNumber(env[rank]), wholeNumber(env[size])];
   if (rankNumber === undefined || sizeNumber === undefined || rankNumber >= sizeNumber) return undefined;
   return { by, rank: rankNumber, size: sizeNumber };

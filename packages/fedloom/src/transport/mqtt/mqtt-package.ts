@@ -34,7 +34,7 @@ export interface MqttListenOptions {
 }
 
 /** What a server's end at another's broker is told. */
-interface BrokerListenOptions extends MqttBrokerOptions {
+export interface BrokerListenOptions extends MqttBrokerOptions {
   readonly insecure?: boolean;
   readonly devices?: MqttDeviceOptions;
 }

@@ -54,6 +54,7 @@ export class RemoteHost {
     return this.#gone !== undefined;
   }
 
+  /** For `remotePool`. @internal */
   startWorker(): PoolWorker {
     this.#lastWorker += 1;
     const number = this.#lastWorker;
