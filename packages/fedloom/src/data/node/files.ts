@@ -30,7 +30,7 @@ export async function readBytes(path: string): Promise<Uint8Array> {
   try {
     return await readFile(path);
   } catch (cause) {
-    throw unreadable(path, cause as NodeJS.ErrnoException);
+    throw unreadable(path, cause);
   }
 }
 
@@ -41,8 +41,10 @@ const REASONS: Readonly<Record<string, string>> = {
   EACCES: 'permission denied',
 };
 
-export function unreadable(path: string, cause: NodeJS.ErrnoException): FedloomError {
-  const why = REASONS[cause.code ?? ''] ?? cause.message;
+/** @param cause what the system said */
+export function unreadable(path: string, cause: unknown): FedloomError {
+  const { code = '', message } = cause as { readonly code?: string; readonly message: string };
+  const why = REASONS[code] ?? message;
   return new FedloomError('data.file', `Cannot read ${shown(path)}: ${why}.`, { path }, { cause });
 }
 

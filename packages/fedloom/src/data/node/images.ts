@@ -117,7 +117,7 @@ async function entriesOf(path: string) {
   try {
     return (await readdir(path, { withFileTypes: true })).filter(({ name }) => !name.startsWith('.'));
   } catch (cause) {
-    throw unreadable(path, cause as NodeJS.ErrnoException);
+    throw unreadable(path, cause);
   }
 }
 
