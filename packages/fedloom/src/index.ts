@@ -141,7 +141,9 @@ export type { ClientRecord, Results, RoundRecord, RunResult } from './core/recor
 export { decodeSafetensors, encodeSafetensors, type SafetensorsLimits } from './core/safetensors.js';
 export { VERSION } from './core/version.js';
 export { type ArrayInput, type ArraySplit, type ArraysOptions, arrays, type NumberArray } from './data/arrays.js';
+export { byColumn } from './data/by-column.js';
 export type { ClientExamples, Dataset, Examples, SampleColumn } from './data/dataset.js';
+export { type DirichletOptions, dirichlet } from './data/dirichlet.js';
 export type { HeldOut } from './data/held-out.js';
 export { iid } from './data/iid.js';
 export { type CsvDataset, csv } from './data/node/csv/csv.js';
@@ -153,6 +155,8 @@ export { type MnistOptions, mnist } from './data/node/mnist.js';
 export type { LabelledTextsOptions, RunningTextOptions, TextsOptions } from './data/node/texts/text-options.js';
 export { type TextDataset, texts } from './data/node/texts/texts.js';
 export { type Dealt, definePartition, type Partition, type Partitioner } from './data/partition.js';
+export { type PathologicalOptions, pathological } from './data/pathological.js';
+export { type QuantitySkewOptions, quantitySkew } from './data/quantity-skew.js';
 export { type ShardsOptions, shards } from './data/shards.js';
 export type { FederationErrors } from './error-codes.js';
 export { loadModel } from './inference/node/load-model.js';

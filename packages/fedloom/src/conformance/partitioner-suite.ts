@@ -4,7 +4,10 @@ import { type ConformanceCase, check, checkEqual, checkRefused } from './suite.j
 
 const clients = 5;
 
-/** What every partitioner must do. `create` is called for each case and gives partitioners with equal settings. */
+/**
+ * What every partitioner must do, on samples with class labels and a column `site`. `create` is called for each case and gives partitioners
+ * with equal settings.
+ */
 export function partitionerSuite(create: () => Partitioner): readonly ConformanceCase[] {
   return [
     {
@@ -63,9 +66,11 @@ function splits(trainSamples: number, testSamples: number): { readonly train: Ex
   return { train: examples(trainSamples), test: examples(testSamples) };
 }
 
-/** Two features and one of four labels a sample. */
+/** Two features, one of four labels, and one of 25 sites a sample. */
 function examples(count: number): Examples {
+  const sites = Array.from({ length: 25 }, (_, at) => `site ${at}`);
   return {
+    columns: new Map([['site', { values: sites, codes: Int32Array.from({ length: count }, (_, at) => at % 25) }]]),
     x: { dtype: 'float32', shape: [count, 2], data: Float32Array.from({ length: 2 * count }, (_, at) => at) },
     y: { dtype: 'int32', shape: [count], data: Int32Array.from({ length: count }, (_, at) => (3 * at) % 4) },
   };

@@ -27,14 +27,18 @@ export interface DataErrors {
   'data.shape': OriginFields | { readonly where: string };
 
   'part.images': { readonly shape: readonly number[] };
+  /** Whose part it is, and for whom it was read. */
+  'part.index': { readonly dir: string; readonly found: number; readonly expected: number };
   'part.json': { readonly path: string };
   'part.missing': { readonly dir: string; readonly file: string };
   'part.samples': { readonly path: string; readonly found: number | undefined; readonly expected: number };
   'part.write': { readonly dir: string };
 
+  'partition.column': { readonly column: string };
   'partition.definition': NoFields;
   'partition.invalid': { readonly name: string; readonly split: string };
   'partition.labels': { readonly partitioner: string };
+  'partition.option': { readonly partitioner: string; readonly option: string };
   'partition.samples':
     | { readonly samples: number; readonly clients: number; readonly perClient?: number }
     | { readonly client: number };

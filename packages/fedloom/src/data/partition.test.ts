@@ -81,7 +81,22 @@ describe('iid', () => {
   });
 });
 
+/** What a rule in JavaScript may give. */
+const js = (value: unknown) => value as Partition;
+
 describe('dealExamples', () => {
+  it('takes plain arrays of whole numbers, and rows that go to several clients where the rule says so', () => {
+    const rule = definePartition({
+      name: 'shared',
+      overlapping: true,
+      partition: (_examples, _clients, _random, split) =>
+        js(split === 'train' ? { offsets: [0, 2, 4], rows: [0, 1, 1, 1] } : { offsets: [0, 2, 4], rows: [0, 1, 0, 1] }),
+    });
+    const { train, test } = dealExamples(rule, { train: examples(3), test: examples(2) }, 2, 1);
+    expect(train.partition).toEqual({ offsets: Int32Array.of(0, 2, 4), rows: Int32Array.of(0, 1, 1, 1) });
+    expect([...(examplesOf(test, 1)?.rows ?? [])]).toEqual([0, 1]);
+  });
+
   it('gives some clients no test samples where there are too few', () => {
     const { test } = dealExamples(iid(), { train: examples(4), test: examples(2) }, 4, 1);
     expect([0, 1, 2, 3].map((client) => examplesOf(test, client)?.rows?.length)).toEqual([1, 1, undefined, undefined]);
@@ -119,6 +134,20 @@ describe('dealExamples', () => {
     [/client 1 gets no training samples/, { offsets: Int32Array.of(0, 3, 3), rows: Int32Array.of(0, 1, 2) }],
     [/row 3 does not exist among 3/, { offsets: Int32Array.of(0, 1, 3), rows: Int32Array.of(0, 1, 3) }],
     [/row -1 does not exist/, { offsets: Int32Array.of(0, 1, 3), rows: Int32Array.of(0, -1, 2) }],
+    [
+      /clients 0 and 1 both get row 1\. If that is meant, say overlapping: true/,
+      { offsets: Int32Array.of(0, 2, 3), rows: Int32Array.of(0, 1, 1) },
+    ],
+    [/client 1 gets row 2 twice/, { offsets: Int32Array.of(0, 1, 3), rows: Int32Array.of(0, 2, 2) }],
+    [/clients 0, 1 get no training samples/, { offsets: Int32Array.of(0, 0, 0), rows: Int32Array.of() }],
+    [/offsets\[1\] is NaN, which is no whole number/, js({ offsets: [0, Number.NaN, 3], rows: [0, 1, 2] })],
+    [/rows\[2\] is 1\.5, which is no whole number/, js({ offsets: [0, 1, 3], rows: [0, 1, 1.5] })],
+    [/rows\[0\] is 0, which is no whole number/, js({ offsets: [0, 1, 3], rows: ['0', 1, 2] })],
+    [/offsets is missing; an Int32Array is needed/, js({ rows: [0, 1, 2] })],
+    [/rows is no list of numbers/, js({ offsets: [0, 1, 3], rows: new Set([0, 1, 2]) })],
+    [/it gave a promise, but a partition is needed at once/, js(Promise.resolve({}))],
+    [/it gave undefined; \{ offsets, rows \} is needed/, js(undefined)],
+    [/it gave null/, js(null)],
   ])('refuses a rule whose result is no partition: %s', (message, partition) => {
     const deal = () =>
       dealExamples(

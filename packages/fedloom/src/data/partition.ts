@@ -1,5 +1,6 @@
 import { FedloomError } from '@fedloom/engine';
 import { RandomStream } from '../core/random.js';
+import { checkPartition } from './check-partition.js';
 import type { ClientExamples, Examples } from './dataset.js';
 
 /** Which samples each client holds: client i has `rows[offsets[i]]` up to, not including, `rows[offsets[i + 1]]`. */
@@ -18,9 +19,11 @@ export interface Dealt {
 /** Deals a data set's samples to simulated clients. Made with `definePartition`. */
 export interface Partitioner {
   readonly name: string;
+  /** Training samples may go to several clients, or to one several times, without an error. Default false. */
+  readonly overlapping?: boolean;
   /**
-   * A pure function of its arguments. In the train split every client must get a sample; in the test split some may get
-   * none. A sample may go to several clients or to none.
+   * A pure function of its arguments, which answers at once, not with a promise. In the train split every client must get a sample, and
+   * none twice; in the test split some may get none. A sample may go to nobody.
    * @param train for the test split: the training samples as they were dealt, so that a rule can give a client test
    *   samples that are like its training samples
    */
@@ -57,16 +60,15 @@ export function dealExamples(
   seed: number,
 ): { readonly train: Dealt; readonly test: Dealt } {
   const { train, test } = splits;
-  const trainDealt = {
-    examples: train,
-    partition: partitioner.partition(train, clients, RandomStream.of(seed, 'partition'), 'train'),
+  const deal = (examples: Examples, split: 'train' | 'test', purpose: string, dealt?: Dealt): Dealt => {
+    const partition = partitioner.partition(examples, clients, RandomStream.of(seed, purpose), split, dealt);
+    return {
+      examples,
+      partition: checkPartition(partitioner, partition, { samples: sampleCount(examples), clients, split }),
+    };
   };
-  checkPartition(partitioner.name, trainDealt, clients, 'train');
-  const testDealt = {
-    examples: test,
-    partition: partitioner.partition(test, clients, RandomStream.of(seed, 'partition-test'), 'test', trainDealt),
-  };
-  checkPartition(partitioner.name, testDealt, clients, 'test');
+  const trainDealt = deal(train, 'train', 'partition');
+  const testDealt = deal(test, 'test', 'partition-test', trainDealt);
   return { train: trainDealt, test: testDealt };
 }
 
@@ -92,33 +94,4 @@ export function ascending(count: number): Int32Array {
   const numbers = new Int32Array(count);
   for (let at = 0; at < count; at++) numbers[at] = at;
   return numbers;
-}
-
-function checkPartition(name: string, { examples, partition }: Dealt, clients: number, split: 'train' | 'test'): void {
-  const { offsets, rows } = partition;
-  const invalid = (what: string) =>
-    new FedloomError('partition.invalid', `Partition "${name}", ${split} split: ${what}.`, { name, split });
-  if (offsets.length !== clients + 1)
-    throw invalid(`${offsets.length} offsets for ${clients} clients; one more than clients is needed`);
-  if (offsets[0] !== 0 || offsets[clients] !== rows.length) {
-    throw invalid(
-      `the offsets run from ${offsets[0]} to ${offsets[clients]}; they must run from 0 to the ${rows.length} rows`,
-    );
-  }
-  for (let client = 0; client < clients; client++) {
-    const count = offsets[client + 1]! - offsets[client]!;
-    if (count < 0) throw invalid(`the offsets descend at client ${client}`);
-    if (count === 0 && split === 'train') throw invalid(`client ${client} gets no training samples`);
-  }
-  const samples = sampleCount(examples);
-  const bad = firstOutside(rows, samples);
-  if (bad !== undefined) throw invalid(`row ${bad} does not exist among ${samples} samples`);
-}
-
-function firstOutside(rows: Int32Array, samples: number): number | undefined {
-  for (let at = 0; at < rows.length; at++) {
-    const row = rows[at]!;
-    if (row < 0 || row >= samples) return row;
-  }
-  return undefined;
 }

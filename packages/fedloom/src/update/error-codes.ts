@@ -10,6 +10,7 @@ type TensorForm = { readonly dtype: DType; readonly shape: readonly number[] };
 
 /** The errors of updates, folds and stages: code and fields. */
 export interface UpdateErrors {
+  'params.buffers': { readonly name: string };
   'update.base': { readonly client: number; readonly base: Version; readonly newest: number };
   'update.dtype': TensorFields;
   'update.fact':

@@ -1,4 +1,5 @@
-import type { NamedTensors, ParameterSpec, PlanManifest } from '@fedloom/engine';
+import { FedloomError, type NamedTensors, type ParameterSpec, type PlanManifest } from '@fedloom/engine';
+import { didYouMean } from '../core/closest.js';
 import { compareNames } from '../core/params.js';
 import { isFloat, type UpdateSpec } from './update.js';
 
@@ -26,12 +27,27 @@ export function updateSpecs({ parameters, algorithm }: PlanManifest): UpdateSpec
   return withUploads(own, algorithm.upload);
 }
 
-/** The same for training code of one's own: its floats are trained but for the declared buffers, all else is a buffer. */
+/**
+ * The same for training code of one's own: its floats are trained but for the declared buffers, all else is a buffer.
+ * @throws FedloomError `params.buffers` for declared ones that are no parameter
+ */
 export function ownSpecs(
   model: NamedTensors,
   buffers: readonly string[] = [],
   uploads: readonly string[] = [],
 ): UpdateSpec[] {
+  const names = [...model.keys()];
+  const unknown = buffers.find((name) => !model.has(name));
+  if (unknown !== undefined) {
+    const guess = didYouMean(unknown, names) || ` The parameters are ${names.join(', ')}.`;
+    throw new FedloomError(
+      'params.buffers',
+      `The trainer's \`buffers\` name "${unknown}", which is no parameter of its model.${guess}`,
+      {
+        name: unknown,
+      },
+    );
+  }
   const own = [...model].map(([name, { dtype, shape }]): UpdateSpec => {
     const trained = isFloat(dtype) && !buffers.includes(name);
     return { name, dtype, shape, fold: 'mean', kind: trained ? 'trained' : 'buffer' };

@@ -22,9 +22,14 @@ def part_folder(data, index, alone):
 class Part:
     """A client's samples: `train` and `test` are (x, y); without test samples both are empty."""
 
-    def __init__(self, folder, spec):
+    def __init__(self, folder, spec, index):
         """`spec`: `data` of the plan's manifest. Raises `ClientError` `part.*`, `data.*`, which names folder and file."""
         info = _info(folder)
+        if info["index"] != index:
+            raise ClientError(
+                "part.index",
+                f"The part folder {folder} is that of client {info['index']}, as its part.json says, and not of client {index}.",
+            )
         classes, wanted = info["data"]["y"].get("classes"), spec["y"].get("classes")
         if classes != wanted:
             raise ClientError("data.labels", f"{folder / 'part.json'}: {classes} classes, but the plan expects {wanted}.")
@@ -48,7 +53,7 @@ def _info(folder):
         if info["format"] != 1:
             raise KeyError(f"format {info['format']}")
         data = {"y": dict(info["data"]["y"]), "encoding": info["data"].get("encoding")}
-        return {"data": data, "samples": {"train": 0, "test": 0, **info["samples"]}}
+        return {"index": int(info["index"]), "data": data, "samples": {"train": 0, "test": 0, **info["samples"]}}
     except (ValueError, KeyError, TypeError) as error:
         raise ClientError("part.json", f"{path} is not a part's description: {error}.") from error
 

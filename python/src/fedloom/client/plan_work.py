@@ -38,7 +38,7 @@ class PlanWork(Work):
         self._start = self._plan.initial_state()
         for index in self._clients:
             folder = part_folder(self._data, index, alone=len(self._clients) == 1)
-            self._parts[index] = Part(folder, self._plan.manifest["data"])
+            self._parts[index] = Part(folder, self._plan.manifest["data"], index)
 
     def train(self, asked, state, wanted):
         model, state = {**self._frozen, **asked.model}, {**self._start, **state}

@@ -37,3 +37,18 @@ it.each([
     expect(source.train(knownClient(client))).toMatchObject({ x: { data: Float32Array.of(10 + client) } });
   }
 });
+
+it('refuses the part of another client', async () => {
+  await write('part', 0, 10);
+  await write('client-2', 0, 10);
+  const federation = { run: 'r', clients: 3, seed: 0, algorithm: 'fedAvg' };
+  const open = (dir: string, client: number) =>
+    partSource(join(folder, dir), [{ from: client, count: 1 }]).open({ data } as PlanManifest, federation);
+  await expect(open('part', 0)).resolves.toBeUndefined();
+  const error = {
+    code: 'part.index',
+    message: expect.stringMatching(/is that of client 0 of 3, .* and not of client 2/),
+  };
+  await expect(open('part', 2)).rejects.toMatchObject(error);
+  await expect(open('', 2)).rejects.toMatchObject(error);
+});

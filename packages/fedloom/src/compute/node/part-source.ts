@@ -30,7 +30,10 @@ export function partSource(dir: string, clients: readonly IndexRange[]): ClientD
       const indices = expandRanges(clients);
       const single = indices.length === 1 && (await exists(join(dir, 'part.json')));
       for (const client of indices) {
-        parts.set(client, await readPart(single ? dir : folderOf(dir, client), plan.data));
+        const folder = single ? dir : folderOf(dir, client);
+        const part = await readPart(folder, plan.data);
+        if (part.index !== Number(client)) throw otherClient(folder, part, client);
+        parts.set(client, part);
       }
       if (parts.size === 0) throw new FedloomError('client.no-clients', 'This client process hosts no clients.');
     },
@@ -41,6 +44,14 @@ export function partSource(dir: string, clients: readonly IndexRange[]): ClientD
 
 function folderOf(dir: string, client: ClientIndex): string {
   return namesClient(dir) ? pathOfClient(dir, client) : partFolder(dir, client);
+}
+
+/** Two clients with the same samples would count them twice. */
+function otherClient(dir: string, { index: found, clients }: Part, client: ClientIndex): FedloomError {
+  const message =
+    `The part folder ${dir} is that of client ${found} of ${clients}, as its part.json says, and not of client ${client}. ` +
+    'Give each client its own with --data, or the index that belongs to it with --index.';
+  return new FedloomError('part.index', message, { dir, found, expected: client });
 }
 
 async function exists(path: string): Promise<boolean> {
