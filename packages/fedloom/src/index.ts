@@ -137,7 +137,7 @@ export type { Statistic } from './core/evaluation.js';
 export type { IndexRange } from './core/index-ranges.js';
 export type { NestedNumbers } from './core/nested-numbers.js';
 export { RandomStream } from './core/random.js';
-export type { ClientRecord, Results, RoundRecord, RunResult } from './core/records.js';
+export type { ClientRecord, EvaluationCounts, Results, RoundRecord, RunResult } from './core/records.js';
 export { decodeSafetensors, encodeSafetensors, type SafetensorsLimits } from './core/safetensors.js';
 export { VERSION } from './core/version.js';
 export { type ArrayInput, type ArraySplit, type ArraysOptions, arrays, type NumberArray } from './data/arrays.js';
@@ -207,7 +207,7 @@ export { defineTask } from './task/define-task.js';
 export { meanResultAggregator } from './task/mean-results.js';
 export { overrideTask, settablePaths } from './task/override-task.js';
 export type { ParamsLike, TensorLike } from './task/params-like.js';
-export type { ClientResults, ResultAggregator } from './task/result-aggregator.js';
+export type { ClientResults, CountedResults, ResultAggregator, UnsoundResult } from './task/result-aggregator.js';
 export type {
   PlanTask,
   PlanTaskDefinition,

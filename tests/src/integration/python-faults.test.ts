@@ -103,7 +103,7 @@ describePython('a trainer in Python', () => {
 
   it.each([
     ['that is not JSON', '"{"', 'Trainer.test returned a text that is not JSON'],
-    ['that are no numbers', '{"a": "many"}', `the result "a" as 'many' (str)`],
+    ['that are no numbers', '{"a": "many"}', `"a" of client 0 is 'many' (str)`],
     ['that are not finite', '{"a": float("nan")}', 'has the training diverged?'],
     ['that are none', '[1]', 'must return a dict of named results, or its JSON text, not [1] (list)'],
   ])('whose test gives results %s is told so', async (_, results, why) => {

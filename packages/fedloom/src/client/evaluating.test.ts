@@ -102,19 +102,12 @@ describe('Evaluating', () => {
       /sample count of 1.5/,
     ],
     [
-      'a sum that is not finite',
-      { client: clientIndex(1), evaluation: found(Number.NaN) },
-      /'score' as NaN: has the training diverged/,
-    ],
-    [
-      'a weight of nothing',
-      { client: clientIndex(1), evaluation: { sampleCount: 1, statistics: { score: { sum: 1, weight: 0 } } } },
-      /the weight 0/,
-    ],
-    [
-      'a nameless result',
-      { client: clientIndex(1), evaluation: { ...found(1), results: { '': 1 } } },
-      /a name of 0 characters/,
+      'too many results',
+      {
+        client: clientIndex(1),
+        evaluation: { ...found(1), results: Object.fromEntries(Array.from({ length: 65 }, (_, i) => [`r${i}`, 1])) },
+      },
+      /65 results; at most 64 travel/,
     ],
   ])('%s costs that client alone', async (_, spoilt, text) => {
     const { evaluating, sent, failed, run } = evaluatingWith(
@@ -125,6 +118,32 @@ describe('Evaluating', () => {
     evaluating.flush();
     expect(sent.flatMap(({ entries }) => entries.map(({ client }) => client))).toEqual([2]);
     expect(failed).toEqual([[1, expect.stringMatching(text)]]);
+  });
+
+  it.each<[string, Evaluation, Record<string, RegExp>]>([
+    ['a sum that is not finite', found(Number.NaN), { score: /is NaN/ }],
+    [
+      'a weight of nothing',
+      { sampleCount: 1, statistics: { score: { sum: 1, weight: 0 } } },
+      { score: /the weight 0/ },
+    ],
+    ['a nameless result', { ...found(1), results: { '': 1 } }, { '()': /no name/ }],
+    [
+      'a list beyond the limit',
+      { ...found(1), results: { long: new Array(5000).fill(1) } },
+      { long: /a list of 5000; at most/ },
+    ],
+  ])('%s costs its name alone, and travels with why', async (_, evaluation, why) => {
+    const { evaluating, sent, failed, run } = evaluatingWith(() => [{ client: clientIndex(1), evaluation }]);
+    for (const job of evaluating.jobsFor(request(0, 1, 1))) await run(job);
+    evaluating.flush();
+    const [entry] = sent.flatMap(({ entries }) => entries);
+    expect(entry).toMatchObject({ client: 1, sampleCount: evaluation.sampleCount });
+    for (const [name, reason] of Object.entries(why)) {
+      expect(entry?.unsound?.[name]).toMatch(reason);
+      expect({ ...entry?.statistics, ...entry?.results }).not.toHaveProperty(name);
+    }
+    expect(failed).toEqual([]);
   });
 
   it('cuts long results into messages that the protocol takes', async () => {

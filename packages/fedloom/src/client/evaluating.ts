@@ -3,6 +3,7 @@ import type { CancelSignal } from '../compute/cancel-signal.js';
 import type { ClientEvaluation, ClientExecutor, ModelSnapshot } from '../compute/executor.js';
 import { type ClientIndex, knownClient } from '../core/brands.js';
 import type { Evaluation } from '../core/evaluation.js';
+import { type ResultLimits, soundEvaluation } from '../core/sound-evaluation.js';
 import { type EvaluationSize, evaluationSize, fitsMessage } from '../protocol/evaluation-size.js';
 import { wireLimits } from '../protocol/limits.js';
 import type { Evaluate, Evaluations } from '../protocol/messages.js';
@@ -10,6 +11,13 @@ import type { Job } from './job-queue.js';
 
 /** Entries of one `evaluations` message; the protocol allows 256. */
 const ENTRIES_PER_MESSAGE = 64;
+
+/** Of one client's results; more would not travel. */
+const LIMITS: ResultLimits = {
+  namesMax: wireLimits.resultsMax,
+  nameLengthMax: wireLimits.nameLengthMax,
+  listLengthMax: wireLimits.resultListMax,
+};
 
 type Entry = Evaluations['entries'][number];
 
@@ -86,8 +94,10 @@ function entryOf(evaluation: ClientEvaluation): Entry {
   if ('error' in evaluation) throw evaluation.error;
   const { client, evaluation: found } = evaluation;
   if (found === null) return { client, sampleCount: 0, statistics: {} };
-  checkEvaluation(found);
-  return { client, ...found };
+  const sound = soundEvaluation(found, LIMITS);
+  if (typeof sound === 'string') throw refusal(sound);
+  checkSize(sound);
+  return { client, ...sound };
 }
 
 /** Entries in lists that fit one message each, however long their results are. */
@@ -114,50 +124,21 @@ function sum(a: EvaluationSize, b: EvaluationSize): EvaluationSize {
   return { numbers: a.numbers + b.numbers, nameChars: a.nameChars + b.nameChars };
 }
 
-/** @throws FedloomError `client.results`: what the protocol cannot carry costs this client's result alone. */
-function checkEvaluation({ sampleCount, statistics, results = {} }: Evaluation): void {
-  if (!Number.isSafeInteger(sampleCount) || sampleCount < 0) {
-    throw refusal(`a sample count of ${String(sampleCount)}; it must be a whole number of at least 0`);
-  }
-  checkNamed(Object.entries(results));
-  checkNamed(Object.entries(statistics).map(([name, { sum }]) => [name, sum]));
-  checkSize({ sampleCount, statistics, results });
-  for (const [name, { weight }] of Object.entries(statistics)) {
-    if (!(weight > 0 && Number.isFinite(weight))) {
-      throw refusal(`'${name}' the weight ${weight}; it must be a finite number above 0`);
-    }
-  }
-}
-
 /** @throws FedloomError `client.results`: alone in a message, it would not fit */
 function checkSize(evaluation: Evaluation): void {
+  for (const named of [evaluation.statistics, evaluation.results ?? {}]) {
+    const count = Object.keys(named).length;
+    if (count > LIMITS.namesMax) throw refusal(`gave ${count} results; at most ${LIMITS.namesMax} travel`);
+  }
   const size = evaluationSize(evaluation);
   if (fitsMessage(size)) return;
   const { evaluationNumbersMax, evaluationNameCharsMax } = wireLimits;
   throw refusal(
-    `${size.numbers} numbers under names of ${size.nameChars} characters; at most ${evaluationNumbersMax} travel, and ` +
+    `gave ${size.numbers} numbers under names of ${size.nameChars} characters; at most ${evaluationNumbersMax} travel, and ` +
       `${evaluationNameCharsMax} characters`,
   );
 }
 
-function checkNamed(entries: readonly (readonly [string, number | readonly number[]])[]): void {
-  if (entries.length > wireLimits.resultsMax) {
-    throw refusal(`${entries.length} results; at most ${wireLimits.resultsMax} travel`);
-  }
-  for (const [name, value] of entries) {
-    const numbers: readonly unknown[] = Array.isArray(value) ? value : [value];
-    if (numbers.length > wireLimits.resultListMax) {
-      throw refusal(`'${name}' with ${numbers.length} numbers; at most ${wireLimits.resultListMax} travel`);
-    }
-    if (!numbers.every(Number.isFinite)) {
-      throw refusal(`'${name}' as ${String(value).slice(0, 100)}: has the training diverged?`);
-    }
-    if (name.length < 1 || name.length > wireLimits.nameLengthMax) {
-      throw refusal(`a result with a name of ${name.length} characters`);
-    }
-  }
-}
-
 function refusal(what: string): FedloomError {
-  return new FedloomError('client.results', `The test gave ${what}.`);
+  return new FedloomError('client.results', `The test ${what}.`);
 }

@@ -1,7 +1,7 @@
 import type { NamedTensors, Tensor } from '@fedloom/engine';
 import { describe, expect, it } from 'vitest';
 import { toNamedTensors } from '../task/params-like.js';
-import { copyResults, giveTensors } from './own-copies.js';
+import { giveTensors, testedEvaluation } from './own-copies.js';
 
 const tensor = (...values: number[]): Tensor => ({
   dtype: 'float32',
@@ -46,9 +46,20 @@ describe('giveTensors', () => {
   });
 });
 
-it('copyResults keeps numbers and lists as they stood', () => {
-  const list = [1, 2];
-  const copy = copyResults({ loss: 0.5, list });
-  list[0] = 9;
-  expect(copy).toEqual({ loss: 0.5, list: [1, 2] });
+describe('testedEvaluation', () => {
+  it('keeps numbers and lists as they stood', () => {
+    const list = [1, 2];
+    const { results } = testedEvaluation(
+      { sampleCount: 3, results: { loss: 0.5, list, typed: Float32Array.of(4) } },
+      'It',
+    );
+    list[0] = 9;
+    expect(results).toEqual({ loss: 0.5, list: [1, 2], typed: [4] });
+  });
+
+  it('says of what is no test result whose it is', () => {
+    expect(() => testedEvaluation(undefined, 'The trainer of client 3')).toThrow(
+      /client 3 returned undefined from test/,
+    );
+  });
 });

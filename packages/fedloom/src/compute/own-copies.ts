@@ -1,6 +1,8 @@
-import type { NamedTensors, Tensor } from '@fedloom/engine';
+import { FedloomError, type NamedTensors, type Tensor } from '@fedloom/engine';
+import type { Evaluation } from '../core/evaluation.js';
 import type { Results } from '../core/records.js';
 import type { ParamsLike, TensorLike } from '../task/params-like.js';
+import { type ClientResults, ownEvaluation } from '../task/result-aggregator.js';
 
 /** Tensors with arrays of their own: whoever gets them may write into them and keep them. */
 export function copyTensors(tensors: NamedTensors): Map<string, Tensor> {
@@ -51,8 +53,28 @@ export function giveTensors(sources: NamedTensors): GivenTensors {
   };
 }
 
-/** Results as they stand now: a test may go on with the lists that it returned. */
-export function copyResults(results: Results): Results {
-  const entries = Object.entries(results ?? {});
-  return Object.fromEntries(entries.map(([name, value]) => [name, Array.isArray(value) ? [...value] : value]));
+/**
+ * What a trainer's test returned, as it stands now.
+ * @param who whose trainer it is, at the start of a message @throws FedloomError `client.results` when it is nothing of the kind
+ */
+export function testedEvaluation(tested: unknown, who: string): Evaluation {
+  if (typeof tested === 'object' && tested !== null) {
+    const own = tested as ClientResults;
+    return ownEvaluation({ ...own, results: copyResults(own.results) });
+  }
+  throw new FedloomError(
+    'client.results',
+    `${who} returned ${String(tested)} from test: it must be { sampleCount, results }.`,
+  );
+}
+
+/** Results as they stand now: a test may go on with the lists that it returned. What are no named results stays as it is. */
+function copyResults(results: Results): Results {
+  if (typeof results !== 'object' || results === null || Array.isArray(results)) return results ?? {};
+  return Object.fromEntries(Object.entries(results).map(([name, value]) => [name, copyList(value)]));
+}
+
+function copyList(value: Results[string]): Results[string] {
+  if (Array.isArray(value)) return [...value];
+  return ArrayBuffer.isView(value) ? Array.from(value as unknown as ArrayLike<number>) : value;
 }

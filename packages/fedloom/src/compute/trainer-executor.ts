@@ -10,7 +10,6 @@ import { decodeSafetensors, encodeSafetensors, safetensorsEncoder } from '../cor
 import { wireLimits } from '../protocol/limits.js';
 import { refuseUnappliedTerms } from '../task/applied-terms.js';
 import { toNamedTensors } from '../task/params-like.js';
-import { ownEvaluation } from '../task/result-aggregator.js';
 import type { TrainerTask } from '../task/task.js';
 import type { TrainContext, Trainer, TrainerClient, TrainResult } from '../task/trainer.js';
 import { encodeChanges } from '../update/delta.js';
@@ -26,7 +25,7 @@ import type {
   TrainJob,
   TrainOutcome,
 } from './executor.js';
-import { copyResults, copyTensors, giveTensors } from './own-copies.js';
+import { copyTensors, giveTensors, testedEvaluation } from './own-copies.js';
 import { type TakeTurn, turnsOf } from './trainer-turns.js';
 
 /** As the process that decides on them tells it. */
@@ -141,7 +140,7 @@ export class TrainerExecutor implements ClientExecutor {
     await trainer.setModelParams(giveTensors(split(model, this.#slots).globalModel).tensors);
     const random = RandomStream.of(this.#federation?.seed ?? 0, 'trainer-test', round, client);
     const tested = await trainer.test({ round, signal: toAbortSignal(signal), random, state });
-    return tested && ownEvaluation({ ...tested, results: copyResults(tested.results) });
+    return tested === null ? null : testedEvaluation(tested, `The trainer of client ${client}`);
   }
 
   async close(): Promise<void> {

@@ -16,6 +16,8 @@ export interface Evaluation {
   readonly statistics: Statistics;
   /** Named results of training code of one's own: only its result aggregator knows how they add up. */
   readonly results?: Results;
+  /** Names whose values cannot be counted, and why: a sentence that begins with the name. */
+  readonly unsound?: Readonly<Record<string, string>>;
 }
 
 /** Everything an evaluation says, as numbers: each statistic's value, and the results. */

@@ -34,6 +34,8 @@ export interface RoundRecord {
   readonly clientMetrics: Results | null;
   /** Test samples behind `clientMetrics`. */
   readonly testSampleCount: number;
+  /** How `clientMetrics` and `metrics` came about; null when not evaluated; absent in runs of earlier versions. */
+  readonly evaluation?: EvaluationCounts | null;
   readonly bytesUp: number;
   readonly bytesDown: number;
   readonly ms: {
@@ -46,6 +48,25 @@ export interface RoundRecord {
     readonly evaluate: number;
     readonly total: number;
   };
+}
+
+/** From whom the results of a round come. */
+export interface EvaluationCounts {
+  /** By name of `clientMetrics`: from how many clients it comes. */
+  readonly clients: Readonly<Record<string, number>>;
+  /**
+   * The first of those results that were left out, ascending by client: whose (`client` null: the server's own test), which
+   * (`result` null: all of that client's), and why.
+   */
+  readonly unsound: readonly {
+    readonly client: number | null;
+    readonly result: string | null;
+    readonly reason: string;
+  }[];
+  /** How many were left out in all. */
+  readonly unsoundCount: number;
+  /** Clients that were asked and have no test samples. */
+  readonly untested: readonly { readonly from: number; readonly count: number }[];
 }
 
 /** One client's part in a round, as it stands in `clients.jsonl`. */

@@ -5,14 +5,15 @@ import { wireLimits } from './limits.js';
 export interface EvaluationSize {
   /** Sums, weights and results, each element of a list. */
   readonly numbers: number;
-  /** Of the names of statistics and results, in UTF-16 code units. */
+  /** Of the names of statistics and results, and of what is said of those that cannot be counted, in UTF-16 code units. */
   readonly nameChars: number;
 }
 
 export function evaluationSize({
   statistics,
   results = {},
-}: Pick<Evaluation, 'statistics' | 'results'>): EvaluationSize {
+  unsound = {},
+}: Pick<Evaluation, 'statistics' | 'results' | 'unsound'>): EvaluationSize {
   let numbers = 0;
   let nameChars = 0;
   for (const [name, { sum }] of Object.entries(statistics)) {
@@ -23,6 +24,7 @@ export function evaluationSize({
     numbers += numbersIn(result);
     nameChars += name.length;
   }
+  for (const [name, why] of Object.entries(unsound)) nameChars += name.length + why.length;
   return { numbers, nameChars };
 }
 

@@ -134,6 +134,15 @@ describe('the largest message that the limits allow', () => {
     expect(frame.length).toBeLessThanOrEqual(limits.frameBytesMax);
   });
 
+  it('fits with results that cannot be counted alone', () => {
+    const count = limits.evaluationsMax / 2;
+    const chars = limits.evaluationNameCharsMax / (2 * count * limits.resultsMax);
+    const unsound = Object.fromEntries(times(limits.resultsMax, (at) => [name(at, chars), widest(chars)]));
+    const entries = times(count, () => ({ client, sampleCount: NUMBER, statistics: {}, unsound }));
+    const message = { type: 'evaluations', round: index, entries } as const;
+    expect(encodeControl(message).length).toBeLessThanOrEqual(limits.frameBytesMax);
+  });
+
   it('fits with numbers alone', () => {
     const half = limits.evaluationNumbersMax / 2;
     const list = (count: number) => times(count, () => NUMBER);

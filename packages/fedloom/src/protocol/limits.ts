@@ -29,7 +29,9 @@ export const wireLimits = {
   resultListMax: 4_096,
   /** Numbers in the statistics and results of one message, weights and elements of lists included. */
   evaluationNumbersMax: 8_192,
-  /** Characters in the names of statistics and results of one message. */
+  /** Why a result cannot be counted. */
+  reasonLengthMax: 256,
+  /** Characters in the names of statistics and results of one message, and in what is said of those that cannot be counted. */
   evaluationNameCharsMax: 65_536,
   scalarsMax: 256,
   factsMax: 64,

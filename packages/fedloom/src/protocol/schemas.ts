@@ -49,12 +49,21 @@ const range = where(fields(rangeFields), endsInReach, inReach);
 const clientList = valid<readonly ClientIndex[]>(isIndexList, `a list of at most ${limits.rangesMax} indices`);
 const statistics = valid<Statistics>(isStatistics, 'an object of { sum, weight } within the limits');
 const results = valid<Results>(isResults, 'an object of finite numbers, or lists of them, within the limits');
+const unsound = valid<Readonly<Record<string, string>>>(isUnsound, 'an object of texts within the limits');
 const scalars = valid<Readonly<Record<string, number>>>(isScalars, 'an object of finite numbers within the limits');
 const facts = valid<Readonly<Record<string, number>>>(isFacts, 'an object of finite numbers within the limits');
 const stageOptions = valid<Readonly<Record<string, number | string | boolean>>>(
   isStageOptions,
   'an object of finite numbers, texts, true and false within the limits',
 );
+
+const evaluation = fields({
+  client,
+  sampleCount: finite(),
+  statistics,
+  results: optional(results),
+  unsound: optional(unsound),
+});
 
 /** Every built-in message; the type checker sees to it that none is missing and that each schema yields its type. */
 const definitions: { readonly [T in Message['type']]: MessageDefinition<Extract<Message, { readonly type: T }>> } = {
@@ -146,9 +155,9 @@ const definitions: { readonly [T in Message['type']]: MessageDefinition<Extract<
   evaluations: define('evaluations', 'client', 'none', {
     round: index,
     entries: where(
-      list(fields({ client, sampleCount: finite(), statistics, results: optional(results) }), 0, limits.evaluationsMax),
+      list(evaluation, 0, limits.evaluationsMax),
       fitTogether,
-      `entries with at most ${limits.evaluationNumbersMax} numbers and ${limits.evaluationNameCharsMax} characters of names in all`,
+      `entries with at most ${limits.evaluationNumbersMax} numbers and ${limits.evaluationNameCharsMax} characters of names and reasons in all`,
     ),
   }),
   forget: define('forget', 'server', 'none', { versions: list(version, 1, limits.versionsForgottenMax) }),
@@ -246,6 +255,10 @@ function isStatistics(value: unknown): boolean {
 
 function isStatistic(value: unknown): boolean {
   return isObject(value) && isResult(value.sum) && Number.isFinite(value.weight) && (value.weight as number) > 0;
+}
+
+function isUnsound(value: unknown): boolean {
+  return isNamed(value, limits.resultsMax, (why) => typeof why === 'string' && why.length <= limits.reasonLengthMax);
 }
 
 function isResults(value: unknown): boolean {

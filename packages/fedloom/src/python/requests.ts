@@ -56,6 +56,8 @@ export interface Trained {
 export interface Tested {
   readonly results: Readonly<Record<string, number | readonly number[]>>;
   readonly sampleCount: number;
+  /** Names that have no sound value, and why. */
+  readonly unsound?: Readonly<Record<string, string>>;
 }
 
 export interface AggregateRequest {

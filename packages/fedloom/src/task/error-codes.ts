@@ -8,8 +8,4 @@ export interface TaskErrors {
   'trainer.params': { readonly parameter?: string };
   'trainer.sample-count': { readonly client: number };
   'trainer.terms': { readonly algorithm: string };
-
-  'results.not-finite': { readonly client: number; readonly result: string };
-  'results.sample-count': { readonly client: number; readonly sampleCount: number };
-  'results.shape': { readonly client: number; readonly result: string };
 }

@@ -8,6 +8,11 @@ function aggregate(...clients: [index: number, sampleCount: number, results: Res
   return meanResultAggregator.aggregate(3, new Map(entries));
 }
 
+function counts(...clients: [index: number, sampleCount: number, results: Results][]) {
+  const entries = clients.map(([index, sampleCount, results]) => [index, { sampleCount, results }] as const);
+  return meanResultAggregator.aggregateCounted(3, new Map(entries));
+}
+
 describe('meanResultAggregator', () => {
   it('weighs each result by test samples, whatever the number of results', () => {
     // (1 * 0.5 + 3 * 0.9) / 4; a mean divided by the number of names as well would be half of it.
@@ -47,31 +52,72 @@ describe('meanResultAggregator', () => {
     );
   });
 
-  it.each([Number.NaN, Number.POSITIVE_INFINITY])('refuses %f and names the client', (value) => {
-    const run = () => aggregate([0, 1, { loss: 1 }], [5, 1, { loss: [1, value] }]);
-    expect(run).toThrow(/Round 4, client 5: result "loss" holds/);
-    expect(run).toThrow(expect.objectContaining({ code: 'results.not-finite', fields: { client: 5, result: 'loss' } }));
+  it.each<[unknown, string]>([
+    [Number.NaN, 'is NaN'],
+    [[1, Number.POSITIVE_INFINITY], 'holds Infinity at place 2'],
+    ['low', 'is "low"'],
+    [null, 'is null'],
+    [[1, '2'], 'holds "2" at place 2'],
+    [{}, 'is {}'],
+    [[], 'is an empty list'],
+  ])('leaves out %o of one client alone, and says so; its other results count', (bad, reason) => {
+    const counted = counts(
+      [0, 1, { loss: 1, accuracy: 0 }],
+      [5, 1, { loss: bad as number, accuracy: 1 }],
+      [6, 3, { loss: 5, accuracy: 1 }],
+    );
+    expect(counted).toEqual({
+      results: { loss: 4, accuracy: 0.8 },
+      clients: { loss: 2, accuracy: 3 },
+      unsound: [{ client: 5, result: 'loss', reason }],
+    });
   });
 
-  it.each([
-    ['low', /client 2: result "loss" holds low/],
-    [null, /holds null/],
-    [[1, '2'], /holds 2/],
-    [{}, /holds \[object Object\]/],
-    [[], /is an empty list/],
-  ])('refuses %o, which is neither a number nor a list of numbers', (result, message) => {
-    expect(() => aggregate([2, 1, { loss: result as unknown as number }])).toThrow(message);
+  it.each([0, -1, 1.5, Number.NaN, 1e12])('leaves a client out whose sample count is %f', (sampleCount) => {
+    const counted = counts([0, 1, { loss: 1 }], [4, sampleCount, { loss: 9 }]);
+    expect(counted).toMatchObject({ results: { loss: 1 }, clients: { loss: 1 } });
+    expect(counted.unsound).toEqual([
+      {
+        client: 4,
+        result: null,
+        reason: `the sample count is ${sampleCount}; it must be a whole number from 1 to 1000000000`,
+      },
+    ]);
   });
 
-  it.each([0, -1, 1.5, Number.NaN])('refuses a sample count of %f', (sampleCount) => {
-    expect(() => aggregate([4, sampleCount, { loss: 1 }])).toThrow(/client 4: test reported a sample count of/);
+  it('takes the form that most clients give, whoever comes first, and names the others', () => {
+    const counted = counts(
+      [0, 9, { acc: [0.5] }],
+      [1, 1, { acc: 0.25 }],
+      [2, 1, { acc: 0.75 }],
+      [3, 1, { acc: [1, 2] }],
+    );
+    expect(counted.results).toEqual({ acc: 0.5 });
+    expect(counted.clients).toEqual({ acc: 2 });
+    expect(counted.unsound).toEqual([
+      { client: 0, result: 'acc', reason: 'is a list of 1, where 2 other clients give a number' },
+      { client: 3, result: 'acc', reason: 'is a list of 2, where 2 other clients give a number' },
+    ]);
   });
 
-  it.each([
-    [[1, 2, 3], 'a list of 3'],
-    [1, 'a number'],
-  ])('refuses results of another form: %o', (second, text) => {
-    const run = () => aggregate([0, 1, { loss: [1, 2] }], [1, 1, { loss: second }]);
-    expect(run).toThrow(`client 1: result "loss" is ${text}, but a list of 2`);
+  it('of forms that are equally frequent takes that of the lowest index', () => {
+    expect(counts([2, 1, { acc: 1 }], [1, 1, { acc: [2] }]).results).toEqual({ acc: [2] });
+  });
+
+  it('has nothing under a name of which nobody gave anything sound', () => {
+    expect(counts([0, 1, { loss: Number.NaN }])).toMatchObject({ results: {}, clients: {} });
+  });
+
+  it('takes statistics by their own weights', () => {
+    const own = (sum: number, weight: number) => ({
+      sampleCount: 10,
+      results: { perplexity: sum / weight },
+      statistics: { perplexity: { sum, weight } },
+    });
+    const results = new Map([
+      [0, own(2, 1)],
+      [1, own(30, 3)],
+    ]);
+    expect(meanResultAggregator.aggregate(0, results)).toEqual({ perplexity: 8 });
   });
 });

@@ -1,98 +1,112 @@
-import { FedloomError } from '@fedloom/engine';
+import { type Statistic, statisticValue } from '../core/evaluation.js';
 import type { Results } from '../core/records.js';
-import type { ClientResults, ResultAggregator } from './result-aggregator.js';
+import { problemOfResult, TEST_SAMPLES_MAX } from '../core/sound-evaluation.js';
+import type { ClientResults, CountedResults, ResultAggregator, UnsoundResult } from './result-aggregator.js';
 
 type Result = number | readonly number[];
 
-/**
- * The mean of each named result, weighted by the clients' test sample counts: r = sum_i n_i r_i / sum_i n_i; of statistics,
- * which carry their own weights, the sum of the sums by that of the weights. Lists are taken element by element. A client that lacks a name counts in the others only. Sums run in ascending order of indices,
- * so the mean does not depend on the order of arrival.
- * @throws FedloomError `results.not-finite`, `results.sample-count` or `results.shape`, naming the client and the result.
- */
-export const meanResultAggregator = {
-  aggregate(round: number, results: ReadonlyMap<number, ClientResults>): Results {
-    const means = new Map<string, WeightedMean>();
-    for (const [index, client] of [...results].sort(([a], [b]) => a - b)) {
-      addClient(means, client, `Round ${round + 1}, client ${index}`, index);
-    }
-    return Object.fromEntries([...means].map(([name, mean]) => [name, mean.value()]));
-  },
-} satisfies ResultAggregator;
-
-function addClient(means: Map<string, WeightedMean>, client: ClientResults, who: string, index: number): void {
-  const { sampleCount } = client;
-  if (!(Number.isSafeInteger(sampleCount) && sampleCount > 0)) {
-    throw new FedloomError(
-      'results.sample-count',
-      `${who}: test reported a sample count of ${sampleCount}; it must be a whole number of at least 1.`,
-      { client: index, sampleCount },
-    );
-  }
-  for (const [name, result] of Object.entries<Result>(client.results)) {
-    checkFinite(result, name, who, index);
-    const statistic = client.statistics?.[name];
-    const mean = means.get(name) ?? new WeightedMean(result);
-    if (!mean.fits(result)) {
-      throw new FedloomError(
-        'results.shape',
-        `${who}: result "${name}" is ${shapeText(result)}, but ${shapeText(mean.value())} from the clients before it; ` +
-          'every client must report a result in the same form.',
-        { client: index, result: name },
-      );
-    }
-    if (statistic === undefined) mean.add(result, sampleCount);
-    else mean.addSum(statistic.sum, statistic.weight);
-    means.set(name, mean);
-  }
+/** One client's value of one name. */
+interface Contribution {
+  readonly client: number;
+  readonly value: Result;
+  readonly sum: Result;
+  readonly weight: number;
 }
 
-class WeightedMean {
-  readonly #isList: boolean;
-  readonly #sums: number[];
-  #weight = 0;
+/**
+ * The mean of each named result over the clients that gave a sound one, weighted by their test sample counts:
+ * r = sum_i n_i r_i / sum_i n_i; of statistics, which carry their own weights, the sum of the sums by that of the weights.
+ * Lists are taken element by element. Not sound are: what is not a finite number or a list of them, and what has another
+ * form than most clients give under that name (of forms that are equally frequent, that of the lowest index). Sums run in
+ * ascending order of indices, so the mean does not depend on the order of arrival.
+ */
+export const meanResultAggregator = {
+  aggregate: (_round: number, results: ReadonlyMap<number, ClientResults>): Results => countedMeans(results).results,
+  aggregateCounted: (_round: number, results: ReadonlyMap<number, ClientResults>): CountedResults =>
+    countedMeans(results),
+} satisfies ResultAggregator;
 
-  constructor(first: Result) {
-    this.#isList = typeof first !== 'number';
-    this.#sums = elements(first).map(() => 0);
+function countedMeans(results: ReadonlyMap<number, ClientResults>): CountedResults {
+  const { byName, unsound } = contributionsOf(results);
+  const means: Record<string, Result> = {};
+  const clients: Record<string, number> = {};
+  for (const [name, given] of byName) {
+    const form = commonForm(given);
+    const alike = given.filter(({ value }) => formOf(value) === form);
+    for (const { client, value } of given) {
+      if (formOf(value) !== form) unsound.push({ client, result: name, reason: otherForm(value, form, alike.length) });
+    }
+    means[name] = meanOf(alike);
+    clients[name] = alike.length;
   }
+  return { results: means, clients, unsound };
+}
 
-  fits(result: Result): boolean {
-    return (typeof result !== 'number') === this.#isList && elements(result).length === this.#sums.length;
+function contributionsOf(results: ReadonlyMap<number, ClientResults>) {
+  const byName = new Map<string, Contribution[]>();
+  const unsound: UnsoundResult[] = [];
+  for (const [client, own] of [...results].sort(([a], [b]) => a - b)) {
+    const { sampleCount } = own;
+    if (!(Number.isSafeInteger(sampleCount) && sampleCount > 0 && sampleCount <= TEST_SAMPLES_MAX)) {
+      const reason = `the sample count is ${sampleCount}; it must be a whole number from 1 to ${TEST_SAMPLES_MAX}`;
+      unsound.push({ client, result: null, reason });
+      continue;
+    }
+    for (const [result, value] of Object.entries<Result>(own.results)) {
+      const reason = problemOfResult(value);
+      if (reason !== undefined) {
+        unsound.push({ client, result, reason });
+        continue;
+      }
+      const given = byName.get(result) ?? [];
+      given.push({ client, value, ...weighted(value, own.statistics?.[result], sampleCount) });
+      byName.set(result, given);
+    }
   }
+  return { byName, unsound };
+}
 
-  add(result: Result, weight: number): void {
-    this.#weight += weight;
-    for (const [i, value] of elements(result).entries()) this.#sums[i]! += weight * value;
-  }
+function weighted(
+  value: Result,
+  statistic: Statistic | undefined,
+  sampleCount: number,
+): Pick<Contribution, 'sum' | 'weight'> {
+  // A statistic of this name may have given way to a result of it.
+  if (statistic !== undefined && formOf(statisticValue(statistic)) === formOf(value)) return statistic;
+  const sum = typeof value === 'number' ? sampleCount * value : value.map((one) => sampleCount * one);
+  return { sum, weight: sampleCount };
+}
 
-  addSum(sum: Result, weight: number): void {
-    this.#weight += weight;
-    for (const [i, value] of elements(sum).entries()) this.#sums[i]! += value;
-  }
+/** -1: a number; else the length of a list. */
+function formOf(value: Result): number {
+  return typeof value === 'number' ? -1 : value.length;
+}
 
-  value(): Result {
-    const means = this.#sums.map((sum) => sum / this.#weight);
-    return this.#isList ? means : means[0]!;
+function commonForm(given: readonly Contribution[]): number {
+  const counts = new Map<number, number>();
+  for (const { value } of given) counts.set(formOf(value), (counts.get(formOf(value)) ?? 0) + 1);
+  // Forms stand in the order in which they came.
+  return [...counts].reduce((most, next) => (next[1] > most[1] ? next : most))[0];
+}
+
+function meanOf(given: readonly Contribution[]): Result {
+  const weight = given.reduce((sum, one) => sum + one.weight, 0);
+  const [first] = given;
+  if (first === undefined || typeof first.value === 'number') {
+    return given.reduce((sum, one) => sum + elements(one.sum).reduce((total, value) => total + value, 0), 0) / weight;
   }
+  return first.value.map((_, i) => given.reduce((sum, one) => sum + (elements(one.sum)[i] ?? 0), 0) / weight);
 }
 
 function elements(result: Result): readonly number[] {
   return typeof result === 'number' ? [result] : result;
 }
 
-function shapeText(result: Result): string {
-  return typeof result === 'number' ? 'a number' : `a list of ${result.length}`;
+function otherForm(value: Result, form: number, clients: number): string {
+  const others = `${clients} other ${clients === 1 ? 'client gives' : 'clients give'}`;
+  return `is ${formText(formOf(value))}, where ${others} ${formText(form)}`;
 }
 
-function checkFinite(result: Result, name: string, who: string, index: number): void {
-  const values = Array.isArray(result) ? result : [result];
-  const bad = values.find((value) => !Number.isFinite(value));
-  if (bad === undefined && values.length > 0) return;
-  throw new FedloomError(
-    'results.not-finite',
-    `${who}: result "${name}" ${values.length === 0 ? 'is an empty list' : `holds ${String(bad)}`}; ` +
-      'test must report finite numbers. If training diverged, lower the learning rate.',
-    { client: index, result: name },
-  );
+function formText(form: number): string {
+  return form < 0 ? 'a number' : `a list of ${form}`;
 }

@@ -11,6 +11,7 @@ from ..worker.problem import Problem
 from ..worker.session import Session
 from . import philox
 from .errors import ClientError
+from .results import sound
 from .work import Trained, Work, changes
 
 
@@ -62,7 +63,9 @@ class TrainerWork(Work):
 
     def evaluate(self, asked, state, wanted):
         done = self._do(self._session.test, self._job(asked, state, 1))
-        return {"sampleCount": done["sampleCount"], "statistics": {}, "results": done["results"]}
+        if done["sampleCount"] == 0:
+            return {"sampleCount": 0, "statistics": {}}
+        return sound({"sampleCount": done["sampleCount"], "statistics": {}, "results": done["results"]}, done.get("unsound"))
 
     def _job(self, asked, state, split):
         path = self._paths[split].replace("{rank}", str(asked.client + 1)).replace("{index}", str(asked.client))

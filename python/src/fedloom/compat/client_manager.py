@@ -4,11 +4,12 @@ import sys
 
 from ..client.errors import ClientError
 from ..client.host import Client
+from ..client.results import sound
 from ..client.states import MemoryStates
 from ..client.work import Trained, Work, changes
 from ..worker.params import ParamsLike, to_arrays
 from ..worker.problem import Problem
-from ..worker.results import to_results
+from ..worker.results import to_sound_results
 from .errors import CompatError
 from .handlers import Handlers
 from .meeting import Meeting
@@ -127,8 +128,8 @@ class _Work(Work):
     def evaluate(self, asked, state, wanted):
         message = self._message(MyMessage.MSG_TYPE_S2C_TEST_MODEL_ON_CLIENT, asked.model, round_idx=asked.task)
         result, sample_number = self._told(lambda: self._manager._answer(message))
-        results = self._told(lambda: to_results(result, "send_test_result_to_server"))
-        return {"sampleCount": sample_number, "statistics": {}, "results": results}
+        results, unsound = self._told(lambda: to_sound_results(result, "send_test_result_to_server"))
+        return sound({"sampleCount": sample_number, "statistics": {}, "results": results}, unsound)
 
     def _message(self, kind, model, **fields):
         params = self._told(lambda: self._like.make({name: value.copy() for name, value in model.items()}))

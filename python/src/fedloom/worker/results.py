@@ -8,6 +8,29 @@ from fedloom.worker.problem import Problem
 
 def to_results(value, who):
     """Takes a dict or its JSON text; numbers may be texts, or of any type that is a number (numpy, 0-d tensors)."""
+    sound, unsound = to_sound_results(value, who)
+    for name, reason in unsound.items():
+        raise Problem("python.results", '%s returned the result "%s", which %s.' % (who, name, reason))
+    return sound
+
+
+def to_sound_results(value, who):
+    """As `to_results`, name by name: the sound ones, and of each of the others why it is none."""
+    sound, unsound = {}, {}
+    for name, item in to_named(value, who).items():
+        try:
+            sound[str(name)] = _result(item)
+        except _Unsound as problem:
+            unsound[str(name)] = str(problem)
+    return sound, unsound
+
+
+class _Unsound(Exception):
+    """Why a value is no result, to go on after its name."""
+
+
+def to_named(value, who):
+    """The dict, whatever its values are."""
     if isinstance(value, (str, bytes)):
         try:
             value = json.loads(value)
@@ -17,32 +40,26 @@ def to_results(value, who):
         raise Problem(
             "python.results", "%s must return a dict of named results, or its JSON text, not %s." % (who, _shown(value))
         )
-    return {str(name): _result(item, str(name), who) for name, item in value.items()}
+    return value
 
 
-def _result(value, name, who):
+def _result(value):
     if hasattr(value, "tolist"):
         value = value.tolist()
     if isinstance(value, (list, tuple)):
-        return [_number(item, name, who) for item in value]
-    return _number(value, name, who)
+        return [_number(item) for item in value]
+    return _number(value)
 
 
-def _number(value, name, who):
+def _number(value):
     try:
         if isinstance(value, dict) or value is None:
             raise TypeError
         number = float(value)
     except (TypeError, ValueError):
-        raise Problem(
-            "python.results",
-            '%s returned the result "%s" as %s; it must be a number, the text of one, or a list of these.'
-            % (who, name, _shown(value)),
-        )
+        raise _Unsound("is %s; it must be a number, the text of one, or a list of these" % _shown(value))
     if not math.isfinite(number):
-        raise Problem(
-            "python.results", '%s returned the result "%s" as %s: has the training diverged?' % (who, name, number)
-        )
+        raise _Unsound("is %s: has the training diverged?" % number)
     return number
 
 

@@ -7,7 +7,7 @@ from fedloom.worker.data import Loaded, Paths
 from fedloom.worker.params import ParamsLike, to_arrays
 from fedloom.worker.private import PrivateParts
 from fedloom.worker.problem import Problem
-from fedloom.worker.results import to_results
+from fedloom.worker.results import to_results, to_sound_results
 from fedloom.worker.seeding import device, limit_threads, seed_all
 
 
@@ -69,7 +69,9 @@ class Session:
         if results is None:
             return {"results": {}, "sampleCount": 0}
         name = "%s.test" % self._kind.__name__
-        return {"results": to_results(results, name), "sampleCount": self._count(trainer, index, path, False)}
+        sound, unsound = to_sound_results(results, name)
+        told = {"results": sound, "sampleCount": self._count(trainer, index, path, False)}
+        return {**told, "unsound": unsound} if unsound else told
 
     def aggregate(self, job):
         if self._aggregator is None:

@@ -44,6 +44,11 @@ export function scalarMetrics(results: Results | null): readonly (readonly [name
     .sort(([a], [b]) => rank(a) - rank(b));
 }
 
+/** All results of a round or a run by name: the server's, and those that the clients' tests alone gave. */
+export function allResults(metrics: Results | null, clientMetrics: Results | null): Results | null {
+  return metrics === null && clientMetrics === null ? null : { ...clientMetrics, ...metrics };
+}
+
 /** `meanSquaredError` as people write it: `mean squared error`. */
 export function metricLabel(name: string): string {
   return name.replace(/([a-z\d])([A-Z])/g, (_all, before: string, after: string) => `${before} ${after.toLowerCase()}`);

@@ -1,7 +1,7 @@
 import type { RoundRecord } from '../../core/records.js';
 import type { Run } from '../../server/run/run.js';
 import type { CurvePoint } from './curve.js';
-import { scalarMetrics } from './format.js';
+import { allResults, scalarMetrics } from './format.js';
 
 export type Phase = 'preparing' | 'waiting' | 'training' | 'evaluating' | 'stopping';
 
@@ -96,10 +96,11 @@ export class Progress {
   #take(record: RoundRecord): void {
     this.last = record;
     this.roundsDone += 1;
-    if (record.metrics === null) return;
+    const results = allResults(record.metrics, record.clientMetrics);
+    if (results === null) return;
     this.evaluated = record;
-    this.metric ??= scalarMetrics(record.metrics)[0]?.[0];
-    const value = this.metric === undefined ? undefined : record.metrics[this.metric];
+    this.metric ??= scalarMetrics(results)[0]?.[0];
+    const value = this.metric === undefined ? undefined : results[this.metric];
     if (typeof value === 'number' && Number.isFinite(value)) this.points.push({ round: record.round, value });
   }
 }

@@ -2,7 +2,15 @@ import { relative } from 'node:path';
 import type { Losses } from '../../core/losses.js';
 import type { Results, RunResult } from '../../core/records.js';
 import { type CurvePoint, curve } from './curve.js';
-import { counted, formatCount, formatDuration, formatMetric, metricLabel, scalarMetrics } from './format.js';
+import {
+  allResults,
+  counted,
+  formatCount,
+  formatDuration,
+  formatMetric,
+  metricLabel,
+  scalarMetrics,
+} from './format.js';
 import type { Progress } from './progress.js';
 import type { Screen } from './screen.js';
 
@@ -59,9 +67,9 @@ export function curveLines(metric: string | undefined, points: readonly CurvePoi
   return chart.length === 0 ? [] : ['', screen.colors.dim(metricLabel(metric as string)), ...chart];
 }
 
-/** Server's metrics, with those of the clients' own test data where they differ. */
+/** Server's metrics, with those of the clients' own test data where they differ, or where the server has none of the name. */
 export function metricLines(metrics: Results, clientMetrics: Results): string[] {
-  const scalars = scalarMetrics(metrics);
+  const scalars = scalarMetrics(allResults(metrics, clientMetrics));
   const width = Math.max(LABEL_COLUMNS, ...scalars.map(([name]) => metricLabel(name).length + 2));
   return scalars.map(([name, value]) => {
     const own = clientMetrics[name];

@@ -1,6 +1,15 @@
 import type { Colors } from 'picocolors/types.js';
 import type { RoundRecord } from '../../core/records.js';
-import { counted, fitting, formatCount, formatDuration, formatMetric, metricLabel, scalarMetrics } from './format.js';
+import {
+  allResults,
+  counted,
+  fitting,
+  formatCount,
+  formatDuration,
+  formatMetric,
+  metricLabel,
+  scalarMetrics,
+} from './format.js';
 import type { Progress } from './progress.js';
 
 const BAR_COLUMNS_MAX = 30;
@@ -25,7 +34,7 @@ export function roundLine(record: RoundRecord, progress: Progress, columns = Num
     `round ${String(record.round + 1).padStart(String(rounds).length)}/${rounds}`,
     `${record.counted.length} of ${counted(record.cohort.length, 'client')}`,
     ...lossParts(record),
-    ...metricParts(record.metrics),
+    ...metricParts(record),
     ...(samplesPerSecond === undefined ? [] : [`${formatCount(samplesPerSecond)} samples/s`]),
     ...(leftMs === undefined || progress.roundsDone === rounds ? [] : [`${formatDuration(leftMs)} left`]),
   ];
@@ -63,7 +72,7 @@ function workLine(progress: Progress, columns: number, { dim, yellow }: Colors):
 function resultLine({ last, evaluated }: Progress, columns: number, { green }: Colors): string {
   if (last === undefined) return '';
   // The main metric comes first: it is what people look for, and what must stay on a narrow screen.
-  const [main, ...others] = metricParts(evaluated?.metrics ?? null);
+  const [main, ...others] = metricParts(evaluated);
   const parts = [...(main === undefined ? [] : [green(main)]), ...lossParts(last), ...others];
   return fitting(parts, columns);
 }
@@ -72,8 +81,8 @@ function lossParts({ trainLoss }: RoundRecord): string[] {
   return trainLoss === null ? [] : [`train loss ${formatMetric('loss', trainLoss)}`];
 }
 
-function metricParts(metrics: RoundRecord['metrics']): string[] {
-  return scalarMetrics(metrics).map(
+function metricParts(record: Pick<RoundRecord, 'metrics' | 'clientMetrics'> | undefined): string[] {
+  return scalarMetrics(allResults(record?.metrics ?? null, record?.clientMetrics ?? null)).map(
     ([name, value]) => `${name === 'loss' ? 'test loss' : metricLabel(name)} ${formatMetric(name, value)}`,
   );
 }

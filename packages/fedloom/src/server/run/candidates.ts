@@ -1,5 +1,6 @@
 import { FedloomError, isFedloomError } from '@fedloom/engine';
 import type { Evaluation } from '../../core/evaluation.js';
+import { soundEvaluation } from '../../core/sound-evaluation.js';
 import type { CoordinatorEvent } from '../schedule/types.js';
 import type { VirtualTime } from '../schedule/virtual-clock.js';
 import type { Aggregation } from './aggregation.js';
@@ -43,17 +44,24 @@ export class Candidates {
     const { workload, versions, books, events, signal, dispatch, fail } = this.options;
     try {
       events.emit('evaluating', { round });
-      const evaluation = await workload.evaluate(versions.newest, round, signal);
-      const loss = evaluation === undefined ? undefined : lossOf(evaluation);
+      const tested = await workload.evaluate(versions.newest, round, signal);
+      const loss = tested === undefined ? undefined : lossOf(tested);
       if (loss !== undefined && !Number.isFinite(loss)) {
         const message = `The loss of its candidate on the server's data is ${loss}.`;
         versions.takeBack();
         return this.#void(round, new FedloomError('model.not-finite', message));
       }
+      const evaluation = tested && soundEvaluation(tested);
+      if (typeof evaluation === 'string') throw new FedloomError('client.results', `it ${evaluation}.`);
       if (evaluation !== undefined) books.evaluatedOnServer(round, evaluation);
       dispatch({ type: 'serverEvaluated', round });
     } catch (error) {
-      if (!signal.aborted) fail(error);
+      if (signal.aborted) return;
+      if (workload.evaluationMayFail !== true) return fail(error);
+      const why = error instanceof Error ? error.message : String(error);
+      const message = `The server's own test failed in round ${round + 1}, which has no results of it: ${why}`;
+      events.emit('warning', { code: 'evaluation.server-failed', message });
+      dispatch({ type: 'serverEvaluated', round });
     }
   }
 
@@ -108,7 +116,7 @@ function isVoid(error: unknown): error is FedloomError {
 }
 
 function lossOf({ statistics, results }: Evaluation): number | undefined {
-  const { loss } = statistics;
+  const loss = statistics?.loss;
   if (loss !== undefined) return typeof loss.sum === 'number' ? loss.sum / loss.weight : undefined;
   return typeof results?.loss === 'number' ? results.loss : undefined;
 }

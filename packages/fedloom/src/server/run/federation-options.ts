@@ -25,6 +25,8 @@ export interface FederationOptions {
   readonly workload: ServerWorkload;
   readonly algorithm: FederatedAlgorithm;
   readonly resultAggregator: ResultAggregator;
+  /** Names of the metrics that the task declares. Default none. */
+  readonly metrics?: readonly string[];
   readonly coordinator: CoordinatorOptions;
   readonly clock: Clock;
   readonly hash: HashFunction;

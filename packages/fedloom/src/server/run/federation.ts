@@ -45,6 +45,8 @@ export class Federation {
   readonly #timers = new Map<string, () => void>();
   readonly #abort = new AbortController();
   readonly #queue: Input[] = [];
+  /** Names of results that were recorded. */
+  readonly #seenNames = new Set<string>();
   #state: CoordinatorState;
   /** Settles when the round whose results are being put together is on record. */
   #recording: Promise<void> | undefined;
@@ -66,7 +68,8 @@ export class Federation {
     this.#aggregation = new Aggregation({ chain, algorithm });
     const serverHalves = chain.stages.filter(({ stage }) => stage.server !== undefined);
     this.#staged = new StagedUpdates(serverHalves.map(({ stage }) => stage.name));
-    const { point } = resumed ?? {};
+    const { point, lastEvaluated } = resumed ?? {};
+    if (lastEvaluated !== undefined) this.#note(lastEvaluated);
     this.#state = resumed === undefined ? initialState(coordinator) : resumeState(coordinator, resumed.point);
     const dispatch = (input: Input) => this.#dispatch(input);
     const incoming = new Incoming({
@@ -317,6 +320,7 @@ export class Federation {
     if (evaluated !== null && evaluated.missing.length > 0) this.#outgoing.endEvaluation(round);
     const record = (told: RoundRecord) => {
       if (this.#end.isOver) return;
+      this.#note(told);
       this.#end.roundFinished(newest, evaluated !== null && voided === null ? told : undefined);
       this.#persistence.recorded(told, evaluated?.recorded ?? null);
       this.#options.events.emit('round', told);
@@ -330,6 +334,10 @@ export class Federation {
       });
   }
 
+  #note({ metrics, clientMetrics }: RoundRecord): void {
+    for (const name of Object.keys({ ...metrics, ...clientMetrics })) this.#seenNames.add(name);
+  }
+
   /** Rounds are recorded in order, the last before the end, also where a result aggregator takes its time. */
   #afterRecording(work: () => void): void {
     if (this.#recording === undefined) work();
@@ -341,6 +349,12 @@ export class Federation {
     this.#abort.abort();
     for (const cancel of this.#timers.values()) cancel();
     const late = this.#staged.close();
+    const { metrics = [], events } = this.#options;
+    const missing = ending.reason === 'completed' ? metrics.filter((name) => !this.#seenNames.has(name)) : [];
+    if (missing.length > 0) {
+      const message = `No round has a value of ${missing.join(', ')}: nobody had test samples for it, or the result aggregator leaves it out.`;
+      events.emit('warning', { code: 'evaluation.never', message });
+    }
     this.#end.finish(ending, cause);
     // In the end, since who listens may throw.
     this.#tellLate(late);

@@ -1,6 +1,7 @@
 import { FedloomError } from '@fedloom/engine';
 import type { Hash } from '../../core/brands.js';
 import type { Evaluation } from '../../core/evaluation.js';
+import { TEST_SAMPLES_MAX } from '../../core/sound-evaluation.js';
 import type { Evaluations, Failed, UpdateMessage } from '../../protocol/messages.js';
 import type { Session, SessionMessage } from '../lobby/session.js';
 import type { CoordinatorEvent, Reason, UpdateTag } from '../schedule/types.js';
@@ -181,11 +182,11 @@ export class Incoming {
     for (const { client, ...evaluation } of entries) {
       const { sampleCount } = evaluation;
       const at = { session: session.id, round, client };
-      if (Number.isSafeInteger(sampleCount) && sampleCount >= 0) {
+      if (Number.isSafeInteger(sampleCount) && sampleCount >= 0 && sampleCount <= TEST_SAMPLES_MAX) {
         dispatch({ event: { type: 'evaluationReceived', ...at }, evaluation });
         continue;
       }
-      const message = `Client ${client} says that it tested on ${sampleCount} samples; it must be a whole number of at least 0.`;
+      const message = `Client ${client} says that it tested on ${sampleCount} samples; it must be a whole number from 0 to ${TEST_SAMPLES_MAX}.`;
       const reason = { code: 'evaluation.sample-count', message };
       this.#tellRefused({ client, task: round }, reason);
       dispatch({ event: { type: 'evaluationFailed', ...at, ...reason } });

@@ -103,6 +103,7 @@ export async function openFederation(
     workload,
     algorithm: task.algorithm,
     resultAggregator: task.resultAggregator,
+    ...(task.kind === 'plan' && { metrics: task.metrics.map((metric) => metric.name) }),
     coordinator: {
       ...coordinatorOptions(options, waits, task.algorithm.schedule),
       // Its void rounds are those of the other run.
@@ -147,10 +148,23 @@ export async function openFederation(
     announce: () => {
       events.emit('prepared', prepared);
       if (journal?.warning) events.emit('warning', journal.warning);
+      // While the clients train; what goes wrong with the data shows when they are needed.
+      workload.heldOutCount?.().then(
+        (count) => count === 0 && events.emit('warning', noTestData(task, simulated)),
+        () => {},
+      );
     },
     journal,
     close: closeAll,
   };
+}
+
+function noTestData({ name }: Task, simulated: boolean) {
+  const who = simulated
+    ? 'nobody evaluates, and no metric is reported'
+    : 'only clients with test data of their own evaluate';
+  const message = `The data of task "${name}" have no test split: ${who}. Give some samples to it, or a split with a share for tests.`;
+  return { code: 'evaluation.no-data', message };
 }
 
 /** @throws FedloomError `lobby.run-taken`, `coordinator.options`, `replay.initial-model` */

@@ -50,7 +50,11 @@ export async function planWorkload(
   const shared = manifest.parameters.filter(({ scope }) => scope === 'shared');
   const initialModel = options.initialModel ?? sharedStart(task, spec, seed, shared);
   checkTensors(initialModel, shared, `The initial model for task "${task.name}"`);
-  let heldOut: Promise<Examples> | undefined;
+  let loading: Promise<Examples> | undefined;
+  const heldOut = () => {
+    loading ??= task.data.load('test');
+    return loading;
+  };
   return {
     descriptor: { kind: 'plan', hash: planHash },
     planBytes: plan.bytes,
@@ -65,10 +69,10 @@ export async function planWorkload(
       const { optimizer } = task.training;
       return optimizer.learningRateOf === undefined ? {} : { learningRate: optimizer.learningRateOf(round) };
     },
+    ...(evaluator && { heldOutCount: async () => (await heldOut()).y.shape[0] ?? 0 }),
     evaluate: async (model, _round, signal) => {
       if (evaluator === undefined) return undefined;
-      heldOut ??= task.data.load('test');
-      const [examples] = await Promise.all([heldOut, evaluator.load(plan, planHash, model.frozen)]);
+      const [examples] = await Promise.all([heldOut(), evaluator.load(plan, planHash, model.frozen)]);
       if (examples.y.shape[0] === 0) return undefined;
       return evaluator.evaluateExamples(model, examples, signal);
     },

@@ -161,7 +161,8 @@ describe('RoundBooks', () => {
 
   it.each([
     ['fails', async () => Promise.reject(new Error('no')), 'no'],
-    ['returns no results', async () => ({ score: Number.NaN }), 'it must return an object'],
+    ['returns nothing sound', async () => ({ score: Number.NaN }), 'its "score" is NaN; such names are left out'],
+    ['returns no results', async () => 'good' as never, 'it must return an object'],
   ])('bears an aggregator that takes its time and %s', async (_, aggregate, why) => {
     const { books, warnings } = booksOf({ aggregate });
     books.evaluated(0, clientIndex(1), tested(1, 5));

@@ -3,9 +3,10 @@ import type { Emitter } from '../../core/emitter.js';
 import { type Evaluation, resultsOf } from '../../core/evaluation.js';
 import type { Results, RoundRecord } from '../../core/records.js';
 import type { UpdateMessage } from '../../protocol/messages.js';
-import { clientResults, type ResultAggregator } from '../../task/result-aggregator.js';
+import type { CountedResults, ResultAggregator, UnsoundResult } from '../../task/result-aggregator.js';
+import { describeClients } from '../schedule/ranges.js';
 import type { RoundFinished } from '../schedule/types.js';
-import { checkedResults } from './checked-results.js';
+import { aggregated, evaluationCounts, soundResults, unsoundOf, unsoundText } from './evaluation-counts.js';
 import type { FederationEvents, FederationOptions } from './federation-options.js';
 import { RoundLedger } from './round-ledger.js';
 
@@ -23,6 +24,8 @@ export class RoundBooks {
   readonly #ledgers = new Map<number, RoundLedger>();
   /** The last round that was told to have started; undefined: none was. */
   #started: number | undefined;
+  /** Clients of which it was told that they have nothing to test on. */
+  readonly #toldUntested = new Set<ClientIndex>();
 
   constructor(private readonly options: RoundBooksOptions) {}
 
@@ -56,8 +59,11 @@ export class RoundBooks {
     this.#ledgers.get(round)?.evaluated(client, evaluation);
   }
 
+  /** @param evaluation of which all that counts is sound */
   evaluatedOnServer(round: number, evaluation: Evaluation): void {
-    this.#ledger(round).serverResults = resultsOf(evaluation);
+    const ledger = this.#ledger(round);
+    ledger.serverResults = resultsOf(evaluation);
+    ledger.serverUnsound = unsoundOf(null, evaluation);
   }
 
   serverResults(round: number): Results | null {
@@ -76,15 +82,21 @@ export class RoundBooks {
     const { clock, bytes } = this.options;
     const { round, evaluated, voided } = finished;
     const ledger = this.#ledger(round);
-    const close = (clientMetrics: Results | null): RoundRecord => {
+    const close = (counted: CountedResults | null): RoundRecord => {
+      const isEvaluated = evaluated !== null && voided === null;
+      const unsound = [...ledger.serverUnsound, ...(counted?.unsound ?? [])];
       const record = ledger.close({
         finished,
         version,
         virtualTime,
-        clientMetrics,
+        clientMetrics: counted === null || Object.keys(counted.results).length === 0 ? null : counted.results,
+        evaluation: isEvaluated
+          ? evaluationCounts({ clients: counted?.clients ?? {}, unsound }, ledger.untested)
+          : null,
         nowMs: clock.now(),
         bytes: bytes(),
       });
+      if (isEvaluated) this.#tellLeftOut(round, unsound, ledger.untested);
       this.#ledgers.delete(round);
       this.#announce(round + 1);
       return record;
@@ -115,20 +127,41 @@ export class RoundBooks {
   #aggregateResults(
     round: number,
     evaluations: ReadonlyMap<ClientIndex, Evaluation>,
-  ): Results | null | Promise<Results | null> {
+  ): CountedResults | null | Promise<CountedResults | null> {
     if (evaluations.size === 0) return null;
-    const failed = (error: unknown) => {
-      const why = error instanceof Error ? error.message : String(error);
+    const warn = (why: string) => {
       const message = `The result aggregator failed in round ${round + 1}: ${why}`;
-      this.options.events.emit('warning', { code: 'aggregator.failed', message });
+      this.#warn('aggregator.failed', message);
+    };
+    const failed = (error: unknown) => {
+      warn(error instanceof Error ? error.message : String(error));
       return null;
     };
+    const sound = (made: CountedResults) => {
+      const { counted, problems } = soundResults(made);
+      if (problems.length > 0) warn(`${problems.join(', ')}; such names are left out.`);
+      return counted;
+    };
     try {
-      const results = new Map([...evaluations].map(([client, own]) => [client, clientResults(own)]));
-      const aggregated = this.options.resultAggregator.aggregate(round, results);
-      return aggregated instanceof Promise ? aggregated.then(checkedResults).catch(failed) : checkedResults(aggregated);
+      const made = aggregated(round, evaluations, this.options.resultAggregator);
+      return made instanceof Promise ? made.then(sound).catch(failed) : sound(made);
     } catch (error) {
       return failed(error);
     }
+  }
+
+  #tellLeftOut(round: number, unsound: readonly UnsoundResult[], untested: ReadonlySet<ClientIndex>): void {
+    const text = unsoundText(round, unsound);
+    if (text !== undefined) this.#warn('evaluation.unsound', text);
+    const news = [...untested].filter((client) => !this.#toldUntested.has(client));
+    if (news.length === 0) return;
+    for (const client of news) this.#toldUntested.add(client);
+    const [have, are] = news.length === 1 ? ['has', 'is'] : ['have', 'are'];
+    const who = describeClients(news).replace(/^c/, 'C');
+    this.#warn('evaluation.untested', `${who} ${have} no test samples, and ${are} not evaluated.`);
+  }
+
+  #warn(code: string, message: string): void {
+    this.options.events.emit('warning', { code, message });
   }
 }

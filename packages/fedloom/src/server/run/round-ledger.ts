@@ -1,7 +1,8 @@
 import type { ClientIndex } from '../../core/brands.js';
 import type { Evaluation } from '../../core/evaluation.js';
-import type { ClientRecord, Results, RoundRecord } from '../../core/records.js';
+import type { ClientRecord, EvaluationCounts, Results, RoundRecord } from '../../core/records.js';
 import type { UpdateMessage } from '../../protocol/messages.js';
+import type { UnsoundResult } from '../../task/result-aggregator.js';
 import type { RoundFinished } from '../schedule/types.js';
 
 type Training = Pick<RoundRecord, 'trainLoss' | 'sampleCount'>;
@@ -10,6 +11,8 @@ type Training = Pick<RoundRecord, 'trainLoss' | 'sampleCount'>;
 export class RoundLedger {
   readonly #updates = new Map<ClientIndex, ClientRecord>();
   readonly #evaluations = new Map<ClientIndex, Evaluation>();
+  /** Clients without test samples. */
+  readonly untested = new Set<ClientIndex>();
   readonly #startedMs: number;
   readonly #bytesUp: number;
   readonly #bytesDown: number;
@@ -17,6 +20,8 @@ export class RoundLedger {
   #aggregatedMs: number;
   #foldMs = 0;
   serverResults: Results | null = null;
+  /** Of the server's own test what does not count. */
+  serverUnsound: readonly UnsoundResult[] = [];
   /** Of a round whose updates an earlier process folded. */
   restored: Training | undefined;
 
@@ -48,6 +53,7 @@ export class RoundLedger {
 
   evaluated(client: ClientIndex, result: Evaluation): void {
     if (result.sampleCount > 0) this.#evaluations.set(client, result);
+    else this.untested.add(client);
   }
 
   /** The clients' results in ascending order of indices, so that sums over them do not depend on arrival. */
@@ -66,10 +72,11 @@ export class RoundLedger {
     readonly version: RoundRecord['version'];
     readonly virtualTime: number | null;
     readonly clientMetrics: Results | null;
+    readonly evaluation: EvaluationCounts | null;
     readonly nowMs: number;
     readonly bytes: { readonly up: number; readonly down: number };
   }): RoundRecord {
-    const { finished, version, virtualTime, clientMetrics, nowMs, bytes } = input;
+    const { finished, version, virtualTime, clientMetrics, evaluation, nowMs, bytes } = input;
     const { counted, replaced, awaited, voided } = finished;
     return {
       round: this.round,
@@ -85,6 +92,7 @@ export class RoundLedger {
       metrics: voided === null ? (this.serverResults ?? clientMetrics) : null,
       clientMetrics,
       testSampleCount: [...this.#evaluations.values()].reduce((sum, result) => sum + result.sampleCount, 0),
+      evaluation,
       bytesUp: bytes.up - this.#bytesUp,
       bytesDown: bytes.down - this.#bytesDown,
       ms: {

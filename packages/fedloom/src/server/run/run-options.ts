@@ -65,6 +65,8 @@ export function federationStages(task: Task, { stages = [] }: Pick<RunOptions, '
 
 const CLIENTS_MAX = wireLimits.clientsPerSessionMax;
 const ROUNDS_MAX = 2 ** 31 - 1;
+/** In a row. */
+const VOID_ROUNDS_MAX = 3;
 
 const schema = z.object({
   clients: z.int().min(1).max(CLIENTS_MAX),
@@ -157,6 +159,8 @@ export function coordinatorOptions(
     ...(waitForClientsMs !== undefined && { waitForClientsMs }),
     evaluateOnServer: true,
     evaluationDeadlineMs: deadline,
+    // A run in which no round changed anything has come to nothing.
+    voidRoundsMax: Math.min(VOID_ROUNDS_MAX, rounds),
     ...(evaluateEvery !== undefined && { evaluateEvery }),
     ...(minimumClients !== undefined && { minimumClients }),
   };

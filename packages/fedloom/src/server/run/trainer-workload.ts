@@ -1,11 +1,10 @@
 import type { NamedTensors } from '@fedloom/engine';
-import { copyResults, copyTensors, giveTensors } from '../../compute/own-copies.js';
+import { copyTensors, giveTensors, testedEvaluation } from '../../compute/own-copies.js';
 import { turnsOf } from '../../compute/trainer-turns.js';
 import { checkTensors } from '../../core/params.js';
 import { RandomStream } from '../../core/random.js';
 import { refuseUnappliedTerms } from '../../task/applied-terms.js';
 import { toNamedTensors } from '../../task/params-like.js';
-import { ownEvaluation } from '../../task/result-aggregator.js';
 import type { TrainerTask } from '../../task/task.js';
 import type { Trainer } from '../../task/trainer.js';
 import { ownSpecs } from '../../update/plan-specs.js';
@@ -53,14 +52,15 @@ export async function trainerWorkload(
     specs,
     ...(trainer.keepsState && { keepsParameters: true }),
     scalars: task.algorithm.client?.terms?.scalars ?? {},
+    evaluationMayFail: true,
     evaluate: (model, round, signal) =>
       takeTurn(async () => {
         const shared = new Map([...model.tensors].filter(([name]) => own.has(name)));
         await trainer.setModelParams(giveTensors(shared).tensors);
         const random = RandomStream.of(seed, 'trainer-test', round);
         const tested = await trainer.test({ round, signal, random, state: new Map() });
-        if (tested.sampleCount === 0) return undefined;
-        return ownEvaluation({ ...tested, results: copyResults(tested.results) });
+        const evaluation = tested === null ? undefined : testedEvaluation(tested, "The server's trainer");
+        return evaluation?.sampleCount === 0 ? undefined : evaluation;
       }, signal),
   };
   return { workload, close };

@@ -24,6 +24,10 @@ export interface ServerWorkload {
   readonly keepsParameters?: boolean;
   /** Those of the task that change from round to round, such as the learning rate. */
   readonly scalarsOf?: (round: number) => Readonly<Record<string, number>>;
+  /** Code of the user's own evaluates: what goes wrong in it costs the round its results, not the run. Default false. */
+  readonly evaluationMayFail?: boolean;
+  /** How many held-out samples the server has; undefined: that is not known before it tests. */
+  readonly heldOutCount?: () => Promise<number>;
   /** Evaluates a model on the server's held-out data; undefined when it turns out to have none. */
   readonly evaluate: (model: ServerModel, round: number, signal: AbortSignal) => Promise<Evaluation | undefined>;
 }
