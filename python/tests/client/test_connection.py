@@ -69,6 +69,22 @@ class Streams(unittest.TestCase):
             receiving.join()
         self.assertEqual(bytes(received), body)
 
+    def test_a_body_that_is_declined_is_given_up(self):
+        body = bytes(100_000)
+
+        def talk(socket):
+            self.assertEqual(text_of(socket.recv())["body"]["stream"], 1)
+            socket.send(encode_message({"type": "decline", "stream": 1}))
+            self.assertEqual(text_of(socket.recv()), {"type": "leave"})
+
+        with Server(talk) as server:
+            connection = Connection(server.url)
+            receiving = threading.Thread(target=self._until_lost, args=(connection,))
+            receiving.start()
+            connection.send({"type": "update"}, body)
+            connection.send({"type": "leave"})
+            receiving.join()
+
     def _until_lost(self, connection):
         with self.assertRaises(ConnectionLost):
             connection.receive()

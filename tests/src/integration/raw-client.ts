@@ -30,12 +30,18 @@ export class RawClient {
     return client;
   }
 
-  /** Connects, shakes hands, and joins as these clients. */
-  static async join(url: string, from: number, count = 1): Promise<RawClient> {
+  /** Connects and shakes hands. */
+  static async enter(url: string): Promise<RawClient> {
     const client = await RawClient.connect(url);
     client.send({ type: 'hello', versions: [2], software: 'raw', capabilities: [] });
     await client.next('challenge');
     client.send({ type: 'auth', method: 'none' });
+    return client;
+  }
+
+  /** Connects, shakes hands, and joins as these clients. */
+  static async join(url: string, from: number, count = 1): Promise<RawClient> {
+    const client = await RawClient.enter(url);
     await client.next('welcome');
     client.send({ type: 'join', clients: [{ from, count }] });
     await client.next('joined');
@@ -72,6 +78,17 @@ export class RawClient {
       const entries = Array.from({ length: count }, (_, i) => ({ client: from + i, sampleCount: 0, statistics: {} }));
       this.send({ type: 'evaluations', round, entries });
     }
+  }
+
+  /** Stops or goes on to take what the server sends. */
+  set deaf(deaf: boolean) {
+    if (deaf) this.#socket.pause();
+    else this.#socket.resume();
+  }
+
+  /** Bytes that are not with the system yet. */
+  get unsentBytes(): number {
+    return this.#socket.bufferedAmount;
   }
 
   kill(): void {

@@ -25,7 +25,11 @@ export interface AdmissionOptions extends ShipmentOptions {
 }
 
 /** Errors of a line on which too little moved: the next may be better. */
-const LINE_ERRORS: ReadonlySet<string> = new Set<ErrorCode>(['protocol.stalled', 'protocol.handshake-timeout']);
+const LINE_ERRORS: ReadonlySet<string> = new Set<ErrorCode>([
+  'protocol.stalled',
+  'protocol.owed',
+  'protocol.handshake-timeout',
+]);
 
 /**
  * The way into a run, from `hello` to `join`, over however many connections it takes: one run, whose plan is fetched and

@@ -1,6 +1,7 @@
 import { FedloomError } from '@fedloom/engine';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { ByteBudget } from './byte-budget.js';
+import { encodeChunk, encodeControl } from './codec.js';
 import { defaultLimits } from './limits.js';
 import { channelPair, connectionPair, TestEnd } from './testing/channel-pair.js';
 import { examples, pattern, update } from './testing/messages.js';
@@ -8,6 +9,33 @@ import { examples, pattern, update } from './testing/messages.js';
 const bodySizes = [0, 1, 7, 65_536, 65_537, 1 << 20, (1 << 20) + 1, 5_000_003];
 
 describe('bodies', () => {
+  test('that are not wanted are declined, cost no room, and what comes behind them arrives', async () => {
+    const { server, client } = await channelPair({
+      server: { wants: (message) => (message as typeof update).task !== 1 },
+    });
+    const sent: number[] = [];
+    for (const task of [0, 1, 2]) {
+      client.channel.send({ ...update, task }, pattern(200_000, task), { onSent: () => sent.push(task) });
+    }
+    client.channel.send({ ...examples.failed, task: 3 });
+    const received = await server.messages(3);
+    expect(received.map(({ message }) => (message as typeof update).task)).toEqual([0, 2, 3]);
+    expect([sent, client.channel.pending, server.budget.usedBytes]).toEqual([[0, 1, 2], false, 0]);
+  });
+
+  test('that drip cost the connection', async () => {
+    const { server, client } = await connectionPair();
+    const limits = { ...defaultLimits, bodyStallMs: 40, bodyBytesPerSecondMin: 1 << 20 };
+    const end = new TestEnd(server, { role: 'server', limits });
+    client.bind({ frame: () => {}, drained: () => {}, closed: () => {} });
+    client.send(encodeControl(update, { stream: 1, bytes: 1 << 20 }));
+    let offset = 0;
+    const drip = setInterval(() => client.send(encodeChunk(1, offset++, Uint8Array.of(1))), 5);
+    onTestFinished(() => clearInterval(drip));
+    expect((await end.closed).error?.code).toBe('protocol.stalled');
+    expect(offset).toBeGreaterThan(2);
+  });
+
   test.each(bodySizes)('of %i bytes arrive whole and aligned, and leave the budget empty', async (bytes) => {
     const { server, client } = await channelPair({ server: { keepBodies: true } });
     const body = pattern(bytes);

@@ -5,7 +5,7 @@ import { type AnyMessage, decodeFrame, encodeControl, type Frame } from './codec
 import type { ExtensionMessage, MessageDefinition, MessageRegistry } from './define-message.js';
 import { aligned, IncomingBodies } from './incoming-bodies.js';
 import { defaultLimits, errorCodePattern, type Limits, wireLimits } from './limits.js';
-import type { ErrorMessage, Grant, Message } from './messages.js';
+import type { Decline, ErrorMessage, Grant, Message } from './messages.js';
 import { Outbox, type SendOptions } from './outbox.js';
 import { builtInRegistry } from './schemas.js';
 import { StallWatch, systemTimers, type Timers } from './stall-watch.js';
@@ -26,6 +26,8 @@ export interface ChannelOptions {
   /** What this end understands; default: the built-in messages. */
   readonly registry?: MessageRegistry;
   readonly timers?: Timers;
+  /** Whether the body that a message announces is wanted, now; a small one comes with its message. Default: all are. */
+  readonly wants?: (message: AnyMessage) => boolean;
   /**
    * Messages come in the order in which they were sent. A FedloomError that the handler throws fails the channel with its
    * code; anything else is a bug of the handler, which costs this connection (`protocol.internal`), not the process.
@@ -50,6 +52,7 @@ export class Channel {
   readonly #options: ChannelOptions;
   #registry: MessageRegistry;
   #bodyBytesMax: number;
+  readonly #owedBytesMax: number;
   readonly #lane: BudgetLane;
   readonly #outbox: Outbox;
   readonly #incoming: IncomingBodies;
@@ -67,19 +70,27 @@ export class Channel {
     this.#registry = options.registry ?? builtInRegistry;
     this.#bodyBytesMax = limits.bodyBytesMax;
     this.#lane = options.budget.lane();
+    this.#owedBytesMax = options.role === 'server' ? limits.owedBytesMax : Number.POSITIVE_INFINITY;
+    const stepBytes = Math.max(1, (limits.bodyBytesPerSecondMin * limits.bodyStallMs) / 1000);
     const share = connection.share?.bind(connection);
     this.#outbox = new Outbox((frame) => this.#write(frame), this.#registry, share);
     this.#incoming = new IncomingBodies({
       lane: this.#lane,
       bodyBytesMax: () => Math.min(this.#bodyBytesMax, options.budget.capacityBytes),
       sendGrant: (stream, bytes) => this.#sendGrant(stream, bytes),
+      wants: (message) => options.wants?.(message) ?? true,
+      sendDecline: (stream) => this.#write(encodeControl({ type: 'decline', stream })),
       fetch: this.#fetching(connection),
       deliver: (message, body) => this.#deliver(message, body, body.length),
     });
     this.#stall = new StallWatch({
       timers: options.timers ?? systemTimers,
       stallMs: limits.bodyStallMs,
-      progress: () => this.#incoming.chunks,
+      // A step of it is so much as must come in that time, or the end of a body.
+      progress: () => {
+        const { bytes, whole } = this.#incoming.progress;
+        return whole + Math.floor(bytes / stepBytes);
+      },
       onStalled: () => this.fail(stalled(limits.bodyStallMs)),
     });
     connection.bind({
@@ -193,6 +204,8 @@ export class Channel {
   #receive(bytes: Uint8Array): void {
     if (!this.#open) return;
     this.#bytesIn += bytes.length;
+    if (this.#outbox.frameBytes > this.#owedBytesMax)
+      return this.fail(owed(this.#outbox.frameBytes, this.#owedBytesMax));
     try {
       this.#handle(decodeFrame(bytes, this.#registry), bytes);
     } catch (error) {
@@ -216,6 +229,9 @@ export class Channel {
     } else if (frame.message.type === 'grant') {
       const grant = frame.message as Grant;
       this.#outbox.grant(grant.stream, grant.bytes);
+      this.#closeIfSent();
+    } else if (frame.message.type === 'decline') {
+      this.#outbox.decline((frame.message as Decline).stream);
       this.#closeIfSent();
     } else if (frame.message.type === 'error') {
       this.#remoteError(frame.message as ErrorMessage);
@@ -275,6 +291,15 @@ export class Channel {
 /** Error codes of extensions may read as they like; on the wire they keep to the rule. */
 function wireCode(code: string): string {
   return errorCodePattern.test(code) ? code : 'protocol.internal';
+}
+
+/** @param bytes that wait for the other end */
+export function owed(bytes: number, bytesMax: number): FedloomError {
+  return new FedloomError(
+    'protocol.owed',
+    `The other end sends messages and does not take what it is sent: ${bytes} bytes wait for it, and at most ${bytesMax} may.`,
+    { bytes, bytesMax },
+  );
 }
 
 function stalled(stallMs: number): FedloomError {

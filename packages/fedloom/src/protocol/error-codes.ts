@@ -19,11 +19,13 @@ export interface ProtocolErrors {
   'protocol.message': TypeFields & { readonly field: string };
   'protocol.offset': StreamFields & { readonly offset: number; readonly expected: number };
   'protocol.order': TypeFields;
+  'protocol.owed': { readonly bytes: number; readonly bytesMax: number };
   'protocol.overrun': StreamFields & {
     readonly bytes: number;
     readonly offset?: number;
     readonly grantedBytes?: number;
   };
+  'protocol.repeated': { readonly hash: string };
   'protocol.required-field': TypeFields & { readonly field: string };
   'protocol.stalled': { readonly stallMs: number };
   'protocol.stream': StreamFields;

@@ -84,6 +84,11 @@ export function where<T>(field: Field<T>, holds: (value: T) => boolean, what: st
   };
 }
 
+/** What a field holds, made into what its reader may have. */
+export function changed<T>(field: Field<T>, change: (value: T) => T): Field<T> {
+  return (value) => change(field(value));
+}
+
 export function list<T>(element: Field<T>, lengthMin: number, lengthMax: number): Field<readonly T[]> {
   const isList = valid<readonly unknown[]>(
     (value) => Array.isArray(value) && value.length >= lengthMin && value.length <= lengthMax,

@@ -20,6 +20,9 @@ export interface IncomingBodiesHost {
   /** Largest body to accept, bytes; it may change. */
   readonly bodyBytesMax: () => number;
   sendGrant(stream: number, bytes: number): void;
+  /** Whether the body of a message is wanted; what is not is declined before it takes room. */
+  wants(message: AnyMessage): boolean;
+  sendDecline(stream: number): void;
   /** Fetches a shared body, as a connection does, where there are such. */
   readonly fetch: Connection['fetch'];
   /** The body is whole; its bytes stay counted until the owner releases them. */
@@ -32,7 +35,8 @@ export class IncomingBodies {
   readonly #bodies = new Map<number, IncomingBody>();
   #lastStream = 0;
   #filling = 0;
-  #chunks = 0;
+  #receivedBytes = 0;
+  #whole = 0;
 
   constructor(host: IncomingBodiesHost) {
     this.#host = host;
@@ -43,9 +47,9 @@ export class IncomingBodies {
     return this.#filling;
   }
 
-  /** Chunks so far: tells progress. */
-  get chunks(): number {
-    return this.#chunks;
+  /** What came so far of bodies: bytes, and how many are whole. */
+  get progress(): { readonly bytes: number; readonly whole: number } {
+    return { bytes: this.#receivedBytes, whole: this.#whole };
   }
 
   /** @throws FedloomError `protocol.stream`, `protocol.streams`, `protocol.body-size`. */
@@ -71,6 +75,7 @@ export class IncomingBodies {
       );
     }
     this.#lastStream = stream;
+    if (!this.#host.wants(message)) return this.#host.sendDecline(stream);
     const body: IncomingBody = { message, totalBytes: bytes, granted: false, receivedBytes: 0 };
     this.#bodies.set(stream, body);
     this.#host.lane.request(bytes, () => {
@@ -89,11 +94,12 @@ export class IncomingBodies {
         bytes: piece.length,
       });
     }
-    this.#chunks++;
+    this.#receivedBytes += piece.length;
     fill(body, piece);
     if (body.receivedBytes < body.totalBytes || body.buffer === undefined) return;
     this.#bodies.delete(stream);
     this.#filling--;
+    this.#whole++;
     this.#host.sendGrant(stream, body.totalBytes);
     this.#host.deliver(body.message, body.buffer);
   }
@@ -116,11 +122,12 @@ export class IncomingBodies {
         { stream, offset, bytes: payload.length, grantedBytes: body.granted ? body.totalBytes : 0 },
       );
     }
-    this.#chunks++;
+    this.#receivedBytes += payload.length;
     fill(body, payload);
     if (body.receivedBytes < body.totalBytes || body.buffer === undefined) return;
     this.#bodies.delete(stream);
     this.#filling--;
+    this.#whole++;
     this.#host.deliver(body.message, body.buffer);
   }
 

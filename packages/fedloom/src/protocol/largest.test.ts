@@ -107,6 +107,7 @@ const largest: { readonly [T in Message['type']]: Extract<Message, { readonly ty
   forget: { type: 'forget', versions: times(limits.versionsForgottenMax, () => version) },
   finish: { type: 'finish', reason: 'completed', message: prose },
   grant: { type: 'grant', stream: limits.streamIdMax, bytes: Number.MAX_SAFE_INTEGER },
+  decline: { type: 'decline', stream: limits.streamIdMax },
   error: { type: 'error', code, message: prose },
 };
 

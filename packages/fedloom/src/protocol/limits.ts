@@ -51,11 +51,23 @@ export const wireLimits = {
 export interface Limits {
   /** Largest body this end receives; a larger one is refused when it is announced. */
   readonly bodyBytesMax: number;
-  /** A granted body that makes no progress for so long closes the connection, so that it cannot keep its share of the budget. */
+  /** A granted body that makes no progress for so long, or less than `bodyBytesPerSecondMin`, closes the connection, so that it cannot keep its share of the budget. */
   readonly bodyStallMs: number;
+  /** What granted bodies of a connection must bring together, in the mean of `bodyStallMs`. */
+  readonly bodyBytesPerSecondMin: number;
+  /**
+   * Messages, and small bodies, that wait for the other end to read. Who says more while a server owes it so much is not
+   * listened to any longer.
+   */
+  readonly owedBytesMax: number;
 }
 
-export const defaultLimits: Limits = { bodyBytesMax: 1 << 30, bodyStallMs: 60_000 };
+export const defaultLimits: Limits = {
+  bodyBytesMax: 1 << 30,
+  bodyStallMs: 60_000,
+  bodyBytesPerSecondMin: 1 << 10,
+  owedBytesMax: 16 << 20,
+};
 
 /** Error codes on the wire: letters, digits and dashes between dots, for instance `update.not-finite`. */
 export const errorCodePattern = /^[a-z][A-Za-z0-9-]{0,63}(\.[A-Za-z0-9-]{1,64}){0,3}$/;

@@ -30,7 +30,7 @@ export type ServerMessage =
   | Settled
   | Forget
   | Finish;
-export type StreamMessage = Grant | ErrorMessage;
+export type StreamMessage = Grant | Decline | ErrorMessage;
 
 export interface Hello {
   readonly type: 'hello';
@@ -194,6 +194,11 @@ export interface Grant {
   readonly type: 'grant';
   readonly stream: number;
   readonly bytes: number;
+}
+/** The receiver of an announced body does not want it: the message that it belongs to counts as never sent. */
+export interface Decline {
+  readonly type: 'decline';
+  readonly stream: number;
 }
 /** The last message before the sender closes. */
 export interface ErrorMessage {

@@ -29,6 +29,7 @@ interface OutgoingBody {
   sentBytes: number;
   readonly giveAway: boolean;
   readonly shared: string | undefined;
+  declined: boolean;
   /** Of a shared one that was announced: the other end needs it no more. */
   giveBack?: () => void;
 }
@@ -52,6 +53,7 @@ export class Outbox {
   #announceAt = 0;
   readonly #open = new Map<number, OutgoingBody>();
   #lastStream = 0;
+  #frameBytes = 0;
   #blocked = false;
   #pumping = false;
 
@@ -63,6 +65,11 @@ export class Outbox {
     this.#write = write;
     this.registry = registry;
     this.#share = share;
+  }
+
+  /** Bytes of whole messages that are not with the transport; of large bodies none. */
+  get frameBytes(): number {
+    return this.#frameBytes;
   }
 
   get empty(): boolean {
@@ -80,16 +87,36 @@ export class Outbox {
     this.#checkBodyRule(message, bytes);
     const end = onSent === undefined ? {} : { onSent };
     if (bytes === undefined) {
-      this.#queue.push({ frame: encodeControl(message, undefined, this.registry), ...end });
+      this.#pushFrame(encodeControl(message, undefined, this.registry), end);
     } else if (bytes.length <= wireLimits.inlineBodyBytesMax) {
-      this.#queue.push({ frame: encodeInline(message, bytes, this.registry), ...end });
+      this.#pushFrame(encodeInline(message, bytes, this.registry), end);
       if (giveAway) freeBytes(bytes);
     } else {
       // Encoded once to refuse a bad message here, where its sender is on the stack.
       encodeControl(message, undefined, this.registry);
-      const body = { message, bytes, stream: 0, creditBytes: 0, sentBytes: 0, giveAway, shared };
+      const body = { message, bytes, stream: 0, creditBytes: 0, sentBytes: 0, giveAway, shared, declined: false };
       this.#queue.push({ body, ...end });
     }
+    this.#pump();
+  }
+
+  #pushFrame(frame: Uint8Array, end: Pick<Outgoing, 'onSent'>): void {
+    this.#frameBytes += frame.length;
+    this.#queue.push({ frame, ...end });
+  }
+
+  /** The other end does not want a body of which it has allowed nothing. @throws FedloomError `protocol.stream` */
+  decline(stream: number): void {
+    const body = this.#open.get(stream);
+    if (body === undefined || body.creditBytes > 0) {
+      throw new FedloomError('protocol.stream', `Stream ${stream} was declined, which is not open or was granted.`, {
+        stream,
+      });
+    }
+    body.declined = true;
+    this.#open.delete(stream);
+    body.giveBack?.();
+    if (body.giveAway) freeBytes(body.bytes);
     this.#pump();
   }
 
@@ -117,6 +144,7 @@ export class Outbox {
   clear(): void {
     const unsent = this.#queue.slice(this.#head);
     this.#queue = [];
+    this.#frameBytes = 0;
     this.#head = 0;
     this.#announceAt = 0;
     for (const { giveBack } of this.#open.values()) giveBack?.();
@@ -164,11 +192,17 @@ export class Outbox {
     if (item === undefined) return false;
     if ('frame' in item) {
       this.#queue[this.#head++] = undefined;
+      this.#frameBytes -= item.frame.length;
       this.#send(item.frame);
       item.onSent?.();
       return true;
     }
-    const { bytes, stream, creditBytes, sentBytes, giveAway, giveBack } = item.body;
+    const { bytes, stream, creditBytes, sentBytes, giveAway, giveBack, declined } = item.body;
+    if (declined) {
+      this.#queue[this.#head++] = undefined;
+      item.onSent?.();
+      return true;
+    }
     if (giveBack !== undefined) {
       // The grant of a shared body says that the other end has all of it.
       if (creditBytes < bytes.length) return false;

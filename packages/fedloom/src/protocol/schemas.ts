@@ -1,6 +1,7 @@
 import { type ClientIndex, type Hash, hashPattern, type VersionNumber } from '../core/brands.js';
 import type { Evaluation, Statistics } from '../core/evaluation.js';
 import type { Results } from '../core/records.js';
+import { isPlainName, visibleText } from '../core/visible-text.js';
 import {
   type BodyRule,
   defineMessage,
@@ -12,6 +13,7 @@ import {
 import { evaluationSize, fitsMessage } from './evaluation-size.js';
 import {
   boolean,
+  changed,
   type Field,
   FieldProblem,
   type Fields,
@@ -32,8 +34,9 @@ import { errorCodePattern, wireLimits as limits } from './limits.js';
 import type { Message } from './messages.js';
 
 const index = integer(0, limits.indexMax);
-const name = text(1, limits.nameLengthMax);
-const prose = text(0, limits.textLengthMax);
+const name = where(text(1, limits.nameLengthMax), isPlainName, 'without control characters');
+/** For people to read: it reaches terminals. */
+const prose = changed(text(0, limits.textLengthMax), visibleText);
 const client = integer<ClientIndex>(0, limits.indexMax);
 const hash = matching<Hash>(hashPattern);
 const version = fields({ model: name, number: integer<VersionNumber>(0, limits.indexMax), hash });
@@ -166,6 +169,7 @@ const definitions: { readonly [T in Message['type']]: MessageDefinition<Extract<
     stream: integer(1, limits.streamIdMax),
     bytes: integer(1, Number.MAX_SAFE_INTEGER),
   }),
+  decline: define('decline', 'both', 'none', { stream: integer(1, limits.streamIdMax) }),
   error: define('error', 'both', 'none', { code, message: prose }),
 };
 
@@ -227,6 +231,7 @@ function isNamed(value: unknown, entriesMax: number, isValid: (value: unknown) =
   for (const name of names) {
     // `__proto__` would change the prototype of whatever a later owner copies the record into.
     if (name.length === 0 || name.length > limits.nameLengthMax || name === '__proto__') return false;
+    if (!isPlainName(name)) return false;
     if (!isValid(value[name])) return false;
   }
   return true;
@@ -258,7 +263,11 @@ function isStatistic(value: unknown): boolean {
 }
 
 function isUnsound(value: unknown): boolean {
-  return isNamed(value, limits.resultsMax, (why) => typeof why === 'string' && why.length <= limits.reasonLengthMax);
+  return isNamed(value, limits.resultsMax, isReason);
+}
+
+function isReason(why: unknown): boolean {
+  return typeof why === 'string' && why.length <= limits.reasonLengthMax && isPlainName(why);
 }
 
 function isResults(value: unknown): boolean {

@@ -51,13 +51,15 @@ class Connection:
             stream = self._stream
             self._granted[stream] = 0
         self._send(encode_message({**message, "body": {"stream": stream, "bytes": len(body)}}))
-        offset, view = 0, memoryview(body)
+        offset, length, view = 0, len(body), memoryview(body)
         while offset < len(body):
             with self._grants:
-                self._grants.wait_for(lambda: self._over or self._granted[stream] > offset)
-                granted = self._granted[stream]
+                self._grants.wait_for(lambda: self._over or self._granted.get(stream, length) > offset)
+                granted = self._granted.get(stream)
             if self._over:
                 raise ConnectionLost("the line broke")
+            if granted is None:
+                return  # declined: the server does not want it any more
             chunk = view[offset : min(offset + CHUNK_BYTES_MAX, granted)]
             self._send(encode_chunk(stream, offset, bytes(chunk)))
             offset += len(chunk)
@@ -130,6 +132,8 @@ class Connection:
         kind = message.get("type")
         if kind == "grant":
             return self._take_grant(message)
+        if kind == "decline":
+            return self._take_decline(message)
         if kind == "error":
             self._end()
             raise Refused(str(message.get("code")), str(message.get("message")))
@@ -162,6 +166,14 @@ class Connection:
             if stream not in self._granted:
                 raise ProtocolError("protocol.stream", f"a grant for stream {stream}, which is not open")
             self._granted[stream] += count
+            self._grants.notify_all()
+
+    def _take_decline(self, message):
+        stream = message.get("stream")
+        with self._grants:
+            if self._granted.get(stream) != 0:
+                raise ProtocolError("protocol.stream", f"stream {stream} was declined, which is not open or was granted")
+            del self._granted[stream]
             self._grants.notify_all()
 
     def _take_chunk(self, chunk):

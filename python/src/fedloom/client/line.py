@@ -13,7 +13,7 @@ VERSION = 2
 PAUSE_FIRST_S, PAUSE_LAST_S = 0.1, 2.0
 JOIN_RANGES_MAX = 512
 # Errors of a line on which too little moved, or of a server that has not opened its runs yet: the next may be better.
-MAY_PASS = {"protocol.stalled", "protocol.handshake-timeout", "lobby.empty"}
+MAY_PASS = {"protocol.stalled", "protocol.owed", "protocol.handshake-timeout", "lobby.empty"}
 
 
 class _Finished(Exception):

@@ -92,5 +92,6 @@ export const examples: { readonly [T in Message['type']]: Extract<Message, { rea
   },
   finish: { type: 'finish', reason: 'completed', message: '' },
   grant: { type: 'grant', stream: 1, bytes: 1 },
+  decline: { type: 'decline', stream: 1 },
   error: { type: 'error', code: 'protocol.version', message: 'No common version.' },
 };

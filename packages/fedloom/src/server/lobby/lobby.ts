@@ -75,6 +75,7 @@ export class Lobby {
       budget: this.budget,
       limits: limitsOfStrangers,
       registry: this.#registryOfStrangers,
+      wants: (message) => guest?.wants(message) ?? true,
       onMessage: (message, body, release) => {
         if (guest !== undefined) return guest.message(message, body, release);
         release();

@@ -1,6 +1,7 @@
 import { FedloomError } from '@fedloom/engine';
 import type { Clock } from '../../core/clock.js';
 import { type Channel, internalError, type MessageHandler } from '../../protocol/channel.js';
+import type { AnyMessage } from '../../protocol/codec.js';
 import type { ExtensionMessage } from '../../protocol/define-message.js';
 import type { Finish, Message, Welcome } from '../../protocol/messages.js';
 import type { MessagePeer, OwnMessages } from '../../protocol/own-messages.js';
@@ -22,6 +23,8 @@ export interface SessionDoorOptions {
    * `protocol.internal`. The body is there until it returns or its promise settles.
    */
   readonly onMessage: (session: Session, message: SessionMessage, body: Uint8Array | undefined) => void | Promise<void>;
+  /** Whether the body that a message announces is to come, now. What it throws closes the session. Default: all are. */
+  readonly wants?: (session: Session, message: SessionMessage) => boolean;
   readonly onClosed: (session: Session, reason: string) => void;
   /** Its own code threw where no session is to blame. */
   readonly onFailure: (error: unknown) => void;
@@ -33,6 +36,7 @@ export interface Guest {
   begin(): void;
   readonly message: MessageHandler<Message>;
   readonly extension: MessageHandler<ExtensionMessage>;
+  wants(message: AnyMessage): boolean;
   closed(reason: string): void;
 }
 
@@ -110,6 +114,8 @@ export class SessionDoor {
         if (working === undefined) release();
         else working.catch((error: unknown) => channel.fail(asFedloomError(error))).finally(release);
       },
+      wants: (message) =>
+        message.type.includes('/') || (this.#options.wants?.(session, sessionMessage(message as Message)) ?? true),
       extension: (message, body, release) => messages.receive(channel, peer, message, body, release),
       closed: (reason) => {
         this.#sessions.delete(id);

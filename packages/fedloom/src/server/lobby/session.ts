@@ -1,5 +1,6 @@
+import { FedloomError } from '@fedloom/engine';
 import type { Hash } from '../../core/brands.js';
-import type { Channel } from '../../protocol/channel.js';
+import { type Channel, owed } from '../../protocol/channel.js';
 import { wireLimits } from '../../protocol/limits.js';
 import type { ClientMessage } from '../../protocol/messages.js';
 import { pieces } from '../../protocol/pieces.js';
@@ -9,10 +10,18 @@ import { WorkUnderWay } from './work-under-way.js';
 /** What a client may say once the handshake is over. */
 export type SessionMessage = Exclude<ClientMessage, { readonly type: 'hello' | 'auth' }>;
 
+/** Models that a connection may owe its end: the one that travels and the next, or as many small ones as fit. */
+const MODELS_OWED_MAX = 2;
+const MODEL_BYTES_OWED_MAX = 64 << 20;
+
 /** One client process's connection, after the handshake. It knows which models the other side has. */
 export class Session {
   readonly #models = new Map<Hash, Version>();
   readonly #work = new WorkUnderWay();
+  /** Hashes of plans and the like that it was sent. */
+  readonly #sent = new Set<Hash>();
+  #owedModels = 0;
+  #owedModelBytes = 0;
 
   constructor(
     readonly id: string,
@@ -39,6 +48,27 @@ export class Session {
     for (const part of pieces(versions, wireLimits.versionsForgottenMax)) {
       this.channel.send({ type: 'forget', versions: part });
     }
-    this.channel.send({ type: 'model', version }, bytes, { shared: version.hash });
+    this.#owedModels += 1;
+    this.#owedModelBytes += bytes.length;
+    if (this.#owedModels > MODELS_OWED_MAX && this.#owedModelBytes > MODEL_BYTES_OWED_MAX) {
+      return this.channel.fail(owed(this.#owedModelBytes, MODEL_BYTES_OWED_MAX));
+    }
+    const onSent = () => {
+      this.#owedModels -= 1;
+      this.#owedModelBytes -= bytes.length;
+    };
+    this.channel.send({ type: 'model', version }, bytes, { shared: version.hash, onSent });
+  }
+
+  /**
+   * Sends what a client asks for by its hash, once.
+   * @throws FedloomError `protocol.repeated`
+   */
+  sendOnce(type: 'plan' | 'frozen', hash: Hash, bytes: Uint8Array): void {
+    if (this.#sent.has(hash)) {
+      throw new FedloomError('protocol.repeated', `${hash} was asked for over this connection before.`, { hash });
+    }
+    this.#sent.add(hash);
+    this.channel.send({ type, hash }, bytes, { shared: hash });
   }
 }

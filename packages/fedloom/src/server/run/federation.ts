@@ -11,12 +11,13 @@ import type { CoordinatorEffect, CoordinatorEvent } from '../schedule/types.js';
 import { Aggregation } from './aggregation.js';
 import { Candidates } from './candidates.js';
 import { Farewell } from './farewell.js';
-import type { FederationOptions } from './federation-options.js';
+import type { FederationEvents, FederationOptions } from './federation-options.js';
 import { type HeldUpdate, Incoming, type Input } from './incoming.js';
 import { type Effect, Outgoing } from './outgoing.js';
 import { noPersistence, type Persistence } from './persistence.js';
 import { reasonOf } from './reason-of.js';
 import { RecordedTurns } from './recorded-turns.js';
+import { Refusals } from './refusals.js';
 import { RoundBooks } from './round-books.js';
 import { type Ending, RunEnd } from './run-end.js';
 import { type LateUpdate, StagedUpdates } from './staged-updates.js';
@@ -42,6 +43,7 @@ export class Federation {
   readonly #candidates: Candidates;
   readonly #end: RunEnd;
   readonly #turns: Turns | undefined;
+  readonly #refusals: Refusals;
   readonly #timers = new Map<string, () => void>();
   readonly #abort = new AbortController();
   readonly #queue: Input[] = [];
@@ -72,11 +74,20 @@ export class Federation {
     if (lastEvaluated !== undefined) this.#note(lastEvaluated);
     this.#state = resumed === undefined ? initialState(coordinator) : resumeState(coordinator, resumed.point);
     const dispatch = (input: Input) => this.#dispatch(input);
+    this.#refusals = new Refusals({
+      clock: options.clock,
+      tell: (refused) => options.events.emit('refused', refused),
+      tellUntold: (session, count, peer) => {
+        const message = `${count} more refusals of session ${session} (${peer}) are left out here.`;
+        options.events.emit('warning', { code: 'peer.refusals', message });
+      },
+    });
     const incoming = new Incoming({
       ...options,
       versions: this.#versions,
       aggregation: this.#aggregation,
       staged: this.#staged,
+      refused: (session, refused) => this.#refusals.add(session.id, session.channel.peer, refused),
       refusal: (tag) => refuseUpdate(this.#state, tag),
       dispatch,
       trained: (input, tag) => {
@@ -90,12 +101,14 @@ export class Federation {
       ...options,
       welcome: welcomeOf(options, this.#versions.frozen?.hash),
       onMessage: (session, message, body) => incoming.receive(session, message, body),
+      wants: (session, message) => incoming.wants(session, message),
       onFailure: (error) => this.fail(error),
       onClosed: (session, reason) => {
         const late = this.#staged.sessionClosed(session.id);
         this.#farewell.closed(clientsOf(this.#state.membership, session.id), reason);
         this.#dispatch({ event: { type: 'sessionClosed', session: session.id } });
         this.#tellLate(late);
+        this.#refusals.closed(session.id);
         this.#options.events.emit('clientsLeft', { session: session.id, reason, present: this.present });
       },
     });
@@ -224,7 +237,7 @@ export class Federation {
       case 'fold':
         return this.#fold(effect, input.update);
       case 'discard':
-        events.emit('refused', { ...effect, round: effect.task });
+        this.#refuse(effect.session, { ...effect, round: effect.task });
         return;
       case 'settle':
         this.#turns?.cancelled(effect.clients, effect.task);
@@ -244,7 +257,7 @@ export class Federation {
         if (input.evaluation) this.#books.evaluated(effect.round, effect.client, input.evaluation);
         return;
       case 'discardEvaluation':
-        events.emit('refused', effect);
+        this.#refuse(effect.session, effect);
         return;
       case 'roundFinished':
         return this.#finishRound(effect);
@@ -303,6 +316,10 @@ export class Federation {
       this.#outgoing.settle({ ...effect, clients: [client], code, reason });
     }
     this.#tellLate(late);
+  }
+
+  #refuse(session: string, refused: FederationEvents['refused'][0]): void {
+    this.#refusals.add(session, this.#door.get(session)?.channel.peer ?? 'gone', refused);
   }
 
   #tellLate(updates: readonly LateUpdate[]): void {

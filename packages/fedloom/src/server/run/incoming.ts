@@ -6,7 +6,7 @@ import type { Evaluations, Failed, UpdateMessage } from '../../protocol/messages
 import type { Session, SessionMessage } from '../lobby/session.js';
 import type { CoordinatorEvent, Reason, UpdateTag } from '../schedule/types.js';
 import type { Aggregation, CheckedUpdate, SoundUpdate } from './aggregation.js';
-import type { FederationOptions } from './federation-options.js';
+import type { FederationEvents, FederationOptions } from './federation-options.js';
 import type { StagedUpdates } from './staged-updates.js';
 import type { ModelVersion, Versions } from './versions.js';
 
@@ -25,10 +25,12 @@ export interface Input {
   readonly evaluation?: Evaluation;
 }
 
-export interface IncomingOptions extends Pick<FederationOptions, 'workload' | 'clock' | 'events'> {
+export interface IncomingOptions extends Pick<FederationOptions, 'workload' | 'clock'> {
   readonly versions: Versions;
   readonly aggregation: Aggregation;
   readonly staged: StagedUpdates;
+  /** Tells that something which a session sent was refused. */
+  readonly refused: (session: Session, refused: FederationEvents['refused'][0]) => void;
   /** Why the coordinator would drop an update; null: it waits for it. */
   readonly refusal: (tag: UpdateTag) => Reason | null;
   /**
@@ -77,12 +79,26 @@ export class Incoming {
     }
   }
 
+  /**
+   * Whether the body that a message announces is wanted. Room for bodies is what honest clients wait for: it is for the updates
+   * of those who were asked, from whoever hosts them.
+   */
+  wants(session: Session, message: SessionMessage): boolean {
+    if (message.type !== 'update') return true;
+    const { client, task, attempt } = message;
+    const reason = this.options.refusal({ session: session.id, client, task, attempt });
+    if (reason === null) return true;
+    session.work((work) => work.trained([client]));
+    this.#tellRefused(session, message, reason);
+    return false;
+  }
+
   #sendPlan(session: Session, hash: Hash): void {
     const { descriptor, planBytes } = this.options.workload;
     if (descriptor.kind !== 'plan' || planBytes === undefined || descriptor.hash !== hash) {
       throw new FedloomError('protocol.unknown-plan', `This run has no plan ${hash}.`, { hash });
     }
-    session.channel.send({ type: 'plan', hash }, planBytes, { shared: hash });
+    session.sendOnce('plan', hash, planBytes);
   }
 
   #sendFrozen(session: Session, hash: Hash): void {
@@ -90,7 +106,7 @@ export class Incoming {
     if (frozen?.hash !== hash) {
       throw new FedloomError('protocol.unknown-plan', `This run has no frozen parameters ${hash}.`, { hash });
     }
-    session.channel.send({ type: 'frozen', hash }, frozen.bytes, { shared: hash });
+    session.sendOnce('frozen', hash, frozen.bytes);
   }
 
   #update(session: Session, message: UpdateMessage, body: Uint8Array): void | Promise<void> {
@@ -106,7 +122,7 @@ export class Incoming {
     const refusal = (error: unknown): Input => {
       if (!(error instanceof FedloomError)) throw error;
       const { code, message } = error;
-      this.#tellRefused(tag, { code, message });
+      this.#tellRefused(session, tag, { code, message });
       return { event: { type: 'updateInvalid', ...tag, code, message } };
     };
     const refused = (error: unknown) => trained(() => refusal(error), tag);
@@ -117,7 +133,7 @@ export class Incoming {
         return trained(() => this.#weighed({ message, sound, from, tag, checkMs }, refusal), tag);
       };
       const checked = aggregation.check(message, body);
-      return checked instanceof Promise ? this.#staged(tag, checked, received, refused) : received(checked);
+      return checked instanceof Promise ? this.#staged(session, tag, checked, received, refused) : received(checked);
     } catch (error) {
       return refused(error);
     }
@@ -125,6 +141,7 @@ export class Incoming {
 
   /** Nothing is held for an update that nobody waits for, however long the stages take. */
   #staged(
+    session: Session,
     tag: UpdateTag,
     checked: Promise<SoundUpdate>,
     received: (sound: SoundUpdate) => void | Promise<void>,
@@ -136,7 +153,7 @@ export class Incoming {
       return staged.wait(tag, checked).then((sound) => (sound === undefined ? undefined : received(sound)), refused);
     }
     checked.catch(() => {});
-    this.#tellRefused(tag, reason);
+    this.#tellRefused(session, tag, reason);
   }
 
   #weighed({ message, sound, from, tag, checkMs }: Received, refusal: (error: unknown) => Input): Input {
@@ -166,7 +183,7 @@ export class Incoming {
   #failed(session: Session, { client, task, attempt, phase, code, message }: Failed): void | Promise<void> {
     const reason = { code, message };
     const at = { session: session.id, client };
-    this.#tellRefused({ client, task }, reason);
+    this.#tellRefused(session, { client, task }, reason);
     if (phase === 'evaluate') {
       session.work((work) => work.evaluated(task, 1));
       return this.options.dispatch({ event: { type: 'evaluationFailed', ...at, round: task, ...reason } });
@@ -188,12 +205,12 @@ export class Incoming {
       }
       const message = `Client ${client} says that it tested on ${sampleCount} samples; it must be a whole number from 0 to ${TEST_SAMPLES_MAX}.`;
       const reason = { code: 'evaluation.sample-count', message };
-      this.#tellRefused({ client, task: round }, reason);
+      this.#tellRefused(session, { client, task: round }, reason);
       dispatch({ event: { type: 'evaluationFailed', ...at, ...reason } });
     }
   }
 
-  #tellRefused({ client, task }: Pick<UpdateTag, 'client' | 'task'>, reason: Reason): void {
-    this.options.events.emit('refused', { client, round: task, ...reason });
+  #tellRefused(session: Session, { client, task }: Pick<UpdateTag, 'client' | 'task'>, reason: Reason): void {
+    this.options.refused(session, { client, round: task, ...reason });
   }
 }

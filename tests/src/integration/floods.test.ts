@@ -1,0 +1,145 @@
+import {
+  accuracy,
+  arrays,
+  createServer,
+  defineTask,
+  dense,
+  type FederationServer,
+  joinFederation,
+  type RunOptions,
+  sequential,
+  sgd,
+  simulate,
+  softmaxCrossEntropy,
+} from 'fedloom';
+import { expect, it, onTestFinished } from 'vitest';
+import { RawClient } from './raw-client.js';
+
+const FEATURES = 2_000;
+const CLASSES = 10;
+const sample = (at: number) => Array.from({ length: FEATURES }, (_, i) => Math.sin(at + 7 * i));
+const split = (count: number, from: number) => ({
+  x: Array.from({ length: count }, (_, i) => sample(from + (i % CLASSES))),
+  y: Array.from({ length: count }, (_, i) => i % CLASSES),
+});
+
+/** Its model, and each update of it, has 80 kB: too much to travel with its message. */
+const task = defineTask({
+  name: 'floods',
+  data: arrays({ train: split(40, 0), test: split(10, 0), classes: CLASSES }),
+  model: sequential([dense(CLASSES)]),
+  loss: softmaxCrossEntropy(),
+  metrics: [accuracy()],
+  training: { localEpochs: 1, batchSize: 10, optimizer: sgd({ learningRate: 0.01 }) },
+});
+
+const SIZE = { clients: 4, clientsPerRound: 2, rounds: 6 };
+
+/** A server whose honest clients are still to come, and what it says of others. */
+async function open(options: Partial<RunOptions> = {}) {
+  const server = await createServer(task, { ...SIZE, graceMs: null, deadlineMs: null, ...options });
+  onTestFinished(() => server.close());
+  const refused: string[] = [];
+  const warnings: string[] = [];
+  server.run.on('refused', ({ client, code, message }) => refused.push(`${client} ${code} ${message}`));
+  server.run.on('warning', ({ code, message }) => warnings.push(`${code}: ${message}`));
+  return { server, refused, warnings };
+}
+
+/** The run with honest clients alone comes to what a simulation comes to, whatever else the server had to bear. */
+async function honestlyDone(server: FederationServer): Promise<void> {
+  const clients = [{ from: 0, count: SIZE.clients }];
+  const [{ modelHash }, alone] = await Promise.all([
+    server.result,
+    simulate(task, SIZE).result,
+    joinFederation(server.url, { clients, task }),
+  ]);
+  expect(modelHash).toBe(alone.modelHash);
+}
+
+const failed = (client: number, message: string) => ({
+  type: 'failed',
+  task: 0,
+  attempt: 0,
+  client,
+  phase: 'train',
+  code: 'attack.text',
+  message,
+});
+
+it('asking again and again for the plan, and taking nothing, costs the connection', async () => {
+  const { server } = await open();
+  const evil = await RawClient.enter(server.url);
+  const { workload } = (await evil.next('welcome')) as { workload: { hash: string } };
+  evil.deaf = true;
+  for (let i = 0; i < 1_000; i += 1) evil.send({ type: 'getPlan', hash: workload.hash });
+  evil.deaf = false;
+  await evil.closed;
+  expect(evil.received.at(-1)).toMatchObject({ type: 'error', code: 'protocol.repeated' });
+  await honestlyDone(server);
+});
+
+it('joining again and again, and taking nothing, costs the connection before its answers cost memory', async () => {
+  // Every second client, so that each answer names them one by one.
+  const { server } = await open({ clients: 1_000, clientsPerRound: 2, minimumClients: 1_000 });
+  const evil = await RawClient.enter(server.url);
+  await evil.next('welcome');
+  evil.deaf = true;
+  const join = { type: 'join', clients: Array.from({ length: 500 }, (_, i) => ({ from: 2 * i, count: 1 })) };
+  const left: string[] = [];
+  const gone = new Promise<true>((resolve) => {
+    server.run.on('clientsLeft', ({ reason }) => {
+      left.push(reason);
+      resolve(true);
+    });
+  });
+  const pause = () => new Promise<false>((resolve) => setTimeout(() => resolve(false), 1));
+  let sent = 0;
+  for (let over = false; !over && sent < 20_000; sent += 1) {
+    evil.send(join);
+    if (evil.unsentBytes > 1 << 20 || sent % 100 === 0) over = await Promise.race([gone, pause()]);
+  }
+  await expect
+    .poll(() => left, { timeout: 30_000 })
+    .toEqual([expect.stringMatching(/^protocol\.owed: .* bytes wait for it/)]);
+}, 120_000);
+
+it('room for bodies is for updates that were asked for: others are declined', async () => {
+  const { server, refused } = await open();
+  const stranger = await RawClient.enter(server.url);
+  await stranger.next('welcome');
+  const hash = `sha256:${'0'.repeat(64)}`;
+  const announced = (client: number, stream: number) => ({
+    type: 'update',
+    task: 0,
+    attempt: 0,
+    client,
+    base: { model: 'model', number: 0, hash },
+    facts: { sampleCount: 1, stepCount: 1 },
+    trainMs: 1,
+    body: { stream, bytes: 1 << 20 },
+  });
+  for (let stream = 1; stream <= 64; stream += 1) stranger.send(announced(stream % SIZE.clients, stream));
+  for (let stream = 1; stream <= 64; stream += 1) {
+    expect(await stranger.next('decline', (message) => message.stream === stream)).toBeDefined();
+  }
+  expect(stranger.received.filter(({ type }) => type === 'grant')).toEqual([]);
+  expect(refused).toHaveLength(64);
+  await honestlyDone(server);
+});
+
+it('who fails without end, of clients that are none of its, fills no log and steers no terminal', async () => {
+  const { server, refused, warnings } = await open();
+  const evil = await RawClient.enter(server.url);
+  await evil.next('welcome');
+  for (let i = 0; i < 5_000; i += 1) evil.send(failed(i % SIZE.clients, '\u001b[2J\u202ethe server is yours'));
+  // Refused after all before it.
+  evil.send({ type: 'getPlan', hash: `sha256:${'0'.repeat(64)}` });
+  await evil.closed;
+  await expect
+    .poll(() => warnings.join())
+    .toMatch(/peer\.refusals: 49\d\d more refusals of session s\d+ \(.*127\.0\.0\.1/);
+  expect(refused.length).toBeLessThan(100);
+  expect(refused[0]).toBe('0 attack.text \\u001b[2J\\u202ethe server is yours');
+  await honestlyDone(server);
+});
