@@ -24,6 +24,9 @@ export interface CommandErrors {
   'replay.not-resumed': { readonly run: string; readonly of: string };
   'replay.of-replay': { readonly run: string; readonly of: string };
 
+  'statistics.file': { readonly path: string };
+  'statistics.unlike': { readonly sources: readonly string[] };
+
   'task.file-type': { readonly path: string };
   'task.load': { readonly file: string; readonly line: number; readonly column: number; readonly what: string };
   'task.no-default': { readonly file: string };
@@ -39,6 +42,7 @@ export interface CommandErrors {
   'usage.grace': NoFields;
   'usage.lines': { readonly option: string };
   'usage.mobile': NoFields;
+  'usage.partition': NoFields;
   'usage.pool': NoFields;
   'usage.ranks': { readonly clients: number; readonly size: number };
   /** `had`: what the run has instead, where it has any use for the option. */

@@ -13,6 +13,7 @@ import { addRunCommand } from './commands/run.js';
 import { addRunsCommand } from './commands/runs.js';
 import { addServerCommand } from './commands/server.js';
 import { addSshSetupCommand } from './commands/ssh-setup.js';
+import { addStatisticsCommand } from './commands/statistics.js';
 
 /**
  * The command line's grammar.
@@ -34,6 +35,7 @@ export function buildProgram(exit: (code: number) => void): Command {
   addClientCommand(program, exit);
   addNodeCommand(program, exit);
   addPartitionCommand(program, exit);
+  addStatisticsCommand(program, exit);
   addSshSetupCommand(program, exit);
   addDoctorCommand(program, exit);
   addEvaluateCommand(program, exit);

@@ -228,6 +228,11 @@ describe('what keeps clients out', () => {
       code: 'client.plan-differs',
       fields: { server: sha256(plan), client: 'another' },
     });
+    expect(await rejected({ expectedPlan, learned: ['standardize: true'] }, planned)).toMatchObject({
+      message: expect.stringMatching(
+        /takes from its own rows standardize: true: fix it in the task, as `npx fedloom statistics`/,
+      ),
+    });
     expect(await rejected({ expectedPlan }, { ...planned, seed: 7 })).toBeUndefined();
   });
 

@@ -18,6 +18,8 @@ export interface AdmissionOptions extends ShipmentOptions {
   readonly run?: string;
   /** Hash of the plan that the client's own task file compiles to for a run's seed; the server's must equal it. */
   readonly expectedPlan?: (seed: number) => Promise<string>;
+  /** What that plan takes from rows that are at hand here, in words: it may be why plans differ. Default nothing. */
+  readonly learned?: readonly string[];
   /** The run is known, each time it is: throws if these clients cannot take part in it. */
   readonly onWelcome: (welcome: Welcome) => void;
   /** Makes ready for the work, which may take long, and longer than the line holds. */
@@ -78,7 +80,9 @@ export class Admission {
     const { workload } = welcome;
     const expected = await this.#options.expectedPlan?.(welcome.seed);
     if (workload.kind !== 'plan') return this.#joinPrepared(channel, this.#prepareFor(workload, welcome));
-    if (expected !== undefined && expected !== workload.hash) throw planDiffers(workload.hash, expected);
+    if (expected !== undefined && expected !== workload.hash) {
+      throw planDiffers(workload.hash, expected, this.#options.learned);
+    }
     for (const request of this.#shipment.expect(workload)) channel.send(request);
   }
 
@@ -158,11 +162,15 @@ export class Admission {
   }
 }
 
-function planDiffers(server: string, client: string): FedloomError {
+function planDiffers(server: string, client: string, learned: readonly string[] = []): FedloomError {
+  const fromRows =
+    ` The data set here takes from its own rows ${learned.join(', ')}: fix it in the task, as \`npx fedloom statistics\` prints it, ` +
+    'where the rows are not those of the server.';
   return new FedloomError(
     'client.plan-differs',
     `The server's training plan is ${server}, the task file here compiles to ${client}. ` +
-      'Use the same task file and the same fedloom version on both, or start the client without a task file.',
+      'Use the same task file and the same fedloom version on both, or start the client without a task file.' +
+      (learned.length === 0 ? '' : fromRows),
     { server, client },
   );
 }

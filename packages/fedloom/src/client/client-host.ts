@@ -36,6 +36,8 @@ export interface ClientHostOptions {
   readonly decodePlan: ShipmentOptions['decodePlan'];
   /** Hash of the plan that the client's own task file compiles to for a run's seed; the server's must equal it. */
   readonly expectedPlan?: (seed: number) => Promise<string>;
+  /** What that plan takes from rows that are at hand here, in words: it may be why plans differ. Default nothing. */
+  readonly learned?: readonly string[];
   /**
    * Bytes of updates kept until they are settled, and training goes on while the line is broken: what was trained is then
    * sent over the next connection. Default 0: for hosts whose connection cannot break.

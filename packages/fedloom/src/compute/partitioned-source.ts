@@ -1,4 +1,3 @@
-import { checkEncoding } from '../data/check-encoding.js';
 import { type Dealt, dealExamples, examplesOf } from '../data/partition.js';
 import type { PlanTask } from '../task/task.js';
 import type { ClientDataSource } from './data-source.js';
@@ -17,8 +16,7 @@ export function partitionedSource(task: PlanTask): ClientDataSource {
     return dealt;
   };
   return {
-    async open(plan, { clients, seed }) {
-      checkEncoding(await task.data.spec(), plan.data, `The data set "${task.data.name}" of this process`);
+    async open(_plan, { clients, seed }) {
       const [train, test] = await splits;
       dealt = dealExamples(task.partition, { train, test }, clients, seed);
     },

@@ -1,4 +1,5 @@
 import type { DataSpec, Tensor } from '@fedloom/engine';
+import type { DataDescription } from './description.js';
 
 /** Samples and their labels or targets. The leading dimension of both counts the samples. */
 export interface Examples {
@@ -46,6 +47,8 @@ export interface Dataset {
    * all clients only if their rows are dealt from the whole, so that who has no more than the rows of one client refuses it.
    */
   readonly learned?: readonly string[];
+  /** What its training samples hold, for whoever fixes what belongs to the task; also where what is fixed already does not fit. */
+  describe?(): Promise<DataDescription>;
 }
 
 /** One client's samples: those rows of `x` and `y` that `rows` lists, in its order; all of them where it is absent. */

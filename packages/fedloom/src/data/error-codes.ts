@@ -19,6 +19,7 @@ export interface DataErrors {
     | OriginFields
     | { readonly where: string; readonly row: number }
     | { readonly dir: string; readonly found: number | undefined; readonly expected: number | undefined };
+  'data.learned': { readonly name: string; readonly learned: readonly string[] };
   'data.mnist-missing': { readonly path?: string };
   'data.names': { readonly names: readonly string[] };
   'data.not-finite': OriginFields;

@@ -6,22 +6,27 @@ import { partFolder } from '../../compute/node/part-source.js';
 import { knownClient } from '../../core/brands.js';
 import { makeFolders } from '../../core/node/make-folders.js';
 import { storageError } from '../../core/node/storage-error.js';
-import { writePart } from '../../data/node/part-folder.js';
+import type { ClientExamples } from '../../data/dataset.js';
+import { type PartInfo, writePart } from '../../data/node/part-folder.js';
 import { writeImagePart, writeNpzPart } from '../../data/node/python-parts.js';
 import { dealExamples, examplesOf } from '../../data/partition.js';
-import type { PlanTask, Task } from '../../task/task.js';
+import type { PlanTask } from '../../task/task.js';
 import { wholeNumber } from '../arguments.js';
 import { guardTask } from '../guard-task.js';
 import { watchInterrupts } from '../interrupts.js';
 import { loadTaskWith } from '../load-settings.js';
+import { planTask } from '../plan-task.js';
 import { counted, formatCount } from '../report/format.js';
+import { type ClientShare, partitionLines } from '../report/partition-lines.js';
 import { fromHere } from '../report/summary.js';
 import { jsonOption, seedOption, setOption, verboseOption } from '../run-settings.js';
 import { openTerminal, type Terminal } from '../terminal.js';
 
 interface PartitionFlags {
   readonly clients: number;
-  readonly out: string;
+  readonly out?: string;
+  readonly show?: true;
+  readonly index?: number;
   readonly seed: number;
   readonly format: PartFormat;
   readonly set?: string[];
@@ -49,7 +54,14 @@ export function addPartitionCommand(program: Command, exit: (code: number) => vo
         .argParser(wholeNumber('--clients', 1))
         .makeOptionMandatory(),
     )
-    .requiredOption('--out <dir>', 'folder for the part folders; new or empty')
+    .option('--out <dir>', 'folder for the part folders; new or empty (required without --show)')
+    .option('--show', 'draw which client has how many samples of which label')
+    .addOption(
+      new Option(
+        '--index <n>',
+        'deal nothing: all of the data set, as this process reads it, is the part of this client',
+      ).argParser(wholeNumber('--index', 0)),
+    )
     .addOption(new Option('--format <format>', 'how parts are written').choices(FORMATS).default('parts'))
     .addOption(seedOption())
     .addOption(setOption())
@@ -59,55 +71,114 @@ export function addPartitionCommand(program: Command, exit: (code: number) => vo
 }
 
 async function partition(path: string, flags: PartitionFlags): Promise<number> {
+  const { clients, seed, out, index } = flags;
+  if (out === undefined && flags.show === undefined) {
+    throw new FedloomError(
+      'usage.partition',
+      'Say what to do with the parts: --out DIR writes them, --show draws them.',
+    );
+  }
+  if (index !== undefined && index >= clients) {
+    throw new FedloomError('usage.partition', `--index ${index} is no client of ${clients}: they count from 0.`);
+  }
   const terminal = await openTerminal(flags.json ?? false);
-  const loaded = planTask((await loadTaskWith(path, { set: flags.set ?? [] })).task);
+  const loaded = planTask((await loadTaskWith(path, { set: flags.set ?? [] })).task, 'deal');
   const interrupts = watchInterrupts(() => {});
   const task = guardTask(loaded, interrupts);
-  await makeEmpty(flags.out);
-  const done = await writeParts(task, flags, terminal, interrupts.signal);
+  if (index !== undefined) refuseLearned(task);
+  if (out !== undefined) await makeEmpty(out);
+  const parts = index === undefined ? await dealParts(task, clients, seed) : await wholePart(task, clients, index);
+  if (flags.show) show(task, parts, flags, terminal);
+  if (out !== undefined && !(await writeParts(parts, out, flags.format, terminal, interrupts.signal))) {
+    return interrupts.exitCode ?? 1;
+  }
   interrupts.stop();
   terminal.screen.clear();
-  if (!done) return interrupts.exitCode ?? 1;
-  const { clients, out } = flags;
-  terminal.json?.write({ event: 'partitioned', folder: resolve(out), clients });
-  terminal.screen.line(
-    `${counted(clients, 'part')} of ${task.data.name} (${task.partition.name}) in ${fromHere(resolve(out))}`,
-  );
+  if (out === undefined) return 0;
+  const folder = resolve(out);
+  terminal.json?.write({ event: 'partitioned', folder, clients: parts.length });
+  const rule = index === undefined ? task.partition.name : `all for client ${index}`;
+  terminal.screen.line(`${counted(parts.length, 'part')} of ${task.data.name} (${rule}) in ${fromHere(folder)}`);
   return 0;
 }
 
-/** @returns false when the signal ended it early */
-async function writeParts(
-  task: PlanTask,
-  { clients, out, seed, format }: PartitionFlags,
-  { screen }: Terminal,
-  signal: AbortSignal,
-): Promise<boolean> {
-  const [data, train, test] = await Promise.all([task.data.spec(), task.data.load('train'), task.data.load('test')]);
-  const dealt = dealExamples(task.partition, { train, test }, clients, seed);
-  let toldMs = performance.now();
-  for (let index = 0; index < clients; index += 1) {
-    if (signal.aborted) return false;
+type NewPart = PartInfo & { readonly train: ClientExamples; readonly test?: ClientExamples };
+
+async function dealParts({ data, partition: rule }: PlanTask, clients: number, seed: number): Promise<NewPart[]> {
+  const [spec, train, test] = await Promise.all([data.spec(), data.load('train'), data.load('test')]);
+  const dealt = dealExamples(rule, { train, test }, clients, seed);
+  return Array.from({ length: clients }, (_, index) => {
     const own = examplesOf(dealt.train, index);
     const ownTest = examplesOf(dealt.test, index);
     if (own === undefined) {
       throw new FedloomError('partition.samples', `Client ${index} was dealt no training samples.`, { client: index });
     }
-    const part = { name: task.data.name, index, clients, data, train: own, ...(ownTest && { test: ownTest }) };
-    if (format === 'npz') await writeNpzPart(out, part);
-    else if (format === 'images') await writeImagePart(out, part);
-    else await writePart(partFolder(out, knownClient(index)), part);
-    if (performance.now() - toldMs < TOLD_MS) continue;
-    toldMs = performance.now();
-    screen.redraw([`${formatCount(index + 1)} of ${counted(clients, 'part')}`]);
-  }
-  return true;
+    return { name: data.name, index, clients, data: spec, train: own, ...(ownTest && { test: ownTest }) };
+  });
 }
 
-function planTask(task: Task): PlanTask {
-  if (task.kind === 'plan') return task;
-  const message = `Task "${task.name}" reads its data in its own trainer: there is no data set that fedloom could deal.`;
-  throw new FedloomError('partition.trainer', message, { task: task.name });
+/** A site's own data, which nobody deals. */
+async function wholePart({ data }: PlanTask, clients: number, index: number): Promise<NewPart[]> {
+  const [spec, train, test] = await Promise.all([data.spec(), data.load('train'), data.load('test')]);
+  return [{ name: data.name, index, clients, data: spec, train, ...(test.y.shape[0] !== 0 && { test }) }];
+}
+
+/** What follows from a site's own rows is other at each site. */
+function refuseLearned({ data }: PlanTask): void {
+  const { name, learned = [] } = data;
+  if (learned.length === 0) return;
+  const message =
+    `The data set "${name}" takes from its own rows what must be the same for all clients: ${learned.join(', ')}. Fix it in the ` +
+    'task; `npx fedloom statistics` prints what to fix it to.';
+  throw new FedloomError('data.learned', message, { name, learned });
+}
+
+function show(
+  { data, partition: rule }: PlanTask,
+  parts: readonly NewPart[],
+  { clients, seed, index }: PartitionFlags,
+  { screen, json }: Terminal,
+): void {
+  const shares = parts.map(shareOf);
+  json?.write({ event: 'partition', clients: shares });
+  const how =
+    index === undefined ? `${rule.name} · ${counted(clients, 'client')} · seed ${seed}` : `all for client ${index}`;
+  screen.line(`${data.name} · ${how}`);
+  screen.line();
+  for (const line of partitionLines(shares, screen)) screen.line(line);
+}
+
+function shareOf({ index, train, test, data }: NewPart): ClientShare {
+  const count = ({ rows, y }: ClientExamples) => rows?.length ?? y.shape[0] ?? 0;
+  const labels = new Array<number>(data.y.classes ?? 0).fill(0);
+  if (data.y.classes !== undefined) {
+    for (let at = 0; at < count(train); at++) {
+      const label = Number(train.y.data[train.rows?.[at] ?? at]);
+      labels[label] = (labels[label] ?? 0) + 1;
+    }
+  }
+  return { client: index, train: count(train), test: test === undefined ? 0 : count(test), labels };
+}
+
+/** @returns false when the signal ended it early */
+async function writeParts(
+  parts: readonly NewPart[],
+  out: string,
+  format: PartFormat,
+  { screen }: Terminal,
+  signal: AbortSignal,
+): Promise<boolean> {
+  let toldMs = performance.now();
+  for (const [written, part] of parts.entries()) {
+    if (signal.aborted) return false;
+    if (format === 'npz') await writeNpzPart(out, part);
+    else if (format === 'images') await writeImagePart(out, part);
+    else await writePart(partFolder(out, knownClient(part.index)), part);
+    if (performance.now() - toldMs < TOLD_MS) continue;
+    toldMs = performance.now();
+    screen.redraw([`${formatCount(written + 1)} of ${counted(parts.length, 'part')}`]);
+  }
+  return true;
 }
 
 /** Parts of an earlier partition must not stay among the new ones. */

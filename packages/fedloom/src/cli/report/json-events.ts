@@ -2,8 +2,10 @@ import type { Writable } from 'node:stream';
 import { FedloomError } from '@fedloom/engine';
 import type { Losses } from '../../core/losses.js';
 import type { RoundRecord, RunResult } from '../../core/records.js';
+import type { DataDescription } from '../../data/description.js';
 import type { FederationEvents } from '../../server/run/federation-options.js';
 import type { RunFile } from '../../store/run-file.js';
+import type { ClientShare } from './partition-lines.js';
 
 /** What `--json` prints: one object a line, the first field `event`. */
 export type JsonEvent =
@@ -33,6 +35,8 @@ export type JsonEvent =
     }
   | { readonly event: 'ssh-setup'; readonly hosts: readonly { readonly host: string; readonly state: string }[] }
   | { readonly event: 'doctor'; readonly hosts: readonly object[] }
+  | ({ readonly event: 'statistics'; readonly sources: readonly string[] } & DataDescription)
+  | { readonly event: 'partition'; readonly clients: readonly ClientShare[] }
   | { readonly event: 'partitioned'; readonly folder: string; readonly clients: number }
   | ({ readonly event: 'run'; readonly folder: string } & Omit<RunFile, 'status'> & { readonly status: string });
 

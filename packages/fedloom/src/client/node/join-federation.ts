@@ -133,9 +133,12 @@ function executorFor(options: JoinOptions): ClientExecutor {
   });
 }
 
-function expectedPlan(task: Task | undefined): Pick<ClientHostOptions, 'expectedPlan'> {
+function expectedPlan(task: Task | undefined): Pick<ClientHostOptions, 'expectedPlan' | 'learned'> {
   if (task?.kind !== 'plan') return {};
-  return { expectedPlan: async (seed) => sha256(compileTask(task, await task.data.spec(), seed).bytes) };
+  return {
+    expectedPlan: async (seed) => sha256(compileTask(task, await task.data.spec(), seed).bytes),
+    learned: task.data.learned ?? [],
+  };
 }
 
 function dialOf({ dial, pingEveryMs }: JoinOptions): Dial {

@@ -19,6 +19,7 @@ export function nodeClientHost(
     | 'expectedPlan'
     | 'extraStages'
     | 'keptBytesMax'
+    | 'learned'
     | 'onEvent'
     | 'messages'
     | 'run'

@@ -4,6 +4,7 @@ import { type DataSpec, FedloomError, type Tensor } from '@fedloom/engine';
 import { didYouMean } from '../../core/closest.js';
 import { sha256 } from '../../core/node/sha256.js';
 import type { Examples } from '../dataset.js';
+import { describeTexts } from '../describe.js';
 import { gatherRows } from '../gather.js';
 import { checkHeldOut, type HeldOut, holdOut, isHeldOut, isTest } from '../held-out.js';
 import { checkOptions, isCount, isFilledList, isName, type OptionCheck } from '../reader-options.js';
@@ -39,12 +40,24 @@ export function images(folder: FilePlace, options: ImagesOptions): FileDataset {
   const reader = `images('${folder}')`;
   checkOptions(options, CHECKS, reader, ['size']);
   if (isHeldOut(options.test)) checkHeldOut(options.test, reader);
-  const name = options.name ?? basename(typeof folder === 'string' ? folder : pathOf(folder, undefined));
-  const learned = options.classes === undefined ? ['classes by the names of the subfolders'] : [];
-  return fileDataset(name, learned, (home) => readContents(pathOf(folder, home), options, home));
+  const { contents: _contents, ...dataset } = fileDataset<ImageContents>({
+    name: options.name ?? basename(typeof folder === 'string' ? folder : pathOf(folder, undefined)),
+    learned: options.classes === undefined ? ['classes by the names of the subfolders'] : [],
+    read: (home) => readContents(pathOf(folder, home), options, home),
+    describe: async (contents) => {
+      const { classes, train } = await contents();
+      const names = Array.from(train.y.data as Int32Array, (label) => classes[label]);
+      return { samples: names.length, columns: [describeTexts('class', names)], label: 'class' };
+    },
+  });
+  return Object.freeze(dataset);
 }
 
-async function readContents(path: string, options: ImagesOptions, home: string | undefined): Promise<FileContents> {
+interface ImageContents extends FileContents {
+  readonly classes: readonly string[];
+}
+
+async function readContents(path: string, options: ImagesOptions, home: string | undefined): Promise<ImageContents> {
   const { size, channels = 3, test } = options;
   const classes = options.classes ?? (await subfolders(path));
   const spec: DataSpec = {
@@ -53,10 +66,11 @@ async function readContents(path: string, options: ImagesOptions, home: string |
     encoding: sha256(new TextEncoder().encode(JSON.stringify({ classes }))),
   };
   const all = await readFolder(path, classes, options);
-  if (test === undefined) return { spec, train: all, test: rowsOf(all, new Int32Array(0)) };
-  if (!isHeldOut(test)) return { spec, train: all, test: await readFolder(pathOf(test, home), classes, options) };
+  if (test === undefined) return { classes, spec, train: all, test: rowsOf(all, new Int32Array(0)) };
+  if (!isHeldOut(test))
+    return { classes, spec, train: all, test: await readFolder(pathOf(test, home), classes, options) };
   const held = holdOut(all.x.shape[0] ?? 0, test, shown(path));
-  return { spec, train: rowsOf(all, held.train), test: rowsOf(all, held.test) };
+  return { classes, spec, train: rowsOf(all, held.train), test: rowsOf(all, held.test) };
 }
 
 function rowsOf({ x, y }: Examples, rows: Int32Array): Examples {

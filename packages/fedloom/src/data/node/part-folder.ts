@@ -90,9 +90,26 @@ export async function readPart(dir: string, expected: DataSpec): Promise<Part> {
   const { samples, ...info } = await readInfo(dir);
   checkClasses(dir, info.data, expected);
   checkEncoding(info.data, expected, join(dir, PART_FILE));
+  return readSplits(dir, info, samples, expected);
+}
+
+/**
+ * Reads a part folder for what it is, without a plan: its data must be what its own `part.json` says.
+ * @throws FedloomError as `readPart`
+ */
+export async function readOwnPart(dir: string): Promise<Part> {
+  const { samples, ...info } = await readInfo(dir);
+  return readSplits(dir, info, samples, info.data);
+}
+
+async function readSplits(
+  dir: string,
+  { name, index, clients, data }: PartInfo,
+  samples: { readonly train: number; readonly test: number },
+  expected: DataSpec,
+): Promise<Part> {
   const train = await readSplit(dir, 'train', samples.train, expected);
   const test = samples.test === 0 ? undefined : await readSplit(dir, 'test', samples.test, expected);
-  const { name, index, clients, data } = info;
   return { name, index, clients, data, train, ...(test && { test }) };
 }
 

@@ -1,5 +1,6 @@
 import type { Tensor } from '@fedloom/engine';
 import type { Examples, SampleColumn } from '../../dataset.js';
+import { momentsOf } from '../../describe.js';
 import { sharedTensor } from '../../shared-tensor.js';
 import type { CsvLayout } from './csv-layout.js';
 import type { ColumnStatistics, CsvOptions } from './csv-options.js';
@@ -21,18 +22,9 @@ export function statisticsFor(
     layout.inputs.flatMap(({ name, texts }, at): [string, ColumnStatistics][] => {
       if (texts !== undefined) return [];
       const values = rows.inputs[at] ?? [];
-      return [[name, statisticsOf(Array.from(train, (row) => values[row] ?? Number.NaN))]];
+      return [[name, momentsOf(Array.from(train, (row) => values[row] ?? Number.NaN))]];
     }),
   );
-}
-
-/** Mean and deviation of those values that are numbers; of none 0 and 0. */
-export function statisticsOf(values: readonly number[]): ColumnStatistics {
-  const known = values.filter((value) => !Number.isNaN(value));
-  if (known.length === 0) return { mean: 0, deviation: 0 };
-  const mean = known.reduce((sum, value) => sum + value, 0) / known.length;
-  const squares = known.reduce((sum, value) => sum + (value - mean) ** 2, 0);
-  return { mean, deviation: Math.sqrt(squares / known.length) };
 }
 
 /** Names of the inputs, in the order of x: `age`, `sex=f`, `sex=m`. */

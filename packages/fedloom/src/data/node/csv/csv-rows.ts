@@ -167,7 +167,8 @@ function cellReader(path: string, { blank = [], decimal = '.', classes }: CellOp
   };
 }
 
-function parseNumber(text: string, decimal: '.' | ','): number | undefined {
+/** A number as people write it in tables; undefined for anything else, and for what float32 does not hold. */
+export function parseNumber(text: string, decimal: '.' | ','): number | undefined {
   const plain = decimal === ',' ? text.replace(',', '.') : text;
   if (decimal === ',' && text.includes('.')) return undefined;
   if (!/^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$/.test(plain)) return undefined;

@@ -11,6 +11,7 @@ import { inputNames, type Statistics, statisticsFor, toExamples, toInputs } from
 import { type CsvLayout, layoutOf, requireColumns } from './csv-layout.js';
 import { type CsvOptions, checkCsvOptions } from './csv-options.js';
 import { readRows } from './csv-rows.js';
+import { describeCsv } from './describe-csv.js';
 
 /** A data set of the rows of a table. */
 export interface CsvDataset extends FileDataset {
@@ -45,15 +46,15 @@ export function csv(file: FilePlace, options: CsvOptions): CsvDataset {
 }
 
 function csvIn(folder: string | undefined, file: FilePlace, options: CsvOptions, reader: string): CsvDataset {
-  const path = () => pathOf(file, folder);
-  const name = options.name ?? basename(String(file), extname(String(file)));
-  const learned = options.standardize === true ? ['standardize: true'] : [];
-  let reading: Promise<CsvContents> | undefined;
-  const contents = () => {
-    reading ??= readContents(path(), folder, options, reader);
-    return reading;
-  };
-  const dataset = fileDataset(name, learned, contents);
+  const { contents, ...dataset } = fileDataset<CsvContents>(
+    {
+      name: options.name ?? basename(String(file), extname(String(file))),
+      learned: options.standardize === true ? ['standardize: true'] : [],
+      read: (from) => readContents(pathOf(file, from), from, options, reader),
+      describe: (_contents, from) => describeCsv(pathOf(file, from), options),
+    },
+    folder,
+  );
   return Object.freeze({
     ...dataset,
     inFolder: (other: string) => csvIn(other, file, options, reader),

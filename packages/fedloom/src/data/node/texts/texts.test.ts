@@ -87,7 +87,7 @@ describe('texts with labels', () => {
     const path = await file(REVIEWS, 'reviews.csv');
     const data = texts(path, { ...labelled, vocabulary: 3 });
     expect(await data.vocabulary()).toEqual(['film', 'good', 'bad']);
-    expect(data.learned).toEqual(['vocabulary: 3, the most frequent tokens']);
+    expect(data.learned).toEqual(['vocabulary: 3']);
     const fixed = texts(path, { ...labelled, vocabulary: ['film', 'good', 'bad'] });
     expect([await fixed.spec(), await rowsOf(fixed), fixed.learned]).toEqual([
       await data.spec(),

@@ -1,5 +1,6 @@
 import { basename, extname } from 'node:path';
 import type { Tensor } from '@fedloom/engine';
+import { describeExamples } from '../../describe.js';
 import { type FileDataset, fileDataset } from '../file-dataset.js';
 import type { FilePlace } from '../files.js';
 import { readLabelledTexts } from './labelled-texts.js';
@@ -30,16 +31,24 @@ export function texts(file: FilePlace, options: TextsOptions): TextDataset {
 }
 
 function textsIn(folder: string | undefined, file: FilePlace, options: TextsOptions): TextDataset {
-  const name = options.name ?? basename(String(file), extname(String(file)));
-  const learned =
-    typeof options.vocabulary === 'number' ? [`vocabulary: ${options.vocabulary}, the most frequent tokens`] : [];
-  let reading: Promise<TextContents> | undefined;
-  const contents = () => {
-    reading ??= isLabelled(options) ? readLabelledTexts(file, folder, options) : readRunningText(file, folder, options);
-    return reading;
-  };
+  const { contents, ...dataset } = fileDataset<TextContents>(
+    {
+      name: options.name ?? basename(String(file), extname(String(file))),
+      learned: typeof options.vocabulary === 'number' ? [`vocabulary: ${options.vocabulary}`] : [],
+      read: (from) =>
+        isLabelled(options) ? readLabelledTexts(file, from, options) : readRunningText(file, from, options),
+      describe: async (read) => {
+        const { vocabulary, train, spec } = await read();
+        if (!isLabelled(options)) return { samples: train.y.shape[0] ?? 0, columns: [], vocabulary };
+        const { samples, columns } = describeExamples(train, spec);
+        const label = columns.slice(-1).map((column) => ({ ...column, name: options.label }));
+        return { samples, columns: label, label: options.label, vocabulary };
+      },
+    },
+    folder,
+  );
   return Object.freeze({
-    ...fileDataset(name, learned, contents),
+    ...dataset,
     inFolder: (other: string) => textsIn(other, file, options),
     vocabulary: async () => (await contents()).vocabulary,
     async inputsOf(others: readonly string[]) {
