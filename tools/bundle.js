@@ -23,7 +23,20 @@ const { metafile } = await build({
   // Loads faster than an ES module whose imports are CommonJS, which Node must search for names first.
   format: 'cjs',
   // These find files beside their own, or are loaded only where they are used.
-  external: ['@fedloom/onnxruntime', 'piscina', 'jiti', 'ws', 'asciichart', 'yaml', 'papaparse', 'jpeg-js', 'pngjs'],
+  external: [
+    '@fedloom/onnxruntime',
+    'piscina',
+    'jiti',
+    'ws',
+    'asciichart',
+    'yaml',
+    'papaparse',
+    'jpeg-js',
+    'pngjs',
+    'fflate',
+    'hyparquet',
+    'hyparquet-compressors',
+  ],
   define: { 'import.meta.url': '$url' },
   banner: { js: "const $url = require('node:url').pathToFileURL(__filename).href;" },
   sourcemap: 'linked',

@@ -152,6 +152,7 @@ export type { FileDataset } from './data/node/file-dataset.js';
 export type { FilePlace } from './data/node/files.js';
 export { type ImagesOptions, images } from './data/node/images.js';
 export { type MnistOptions, mnist } from './data/node/mnist.js';
+export { type NpzNames, type NpzOptions, npz } from './data/node/npz-dataset.js';
 export type { LabelledTextsOptions, RunningTextOptions, TextsOptions } from './data/node/texts/text-options.js';
 export { type TextDataset, texts } from './data/node/texts/texts.js';
 export { type Dealt, definePartition, type Partition, type Partitioner } from './data/partition.js';

@@ -23,6 +23,7 @@ export interface DataErrors {
   'data.mnist-missing': { readonly path?: string };
   'data.names': { readonly names: readonly string[] };
   'data.not-finite': OriginFields;
+  'data.npz': { readonly path: string };
   'data.option': { readonly reader: string; readonly option: string };
   'data.scale': { readonly scale: number };
   'data.shape': OriginFields | { readonly where: string };

@@ -1,13 +1,13 @@
 import { readdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { type DataSpec, FedloomError, type Tensor } from '@fedloom/engine';
+import { type DataSpec, FedloomError } from '@fedloom/engine';
 import { didYouMean } from '../../core/closest.js';
 import { sha256 } from '../../core/node/sha256.js';
 import type { Examples } from '../dataset.js';
 import { describeTexts } from '../describe.js';
-import { gatherRows } from '../gather.js';
 import { checkHeldOut, type HeldOut, holdOut, isHeldOut, isTest } from '../held-out.js';
 import { checkOptions, isCount, isFilledList, isName, type OptionCheck } from '../reader-options.js';
+import { rowsOf } from '../rows-of.js';
 import { sharedTensor } from '../shared-tensor.js';
 import { type FileContents, type FileDataset, fileDataset } from './file-dataset.js';
 import { type FilePlace, pathOf, readBytes, shown, unreadable } from './files.js';
@@ -71,11 +71,6 @@ async function readContents(path: string, options: ImagesOptions, home: string |
     return { classes, spec, train: all, test: await readFolder(pathOf(test, home), classes, options) };
   const held = holdOut(all.x.shape[0] ?? 0, test, shown(path));
   return { classes, spec, train: rowsOf(all, held.train), test: rowsOf(all, held.test) };
-}
-
-function rowsOf({ x, y }: Examples, rows: Int32Array): Examples {
-  const gather = (tensor: Tensor) => gatherRows(tensor, rows, (dtype, length) => sharedTensor(dtype, [length]).data);
-  return { x: gather(x), y: gather(y) };
 }
 
 async function readFolder(path: string, classes: readonly string[], options: ImagesOptions): Promise<Examples> {
