@@ -29,16 +29,22 @@ export interface EngineErrors {
   'graph.gradient': NoFields;
   'graph.name': { readonly name: string };
   'graph.scope': { readonly scope: string; readonly shape: Shape };
+  'graph.value': { readonly scope: string; readonly operation: string };
   'graph.shape': OperationFields | { readonly shape: readonly number[]; readonly length: number };
 
+  /** What somebody's layer, loss, metric or optimiser lacks, or gave that it must not. */
+  'layer.definition': { readonly field: string };
   'layer.option': OptionFields & { readonly layer: string };
   'layer.shape': { readonly layer: string; readonly expected: string; readonly inputShape: readonly number[] };
+  'loss.definition': { readonly field: string };
   'loss.shape': FittingFields;
+  'metric.definition': { readonly field: string };
   'metric.option': OptionFields;
   'metric.shape': FittingFields;
   'onnx.parameters': { readonly names: readonly string[] };
   'onnx.size': { readonly bytes: number; readonly most: number };
 
+  'optimizer.definition': { readonly field: string };
   'optimizer.option': OptionFields;
 
   'plan.busy': NoFields;

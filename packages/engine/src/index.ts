@@ -11,6 +11,7 @@ export type { Dim, ValueType } from './graph/value-type.js';
 export { type AveragePool2dOptions, averagePool2d, globalAveragePool2d } from './layers/average-pool2d.js';
 export { type BinaryAccuracyOptions, binaryAccuracy, binaryCrossEntropyWithLogits } from './layers/binary.js';
 export { type Conv2dOptions, conv2d } from './layers/conv2d.js';
+export { defineLayer, defineLoss, defineMetric, defineOptimizer } from './layers/define.js';
 export { type DenseOptions, dense } from './layers/dense.js';
 export { type EmbeddingBagOptions, embedding, embeddingBag } from './layers/embedding.js';
 export { frozen } from './layers/frozen.js';
@@ -24,24 +25,20 @@ export { type SgdOptions, sgd } from './layers/sgd.js';
 export { flatten, reshape } from './layers/shape-layers.js';
 export { sigmoid } from './layers/sigmoid.js';
 export { tanh } from './layers/tanh.js';
-export {
-  type BuiltLayer,
-  type BuiltModel,
-  defineLayer,
-  defineLoss,
-  defineMetric,
-  defineOptimizer,
-  type Layer,
-  type LayerContext,
-  type LayerParameter,
-  type Loss,
-  type LossContext,
-  type Metric,
-  type Model,
-  type Optimizer,
-  type OptimizerInput,
-  type OptimizerOutput,
-  type RandomSource,
+export type {
+  BuiltLayer,
+  BuiltModel,
+  Layer,
+  LayerContext,
+  LayerParameter,
+  Loss,
+  LossContext,
+  Metric,
+  Model,
+  Optimizer,
+  OptimizerInput,
+  OptimizerOutput,
+  RandomSource,
 } from './layers/types.js';
 export { toOnnx } from './onnx/serialize.js';
 export { type BatchOrderOptions, batchOrder } from './plan/batch-order.js';

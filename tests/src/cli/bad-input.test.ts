@@ -154,7 +154,7 @@ describe("a task's own code that fails while the run goes on", () => {
     const place = await Workplace.create({ 'task.ts': failing("throw new Error('no luck ' + index);") });
     const ended = await place.run('run task.ts 4 2 3');
     refused(ended, 1, /^fedloom: Round 1 failed: .*clients 0-3/);
-    expect(ended.stdout).toMatch(/warning: Client \d is lost to round 1: no luck \d/);
+    expect(ended.stdout).toMatch(/warning: Client \d is lost to round 1: task\.ts:8:\d+: Error: no luck \d/);
     expect(ended.stdout).toMatch(/^Failed after 0 of 3 rounds\.$/m);
     expect((await place.run('runs list')).stdout).toContain(' failed ');
   });

@@ -330,7 +330,10 @@ export class Graph implements GraphBuilder {
 
   /** Adds a node. Everything above is this with a primitive filled in. @internal */
   apply<A>(primitive: Primitive<A>, inputs: readonly Value[], attributes: A): readonly Value[] {
-    for (const value of inputs) this.#checkReachable(value);
+    for (const [index, value] of inputs.entries()) {
+      if (value?.node === undefined) throw noValue(primitive.name, this.#scope, index, value);
+      this.#checkReachable(value);
+    }
     const problem = problemFactory(primitive.name, this.#scope, inputs);
     const types = primitive.inferShape(inputs, attributes, problem);
     const outputs: Value[] = [];
@@ -400,6 +403,13 @@ export class Graph implements GraphBuilder {
 
 function duplicate(what: string, name: string): FedloomError {
   return new FedloomError('graph.name', `the graph has an ${what} '${name}' already: names must be unique`, { name });
+}
+
+function noValue(operation: string, scope: string, index: number, given: unknown): FedloomError {
+  const where = scope === '' ? '' : `in ${scope}: `;
+  const what = given === undefined ? 'undefined' : `a ${typeof given}`;
+  const message = `${where}operand ${index + 1} of ${operation} is ${what}; it must be a value of the graph`;
+  return new FedloomError('graph.value', message, { scope, operation });
 }
 
 /** Errors that name the layer (scope), the operation and the shapes of all operands. */

@@ -1,6 +1,7 @@
+import { defineLayer } from './define.js';
 import { imageShape, pooledShape } from './image-shapes.js';
-import { heightAndWidth } from './layer-checks.js';
-import { defineLayer, type Layer } from './types.js';
+import { checkLayerOptions, heightAndWidth } from './layer-checks.js';
+import type { Layer } from './types.js';
 
 export interface AveragePool2dOptions {
   readonly kernel: number | readonly [number, number];
@@ -10,6 +11,7 @@ export interface AveragePool2dOptions {
 
 /** The mean of each window, without padding: samples `[channels, height, width]`; a last partial window is left out. */
 export function averagePool2d(options: AveragePool2dOptions): Layer {
+  checkLayerOptions('averagePool2d', options, ['kernel', 'stride']);
   const kernel = heightAndWidth('averagePool2d', 'kernel', options.kernel);
   const strides = heightAndWidth('averagePool2d', 'stride', options.stride ?? kernel);
   return defineLayer({

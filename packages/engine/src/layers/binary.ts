@@ -2,7 +2,9 @@ import { FedloomError } from '../errors.js';
 import type { Graph } from '../graph/graph.js';
 import type { Value } from '../graph/value.js';
 import { checkBinary } from './context-checks.js';
-import { defineLoss, defineMetric, type Loss, type LossContext, type Metric } from './types.js';
+import { defineLoss, defineMetric } from './define.js';
+import { optionsProblem, show } from './layer-checks.js';
+import type { Loss, LossContext, Metric } from './types.js';
 
 /**
  * -t log s - (1 - t) log(1 - s) with s = sigmoid(prediction), the mean over the sample's outputs: for labels 0 and 1 and a
@@ -27,9 +29,11 @@ export interface BinaryAccuracyOptions {
 /** 1 where a prediction is on the side of the threshold that its target, 0 or 1, is on, else 0; the mean over the sample's outputs. */
 export function binaryAccuracy(options: BinaryAccuracyOptions = {}): Metric<'binaryAccuracy'> {
   const name = 'binaryAccuracy';
+  const problem = optionsProblem(name, options, ['threshold']);
+  if (problem !== undefined) throw new FedloomError('metric.option', problem, { option: 'options', value: options });
   const { threshold = 0 } = options;
   if (!Number.isFinite(threshold)) {
-    const message = `binaryAccuracy: threshold is ${threshold}; give a finite number.`;
+    const message = `binaryAccuracy: threshold is ${show(threshold)}; give a finite number.`;
     throw new FedloomError('metric.option', message, { option: 'threshold', value: threshold });
   }
   return defineMetric({

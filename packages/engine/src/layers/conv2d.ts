@@ -1,7 +1,8 @@
+import { defineLayer } from './define.js';
 import { imageShape } from './image-shapes.js';
 import { uniformFanIn } from './initializers.js';
-import { checkInteger, heightAndWidth, shapeMismatch } from './layer-checks.js';
-import { defineLayer, type Layer, type LayerParameter } from './types.js';
+import { checkInteger, checkLayerOptions, heightAndWidth, shapeMismatch } from './layer-checks.js';
+import type { Layer, LayerParameter } from './types.js';
 
 export interface Conv2dOptions {
   /** Height and width of the window. */
@@ -25,10 +26,11 @@ export interface Conv2dOptions {
 export function conv2d(filters: number, options: Conv2dOptions): Layer {
   const kind = `conv2d(${filters})`;
   checkInteger(kind, 'filters', filters, 1);
+  checkLayerOptions(kind, options, ['kernel', 'stride', 'padding', 'bias']);
   const kernel = heightAndWidth(kind, 'kernel', options.kernel);
   const strides = heightAndWidth(kind, 'stride', options.stride ?? 1);
   const padding = options.padding ?? 'valid';
-  if (typeof padding === 'number') checkInteger(kind, 'padding', padding, 0);
+  if (padding !== 'same' && padding !== 'valid') checkInteger(kind, 'padding', padding, 0);
   const withBias = options.bias ?? true;
 
   return defineLayer({

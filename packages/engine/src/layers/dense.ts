@@ -1,6 +1,7 @@
+import { defineLayer } from './define.js';
 import { uniformFanIn } from './initializers.js';
-import { checkInteger, shapeMismatch } from './layer-checks.js';
-import { defineLayer, type Layer, type LayerParameter } from './types.js';
+import { checkInteger, checkLayerOptions, shapeMismatch } from './layer-checks.js';
+import type { Layer, LayerParameter } from './types.js';
 
 export interface DenseOptions {
   /** Default true. */
@@ -13,6 +14,7 @@ export interface DenseOptions {
  */
 export function dense(units: number, options: DenseOptions = {}): Layer {
   checkInteger('dense', 'units', units, 1);
+  checkLayerOptions('dense', options, ['bias']);
   const withBias = options.bias ?? true;
   return defineLayer({
     kind: `dense(${units})`,

@@ -2,9 +2,10 @@ import { FedloomError } from '../errors.js';
 import type { Graph } from '../graph/graph.js';
 import type { Value } from '../graph/value.js';
 import { isFloat } from '../graph/value-type.js';
+import { defineLayer } from './define.js';
 import { unitVariance } from './initializers.js';
-import { checkInteger, shapeMismatch } from './layer-checks.js';
-import { defineLayer, type Layer, type LayerParameter } from './types.js';
+import { checkInteger, checkLayerOptions, shapeMismatch } from './layer-checks.js';
+import type { Layer, LayerParameter } from './types.js';
 
 /**
  * A trained vector for each token: samples of whole numbers `[...]` from 0 to vocabularySize - 1 become
@@ -37,6 +38,7 @@ export interface EmbeddingBagOptions {
  */
 export function embeddingBag(vocabularySize: number, dimensions: number, options: EmbeddingBagOptions = {}): Layer {
   const kind = `embeddingBag(${vocabularySize}, ${dimensions})`;
+  checkLayerOptions(kind, options, ['padding']);
   const { padding } = options;
   checkInteger(kind, 'vocabularySize', vocabularySize, 1);
   checkInteger(kind, 'dimensions', dimensions, 1);

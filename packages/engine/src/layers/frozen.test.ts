@@ -1,9 +1,10 @@
 import { expect, test } from 'vitest';
 import { conv2d } from './conv2d.js';
+import { defineLayer } from './define.js';
 import { dense } from './dense.js';
 import { frozen } from './frozen.js';
 import { relu } from './relu.js';
-import { defineLayer, type Layer } from './types.js';
+import type { Layer } from './types.js';
 
 const rolesOf = (layer: Layer, inputShape: readonly number[]) =>
   layer.build(inputShape).parameters.map(({ name, role }) => [name, role]);

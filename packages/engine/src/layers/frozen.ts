@@ -1,4 +1,7 @@
-import { defineLayer, type Layer } from './types.js';
+import { FedloomError } from '../errors.js';
+import { defineLayer } from './define.js';
+import { show } from './layer-checks.js';
+import type { Layer } from './types.js';
 
 /**
  * A layer whose parameters are not trained: gradients pass through it, its values stay what the run begins with. They travel
@@ -7,6 +10,10 @@ import { defineLayer, type Layer } from './types.js';
  * @example sequential([frozen(dense(128)), relu(), dense(10)])
  */
 export function frozen(layer: Layer): Layer {
+  if (typeof layer?.build !== 'function') {
+    const message = `frozen: the layer is ${show(layer)}; give what dense(10), say, returns.`;
+    throw new FedloomError('layer.option', message, { layer: 'frozen', option: 'layer', value: layer });
+  }
   return defineLayer({
     kind: `frozen(${layer.kind})`,
     build(inputShape) {

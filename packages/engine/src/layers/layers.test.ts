@@ -5,6 +5,7 @@ import { evaluateGraph, floats } from '../testing/evaluate.js';
 import { testRandom } from '../testing/random.js';
 import { averagePool2d, globalAveragePool2d } from './average-pool2d.js';
 import { conv2d } from './conv2d.js';
+import { defineLayer } from './define.js';
 import { dense } from './dense.js';
 import { embedding, embeddingBag } from './embedding.js';
 import { maxPool2d } from './max-pool2d.js';
@@ -13,7 +14,7 @@ import { sequential } from './sequential.js';
 import { flatten, reshape } from './shape-layers.js';
 import { sigmoid } from './sigmoid.js';
 import { tanh } from './tanh.js';
-import { defineLayer, type Layer } from './types.js';
+import type { Layer } from './types.js';
 
 /** Applies one layer to `x` with these parameters, in the layer's order. */
 function apply(layer: Layer, x: Tensor, parameters: readonly ReturnType<typeof floats>[] = []) {

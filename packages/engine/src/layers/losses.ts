@@ -2,8 +2,9 @@ import { FedloomError } from '../errors.js';
 import type { Graph } from '../graph/graph.js';
 import type { Value } from '../graph/value.js';
 import { checkRegression } from './context-checks.js';
+import { defineLoss } from './define.js';
 import { shapeText } from './layer-checks.js';
-import { defineLoss, type Loss, type LossContext } from './types.js';
+import type { Loss, LossContext } from './types.js';
 
 /**
  * -log softmax(prediction)[label], with predictions `[classes]` before the softmax and labels 0 .. classes-1.

@@ -1,6 +1,7 @@
+import { defineLayer } from './define.js';
 import { pooledShape } from './image-shapes.js';
-import { heightAndWidth } from './layer-checks.js';
-import { defineLayer, type Layer } from './types.js';
+import { checkLayerOptions, heightAndWidth } from './layer-checks.js';
+import type { Layer } from './types.js';
 
 export interface MaxPool2dOptions {
   readonly kernel: number | readonly [number, number];
@@ -10,6 +11,7 @@ export interface MaxPool2dOptions {
 
 /** The largest value of each window, without padding: samples `[channels, height, width]`; a last partial window is left out. */
 export function maxPool2d(options: MaxPool2dOptions): Layer {
+  checkLayerOptions('maxPool2d', options, ['kernel', 'stride']);
   const kernel = heightAndWidth('maxPool2d', 'kernel', options.kernel);
   const strides = heightAndWidth('maxPool2d', 'stride', options.stride ?? kernel);
   return defineLayer({

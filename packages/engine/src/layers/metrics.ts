@@ -1,6 +1,7 @@
 import { contextError } from './context-checks.js';
+import { defineMetric } from './define.js';
 import { shapeText } from './layer-checks.js';
-import { defineMetric, type LossContext, type Metric } from './types.js';
+import type { LossContext, Metric } from './types.js';
 
 /** 1 where the largest of the predictions is at the label's place, else 0; the first of equals counts. */
 export function accuracy(): Metric<'accuracy'> {

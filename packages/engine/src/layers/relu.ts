@@ -1,4 +1,5 @@
-import { defineLayer, type Layer } from './types.js';
+import { defineLayer } from './define.js';
+import type { Layer } from './types.js';
 
 /** max(x, 0), element by element. */
 export function relu(): Layer {

@@ -1,5 +1,6 @@
 import { FedloomError } from '../errors.js';
 import type { Value } from '../graph/value.js';
+import { shapeText, show } from './layer-checks.js';
 import type { BuiltLayer, BuiltModel, Layer, LayerParameter, Model } from './types.js';
 
 /**
@@ -7,11 +8,27 @@ import type { BuiltLayer, BuiltModel, Layer, LayerParameter, Model } from './typ
  * position counts every layer, also those without parameters.
  */
 export function sequential(layers: readonly Layer[]): Model {
-  if (layers.length === 0) {
-    const message = 'sequential: the list of layers is empty; give at least one layer.';
+  checkLayers(layers);
+  return { build: (inputShape) => buildSequential(layers, inputShape) };
+}
+
+function checkLayers(layers: readonly Layer[]): void {
+  if (!Array.isArray(layers) || layers.length === 0) {
+    const given = Array.isArray(layers) ? 'the list of layers is empty' : `the layers are ${show(layers)}`;
+    const message = `sequential: ${given}; give a list of at least one, such as sequential([dense(10)]).`;
     throw new FedloomError('layer.option', message, { layer: 'sequential', option: 'layers', value: layers });
   }
-  return { build: (inputShape) => buildSequential(layers, inputShape) };
+  for (const [position, layer] of layers.entries()) {
+    if (typeof layer?.build === 'function') continue;
+    const remedy =
+      typeof layer === 'function' ? 'call it, as in dense(10) or relu()' : 'give what dense(10) or relu() return';
+    const message = `sequential: layer ${position} is ${show(layer)}; ${remedy}.`;
+    throw new FedloomError('layer.option', message, {
+      layer: 'sequential',
+      option: `layers[${position}]`,
+      value: layer,
+    });
+  }
 }
 
 function buildSequential(layers: readonly Layer[], inputShape: readonly number[]): BuiltModel {
@@ -31,7 +48,7 @@ function buildSequential(layers: readonly Layer[], inputShape: readonly number[]
     apply(g, x, params, context) {
       return built.reduce<Value>((input, { position, label, layer }) => {
         const own = new Map(layer.parameters.map(({ name }) => [name, params.get(`${position}.${name}`)!]));
-        return g.scope(label, () => layer.apply(g, input, own, context));
+        return g.scope(label, () => checkedValue(label, layer.apply(g, input, own, context), input, layer.outputShape));
       }, x);
     },
   };
@@ -40,9 +57,27 @@ function buildSequential(layers: readonly Layer[], inputShape: readonly number[]
 /** Builds a layer; an error of its own gets the layer's place in the model. */
 function buildAt(label: string, layer: Layer, inputShape: readonly number[]): BuiltLayer {
   try {
-    return layer.build(inputShape);
+    return checkedLayer(layer.build(inputShape));
   } catch (error) {
     if (!(error instanceof FedloomError)) throw error;
     throw error.reworded(`Layer ${label}: ${error.message}`, { layer: label });
   }
+}
+
+/** What `build` of a layer of one's own gave. */
+function checkedLayer(built: BuiltLayer): BuiltLayer {
+  const { outputShape, parameters, apply } = built ?? {};
+  if (Array.isArray(outputShape) && Array.isArray(parameters) && typeof apply === 'function') return built;
+  const given = built === undefined || built === null ? show(built) : `{ ${Object.keys(built).join(', ')} }`;
+  const message = `build returned ${given}; it must return { outputShape, parameters, apply }, the first two of them lists.`;
+  throw new FedloomError('layer.definition', message, { field: 'build' });
+}
+
+/** What `apply` of a layer of one's own gave. */
+function checkedValue(label: string, value: Value, input: Value, outputShape: readonly number[]): Value {
+  const expected = [input.shape[0], ...outputShape];
+  if (value?.node !== undefined && value.shape.join() === expected.join()) return value;
+  const given = value?.node === undefined ? show(value) : `a value of shape ${shapeText(value.shape)}`;
+  const message = `Layer ${label}: apply returned ${given}; by the outputShape of its build it must be of shape ${shapeText(expected.map(String))}.`;
+  throw new FedloomError('layer.definition', message, { field: 'apply' });
 }

@@ -1,6 +1,8 @@
 import { FedloomError } from '../errors.js';
 import type { Graph } from '../graph/graph.js';
-import { defineOptimizer, type Optimizer, type OptimizerInput } from './types.js';
+import { defineOptimizer } from './define.js';
+import { optionsProblem, show } from './layer-checks.js';
+import type { Optimizer, OptimizerInput } from './types.js';
 
 export interface SgdOptions {
   /** In every round, or by round, from 0: then a pure function, such as `(round) => 0.1 * 0.99 ** round`. */
@@ -15,6 +17,8 @@ export interface SgdOptions {
 
 /** Stochastic gradient descent as torch.optim.SGD computes it (dampening 0): the velocity holds gradients, not steps. */
 export function sgd(options: SgdOptions): Optimizer {
+  const problem = optionsProblem('sgd', options, ['learningRate', 'momentum', 'weightDecay', 'nesterov']);
+  if (problem !== undefined) throw new FedloomError('optimizer.option', problem, { option: 'options', value: options });
   const { momentum = 0, weightDecay = 0, nesterov = false } = options;
   const { learningRate: given } = options;
   const learningRate = typeof given === 'function' ? given(0) : given;
@@ -80,9 +84,12 @@ function checkedRate(rate: number, round: number): number {
 }
 
 function checkRange(option: string, value: number, below: number): void {
-  if (!(value >= 0 && value < below)) {
+  if (typeof value !== 'number' || !(value >= 0 && value < below)) {
     const range =
       below === Number.POSITIVE_INFINITY ? 'a finite number of at least 0' : `at least 0 and below ${below}`;
-    throw new FedloomError('optimizer.option', `sgd: ${option} is ${value}; it must be ${range}.`, { option, value });
+    throw new FedloomError('optimizer.option', `sgd: ${option} is ${show(value)}; it must be ${range}.`, {
+      option,
+      value,
+    });
   }
 }

@@ -1,6 +1,7 @@
 import { elementCount } from '../tensor.js';
+import { defineLayer } from './define.js';
 import { checkInteger, shapeMismatch, shapeText } from './layer-checks.js';
-import { defineLayer, type Layer } from './types.js';
+import type { Layer } from './types.js';
 
 /** Lays each sample out as one row, the last dimension running fastest. */
 export function flatten(): Layer {

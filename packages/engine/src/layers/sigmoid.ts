@@ -1,4 +1,5 @@
-import { defineLayer, type Layer } from './types.js';
+import { defineLayer } from './define.js';
+import type { Layer } from './types.js';
 
 /** 1 / (1 + exp(-x)), element by element. `binaryCrossEntropyWithLogits` has its own: end no model for that loss with this. */
 export function sigmoid(): Layer {

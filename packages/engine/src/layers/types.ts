@@ -137,23 +137,3 @@ export interface Optimizer {
   /** The same optimiser with some settings changed. @throws FedloomError `optimizer.option`. */
   with?(changes: Readonly<Record<string, number | boolean>>): Optimizer;
 }
-
-/** Gives a layer of one's own its type. The built-in layers use nothing else. */
-export function defineLayer(layer: Layer): Layer {
-  return layer;
-}
-
-/** Gives a loss of one's own its type. */
-export function defineLoss<const Name extends string>(loss: Loss<Name>): Loss<Name> {
-  return loss;
-}
-
-/** Gives a metric of one's own its type. */
-export function defineMetric<const Name extends string>(metric: Metric<Name>): Metric<Name> {
-  return metric;
-}
-
-/** Gives an optimiser of one's own its type. */
-export function defineOptimizer(optimizer: Optimizer): Optimizer {
-  return optimizer;
-}

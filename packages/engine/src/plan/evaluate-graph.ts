@@ -1,7 +1,9 @@
 import { Graph } from '../graph/graph.js';
 import type { Value } from '../graph/value.js';
+import type { Dim } from '../graph/value-type.js';
 import type { BuiltModel, Loss, Metric } from '../layers/types.js';
 import { collectable, gatherBatches, preprocess } from './batches.js';
+import { perSampleValue } from './given-values.js';
 import { lossContext } from './loss-context.js';
 import { PortBuilder } from './port-builder.js';
 import type { PortContext } from './ports.js';
@@ -20,8 +22,16 @@ export function buildEvaluateGraph(source: PlanSource, model: BuiltModel, contex
   const about = lossContext(source.data, model);
   const batches = gatherBatches(ports, about);
   const measures = [named('loss', source.loss), ...source.metrics];
-  const measured = (graph: Graph, measure: Metric, prediction: Value, target: Value): Value =>
-    measure.perSample(graph, prediction, measure.prepareTarget?.(graph, target, about) ?? target, about);
+  const measured = (
+    graph: Graph,
+    measure: Metric,
+    prediction: Value,
+    target: Value,
+    samples: readonly Dim[],
+  ): Value => {
+    const prepared = measure.prepareTarget?.(graph, target, about) ?? target;
+    return perSampleValue('metric', measure.name, measure.perSample(graph, prediction, prepared, about), samples);
+  };
   const inside = measures.filter(({ stacks }) => stacks !== true);
   const { collected } = g.loopCollecting(batches.stepCount, [], (body, step) => {
     const x = preprocess(body, batches.x(body, step), source.data.x);
@@ -29,7 +39,7 @@ export function buildEvaluateGraph(source: PlanSource, model: BuiltModel, contex
     const values = inside.map((measure) => {
       const target = body.gather(batches.y, step);
       return body.scope(measure.name, () =>
-        collectable(body, measured(body, measure, prediction, target), batches, step),
+        collectable(body, measured(body, measure, prediction, target, [prediction.shape[0]!]), batches, step),
       );
     });
     return { carried: [], collected: inside.length < measures.length ? [...values, prediction] : values };
@@ -37,7 +47,10 @@ export function buildEvaluateGraph(source: PlanSource, model: BuiltModel, contex
   for (const measure of measures) {
     const { name } = measure;
     const at = inside.indexOf(measure);
-    const value = at < 0 ? g.scope(name, () => measured(g, measure, collected.at(-1)!, batches.y)) : collected[at]!;
+    const value =
+      at < 0
+        ? g.scope(name, () => measured(g, measure, collected.at(-1)!, batches.y, batches.y.shape.slice(0, 2)))
+        : collected[at]!;
     ports.output({ source: 'sampleMetric', name }, value);
   }
   return ports;

@@ -85,13 +85,13 @@ function layerOf(golden: GoldenLayer): Layer {
     case 'dense':
       return dense(golden.outputs);
     case 'conv2d':
-      return conv2d(golden.outputs, golden);
+      return conv2d(golden.outputs, { kernel: golden.kernel, stride: golden.stride, padding: golden.padding });
     case 'maxPool2d':
-      return maxPool2d(golden);
+      return maxPool2d({ kernel: golden.kernel, stride: golden.stride });
     case 'averagePool2d':
-      return averagePool2d(golden);
+      return averagePool2d({ kernel: golden.kernel, stride: golden.stride });
     case 'embeddingBag':
-      return embeddingBag(golden.vocabulary, golden.outputs, golden);
+      return embeddingBag(golden.vocabulary, golden.outputs, { padding: golden.padding });
     case 'embedding':
       return embedding(golden.vocabulary, golden.outputs);
     default:

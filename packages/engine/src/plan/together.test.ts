@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { defineLoss } from '../layers/define.js';
 import { dense } from '../layers/dense.js';
 import { embeddingBag } from '../layers/embedding.js';
 import { meanSquaredError, softmaxCrossEntropy } from '../layers/losses.js';
@@ -6,7 +7,7 @@ import { accuracy } from '../layers/metrics.js';
 import { sequential } from '../layers/sequential.js';
 import { sgd } from '../layers/sgd.js';
 import { tanh } from '../layers/tanh.js';
-import { defineLoss, type Loss } from '../layers/types.js';
+import type { Loss } from '../layers/types.js';
 import { allocate, type Tensor } from '../tensor.js';
 import {
   averagingRecipe,

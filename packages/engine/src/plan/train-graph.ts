@@ -1,8 +1,10 @@
+import { FedloomError } from '../errors.js';
 import { gradients } from '../graph/gradients.js';
 import { Graph } from '../graph/graph.js';
 import type { Value } from '../graph/value.js';
 import type { BuiltModel } from '../layers/types.js';
 import { collectable, gatherBatches, preprocess } from './batches.js';
+import { perSampleValue, updatedValues } from './given-values.js';
 import { lossContext } from './loss-context.js';
 import { PortBuilder } from './port-builder.js';
 import type { PortContext } from './ports.js';
@@ -42,16 +44,22 @@ export function buildTrainGraph(source: PlanSource, model: BuiltModel, context: 
       const prediction = body.scope('model', () =>
         model.apply(body, x, allParameters(ports, current), { training: true }),
       );
-      const losses = body.scope('loss', () => loss.perSample(body, prediction, body.gather(targets, step), about));
+      const losses = body.scope('loss', () =>
+        perSampleValue('loss', loss.name, loss.perSample(body, prediction, body.gather(targets, step), about), [
+          prediction.shape[0]!,
+        ]),
+      );
       const raw = gradients(losses, [...current.values()], body.gather(seeds, step));
       const next = trained.map(({ name }, index) =>
-        body.scope(`update/${name}`, () =>
-          optimizer.update(body, {
-            ...withTerm(ports, body, source, { name, parameter: current.get(name)!, gradient: raw[index]! }, scale),
+        body.scope(`update/${name}`, () => {
+          const parameter = current.get(name)!;
+          const given = optimizer.update(body, {
+            ...withTerm(ports, body, source, { name, parameter, gradient: raw[index]! }, scale),
             learningRate,
             slots: new Map(optimizer.slots.map((slot) => [slot, state.get(`${slot}/${name}`)!])),
-          }),
-        ),
+          });
+          return updatedValues(optimizer, given, parameter);
+        }),
       );
       const nextState = next.flatMap((result) => optimizer.slots.map((slot) => result.slots.get(slot)!));
       return {
@@ -93,6 +101,10 @@ function withTerm(
 ): { readonly parameter: Value; readonly gradient: Value } {
   if (terms?.gradientTerm === undefined) return { parameter, gradient };
   const term = terms.gradientTerm(body, termContext(ports, name, parameter));
+  if (term?.node === undefined) {
+    const message = `The algorithm ${terms.algorithm}: gradientTerm returned no value of the graph for ${name}.`;
+    throw new FedloomError('plan.terms', message, { algorithm: terms.algorithm });
+  }
   if (scale === undefined) return { parameter, gradient: body.add(gradient, term) };
   return { parameter: body.add(parameter, body.mul(term, scale)), gradient };
 }

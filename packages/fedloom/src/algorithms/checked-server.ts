@@ -1,7 +1,7 @@
 import { FedloomError, type NamedTensors, type Tensor } from '@fedloom/engine';
 import { findMismatch, sortedTensors } from '../core/params.js';
 import { largestMagnitude } from '../update/magnitude.js';
-import type { ServerUpdate } from './algorithm.js';
+import type { ServerUpdate, ServerUpdateResult } from './algorithm.js';
 
 /**
  * `server` with its results checked and put in ascending order of names: names, shapes and dtypes stay as they were,
@@ -24,6 +24,7 @@ export function checkedServer(algorithm: string, server: ServerUpdate, broadcast
     update(input) {
       const result = server.update(input);
       const where = `Algorithm ${algorithm}, server update of round ${input.round + 1}`;
+      expectMaps(result, where);
       expectLike(result.model, input.model, `${where}: its model`);
       expectLike(result.state, input.state, `${where}: its state`);
       for (const tensors of [result.model, result.state])
@@ -31,6 +32,19 @@ export function checkedServer(algorithm: string, server: ServerUpdate, broadcast
       return { model: sortedTensors(result.model), state: sortedTensors(result.state) };
     },
   };
+}
+
+/** What somebody's own algorithm returned. */
+export function expectMaps(result: Partial<ServerUpdateResult> | undefined, where: string): void {
+  for (const part of ['model', 'state'] as const) {
+    if (result?.[part] instanceof Map) continue;
+    const given = result === undefined ? 'undefined' : `something whose ${part} is no Map`;
+    throw new FedloomError(
+      'algorithm.result',
+      `${where} returned ${given}: it must return { model, state }, both Maps.`,
+      {},
+    );
+  }
 }
 
 function expectLike(actual: NamedTensors, expected: NamedTensors, where: string): void {

@@ -8,6 +8,6 @@ export interface AlgorithmErrors {
   'algorithm.not-finite': { readonly tensor: string };
   'algorithm.option': { readonly algorithm: string; readonly option: string; readonly value?: unknown };
   'algorithm.private': { readonly algorithm: string; readonly name: string };
-  'algorithm.result': { readonly tensor: string };
+  'algorithm.result': { readonly tensor?: string };
   'algorithm.unknown': { readonly name: string };
 }

@@ -99,7 +99,7 @@ async function conductIn(place: RunPlace, options: RunOptions & { run: string },
   const checkpoint: RunOptions['checkpoint'] = (round, model) =>
     folder.checkpoint(round, () => encodeSafetensors(model));
   const log = (line: string) => terminal.screen.line(line);
-  const task = guardTask(loaded.task, interrupts, { folder: dirname(loaded.file), log });
+  const task = guardTask(loaded.task, interrupts, { folder: dirname(loaded.file), log, verbose: settings.verbose });
   const started = await conduct
     .start({ ...options, checkpoint, ...(journal && { journal }), signal: interrupts.signal }, task, folder.path)
     .catch((error: unknown) => {

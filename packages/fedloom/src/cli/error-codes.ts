@@ -27,6 +27,8 @@ export interface CommandErrors {
   'statistics.file': { readonly path: string };
   'statistics.unlike': { readonly sources: readonly string[] };
 
+  /** Thrown by the task's own code; `what` of the task was called. Without a place where the error has none in a user's file. */
+  'task.code': { readonly what: string; readonly file?: string; readonly line?: number; readonly column?: number };
   'task.file-type': { readonly path: string };
   'task.load': { readonly file: string; readonly line: number; readonly column: number; readonly what: string };
   'task.no-default': { readonly file: string };

@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs';
+import { relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { packageFolder } from './own-files.js';
+import { transformed } from './transform.js';
 
 /** A place in a user's file; line and column from 1. */
 export interface SourcePosition {
@@ -42,6 +44,23 @@ export function originalColumn(written: string, transformed: string, column: num
   const candidates = wordsOf(written).filter(same).reverse();
   const found = candidates[fromEnd] ?? candidates.at(-1);
   return found === undefined ? first : found.start + 1;
+}
+
+/** The column, as it was written, of a frame of a file that was loaded. */
+export function columnOf({ file, line, column }: SourcePosition): number {
+  const source = readFileSync(file, 'utf8');
+  const written = source.split(/\r?\n/)[line - 1] ?? '';
+  try {
+    return originalColumn(written, transformed(source, file).split('\n')[line - 1] ?? '', column);
+  } catch {
+    return Math.max(1, written.search(/\S/) + 1);
+  }
+}
+
+/** `task.ts:3:14`, from the working directory where it lies below it. */
+export function formatPosition({ file, line, column }: SourcePosition): string {
+  const name = relative(process.cwd(), file);
+  return `${name.startsWith('..') ? file : name}:${line}:${column}`;
 }
 
 /** The line with its number, those before it, and a caret below the column. */

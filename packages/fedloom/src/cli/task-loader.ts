@@ -1,20 +1,18 @@
 import { readFileSync, statSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { dirname, relative } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import * as engine from '@fedloom/engine';
 import { FedloomError } from '@fedloom/engine';
-import type { createJiti } from 'jiti';
 import type { Hash } from '../core/brands.js';
 import { didYouMean } from '../core/closest.js';
 import * as fedloom from '../index.js';
 import { isTask } from '../task/define-task.js';
 import type { Task } from '../task/task.js';
 import { taskInFolder } from '../task/task-in-folder.js';
-import { cacheFolder } from './cache-folder.js';
 import { findTaskFile } from './find-task-file.js';
-import { codeFrame, originalColumn, type SourcePosition, sourceLine, userFrame } from './source-position.js';
+import { codeFrame, columnOf, formatPosition, type SourcePosition, sourceLine, userFrame } from './source-position.js';
 import { hashOfFiles, type TaskFiles, taskFiles } from './task-files.js';
+import { makeLoader } from './transform.js';
 
 export interface LoadedTask {
   readonly task: Task;
@@ -33,20 +31,14 @@ export interface LoadedTask {
  */
 export async function loadTask(path: string): Promise<LoadedTask> {
   const file = findTaskFile(path);
-  const jiti = loader().createJiti(import.meta.url, {
-    virtualModules: { fedloom, '@fedloom/engine': engine },
-    interopDefault: false,
-    // Saves loading the compiler (140 ms) when a file has not changed.
-    fsCache: cacheFolder('tasks') ?? false,
-    moduleCache: false,
-  });
+  const jiti = makeLoader({ fedloom, '@fedloom/engine': engine });
   // Before it is loaded: who changes a file meanwhile is told when the run is resumed.
   const files = taskFiles(file, (path, importer) => resolvedIn(jiti, path, importer));
   let module: { readonly default?: unknown };
   try {
     module = await jiti.import(file);
   } catch (error) {
-    throw loadError(file, error, (source, filename) => jiti.transform({ source, filename, ts: true, async: true }));
+    throw loadError(file, error);
   }
   const name = relative(process.cwd(), file);
   if (!('default' in module) || module.default === undefined) {
@@ -60,13 +52,8 @@ export async function loadTask(path: string): Promise<LoadedTask> {
   return { task: taskInFolder(module.default, dirname(file)), file, files, hash: hashOfFiles(files) };
 }
 
-/** By `require`: as an ES module it loads 30 ms later, since its names are looked for in its code first. */
-function loader(): { readonly createJiti: typeof createJiti } {
-  return createRequire(import.meta.url)('jiti');
-}
-
 /** The file that a path means where it is imported; undefined where the loader will not find it either. */
-function resolvedIn(jiti: ReturnType<typeof createJiti>, path: string, importer: string): string | undefined {
+function resolvedIn(jiti: ReturnType<typeof makeLoader>, path: string, importer: string): string | undefined {
   const found = jiti.esmResolve(path, { parentURL: pathToFileURL(importer).href, try: true });
   if (found === undefined) return undefined;
   const file = found.startsWith('file:') ? fileURLToPath(found) : found;
@@ -77,11 +64,9 @@ function isFile(path: string): boolean {
   return statSync(path, { throwIfNoEntry: false })?.isFile() ?? false;
 }
 
-type Transform = (source: string, filename: string) => string;
-
 /** An error while loading, with the place in the user's file where it can be mended. */
-function loadError(file: string, cause: unknown, transform: Transform): FedloomError {
-  const { what, position } = syntaxError(cause) ?? missingModule(cause) ?? thrown(cause, transform);
+function loadError(file: string, cause: unknown): FedloomError {
+  const { what, position } = syntaxError(cause) ?? missingModule(cause) ?? thrown(cause);
   const place = position ?? { file, line: 1, column: 1 };
   const at = position === undefined ? relative(process.cwd(), file) : formatPosition(place);
   const frame = position === undefined ? '' : `\n${codeFrame(place)}`;
@@ -116,7 +101,7 @@ function missingModule(cause: unknown): Explained | undefined {
   return { what: `cannot find '${wanted}'. ${advice}`, position: line === 0 ? undefined : { file, line, column } };
 }
 
-function thrown(cause: unknown, transform: Transform): Explained {
+function thrown(cause: unknown): Explained {
   if (!(cause instanceof Error)) return { what: `threw ${String(cause)}`, position: undefined };
   const frame = userFrame(cause.stack ?? '');
   const notExported = /\(0 ?, ?_fedloom\w*\.(\w+)\) is not a /.exec(cause.message)?.[1];
@@ -126,20 +111,5 @@ function thrown(cause: unknown, transform: Transform): Explained {
     return { what, position: { ...frame, column } };
   }
   const what = cause instanceof FedloomError ? cause.message : `${cause.name}: ${cause.message}`;
-  return { what, position: frame && { ...frame, column: columnOf(frame, transform) } };
-}
-
-function columnOf({ file, line, column }: SourcePosition, transform: Transform): number {
-  const source = readFileSync(file, 'utf8');
-  const written = source.split(/\r?\n/)[line - 1] ?? '';
-  try {
-    return originalColumn(written, transform(source, file).split('\n')[line - 1] ?? '', column);
-  } catch {
-    return Math.max(1, written.search(/\S/) + 1);
-  }
-}
-
-function formatPosition({ file, line, column }: SourcePosition): string {
-  const name = relative(process.cwd(), file);
-  return `${name.startsWith('..') ? file : name}:${line}:${column}`;
+  return { what, position: frame && { ...frame, column: columnOf(frame) } };
 }

@@ -1,3 +1,4 @@
+import { loadExamples } from '../data/load-examples.js';
 import { type Dealt, dealExamples, examplesOf } from '../data/partition.js';
 import type { PlanTask } from '../task/task.js';
 import type { ClientDataSource } from './data-source.js';
@@ -7,8 +8,7 @@ import type { ClientDataSource } from './data-source.js';
  * loaded at once, while whoever called compiles the plan; `open` tells if that failed.
  */
 export function partitionedSource(task: PlanTask): ClientDataSource {
-  const load = async (split: 'train' | 'test') => task.data.load(split);
-  const splits = Promise.all([load('train'), load('test')]);
+  const splits = Promise.all([loadExamples(task.data, 'train'), loadExamples(task.data, 'test')]);
   splits.catch(() => {});
   let dealt: { readonly train: Dealt; readonly test: Dealt } | undefined;
   const opened = () => {

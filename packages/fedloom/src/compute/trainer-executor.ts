@@ -9,6 +9,7 @@ import { RandomStream } from '../core/random.js';
 import { decodeSafetensors, encodeSafetensors, safetensorsEncoder } from '../core/safetensors.js';
 import { wireLimits } from '../protocol/limits.js';
 import { refuseUnappliedTerms } from '../task/applied-terms.js';
+import { checkTrainer } from '../task/check-trainer.js';
 import { toNamedTensors } from '../task/params-like.js';
 import type { TrainerTask } from '../task/task.js';
 import type { TrainContext, Trainer, TrainerClient, TrainResult } from '../task/trainer.js';
@@ -168,6 +169,7 @@ export class TrainerExecutor implements ClientExecutor {
         ...(dataDir && { dataDir: pathOfClient(dataDir, client) }),
       });
       trainer = Promise.resolve(made).then(async (own) => {
+        checkTrainer(own, `client ${client}`);
         try {
           refuseUnappliedTerms(this.#algorithm, own, `client ${client}`);
         } catch (error) {
@@ -214,9 +216,15 @@ function contextOf(job: TrainJob, globalModel: NamedTensors, broadcast: NamedTen
 
 function checkSampleCount(result: TrainResult, owner: string, client: ClientIndex): void {
   if (Number.isSafeInteger(result?.sampleCount) && result.sampleCount >= 1) return;
+  const given =
+    typeof result !== 'object' || result === null
+      ? String(result)
+      : 'sampleCount' in result
+        ? `sampleCount ${result.sampleCount}`
+        : `{ ${Object.keys(result).join(', ')} }`;
   throw new FedloomError(
     'trainer.sample-count',
-    `${owner} returned sampleCount ${result?.sampleCount} from train: it must be a whole number of at least 1.`,
+    `${owner} returned ${given} from train: it must return { sampleCount }, the number of its training samples, at least 1.`,
     { client },
   );
 }

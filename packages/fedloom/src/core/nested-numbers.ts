@@ -3,6 +3,12 @@ import { elementCount } from '@fedloom/engine/base';
 /** A number, or lists of equal lengths of them. */
 export type NestedNumbers = number | readonly NestedNumbers[];
 
+/** ` ("yes")`: what stands in the place of a number. */
+function shown(value: unknown): string {
+  const text = typeof value === 'string' ? JSON.stringify(value) : String(value);
+  return typeof value === 'object' && value !== null ? '' : ` (${text.slice(0, 40)})`;
+}
+
 /**
  * Nested lists as one row-major list and its shape.
  * @param problem makes the error to throw from a text that continues a sentence naming the lists: `is ragged: ...`
@@ -19,8 +25,8 @@ export function flattenNumbers(
   const fill = (level: NestedNumbers | undefined, axis: number): void => {
     const at = () => `[${place.slice(0, axis).join(', ')}]`;
     if (axis === shape.length) {
-      if (typeof level !== 'number') throw problem(`holds something else than a number at ${at()}`);
-      values[next++] = level;
+      if (typeof level === 'number' || typeof level === 'bigint') values[next++] = Number(level);
+      else throw problem(`holds something else than a number at ${at()}${shown(level)}`);
       return;
     }
     if (!Array.isArray(level) || level.length !== shape[axis]) {

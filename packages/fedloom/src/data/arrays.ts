@@ -41,8 +41,10 @@ export interface ArraysOptions {
  * @throws FedloomError `data.*` for ragged lists, shapes that do not fit each other, labels outside of the classes, NaN.
  */
 export function arrays(options: ArraysOptions): Dataset {
-  const { name = 'arrays', classes, scale } = options;
+  const { name = 'arrays', classes, scale } = options ?? {};
   const where = `arrays("${name}")`;
+  checkSplit(options?.train, `${where}, train split`);
+  if (options.test !== undefined) checkSplit(options.test, `${where}, test split`);
   if (classes !== undefined && !(Number.isSafeInteger(classes) && classes >= 1)) {
     throw new FedloomError('data.classes', `${where}: classes must be a whole number of at least 1, not ${classes}.`, {
       classes,
@@ -62,6 +64,15 @@ export function arrays(options: ArraysOptions): Dataset {
     spec: async () => spec,
     load: async (split: 'train' | 'test') => (split === 'train' ? train : test),
   });
+}
+
+/** Of JavaScript, where nothing else sees to it. */
+function checkSplit(split: Partial<ArraySplit> | undefined, where: string): void {
+  const missing = (['x', 'y'] as const).filter((name) => split?.[name] === undefined || split[name] === null);
+  if (missing.length === 0) return;
+  const what = split === undefined || split === null ? 'is missing' : `lacks ${missing.join(' and ')}`;
+  const form = 'arrays({ train: { x, y }, test: { x, y }, classes }), of which test and classes may be left out';
+  throw new FedloomError('data.shape', `${where} ${what}. Give ${form}.`, { where });
 }
 
 function toExamples(split: ArraySplit, classes: number | undefined, where: string): Examples {

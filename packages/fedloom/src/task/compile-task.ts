@@ -18,6 +18,7 @@ const FITTING_CODES = ['layer.', 'loss.', 'metric.', 'graph.'];
  */
 export function compileTask(task: PlanTask, data: DataSpec, seed = 0): TrainingPlan {
   const { name, model, loss, metrics, training, algorithm } = task;
+  checkSpec(data, task.data.name);
   try {
     return compilePlan({
       name,
@@ -30,14 +31,29 @@ export function compileTask(task: PlanTask, data: DataSpec, seed = 0): TrainingP
       privateStart: privateStart(task, data, seed),
     });
   } catch (error) {
-    if (!(error instanceof FedloomError) || !FITTING_CODES.some((area) => error.code.startsWith(area))) throw error;
+    if (!(error instanceof FedloomError) || !isMisfit(error)) throw error;
     throw new FedloomError(
       'task.model-data',
-      `Task "${name}": model and data do not fit. ${error.message} The data "${task.data.name}" have ${describeData(data)}.`,
+      `Task "${name}": model and data do not fit. ${error.message.replace(/(?<![.!])$/, '.')} The data "${task.data.name}" have ${describeData(data)}.`,
       { ...error.fields, task: name },
       { cause: error },
     );
   }
+}
+
+/** What is wrong with a part of somebody's own has nothing to do with the data. */
+function isMisfit({ code }: FedloomError): boolean {
+  return FITTING_CODES.some((area) => code.startsWith(area)) && !code.endsWith('.definition') && code !== 'graph.value';
+}
+
+/** What a data set of somebody's own says. */
+function checkSpec(data: Partial<DataSpec> | undefined, name: string): void {
+  const fits = (part: { readonly dtype?: unknown; readonly shape?: unknown } | undefined) =>
+    typeof part?.dtype === 'string' && Array.isArray(part.shape);
+  if (fits(data?.x) && fits(data?.y)) return;
+  const wanted = "{ x: { dtype: 'float32', shape: [4] }, y: { dtype: 'int32', shape: [], classes: 3 } }";
+  const message = `The data "${name}": spec() must give the form of one sample, such as ${wanted}.`;
+  throw new FedloomError('data.shape', message, { where: name });
 }
 
 /** The private parameters as every client starts them: as they would be if they were shared. */

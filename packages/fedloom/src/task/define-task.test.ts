@@ -35,8 +35,11 @@ describe('defineTask', () => {
     [define({ name: 'my task' }), /^Task "my task": name is "my task"; it must be a short name/],
     [define({ model: undefined }), /^Task "small": model is missing; it must be a model, such as sequential/],
     [define({ loss: 'crossEntropy' }), /loss is "crossEntropy"; it must be a loss, such as softmaxCrossEntropy\(\)/],
-    [define({ metrics: [1] }), /metrics is a list; it must be a list of metrics/],
-    [define({ algorithm: fedAvg }), /algorithm is the function fedAvg; was it meant to be called/],
+    [define({ metrics: [1] }), /metrics\.0 is 1; it must be a metric, such as accuracy\(\)/],
+    [
+      define({ algorithm: fedAvg }),
+      /algorithm is the function fedAvg, not called; it must be a federated algorithm, such as fedAvg\(\)/,
+    ],
     [define({ algorithm: 'fedAvg' }), /algorithm is "fedAvg"; it must be a federated algorithm, such as fedAvg\(\)/],
     [define({ training: 3 }), /training is 3; it must be an object \{ localEpochs, batchSize, optimizer \}/],
     [training({ batchSize: 0 }), /training\.batchSize is 0; it must be a whole number of at least 1, or 'all'/],
@@ -49,6 +52,14 @@ describe('defineTask', () => {
   ])('names the field and how to mend it (%#)', (run, message) => {
     expect(run).toThrow(message);
     expect(run).toThrow(expect.objectContaining({ code: 'task.definition' }));
+  });
+
+  it('takes a task that is spread into another', () => {
+    const task = defineTask(smallDefinition());
+    const other = defineTask({ ...task, algorithm: scaffold() });
+    expect(other.algorithm.name).toBe('scaffold');
+    expect(other.kind).toBe('plan');
+    expect({ ...other, algorithm: task.algorithm }).toEqual({ ...task });
   });
 
   it('lists every fault, one a line', () => {
@@ -92,7 +103,7 @@ describe('defineTask', () => {
     const mixed = { ...smallDefinition(), trainer: () => undefined } as unknown as TrainerTaskDefinition;
     expect(() => defineTask(mixed)).toThrow(/there is no field model in a task that has a trainer/);
     expect(() => defineTask({ name: 'own', trainer: {} } as unknown as TrainerTaskDefinition)).toThrow(
-      /trainer is an object of another kind; it must be a function \(client\) => Trainer/,
+      /trainer is an object of another kind; it must be a function that makes the trainer of a client/,
     );
   });
 });

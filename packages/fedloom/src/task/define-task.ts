@@ -10,12 +10,14 @@ import { checkDefinition } from './task-schema.js';
 const BRAND = Symbol.for('fedloom.task');
 
 /**
- * Checks a task, fills in the defaults and freezes it. A task file's default export is what this returns.
+ * Checks a task, fills in the defaults and freezes it. A task file's default export is what this returns. A task may be made of
+ * another, `defineTask({ ...task, algorithm: scaffold() })`.
  * @throws FedloomError `task.definition`, naming each field at fault and how to mend it.
  */
 export function defineTask(task: PlanTaskDefinition): PlanTask;
 export function defineTask<R extends Results>(task: TrainerTaskDefinition<R>): TrainerTask<R>;
-export function defineTask(task: TaskDefinition): Task {
+export function defineTask(given: TaskDefinition): Task {
+  const task = withoutKind(given);
   checkDefinition(task);
   const algorithm = task.algorithm ?? fedAvg();
   const factory = 'trainer' in task ? task.trainer : undefined;
@@ -44,6 +46,13 @@ export function defineTask(task: TaskDefinition): Task {
     resultAggregator,
     speed: task.speed ?? alike,
   });
+}
+
+/** What a task was made of has no `kind`; a task that is spread into another has that of the first. */
+function withoutKind(task: TaskDefinition): TaskDefinition {
+  if (typeof task !== 'object' || task === null || !('kind' in task)) return task;
+  const { kind: _kind, ...definition } = task;
+  return definition as TaskDefinition;
 }
 
 const alike = () => 1;

@@ -5,6 +5,8 @@ export interface TaskErrors {
   'task.optimizer': { readonly algorithm: string; readonly slots: readonly string[] };
   'task.override': { readonly path: string; readonly value: string };
 
+  /** Methods that the object lacks. */
+  'trainer.definition': { readonly lacks: readonly string[] };
   'trainer.params': { readonly parameter?: string };
   'trainer.sample-count': { readonly client: number };
   'trainer.terms': { readonly algorithm: string };

@@ -1,7 +1,7 @@
 import { FedloomError } from '@fedloom/engine';
 import { didYouMean } from '../core/closest.js';
 import { defineTask } from './define-task.js';
-import type { PlanTask, PlanTaskDefinition, Task, TrainerTask, TrainerTaskDefinition } from './task.js';
+import type { PlanTask, PlanTaskDefinition, Task, TrainerTask } from './task.js';
 import type { TrainerSetting } from './trainer.js';
 
 type Setting = number | boolean | 'all';
@@ -46,7 +46,7 @@ function apply(task: Task, path: string, value: Setting): Task {
   const setting = path.slice(path.lastIndexOf('.') + 1);
   if (path.startsWith('algorithm.')) {
     const algorithm = task.algorithm.with!({ [setting]: expectNumber(task, setting, value) });
-    return task.kind === 'plan' ? remade(task, { algorithm }) : defineTask({ ...trainerDefinition(task), algorithm });
+    return task.kind === 'plan' ? remade(task, { algorithm }) : defineTask({ ...task, algorithm });
   }
   const plan = task as PlanTask;
   if (!path.startsWith('training.optimizer.')) {
@@ -62,7 +62,7 @@ function apply(task: Task, path: string, value: Setting): Task {
 
 /** What came of the factory, and not of the task's author, is the new one's. */
 function withTrainer(task: TrainerTask, path: string, value: TrainerSetting): Task {
-  const { trainer: before, concurrent, resultAggregator, ...definition } = trainerDefinition(task);
+  const { trainer: before, concurrent, resultAggregator, ...definition } = task;
   const trainer = before.with?.(path, value) ?? before;
   return defineTask({
     ...definition,
@@ -72,12 +72,8 @@ function withTrainer(task: TrainerTask, path: string, value: TrainerSetting): Ta
   });
 }
 
-function remade({ kind: _kind, ...definition }: PlanTask, changes: Partial<PlanTaskDefinition>): PlanTask {
-  return defineTask({ ...definition, ...changes });
-}
-
-function trainerDefinition({ kind: _kind, ...definition }: Exclude<Task, PlanTask>): TrainerTaskDefinition {
-  return definition;
+function remade(task: PlanTask, changes: Partial<PlanTaskDefinition>): PlanTask {
+  return defineTask({ ...task, ...changes });
 }
 
 function parse(text: string): Setting | undefined {

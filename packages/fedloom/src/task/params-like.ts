@@ -15,6 +15,11 @@ export type ParamsLike = ReadonlyMap<string, TensorLike> | Readonly<Record<strin
  * @throws FedloomError `trainer.params`, naming the parameter.
  */
 export function toNamedTensors(params: ParamsLike, owner: string): NamedTensors {
+  if (typeof params !== 'object' || params === null || Array.isArray(params) || ArrayBuffer.isView(params)) {
+    const given = params === undefined || params === null ? String(params) : 'what is no such object';
+    const wanted = 'a Map, or an object, of named tensors, such as { w: new Float32Array(3) }';
+    throw new FedloomError('trainer.params', `${owner} gave ${given}: getModelParams must return ${wanted}.`);
+  }
   const entries: [string, TensorLike][] = isMap(params) ? [...params] : Object.entries(params);
   if (entries.length === 0) {
     throw new FedloomError('trainer.params', `${owner} gave no parameters: getModelParams must return at least one.`);

@@ -7,10 +7,5 @@ import type { Task } from './task.js';
  * @throws FedloomError `task.optimizer` where the algorithm does not go with the task's optimiser
  */
 export function replaceAlgorithm(task: Task, algorithm: FederatedAlgorithm): Task {
-  if (task.kind === 'plan') {
-    const { kind: _kind, ...definition } = task;
-    return defineTask({ ...definition, algorithm });
-  }
-  const { kind: _kind, ...definition } = task;
-  return defineTask({ ...definition, algorithm });
+  return task.kind === 'plan' ? defineTask({ ...task, algorithm }) : defineTask({ ...task, algorithm });
 }

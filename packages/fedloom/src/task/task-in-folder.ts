@@ -4,6 +4,5 @@ import type { Task } from './task.js';
 /** The task whose data set looks for its files in a folder first. */
 export function taskInFolder(task: Task, folder: string): Task {
   if (task.kind !== 'plan' || task.data.inFolder === undefined) return task;
-  const { kind: _kind, ...definition } = task;
-  return defineTask({ ...definition, data: task.data.inFolder(folder) });
+  return defineTask({ ...task, data: task.data.inFolder(folder) });
 }

@@ -15,10 +15,9 @@ const has =
   (value) =>
     isRecord(value) && methods.every((method) => typeof value[method] === 'function');
 const isCount: Check = (value) => Number.isSafeInteger(value) && (value as number) >= 1;
-const isList =
-  (check: Check): Check =>
-  (value) =>
-    Array.isArray(value) && value.every(check);
+const isMetric = has(['perSample']);
+const isClass: Check = (value) =>
+  typeof value === 'function' && /^class\b/.test(Function.prototype.toString.call(value));
 
 const name = field(
   (value) => typeof value === 'string' && /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/.test(value),
@@ -40,7 +39,11 @@ const planTask = z.strictObject({
   partition: field(has(['partition']), 'a partitioner, such as iid()').optional(),
   model: field(has(['build']), 'a model, such as sequential([dense(10)])'),
   loss: field(has(['check', 'perSample']), 'a loss, such as softmaxCrossEntropy()'),
-  metrics: field(isList(has(['perSample'])), 'a list of metrics, such as [accuracy()]').optional(),
+  metrics: z
+    .array(field(isMetric, 'a metric, such as accuracy()'), {
+      error: 'it must be a list of metrics, such as [accuracy()]',
+    })
+    .optional(),
   training: z.strictObject(
     {
       localEpochs: field(isCount, 'a whole number of at least 1'),
@@ -63,7 +66,10 @@ const planTask = z.strictObject({
 
 const trainerTask = z.strictObject({
   name,
-  trainer: field((value) => typeof value === 'function', 'a function (client) => Trainer'),
+  trainer: field(
+    (value) => typeof value === 'function' && !isClass(value),
+    'a function that makes the trainer of a client, such as (client) => new MyTrainer(client)',
+  ),
   speed,
   concurrent: field(
     (value) => typeof value === 'boolean' || isCount(value),
@@ -108,7 +114,10 @@ function describe(
 
 /** A value in a few words. */
 function show(value: unknown): string {
-  if (typeof value === 'function') return `the function ${value.name || 'without a name'}; was it meant to be called`;
+  if (isClass(value)) return 'a class';
+  // Bundlers number names that occur twice.
+  if (typeof value === 'function')
+    return `the function ${value.name.replace(/\d+$/, '') || 'without a name'}, not called`;
   if (Array.isArray(value)) return 'a list';
   if (isRecord(value))
     return typeof value.name === 'string' ? `the object "${value.name}"` : 'an object of another kind';

@@ -132,7 +132,7 @@ async function join(path: string | undefined, flags: ClientFlags): Promise<numbe
     ...(flags.data !== undefined && { dataDir: flags.data }),
     ...(flags.stateDir !== undefined && { stateDir: flags.stateDir }),
     ...(loaded && {
-      task: guardTask(loaded.task, interrupts, { folder: loaded.folder, log }),
+      task: guardTask(loaded.task, interrupts, { folder: loaded.folder, log, verbose }),
       anyTask: path === undefined,
     }),
     ...(flags.pingEvery !== undefined && { pingEveryMs: flags.pingEvery }),

@@ -156,7 +156,7 @@ async function takePart(rank: Rank, number: number, hosted: IndexRange): Promise
     const finish = await joinFederation(lines.server, {
       clients: [hosted],
       sameVersion: true,
-      task: guardTask(loaded.task, interrupts, { folder: dirname(loaded.file), log }),
+      task: guardTask(loaded.task, interrupts, { folder: dirname(loaded.file), log, verbose: settings.verbose }),
       workers: settings.workers,
       signal: interrupts.signal,
       dial: lines.dial,

@@ -7,6 +7,7 @@ import { knownClient } from '../../core/brands.js';
 import { makeFolders } from '../../core/node/make-folders.js';
 import { storageError } from '../../core/node/storage-error.js';
 import type { ClientExamples } from '../../data/dataset.js';
+import { loadExamples } from '../../data/load-examples.js';
 import { type PartInfo, writePart } from '../../data/node/part-folder.js';
 import { writeImagePart, writeNpzPart } from '../../data/node/python-parts.js';
 import { dealExamples, examplesOf } from '../../data/partition.js';
@@ -105,7 +106,11 @@ async function partition(path: string, flags: PartitionFlags): Promise<number> {
 type NewPart = PartInfo & { readonly train: ClientExamples; readonly test?: ClientExamples };
 
 async function dealParts({ data, partition: rule }: PlanTask, clients: number, seed: number): Promise<NewPart[]> {
-  const [spec, train, test] = await Promise.all([data.spec(), data.load('train'), data.load('test')]);
+  const [spec, train, test] = await Promise.all([
+    data.spec(),
+    loadExamples(data, 'train'),
+    loadExamples(data, 'test'),
+  ]);
   const dealt = dealExamples(rule, { train, test }, clients, seed);
   return Array.from({ length: clients }, (_, index) => {
     const own = examplesOf(dealt.train, index);
@@ -119,7 +124,11 @@ async function dealParts({ data, partition: rule }: PlanTask, clients: number, s
 
 /** A site's own data, which nobody deals. */
 async function wholePart({ data }: PlanTask, clients: number, index: number): Promise<NewPart[]> {
-  const [spec, train, test] = await Promise.all([data.spec(), data.load('train'), data.load('test')]);
+  const [spec, train, test] = await Promise.all([
+    data.spec(),
+    loadExamples(data, 'train'),
+    loadExamples(data, 'test'),
+  ]);
   return [{ name: data.name, index, clients, data: spec, train, ...(test.y.shape[0] !== 0 && { test }) }];
 }
 

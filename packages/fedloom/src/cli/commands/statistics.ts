@@ -6,6 +6,7 @@ import * as z from 'zod';
 import { storageError } from '../../core/node/storage-error.js';
 import { describeExamples, mergeDescriptions } from '../../data/describe.js';
 import type { DataDescription } from '../../data/description.js';
+import { loadExamples } from '../../data/load-examples.js';
 import { describeCsv } from '../../data/node/csv/describe-csv.js';
 import { readOwnPart } from '../../data/node/part-folder.js';
 import { guardTask } from '../guard-task.js';
@@ -67,7 +68,7 @@ async function describeTask(source: string, flags: StatisticsFlags): Promise<Dat
   const interrupts = watchInterrupts(() => {});
   const { data } = guardTask(loaded, interrupts);
   const description =
-    data.describe === undefined ? describeExamples(await data.load('train'), await data.spec()) : await data.describe();
+    data.describe === undefined ? describeExamples(await loadExamples(data, 'train'), await data.spec()) : await data.describe();
   interrupts.stop();
   return description;
 }

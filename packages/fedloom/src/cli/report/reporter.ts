@@ -1,7 +1,9 @@
+import { FedloomError } from '@fedloom/engine';
 import type { RunResult } from '../../core/records.js';
 import type { Run } from '../../server/run/run.js';
 import type { Task } from '../../task/task.js';
 import type { RunSettings } from '../run-settings.js';
+import { frameOf } from '../user-errors.js';
 import { counted, cut, fitting, formatCount } from './format.js';
 import type { SavedRun } from './json-events.js';
 import { Progress } from './progress.js';
@@ -135,7 +137,7 @@ export class Reporter implements RunReporter {
 export function errorLines(error: unknown, columns: number, verbose: boolean): string {
   const { message, stack } = error instanceof Error ? error : new Error(String(error));
   if (verbose && stack !== undefined) return `fedloom: ${stack}${causes(error)}`;
-  if (error instanceof Error && 'code' in error && error.name === 'FedloomError') return `fedloom: ${message}`;
+  if (error instanceof FedloomError) return `fedloom: ${message}${frameOf(error)}`;
   return `fedloom: unexpected error: ${cut(message, Math.max(columns, 200))}. Run again with --verbose to see where it happened.`;
 }
 

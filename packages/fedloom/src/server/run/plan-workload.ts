@@ -14,6 +14,7 @@ import type { HashFunction } from '../../core/hash.js';
 import { checkTensors } from '../../core/params.js';
 import { RandomStream } from '../../core/random.js';
 import type { Examples } from '../../data/dataset.js';
+import { loadExamples } from '../../data/load-examples.js';
 import { compileTask } from '../../task/compile-task.js';
 import type { PlanTask } from '../../task/task.js';
 import { isFrozen, updateSpecs } from '../../update/plan-specs.js';
@@ -52,7 +53,7 @@ export async function planWorkload(
   checkTensors(initialModel, shared, `The initial model for task "${task.name}"`);
   let loading: Promise<Examples> | undefined;
   const heldOut = () => {
-    loading ??= task.data.load('test');
+    loading ??= loadExamples(task.data, 'test');
     return loading;
   };
   return {

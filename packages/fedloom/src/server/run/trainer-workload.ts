@@ -4,6 +4,7 @@ import { turnsOf } from '../../compute/trainer-turns.js';
 import { checkTensors } from '../../core/params.js';
 import { RandomStream } from '../../core/random.js';
 import { refuseUnappliedTerms } from '../../task/applied-terms.js';
+import { checkTrainer } from '../../task/check-trainer.js';
 import { toNamedTensors } from '../../task/params-like.js';
 import type { TrainerTask } from '../../task/task.js';
 import type { Trainer } from '../../task/trainer.js';
@@ -39,6 +40,7 @@ export async function trainerWorkload(
     seed,
     ...(dataDir && { dataDir }),
   });
+  checkTrainer(trainer, 'the server, which is index -1,');
   const close = async () => trainer.close?.();
   const { own, specs } = await modelOf(task, trainer, options.initialModel).catch(async (error: unknown) => {
     await close();

@@ -1,6 +1,7 @@
 import type { NamedTensors, Tensor } from '@fedloom/engine';
 import type { CountedClient, FederatedAlgorithm, Scalars, ServerState } from '../../algorithms/algorithm.js';
 import { broadcastTensors } from '../../algorithms/broadcast.js';
+import { expectMaps } from '../../algorithms/checked-server.js';
 import type { FrozenParameters } from '../../compute/executor.js';
 import { type Hash, nextVersion, type VersionNumber } from '../../core/brands.js';
 import type { HashFunction } from '../../core/hash.js';
@@ -123,6 +124,7 @@ export class Versions {
     const { model, state } = this.#newest;
     const { trained } = workload;
     const next = algorithm.server.update({ round, model, state, aggregate, trained, clients, totalClients });
+    expectMaps(next, `Algorithm ${algorithm.name}, server update of round ${round + 1}`);
     return this.#add(next.model, next.state);
   }
 

@@ -1,0 +1,32 @@
+/** Checks of what losses, metrics and optimisers of somebody's own give. */
+import { FedloomError } from '../errors.js';
+import type { Value } from '../graph/value.js';
+import type { Dim } from '../graph/value-type.js';
+import { shapeText, show } from '../layers/layer-checks.js';
+import type { Optimizer, OptimizerOutput } from '../layers/types.js';
+
+/**
+ * What `perSample` gave must be one float32 for each sample.
+ * @param samples the dimensions that count samples, such as `[batch]`
+ * @throws FedloomError `loss.definition`, `metric.definition`
+ */
+export function perSampleValue(kind: 'loss' | 'metric', name: string, value: Value, samples: readonly Dim[]): Value {
+  if (value?.node !== undefined && value.dtype === 'float32' && value.shape.join() === samples.join()) return value;
+  const given = value?.node === undefined ? show(value) : `${value.dtype} ${shapeText(value.shape)}`;
+  const message =
+    `The ${kind} ${name}: perSample returned ${given}; it must return one number for each sample, float32 ` +
+    `${shapeText(samples)}, such as a mean over the other axes.`;
+  throw new FedloomError(kind === 'loss' ? 'loss.definition' : 'metric.definition', message, { field: 'perSample' });
+}
+
+/** What `update` gave must be the parameter's next value and those of its slots. @throws FedloomError `optimizer.definition` */
+export function updatedValues({ name, slots }: Optimizer, given: OptimizerOutput, parameter: Value): OptimizerOutput {
+  const fits = (value: Value | undefined) =>
+    value?.node !== undefined && value.dtype === parameter.dtype && value.shape.join() === parameter.shape.join();
+  if (fits(given?.parameter) && slots.every((slot) => fits(given.slots?.get(slot)))) return given;
+  const wanted = slots.length === 0 ? 'slots: new Map()' : `slots: a Map with ${slots.join(', ')}`;
+  const message =
+    `The optimizer ${name}: update must return { parameter, ${wanted} }, each of the parameter's type, which is here ` +
+    `${parameter.dtype} ${shapeText(parameter.shape)}.`;
+  throw new FedloomError('optimizer.definition', message, { field: 'update' });
+}
