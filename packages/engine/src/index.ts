@@ -8,6 +8,7 @@ export type {
 } from './graph/image-options.js';
 export type { GraphBuilder, Operand, Value } from './graph/value.js';
 export type { Dim, ValueType } from './graph/value-type.js';
+export { type AucOptions, auc } from './layers/auc.js';
 export { type AveragePool2dOptions, averagePool2d, globalAveragePool2d } from './layers/average-pool2d.js';
 export { type BinaryAccuracyOptions, binaryAccuracy, binaryCrossEntropyWithLogits } from './layers/binary.js';
 export { type Conv2dOptions, conv2d } from './layers/conv2d.js';
@@ -19,6 +20,7 @@ export { filled, uniformFanIn } from './layers/initializers.js';
 export { meanAbsoluteError, meanSquaredError, softmaxCrossEntropy } from './layers/losses.js';
 export { type MaxPool2dOptions, maxPool2d } from './layers/max-pool2d.js';
 export { accuracy } from './layers/metrics.js';
+export { r2 } from './layers/r2.js';
 export { relu } from './layers/relu.js';
 export { sequential } from './layers/sequential.js';
 export { type SgdOptions, sgd } from './layers/sgd.js';

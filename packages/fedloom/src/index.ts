@@ -1,7 +1,9 @@
 /** fedloom: federated learning for TypeScript. Everything public, for Node. */
 export {
+  type AucOptions,
   type AveragePool2dOptions,
   accuracy,
+  auc,
   averagePool2d,
   type BinaryAccuracyOptions,
   type BuiltLayer,
@@ -62,6 +64,7 @@ export {
   type OptimizerOutput,
   type RandomSource,
   type RemoteFields,
+  r2,
   relu,
   reshape,
   type SgdOptions,

@@ -1,6 +1,7 @@
 import {
   accuracy,
   arrays,
+  auc,
   binaryAccuracy,
   binaryCrossEntropyWithLogits,
   defineTask,
@@ -10,6 +11,7 @@ import {
   meanSquaredError,
   type PlanTask,
   RandomStream,
+  r2,
   sequential,
   sgd,
   simulate,
@@ -29,7 +31,7 @@ function line(): PlanTask {
     data: arrays({ train: { x, y }, test: { x, y } }),
     model: sequential([dense(1)]),
     loss: meanSquaredError(),
-    metrics: [meanAbsoluteError()],
+    metrics: [meanAbsoluteError(), r2()],
     training: { localEpochs: 2, batchSize: 10, optimizer: sgd({ learningRate: 0.3 }) },
   });
 }
@@ -52,7 +54,7 @@ function texts(): PlanTask {
     data: arrays({ train: split, test: split, classes: 2 }),
     model: sequential([embeddingBag(8, 16, { padding: 0 }), dense(1)]),
     loss: binaryCrossEntropyWithLogits(),
-    metrics: [binaryAccuracy()],
+    metrics: [binaryAccuracy(), auc()],
     training: { localEpochs: 1, batchSize: 10, optimizer: sgd({ learningRate: 1 }) },
   });
 }
@@ -61,11 +63,16 @@ it('regression on targets that are single numbers learns the line', async () => 
   const { metrics } = await simulate(line(), { ...federation, workers: 1 }).result;
   expect(metrics.loss).toBeLessThan(1e-4);
   expect(metrics.meanAbsoluteError).toBeLessThan(1e-2);
+  expect(metrics.r2).toBeGreaterThan(0.999);
+  expect(metrics.r2).toBeLessThan(1);
 });
 
 it('a bag of tokens learns which token matters, and padding does not', async () => {
-  const { metrics } = await simulate(texts(), { ...federation, workers: 1 }).result;
+  const { metrics, clientMetrics } = await simulate(texts(), { ...federation, workers: 1 }).result;
   expect(metrics.binaryAccuracy).toBeGreaterThan(0.98);
+  expect(metrics.auc).toBeGreaterThan(0.99);
+  // The clients' test samples are all of the server's: histograms add up.
+  expect(clientMetrics.auc).toBe(metrics.auc);
 });
 
 it.each([
@@ -103,10 +110,9 @@ describe('what does not go together is refused with what to do', () => {
   });
 
   it('a token that an embedding has no row for', async () => {
-    const task = { ...texts(), model: sequential([embeddingBag(5, 16, { padding: 0 }), dense(1)]) };
-    const { kind: _kind, ...definition } = task;
+    const task = defineTask({ ...texts(), model: sequential([embeddingBag(5, 16, { padding: 0 }), dense(1)]) });
     const warnings: string[] = [];
-    const run = simulate(defineTask(definition), { ...federation, rounds: 1, workers: 1 });
+    const run = simulate(task, { ...federation, rounds: 1, workers: 1 });
     run.on('warning', ({ message }) => warnings.push(message));
     await run.result.catch(() => {});
     expect(warnings.join('\n')).toMatch(/x holds the token [567].*rows 0 to 4.*vocabularySize/);

@@ -11,6 +11,18 @@ const TASK = CLOUDS.replace('dense, ', 'dense, relu, ').replace('[dense(3)]', '[
 const FROZEN = TASK.replace('dense, ', 'dense, frozen, ').replace('[dense(8)', '[frozen(dense(8))');
 const VERMIN = ['-q', '-t=3.8-', '--violations', '--no-parse-comments', 'python/src'];
 const LARGE = TASK.replace('[dense(8)', '[dense(4000)');
+const TOKENS = `
+import { arrays, auc, binaryCrossEntropyWithLogits, defineTask, dense, embeddingBag, sequential, sgd, tanh } from 'fedloom';
+const tokens = (count) => Int32Array.from({ length: 7 * count }, (_, i) => (i * i) % 11);
+const split = (count) => ({ x: { data: tokens(count), shape: [count, 7] }, y: Array.from({ length: count }, (_, i) => i % 2) });
+export default defineTask({
+  name: 'tokens',
+  data: arrays({ train: split(60), test: split(20), classes: 2 }),
+  model: sequential([embeddingBag(11, 5, { padding: 0 }), tanh(), dense(1)]),
+  loss: binaryCrossEntropyWithLogits(),
+  metrics: [auc({ bins: 50 })],
+  training: { localEpochs: 1, batchSize: 4, optimizer: sgd({ learningRate: 0.5 }) },
+});`;
 const SIZE = '--clients 4 --per-round 3 --rounds 4 --seed 11 --json';
 
 /** What counts of a run's end. */
@@ -60,6 +72,7 @@ describePython('the client in Python', () => {
     ['q-FedAvg', '--algorithm qFedAvg(q=1)', []],
     ['a frozen layer, over a line that breaks', '', ['--break-after', '5'], FROZEN],
     ['bodies that travel in streams', '', ['--break-after', '5'], LARGE],
+    ['tokens, and a metric of many numbers', '', [], TOKENS],
   ])('%s: the model and the evaluations that Node alone comes to', async (_, options, breaks, task = TASK) => {
     const { alone, server, url, parts } = await serve(task, options);
     const client = pythonClient(['--server', url, '--index', '0-3', '--data', parts, ...breaks]);

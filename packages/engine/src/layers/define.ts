@@ -39,9 +39,11 @@ export function defineLoss<const Name extends string>(loss: Loss<Name>): Loss<Na
 
 /** A metric of one's own. @throws FedloomError `metric.definition` */
 export function defineMetric<const Name extends string>(metric: Metric<Name>): Metric<Name> {
+  const isSummary: Check = (value) => (metric.size === undefined ? value === undefined : isFunction(value));
   return checked('metric', metric, [
     ['name', isResultName, 'a word of letters, digits and . _ -'],
     ['perSample', isFunction, 'a function (g, prediction, target, context) => a number for each sample'],
+    ['value', isSummary, 'a function (means) => number where there is a size, and only there'],
   ]);
 }
 

@@ -95,10 +95,17 @@ export interface Metric<Name extends string = string> {
   check?(context: LossContext): void;
   /** As `Loss.prepareTarget`. */
   prepareTarget?(g: Graph, target: Value, context: LossContext): Value;
-  /** Float32 `[batch]`, summed over samples and reported divided by their number. Takes the (prepared) target. */
+  /**
+   * Float32 `[batch]`, summed over samples and reported divided by their number; `[batch, size]` where the metric has a `size`.
+   * Takes the (prepared) target.
+   */
   perSample(g: Graph, prediction: Value, target: Value, context: LossContext): Value;
   /** As `Loss.stacks`. Default false. */
   readonly stacks?: boolean;
+  /** Of a metric that is no mean: how many numbers `perSample` gives for each sample. They add up over samples and clients. */
+  size?(context: LossContext): number;
+  /** What is reported, from the means of these numbers over all samples; NaN where they do not say. Goes with `size`. */
+  value?(means: readonly number[]): number;
 }
 
 /** What an optimiser gets for one parameter and one step. */

@@ -1,6 +1,6 @@
 import { FedloomError } from '../errors.js';
 import type { Graph } from '../graph/graph.js';
-import type { BuiltModel } from '../layers/types.js';
+import type { BuiltModel, LossContext, Metric } from '../layers/types.js';
 import { toOnnx } from '../onnx/serialize.js';
 import { checkManifest } from './check-manifest.js';
 import { encodePlan } from './encode.js';
@@ -8,8 +8,9 @@ import { buildEvaluateGraph } from './evaluate-graph.js';
 import { buildFinishGraph } from './finish-graph.js';
 import { estimateSampleFlops } from './flops.js';
 import { compareNames } from './initialize.js';
+import { defaultPlanLimits } from './limits.js';
 import { lossContext } from './loss-context.js';
-import type { ParameterSpec, PlanManifest, TrainingPlan } from './manifest.js';
+import type { MetricSpec, ParameterSpec, PlanManifest, TrainingPlan } from './manifest.js';
 import { portContext } from './ports.js';
 import type { PlanSource } from './source.js';
 import { buildTrainGraph } from './train-graph.js';
@@ -48,7 +49,7 @@ export function buildPlanGraphs(source: PlanSource): PlanGraphs {
   const about = lossContext(source.data, model);
   source.loss.check(about);
   for (const metric of source.metrics) metric.check?.(about);
-  const base = describe(source, model);
+  const base = describe(source, model, about);
   const context = portContext(base);
   const train = buildTrainGraph(source, model, context);
   const evaluate = buildEvaluateGraph(source, model, context);
@@ -71,7 +72,11 @@ export function buildPlanGraphs(source: PlanSource): PlanGraphs {
   };
 }
 
-function describe(source: PlanSource, model: BuiltModel): Omit<PlanManifest, 'graphs' | 'sampleFlops'> {
+function describe(
+  source: PlanSource,
+  model: BuiltModel,
+  about: LossContext,
+): Omit<PlanManifest, 'graphs' | 'sampleFlops'> {
   const { training, terms, privateStart = new Map() } = source;
   return {
     format: 1,
@@ -95,7 +100,7 @@ function describe(source: PlanSource, model: BuiltModel): Omit<PlanManifest, 'gr
       shuffle: training.shuffle ?? true,
     },
     evaluation: { batchSize: source.evaluationBatchSize ?? defaultEvaluationBatchSize },
-    metrics: ['loss', ...source.metrics.map(({ name }) => name)].map((name) => ({ name, rule: 'mean' })),
+    metrics: [{ name: 'loss', rule: 'mean' }, ...source.metrics.map((metric) => metricSpec(metric, about))],
     scalars: sortedScalars({ ...terms?.scalars, learningRate: training.optimizer.learningRate }),
     algorithm: {
       name: terms?.algorithm ?? 'fedAvg',
@@ -104,6 +109,16 @@ function describe(source: PlanSource, model: BuiltModel): Omit<PlanManifest, 'gr
       upload: terms?.upload ?? [],
     },
   };
+}
+
+function metricSpec(metric: Metric, about: LossContext): MetricSpec {
+  const { name } = metric;
+  const size = metric.size?.(about);
+  if (size === undefined) return { name, rule: 'mean' };
+  const { metricSizeMax } = defaultPlanLimits;
+  if (Number.isSafeInteger(size) && size >= 1 && size <= metricSizeMax) return { name, rule: 'mean', size };
+  const message = `The metric ${name}: its size is ${size}; it must be a whole number from 1 to ${metricSizeMax}.`;
+  throw new FedloomError('metric.definition', message, { field: 'size' });
 }
 
 function sortedScalars(scalars: Readonly<Record<string, number>>): Record<string, number> {

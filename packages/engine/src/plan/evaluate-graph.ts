@@ -30,7 +30,9 @@ export function buildEvaluateGraph(source: PlanSource, model: BuiltModel, contex
     samples: readonly Dim[],
   ): Value => {
     const prepared = measure.prepareTarget?.(graph, target, about) ?? target;
-    return perSampleValue('metric', measure.name, measure.perSample(graph, prediction, prepared, about), samples);
+    const size = context.metrics.find(({ name }) => name === measure.name)?.size;
+    const shape = size === undefined ? samples : [...samples, size];
+    return perSampleValue('metric', measure.name, measure.perSample(graph, prediction, prepared, about), shape);
   };
   const inside = measures.filter(({ stacks }) => stacks !== true);
   const { collected } = g.loopCollecting(batches.stepCount, [], (body, step) => {

@@ -14,7 +14,7 @@ export function perSampleValue(kind: 'loss' | 'metric', name: string, value: Val
   if (value?.node !== undefined && value.dtype === 'float32' && value.shape.join() === samples.join()) return value;
   const given = value?.node === undefined ? show(value) : `${value.dtype} ${shapeText(value.shape)}`;
   const message =
-    `The ${kind} ${name}: perSample returned ${given}; it must return one number for each sample, float32 ` +
+    `The ${kind} ${name}: perSample returned ${given}; it must return ${samples.length > 1 && kind === 'metric' ? 'its numbers' : 'one number'} for each sample, float32 ` +
     `${shapeText(samples)}, such as a mean over the other axes.`;
   throw new FedloomError(kind === 'loss' ? 'loss.definition' : 'metric.definition', message, { field: 'perSample' });
 }

@@ -49,5 +49,7 @@ export type EvaluateJob = Job;
 export interface EvaluateResult {
   /** By metric, `loss` first: sums over the samples. */
   readonly sums: Record<string, number>;
+  /** Of metrics that are several numbers: absent where there are none. */
+  readonly lists?: Record<string, number[]>;
   readonly sampleCount: number;
 }

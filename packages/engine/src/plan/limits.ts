@@ -8,6 +8,8 @@ export interface PlanLimits {
   readonly elementsMax: number;
   readonly nameLengthMax: number;
   readonly metricsMax: number;
+  /** Numbers of one metric for each sample. */
+  readonly metricSizeMax: number;
   readonly slotsMax: number;
   readonly scalarsMax: number;
   readonly localEpochsMax: number;
@@ -24,6 +26,8 @@ export const defaultPlanLimits: PlanLimits = {
   nameLengthMax: 200,
   /** As many as the statistics of one evaluation. */
   metricsMax: 64,
+  /** As many as a list of results may have. */
+  metricSizeMax: 4096,
   slotsMax: 32,
   scalarsMax: 100,
   localEpochsMax: 1_000_000,

@@ -42,7 +42,7 @@ export interface DataSpec {
  *   negative: a row counted from the end, -1 the last (in)
  * - `stepCount` float32 `[]`, optimiser steps taken in all (finish: in)
  * - `sampleLoss` float32 `[steps, batch]`, each sample's loss before its step's update (train: out)
- * - `sampleMetric` float32 `[steps, batch]`, the metric `name` of each sample (evaluate: out)
+ * - `sampleMetric` float32 `[steps, batch]`, or `[steps, batch, size]`, the metric `name` of each sample (evaluate: out)
  *
  * Of these two, what stands in the places of padding means nothing. The others are added up by the client, in float64 and in
  * their order: a runtime's own sums depend in the last bit on where in memory a row lies, and so on what else is in the call.
@@ -74,6 +74,12 @@ export interface GraphSpec {
   readonly outputs: readonly GraphPort[];
 }
 
+export interface MetricSpec {
+  readonly name: string;
+  readonly rule: 'mean';
+  readonly size?: number;
+}
+
 /** Everything a client must know to run a plan, as JSON. */
 export interface PlanManifest {
   readonly format: 1;
@@ -88,8 +94,11 @@ export interface PlanManifest {
     readonly shuffle: boolean;
   };
   readonly evaluation: { readonly batchSize: number };
-  /** `loss` comes first. Every metric is a sum over samples, reported divided by the sample count. */
-  readonly metrics: readonly { readonly name: string; readonly rule: 'mean' }[];
+  /**
+   * `loss` comes first. Every metric is a sum over samples, reported divided by the sample count; with a `size`, so many sums, of
+   * whose means the server makes what is reported.
+   */
+  readonly metrics: readonly MetricSpec[];
   /** Scalar inputs with their defaults: `learningRate` and the algorithm's hyper-parameters. */
   readonly scalars: Readonly<Record<string, number>>;
   readonly algorithm: {

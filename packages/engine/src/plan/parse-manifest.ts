@@ -72,8 +72,12 @@ export function parseManifest(value: unknown, limits: PlanLimits): PlanManifest 
     },
     evaluation: { batchSize: integer(fields(top.evaluation, ['batchSize']).batchSize, 1, limits.batchSizeMax) },
     metrics: list(top.metrics, limits.metricsMax).map((entry) => {
-      const metric = fields(entry, ['name', 'rule']);
-      return { name: named(metric.name, plainName, limits), rule: oneOf(metric.rule, ['mean']) };
+      const metric = fields(entry, ['name', 'rule'], ['size']);
+      const name = named(metric.name, plainName, limits);
+      const rule = oneOf(metric.rule, ['mean']);
+      return metric.size === undefined
+        ? { name, rule }
+        : { name, rule, size: integer(metric.size, 1, limits.metricSizeMax) };
     }),
     scalars: parseScalars(top.scalars, limits),
     algorithm: {

@@ -70,7 +70,7 @@ function portType(context: PortContext, key: PortKey): Pick<GraphPort, 'dtype' |
     case 'scalar':
       return key.slot === undefined && Object.hasOwn(scalars, key.name) ? scalar : undefined;
     case 'sampleMetric':
-      return key.slot === undefined && metrics.some(({ name }) => name === key.name) ? perSample : undefined;
+      return key.slot === undefined ? metricType(metrics, key.name) : undefined;
     case 'stepCount':
       return isBare(key) ? scalar : undefined;
     case 'sampleLoss':
@@ -81,6 +81,12 @@ function portType(context: PortContext, key: PortKey): Pick<GraphPort, 'dtype' |
     case 'order':
       return isBare(key) ? { dtype: 'int64', shape: ['steps', 'batch'] } : undefined;
   }
+}
+
+function metricType(metrics: PlanManifest['metrics'], name: string): Pick<GraphPort, 'dtype' | 'shape'> | undefined {
+  const metric = metrics.find((one) => one.name === name);
+  if (metric === undefined) return undefined;
+  return { dtype: 'float32', shape: ['steps', 'batch', ...(metric.size === undefined ? [] : [metric.size])] };
 }
 
 function slotType(

@@ -31,3 +31,22 @@ function sumOf(values: Float32Array, words: Int32Array, start: number, batch: nu
   }
   return { sum, count };
 }
+
+/**
+ * As `rowSums`, of several numbers for each sample.
+ * @param into what is added to, one list a step
+ */
+export function addColumns({ shape, data }: Tensor, order: Tensor, into: (step: number) => number[]): void {
+  const [steps, batch, size] = shape as readonly [number, number, number];
+  const rows = order.data as BigInt64Array;
+  const words = new Int32Array(rows.buffer, rows.byteOffset, 2 * rows.length);
+  for (let step = 0; step < steps; step++) {
+    const sums = new Float64Array(size);
+    for (let place = step * batch; place < (step + 1) * batch; place++) {
+      if (words[2 * place + 1]! < 0) continue;
+      for (let column = 0; column < size; column++) sums[column]! += (data as Float32Array)[place * size + column]!;
+    }
+    const totals = into(step);
+    for (let column = 0; column < size; column++) totals[column]! += sums[column]!;
+  }
+}

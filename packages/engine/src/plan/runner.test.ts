@@ -72,6 +72,10 @@ describe('ONNX Runtime against the float64 interpreter', () => {
     expect(Object.keys(evaluated.sums)).toEqual(Object.keys(expected.sums));
     expect(relativeError(Object.values(evaluated.sums), Object.values(expected.sums))).toBeLessThan(1e-6);
     expect(evaluated.sums.accuracy).toBe(expected.sums.accuracy);
+    expect(Object.keys(evaluated.lists ?? {})).toEqual(Object.keys(expected.lists ?? {}));
+    for (const [name, sums] of Object.entries(expected.lists ?? {})) {
+      expect(relativeError(evaluated.lists![name]!, sums), name).toBeLessThan(1e-6);
+    }
     expect(evaluated.sampleCount).toBe(10);
   });
 

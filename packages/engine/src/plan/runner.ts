@@ -18,7 +18,7 @@ import { checkOrder, checkParts, checkResults, checkSamples, collectParameters, 
 import type { EvaluateJob, EvaluateResult, Job, TrainEachJob, TrainJob, TrainResult } from './jobs.js';
 import type { GraphSpec, PlanManifest, TrainingPlan } from './manifest.js';
 import type { GraphKind } from './ports.js';
-import { rowSums } from './row-sums.js';
+import { addColumns, rowSums } from './row-sums.js';
 import { ordersPort, stackedPort, stackedTrainGraph } from './stacked-graph.js';
 
 export interface PlanRunnerOptions {
@@ -169,10 +169,14 @@ export class PlanRunner {
       checkParts(sampleCounts, checkSamples(manifest.data, job.x, job.y));
       const model = collectParameters(manifest, job.parameters, job.privateParameters);
       const feeds = resolveAll(manifest.graphs.evaluate, (port) => dataOrParameter(port, job, model));
-      const names = manifest.metrics.map(({ name }) => name);
+      const names = manifest.metrics.filter(({ size }) => size === undefined).map(({ name }) => name);
+      const wide = manifest.metrics.flatMap(({ name, size }) => (size === undefined ? [] : [{ name, size }]));
       const results = sampleCounts.map((sampleCount) => ({
         sums: Object.fromEntries(names.map((name) => [name, 0])),
         sampleCount,
+        ...(wide.length > 0 && {
+          lists: Object.fromEntries(wide.map(({ name, size }) => [name, new Array<number>(size).fill(0)])),
+        }),
       }));
       for (const { order, clientOfStep } of consecutiveOrders(sampleCounts, manifest.evaluation.batchSize)) {
         await this.#runSteps('evaluate', job, order, feeds, (outputs, start, rows) => {
@@ -181,6 +185,10 @@ export class PlanRunner {
               const { sums } = results[clientOfStep[start + step]!]!;
               sums[name] = sums[name]! + sum;
             }
+          }
+          for (const { name } of wide) {
+            const values = outputs.get(`new/sampleMetric/${name}`)!;
+            addColumns(values, rows, (step) => results[clientOfStep[start + step]!]!.lists![name]!);
           }
         });
       }
@@ -269,7 +277,8 @@ export class PlanRunner {
     const key = `${kind}/${batch}`;
     const { data, sampleFlops } = this.plan.manifest;
     // Float32 targets, predictions and what the loss makes of them.
-    const sampleBytes = 16 * (data.y.classes ?? elementCount(data.y.shape));
+    const wide = kind === 'evaluate' ? this.plan.manifest.metrics.reduce((sum, { size = 0 }) => sum + size, 0) : 0;
+    const sampleBytes = 16 * (data.y.classes ?? elementCount(data.y.shape)) + 8 * wide;
     const sizer = this.#sizers.get(key) ?? new CallSizer(sampleFlops * batch, sampleBytes * batch);
     this.#sizers.set(key, sizer);
     return sizer;

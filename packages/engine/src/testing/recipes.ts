@@ -1,3 +1,4 @@
+import { auc } from '../layers/auc.js';
 import { averagePool2d, globalAveragePool2d } from '../layers/average-pool2d.js';
 import { binaryAccuracy, binaryCrossEntropyWithLogits } from '../layers/binary.js';
 import { conv2d } from '../layers/conv2d.js';
@@ -6,6 +7,7 @@ import { embeddingBag } from '../layers/embedding.js';
 import { meanAbsoluteError, meanSquaredError, softmaxCrossEntropy } from '../layers/losses.js';
 import { maxPool2d } from '../layers/max-pool2d.js';
 import { accuracy } from '../layers/metrics.js';
+import { r2 } from '../layers/r2.js';
 import { relu } from '../layers/relu.js';
 import { sequential } from '../layers/sequential.js';
 import { sgd } from '../layers/sgd.js';
@@ -63,7 +65,7 @@ export function textRecipe(changes: Partial<PlanSource> = {}): PlanSource {
     model: sequential([embeddingBag(tokensBelow, 11, { padding: 0 }), tanh(), dense(1)]),
     data: { x: { dtype: 'int32', shape: [7] }, y: { dtype: 'int32', shape: [], classes: 2 } },
     loss: binaryCrossEntropyWithLogits(),
-    metrics: [binaryAccuracy()],
+    metrics: [binaryAccuracy(), auc({ bins: 20 })],
     ...changes,
   });
 }
@@ -75,7 +77,7 @@ export function regressionRecipe(changes: Partial<PlanSource> = {}): PlanSource 
     model: sequential([dense(5), sigmoid(), dense(1)]),
     data: { x: { dtype: 'float32', shape: [3] }, y: { dtype: 'float32', shape: [] } },
     loss: meanSquaredError(),
-    metrics: [meanAbsoluteError()],
+    metrics: [r2(), meanAbsoluteError()],
     ...changes,
   });
 }

@@ -78,6 +78,8 @@ export interface TrainReply {
 export interface EvaluateReply {
   /** Sums over the samples, by the metric's name. */
   readonly sums: Readonly<Record<string, number>>;
+  /** The same of metrics that are several numbers, where there are any. */
+  readonly lists?: Readonly<Record<string, readonly number[]>>;
   readonly sampleCount: number;
 }
 

@@ -21,7 +21,7 @@ import type {
   TrainJob,
   TrainOutcome,
 } from './executor.js';
-import { type JobPool, sampleCountOf } from './job-pool.js';
+import { type EvaluateReply, type JobPool, sampleCountOf } from './job-pool.js';
 
 /** Samples one worker evaluates at a time: fixed, so that the order of float sums does not depend on the workers. */
 const EVALUATION_SLICE = 2000;
@@ -167,8 +167,13 @@ export class PlanExecutor implements ClientExecutor {
     );
     const sampleCount = replies.reduce((sum, reply) => sum + reply.sampleCount, 0);
     const statistics: Record<string, Statistic> = {};
-    for (const { name } of this.#manifest?.metrics ?? []) {
-      const sum = replies.reduce((total, reply) => total + (reply.sums[name] ?? Number.NaN), 0);
+    for (const { name, size } of this.#manifest?.metrics ?? []) {
+      const sumOf = (part: (reply: EvaluateReply) => number | undefined) =>
+        replies.reduce((total, reply) => total + (part(reply) ?? Number.NaN), 0);
+      const sum =
+        size === undefined
+          ? sumOf(({ sums }) => sums[name])
+          : Array.from({ length: size }, (_, at) => sumOf(({ lists }) => lists?.[name]?.[at]));
       statistics[name] = { sum, weight: sampleCount };
     }
     return { statistics, sampleCount };

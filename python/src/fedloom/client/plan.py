@@ -131,7 +131,7 @@ class Plan:
             return {}
         slices = [[part[at : at + EVALUATION_SLICE] for part in samples] for at in range(0, count, EVALUATION_SLICE)]
         sums = [self._sums(model, state, part, wanted) for part in slices]
-        return {name: {"sum": total(part[name] for part in sums), "weight": count} for name in sums[0]}
+        return {name: {"sum": added([part[name] for part in sums]), "weight": count} for name in sums[0]}
 
     def _sums(self, model, state, samples, wanted=always):
         count = len(samples[0])
@@ -141,14 +141,14 @@ class Plan:
         rows[:count] = np.arange(count)
         rows = rows.reshape(steps, batch)
         values = self._values(model, state, samples, {})
-        sums = {metric["name"]: 0.0 for metric in self.manifest["metrics"]}
+        sums = {metric["name"]: start_of(metric) for metric in self.manifest["metrics"]}
         for piece in pieces(rows):
             if not wanted():
                 raise NotWanted
             values["order", None, None] = piece
             for (_, name, _), metric in self._run("evaluate", values).items():
                 for row, places in zip(metric, piece):
-                    sums[name] += total(row[places >= 0])
+                    sums[name] = added([sums[name], row_sum(row[places >= 0])])
         return sums
 
     def initial_loss(self, model, state, samples):
@@ -228,6 +228,20 @@ def total(values):
     for value in values:
         sum_so_far += float(value)
     return sum_so_far
+
+
+def start_of(metric):
+    return [0.0] * metric["size"] if "size" in metric else 0.0
+
+
+def row_sum(row):
+    """Of a metric's values, or of each of its columns where it is several numbers a sample."""
+    return total(row) if row.ndim == 1 else [total(column) for column in row.T]
+
+
+def added(sums):
+    """Numbers, or lists of them element by element."""
+    return [total(column) for column in zip(*sums)] if isinstance(sums[0], list) else total(sums)
 
 
 def mean(values):

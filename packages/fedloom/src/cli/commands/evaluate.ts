@@ -98,5 +98,7 @@ async function evaluateWith(
 ): Promise<Results | undefined> {
   const bytes = encodeSafetensors(tensors);
   const evaluation = await workload.evaluate({ hash: sha256(bytes), bytes: sharedBytes(bytes), tensors }, 0, signal);
-  return evaluation && resultsOf(evaluation);
+  if (evaluation === undefined) return undefined;
+  const results = resultsOf(evaluation);
+  return workload.reported?.(results) ?? results;
 }

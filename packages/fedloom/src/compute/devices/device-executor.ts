@@ -96,7 +96,8 @@ export class DeviceExecutor implements ClientExecutor {
     if (sampleCount === 0) return null;
     if (this.#workload?.kind !== 'plan') return { sampleCount, statistics: {}, results: this.#ownResults(results) };
     const statistics: Record<string, Statistic> = {};
-    for (const { name } of this.#workload.plan.manifest.metrics) {
+    // A device tells means, and so no metric that is made of several sums.
+    for (const { name } of this.#workload.plan.manifest.metrics.filter(({ size }) => size === undefined)) {
       const value = numberOf(results[name]);
       if (!Number.isFinite(value)) throw this.#badResult(name, results[name]);
       statistics[name] = { sum: value * sampleCount, weight: sampleCount };

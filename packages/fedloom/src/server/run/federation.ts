@@ -123,7 +123,7 @@ export class Federation {
       onWaiting: (message) => options.events.emit('warning', { code: 'run.farewell', message }),
     });
     this.#outgoing = new Outgoing(this.#door, this.#versions);
-    this.#books = new RoundBooks({ ...options, bytes: () => this.#door.bytes });
+    this.#books = new RoundBooks({ ...options, reported: options.workload.reported, bytes: () => this.#door.bytes });
     this.#turns = this.#turnsOf(options, dispatch);
     this.#candidates = new Candidates({
       ...options,

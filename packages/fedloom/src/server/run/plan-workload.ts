@@ -16,6 +16,7 @@ import { RandomStream } from '../../core/random.js';
 import type { Examples } from '../../data/dataset.js';
 import { loadExamples } from '../../data/load-examples.js';
 import { compileTask } from '../../task/compile-task.js';
+import { reportedMetrics } from '../../task/reported-metrics.js';
 import type { PlanTask } from '../../task/task.js';
 import { isFrozen, updateSpecs } from '../../update/plan-specs.js';
 import type { ServerWorkload } from './workload.js';
@@ -71,6 +72,7 @@ export async function planWorkload(
       return optimizer.learningRateOf === undefined ? {} : { learningRate: optimizer.learningRateOf(round) };
     },
     ...(evaluator && { heldOutCount: async () => (await heldOut()).y.shape[0] ?? 0 }),
+    reported: reportedMetrics(task.metrics),
     evaluate: async (model, _round, signal) => {
       if (evaluator === undefined) return undefined;
       const [examples] = await Promise.all([heldOut(), evaluator.load(plan, planHash, model.frozen)]);

@@ -9,12 +9,15 @@ import type { RoundFinished } from '../schedule/types.js';
 import { aggregated, evaluationCounts, soundResults, unsoundOf, unsoundText } from './evaluation-counts.js';
 import type { FederationEvents, FederationOptions } from './federation-options.js';
 import { RoundLedger } from './round-ledger.js';
+import type { ServerWorkload } from './workload.js';
 
 type Unrecorded = NonNullable<FederationOptions['resumed']>['unrecorded'];
 
 export interface RoundBooksOptions extends Pick<FederationOptions, 'clock'> {
   readonly events: Emitter<FederationEvents>;
   readonly resultAggregator: ResultAggregator;
+  /** As `ServerWorkload.reported`. */
+  readonly reported?: ServerWorkload['reported'] | undefined;
   /** Over all connections so far. */
   readonly bytes: () => { readonly up: number; readonly down: number };
 }
@@ -62,7 +65,7 @@ export class RoundBooks {
   /** @param evaluation of which all that counts is sound */
   evaluatedOnServer(round: number, evaluation: Evaluation): void {
     const ledger = this.#ledger(round);
-    ledger.serverResults = resultsOf(evaluation);
+    ledger.serverResults = this.#reported(resultsOf(evaluation));
     ledger.serverUnsound = unsoundOf(null, evaluation);
   }
 
@@ -82,7 +85,8 @@ export class RoundBooks {
     const { clock, bytes } = this.options;
     const { round, evaluated, voided } = finished;
     const ledger = this.#ledger(round);
-    const close = (counted: CountedResults | null): RoundRecord => {
+    const close = (made: CountedResults | null): RoundRecord => {
+      const counted = made && { ...made, results: this.#reported(made.results) };
       const isEvaluated = evaluated !== null && voided === null;
       const unsound = [...ledger.serverUnsound, ...(counted?.unsound ?? [])];
       const record = ledger.close({
@@ -104,6 +108,10 @@ export class RoundBooks {
     if (evaluated === null || voided !== null) return close(null);
     const results = this.#aggregateResults(round, ledger.evaluations);
     return results instanceof Promise ? results.then(close) : close(results);
+  }
+
+  #reported(results: Results): Results {
+    return this.options.reported?.(results) ?? results;
   }
 
   #ledger(round: number): RoundLedger {

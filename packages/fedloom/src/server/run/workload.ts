@@ -1,6 +1,7 @@
 import type { NamedTensors } from '@fedloom/engine';
 import type { FrozenParameters, ModelSnapshot } from '../../compute/executor.js';
 import type { Evaluation } from '../../core/evaluation.js';
+import type { Results } from '../../core/records.js';
 import type { Welcome } from '../../protocol/messages.js';
 import type { UpdateSpec } from '../../update/update.js';
 
@@ -28,6 +29,8 @@ export interface ServerWorkload {
   readonly evaluationMayFail?: boolean;
   /** How many held-out samples the server has; undefined: that is not known before it tests. */
   readonly heldOutCount?: () => Promise<number>;
+  /** What is told of means: of metrics that are made of several sums, one number. Default: as they are. */
+  readonly reported?: (results: Results) => Results;
   /** Evaluates a model on the server's held-out data; undefined when it turns out to have none. */
   readonly evaluate: (model: ServerModel, round: number, signal: AbortSignal) => Promise<Evaluation | undefined>;
 }
