@@ -163,7 +163,7 @@ export { type PathologicalOptions, pathological } from './data/pathological.js';
 export { type QuantitySkewOptions, quantitySkew } from './data/quantity-skew.js';
 export { type ShardsOptions, shards } from './data/shards.js';
 export type { FederationErrors } from './error-codes.js';
-export { loadModel } from './inference/node/load-model.js';
+export { type LoadModelOptions, loadModel } from './inference/node/load-model.js';
 export type { Predictions, Predictor } from './inference/predictor.js';
 export type { SamplesInput } from './inference/samples.js';
 export { folderSource } from './journal/node/folder-source.js';

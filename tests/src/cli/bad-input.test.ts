@@ -182,7 +182,11 @@ describe('files and ports', () => {
 
   it('a model that is none', async () => {
     const place = await Workplace.create({ 'task.ts': CLOUDS });
-    refused(await place.run('run task.ts 4 2 1 --init none'), 1, 'Cannot read the model none: there is no such file.');
+    refused(
+      await place.run('run task.ts 4 2 1 --init none'),
+      1,
+      'There is no model none: no such file, and no such run either.',
+    );
     refused(await place.run('evaluate task.ts --model task.ts'), 1, 'task.ts is no model in safetensors format');
   });
 

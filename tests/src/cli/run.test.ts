@@ -123,7 +123,7 @@ describe('fedloom run for people', () => {
     const [, id, accuracy] = /^(\S+-clouds-\w{4}) +completed +2\/2 +accuracy (\S+) %/m.exec(list) ?? [];
     const shown = (await place.run(`runs show ${id?.slice(-4)}`)).stdout;
     expect(shown).toContain(`${id}\nstatus      completed\n`);
-    expect(shown).toMatch(/^ {4}2 +\d\.\d{4} +\S+ % +3\/3 +300 /m);
+    expect(shown).toMatch(/^ {4}2 +\d\.\d{4} +\S+ % +\d\.\d{4} +3\/3 +300 /m);
     const evaluated = await place.run(`evaluate task.ts --model runs/${id}/model.safetensors`);
     expect(evaluated.stdout).toContain(`accuracy    ${accuracy} %\n`);
     const json = await place.run('runs show latest --json');

@@ -1,4 +1,4 @@
-import { dirname, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { FedloomError } from '@fedloom/engine';
 import { parseCall } from '../core/call-text.js';
 import type { RunResult } from '../core/records.js';
@@ -6,8 +6,8 @@ import { encodeSafetensors } from '../core/safetensors.js';
 import type { Run } from '../server/run/run.js';
 import { checkRunOptions, newRunId, type RunOptions } from '../server/run/run-options.js';
 import type { StoredRun } from '../store/read-runs.js';
-import type { RunArguments } from '../store/run-file.js';
-import type { RunFolder } from '../store/run-folder.js';
+import type { BestFile, RunArguments } from '../store/run-file.js';
+import { BEST_FILE, type RunFolder } from '../store/run-folder.js';
 import type { Task } from '../task/task.js';
 import { taskSummary } from '../task/task-summary.js';
 import { stageNamed } from '../update/stages/registry.js';
@@ -127,8 +127,9 @@ async function conductIn(place: RunPlace, options: RunOptions & { run: string },
     failure = error;
     result = resultIn(error);
   }
-  if (failure !== undefined && roundsBefore !== undefined && !seen.prepared) {
-    // It could not be taken up: its folder is left as it was found.
+  if (failure !== undefined && !seen.prepared && interrupts.exitCode === undefined) {
+    // It could not be started or taken up: its folder goes, or is left as it was found.
+    reporter.finish(undefined, savedIn(folder, undefined), true);
     interrupts.stop();
     throw failure;
   }
@@ -153,7 +154,7 @@ async function tellFinished(result: RunResult, { folder }: RunPlace, conduct: Co
   const { rounds: roundsBefore } = result;
   json?.write({ event: 'started', folder: folder.path, roundsBefore, ...begunAs(conduct, result.run) });
   await folder.finish({ status: 'completed', result });
-  json?.write({ event: 'finished', ...savedOf(result, folder) });
+  json?.write({ event: 'finished', ...savedOf(result, savedPlace(folder)) });
   screen.line(`All ${counted(result.rounds, 'round')} were done already: only the end was not recorded. It is now.`);
   for (const line of modelLines(folder.modelPath, result.modelHash, screen)) screen.line(line);
   return 0;
@@ -166,15 +167,24 @@ async function optionsOf(
   init: string | undefined,
 ): Promise<RunOptions & { readonly run: string }> {
   const { clients, clientsPerRound, rounds, seed, evaluateEvery } = settings;
+  const watched = watchedOf(settings);
   const initialModel = init === undefined ? undefined : await readModelFile(init);
   const stages = settings.stages.map((text) => {
     const { name, options } = parseCall(text, 'topK(fraction=0.01)');
     return stageNamed(name, options);
   });
   const sizes = { clients, clientsPerRound, rounds, seed, evaluateEvery };
-  const all = { ...sizes, stages, ...(initialModel && { initialModel }), ...runOptions, run };
+  const all = { ...sizes, ...watched, stages, ...(initialModel && { initialModel }), ...runOptions, run };
   checkRunOptions(all);
   return all;
+}
+
+function watchedOf({ keepBest, stopWhen, patience }: RunSettings) {
+  return {
+    ...(keepBest !== undefined && { keepBest }),
+    ...(stopWhen !== undefined && { stopWhen }),
+    ...(patience !== undefined && { patience }),
+  };
 }
 
 /** What programs are told of it. */
@@ -186,7 +196,13 @@ function begunAs(conduct: Conduct, run: string) {
 function describe({ loaded, settings, command, otherArguments, replayOf }: Conduct, run: string) {
   const { clients, clientsPerRound, rounds, evaluateEvery, set, init, workers, seed } = settings;
   const { algorithm, fold, stages } = settings;
-  const changes = { ...(algorithm && { algorithm }), ...(fold && { fold }), ...(stages.length > 0 && { stages }) };
+  const watched = watchedOf(settings);
+  const changes = {
+    ...watched,
+    ...(algorithm && { algorithm }),
+    ...(fold && { fold }),
+    ...(stages.length > 0 && { stages }),
+  };
   const own = { ...otherArguments, ...(replayOf && { replayOf: replayOf.run }) };
   const given = { ...changes, ...(init && { init: resolve(init) }), ...(workers && { workers }), ...own };
   const args: RunArguments = { command, clients, clientsPerRound, rounds, evaluateEvery, set, ...given };
@@ -205,6 +221,7 @@ function follow(
     seen.prepared = true;
     if (inference !== undefined) folder.keepInference(inference());
   });
+  run.on('best', (best) => folder.ended || folder.keepBest(best));
   run.on('update', (record) => folder.addClient(record));
   run.on('round', (record) => {
     if (folder.ended) return;
@@ -246,12 +263,16 @@ function conclude(
 ): number {
   const { json, screen } = terminal;
   if (result?.status === 'completed') {
-    json?.write({ event: 'finished', ...savedOf(result, folder), ...(replayOf && { replayOf: replayOf.run }) });
+    json?.write({
+      event: 'finished',
+      ...savedOf(result, savedPlace(folder)),
+      ...(replayOf && { replayOf: replayOf.run }),
+    });
     if (replayOf !== undefined) screen.line(screen.colors.green(replayOf.conclusion));
     return 0;
   }
   const message = 'The run was cancelled before its last round.';
-  json?.write({ event: 'error', code: 'run.cancelled', message, ...(result && savedOf(result, folder)) });
+  json?.write({ event: 'error', code: 'run.cancelled', message, ...(result && savedOf(result, savedPlace(folder))) });
   if (result === undefined) screen.line('Stopped before the first round.');
   return interrupts.exitCode ?? 1;
 }
@@ -265,16 +286,32 @@ function isCancellation(error: unknown): boolean {
 }
 
 /** What is not on the disk is not told as if it were. */
-function savedIn({ savedHash, modelPath, losses }: RunFolder, result: RunResult | undefined): SavedRun {
-  return { losses, modelPath: result !== undefined && savedHash === result.modelHash ? modelPath : undefined };
+function savedIn(folder: RunFolder, result: RunResult | undefined): SavedRun {
+  const { savedHash, modelPath, losses, best } = folder;
+  return {
+    losses,
+    ...bestOf(folder, best),
+    modelPath: result !== undefined && savedHash === result.modelHash ? modelPath : undefined,
+  };
+}
+
+/** Of a folder whose model is saved. */
+function savedPlace(folder: RunFolder) {
+  const { modelPath, losses, best } = folder;
+  return { modelPath, losses, ...bestOf(folder, best) };
+}
+
+function bestOf({ path }: RunFolder, best: BestFile | undefined): Pick<SavedRun, 'best'> {
+  return best === undefined ? {} : { best: { ...best, model: join(path, BEST_FILE) } };
 }
 
 /** The failure with what is to stand in its JSON event: of the model only if it is saved. */
-function withResult(failure: unknown, result: RunResult | undefined, { modelPath, losses }: SavedRun): unknown {
+function withResult(failure: unknown, result: RunResult | undefined, saved: SavedRun): unknown {
+  const { modelPath, losses } = saved;
   if (result === undefined) return failure;
   const { rounds, metrics, clientMetrics } = result;
   const event =
-    modelPath === undefined ? { rounds, metrics, clientMetrics, losses } : savedOf(result, { modelPath, losses });
+    modelPath === undefined ? { rounds, metrics, clientMetrics, losses } : savedOf(result, { ...saved, modelPath });
   return new FailedRun(failure, { ...errorEvent(failure), ...event });
 }
 

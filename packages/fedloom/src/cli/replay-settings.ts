@@ -42,6 +42,9 @@ export function replaySettings(
   refuse('--algorithm', typed.algorithm, algorithm);
   refuse('--fold', typed.fold, fold);
   refuse('--stage', typed.stage, stages);
+  refuse('--keep-best', typed.keepBest, args.keepBest);
+  refuse('--stop-when', typed.stopWhen, args.stopWhen);
+  refuse('--patience', typed.patience, args.patience);
   // The file may lie elsewhere now; whether it is the same model, the journal says.
   if (args.init === undefined) refuse('--init', typed.init, undefined);
   for (const name of MEANINGLESS) {

@@ -1,6 +1,7 @@
 import { Argument, type Command, Option } from 'commander';
 import { algorithmNames } from '../algorithms/registry.js';
 import { poolKinds } from '../compute/node/pool-choice.js';
+import { parseBestRule, parseStopRule } from '../core/metric-rules.js';
 import type { RunFile } from '../store/run-file.js';
 import { foldNames } from '../update/folds/registry.js';
 import { builtInStages } from '../update/stages/registry.js';
@@ -25,6 +26,9 @@ export interface RunSettings {
   readonly fold: string | undefined;
   readonly stages: readonly string[];
   readonly init: string | undefined;
+  readonly keepBest: string | undefined;
+  readonly stopWhen: string | undefined;
+  readonly patience: number | undefined;
   readonly out: string;
   readonly json: boolean;
   readonly logFormat: LogFormat;
@@ -47,6 +51,9 @@ interface Parsed {
   readonly fold?: string;
   readonly stage?: string[];
   readonly init?: string;
+  readonly keepBest?: string;
+  readonly stopWhen?: string;
+  readonly patience?: number;
   readonly out: string;
   readonly json?: true;
   readonly logFormat?: LogFormat;
@@ -91,10 +98,33 @@ export function addRunSettings(command: Command, task: '<task>' | '[task]'): Com
     .addOption(foldOption())
     .addOption(stageOption())
     .option('--init <model>', 'start from this model.safetensors, or from the model of this run, or latest')
+    .addOption(
+      new Option(
+        '--keep-best <metric>',
+        'keep the model of the best round beside the last; accuracy, or with its direction: loss:min',
+      ).argParser((text: string) => checkedText(text, parseBestRule)),
+    )
+    .addOption(
+      new Option('--stop-when <rule>', "end early when an evaluation says so: 'accuracy>=0.97'").argParser(
+        (text: string) => checkedText(text, parseStopRule),
+      ),
+    )
+    .addOption(
+      new Option(
+        '--patience <n>',
+        'end early when n evaluations in a row were no better than the best: of --keep-best, else of the loss',
+      ).argParser(wholeNumber('--patience', 1)),
+    )
     .addOption(outOption())
     .addOption(jsonOption())
     .addOption(logFormatOption())
     .addOption(verboseOption());
+}
+
+/** Texts stay as they were written: as such they are recorded. */
+function checkedText(text: string, parse: (text: string) => unknown): string {
+  parse(text);
+  return text;
 }
 
 /** @throws FedloomError `usage.twice` when a number is given at its place and by its option, and they differ */
@@ -116,6 +146,9 @@ export function runSettings(positional: readonly (number | undefined)[], parsed:
     fold: parsed.fold,
     stages: parsed.stage ?? [],
     init: parsed.init,
+    keepBest: parsed.keepBest,
+    stopWhen: parsed.stopWhen,
+    patience: parsed.patience,
     out: parsed.out,
     json: parsed.json ?? false,
     logFormat: parsed.logFormat ?? 'text',
@@ -141,7 +174,9 @@ export function settingsOf(
   shown: Pick<Parsed, 'out' | 'json' | 'logFormat' | 'verbose' | 'workers'>,
 ): RunSettings {
   const { clients, clientsPerRound, rounds, evaluateEvery, set, algorithm, fold, stages = [], init } = args;
+  const { keepBest, stopWhen, patience } = args;
   return {
+    ...{ keepBest, stopWhen, patience },
     ...{ clients, clientsPerRound, rounds, evaluateEvery, seed, set, algorithm, fold, stages, init },
     workers: shown.workers ?? args.workers,
     out: shown.out,
@@ -156,12 +191,16 @@ export function settingsOf(
 /** As arguments of a command that is to run with the same. */
 export function settingsAsArguments(settings: RunSettings): string[] {
   const { clients, clientsPerRound, rounds, evaluateEvery, seed, workers, stages, init, out } = settings;
+  const { keepBest, stopWhen, patience } = settings;
   return [
     ...[`${clients}`, `${clientsPerRound}`, `${rounds}`, '--seed', `${seed}`, '--evaluate-every', `${evaluateEvery}`],
     ...(workers === undefined ? [] : ['--workers', `${workers}`]),
     ...changesAsArguments(settings),
     ...stages.flatMap((stage) => ['--stage', stage]),
     ...(init === undefined ? [] : ['--init', init]),
+    ...(keepBest === undefined ? [] : ['--keep-best', keepBest]),
+    ...(stopWhen === undefined ? [] : ['--stop-when', stopWhen]),
+    ...(patience === undefined ? [] : ['--patience', `${patience}`]),
     ...['--out', out],
     ...shownAsArguments(settings),
   ];

@@ -24,6 +24,17 @@ export async function unfinishedRun(
 /** All that a run's result depends on. */
 function key(settings: RunSettings): string {
   const { clients, clientsPerRound, rounds, evaluateEvery, seed, set, algorithm, fold, stages, init } = settings;
+  const { keepBest = null, stopWhen = null, patience = null } = settings;
   const size = [clients, clientsPerRound, rounds, evaluateEvery, seed];
-  return JSON.stringify([...size, set, algorithm, fold, stages, init === undefined ? null : resolve(init)]);
+  return JSON.stringify([
+    ...size,
+    set,
+    algorithm,
+    fold,
+    stages,
+    init === undefined ? null : resolve(init),
+    keepBest,
+    stopWhen,
+    patience,
+  ]);
 }

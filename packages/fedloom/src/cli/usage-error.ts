@@ -19,6 +19,8 @@ const USAGE_CODES: ReadonlySet<string> = new Set<ErrorCode>([
   'fold.option',
   'fold.too-few',
   'fold.memory',
+  'metric.rule',
+  'metric.unknown',
   'stage.unknown',
   'stage.option',
   'stage.order',

@@ -12,6 +12,7 @@ export interface CoreErrors {
   bug: NoFields;
 
   'call.syntax': { readonly text: string; readonly at: number };
+  'metric.rule': { readonly text: string };
   'ranges.syntax': { readonly text: string; readonly part: string };
 
   'client.index': { readonly value: number };

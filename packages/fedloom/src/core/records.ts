@@ -86,6 +86,22 @@ export interface ClientRecord {
   readonly trainMs: number;
 }
 
+/** The best of a run's rounds, by one of its metrics. */
+export interface BestRound {
+  /** From 0. */
+  readonly round: number;
+  readonly metric: string;
+  readonly value: number;
+  /** The number of the model's version. */
+  readonly version: number;
+}
+
+/** The model of the best round. */
+export interface BestModel extends BestRound {
+  /** As `RunResult.model`. */
+  readonly model: NamedTensors;
+}
+
 export interface RunResult {
   readonly status: 'completed' | 'cancelled';
   readonly run: string;
@@ -100,4 +116,8 @@ export interface RunResult {
   readonly modelBytes: Uint8Array;
   /** SHA-256 of `modelBytes`, as `sha256:<hex>`. */
   readonly modelHash: Hash;
+  /** Of a run that completed before its last round: why. */
+  readonly stopped?: { readonly code: string; readonly message: string };
+  /** Where `keepBest` was asked for, and a round had its metric. */
+  readonly best?: BestModel;
 }

@@ -100,7 +100,7 @@ export function checkResumable(
   if (run.versions.fedloom !== software) throw softwareChangedError(run.run, run.versions.fedloom, software);
   const begun: { readonly [name: string]: Json } = { ...run.options, seed: run.seed };
   for (const [name, now] of Object.entries(options)) {
-    if (JSON.stringify(now) !== JSON.stringify(begun[name])) throw optionsChangedError(name, begun[name], now);
+    if (JSON.stringify(now) !== JSON.stringify(begun[name] ?? null)) throw optionsChangedError(name, begun[name], now);
   }
   const { name, hash } = run.task;
   const plan = run.plan?.hash ?? 'none';

@@ -16,6 +16,7 @@ export interface ServerErrors {
     readonly minimum: number;
     readonly maximum: number;
   };
+  'metric.unknown': { readonly metric: string; readonly names: readonly string[] };
   'model.not-finite': NoFields;
   'virtual-clock.duration': { readonly client: number; readonly speed: number; readonly work: number };
 

@@ -1,7 +1,7 @@
 import type { Losses } from '../core/losses.js';
 import type { Processor, SoftwareVersions } from '../core/node/machine.js';
 import { isGone, type ProcessIdentity } from '../core/node/process-identity.js';
-import type { Results } from '../core/records.js';
+import type { BestRound, Results } from '../core/records.js';
 
 export type RunStatus = 'running' | 'completed' | 'cancelled' | 'failed';
 
@@ -38,6 +38,14 @@ export interface RunFile {
   readonly modelRound: number | null;
   /** SHA-256 of that file. A kill between the file and this one leaves a file with another. */
   readonly modelHash: string | null;
+  /** What `best.safetensors` is, where there is one. */
+  readonly best?: BestFile;
+}
+
+/** A file with the model of the best round. */
+export interface BestFile extends Omit<BestRound, 'version'> {
+  /** SHA-256 of it. */
+  readonly modelHash: string;
 }
 
 export interface RunArguments {
@@ -55,6 +63,11 @@ export interface RunArguments {
   readonly stages?: readonly string[];
   /** The model that it begins with; absolute. */
   readonly init?: string;
+  /** `accuracy`, `loss:min`: whose best round's model is kept. */
+  readonly keepBest?: string;
+  /** `accuracy>=0.97` */
+  readonly stopWhen?: string;
+  readonly patience?: number;
   readonly workers?: number;
   /** The run that this one follows; it cannot be resumed. */
   readonly replayOf?: string;
@@ -95,6 +108,8 @@ export interface RunOutcome {
   readonly modelHash: string;
   /** Training that was asked for and did not count; absent in runs of earlier versions. */
   readonly losses?: Losses;
+  /** Why it completed before its last round. */
+  readonly stopped?: { readonly code: string; readonly message: string };
 }
 
 /** A run's status as it stands now: one whose process ended without a word was interrupted. */

@@ -7,10 +7,11 @@ import { makeFolders } from '../core/node/make-folders.js';
 import { thisProcess } from '../core/node/process-identity.js';
 import { sha256 } from '../core/node/sha256.js';
 import { storageError } from '../core/node/storage-error.js';
-import type { ClientRecord, RoundRecord, RunResult } from '../core/records.js';
+import type { BestModel, ClientRecord, RoundRecord, RunResult } from '../core/records.js';
+import { encodeSafetensors } from '../core/safetensors.js';
 import { JsonLines } from './json-lines.js';
 import { mendLines } from './mend-lines.js';
-import type { RunFile, RunOutcome } from './run-file.js';
+import type { BestFile, RunFile, RunOutcome } from './run-file.js';
 import { writeWhole } from './write-whole.js';
 
 /** The model is saved at most this often while the run goes on, */
@@ -19,6 +20,8 @@ const SAVE_PAUSE_MS = 1000;
 const SAVE_SHARE = 20;
 
 export const MODEL_FILE = 'model.safetensors';
+/** The model of the best round, where it is kept. */
+export const BEST_FILE = 'best.safetensors';
 /** What the model computes, as ONNX whose parameters are inputs: with the model's own it predicts. */
 export const INFERENCE_FILE = 'inference.onnx';
 
@@ -49,7 +52,7 @@ export interface RunEnd {
 
 /**
  * The folder of one run: `run.json`, `metrics.jsonl` (a line a round), `clients.jsonl` (a line an update),
- * `model.safetensors`, which is always a whole model, and `inference.onnx`, which says how it predicts. Whatever cannot be written fails the run at its next checkpoint.
+ * `model.safetensors`, which is always a whole model, `best.safetensors`, where the best is kept, and `inference.onnx`, which says how it predicts. Whatever cannot be written fails the run at its next checkpoint.
  */
 export class RunFolder {
   /** Absolute. */
@@ -61,6 +64,9 @@ export class RunFolder {
   #pauseMs = 0;
   /** The last checkpoint, whether it was saved or not. */
   #latest: { readonly round: number; readonly encode: () => Uint8Array } | undefined;
+  /** The best round so far; its model may not be saved yet. */
+  #best: BestModel | undefined;
+  #savedBest: BestModel | undefined;
   #writing: Promise<void> = Promise.resolve();
   #kept: Promise<void> = Promise.resolve();
   #keepFailure: FedloomError | undefined;
@@ -164,6 +170,11 @@ export class RunFolder {
     });
   }
 
+  /** Takes the best round's model: it is saved with the next model. */
+  keepBest(best: BestModel): void {
+    this.#best = best;
+  }
+
   addRound(record: RoundRecord): void {
     if (this.ended) return;
     this.rounds.append(record);
@@ -199,6 +210,7 @@ export class RunFolder {
     // Whoever ends it meanwhile saves this model too.
     if (this.ended) return;
     await this.#saveModel(round, encode());
+    await this.#saveBest();
     await this.#writeFile();
     this.#savedMs = performance.now();
     this.#pauseMs = Math.max(SAVE_PAUSE_MS, SAVE_SHARE * (this.#savedMs - startedMs));
@@ -212,6 +224,11 @@ export class RunFolder {
   /** The run that this one follows. */
   get replayOf(): string | undefined {
     return this.#file.arguments.replayOf;
+  }
+
+  /** What `best.safetensors` is; undefined: there is none. */
+  get best(): BestFile | undefined {
+    return this.#file.best;
   }
 
   /** SHA-256 of the model that is saved; null: none is. */
@@ -243,6 +260,8 @@ export class RunFolder {
     const latest = this.#latest;
     if (result !== undefined) await attempt(this.#saveModel(result.rounds - 1, result.modelBytes));
     else if (latest !== undefined) await attempt(this.#saveModel(latest.round, latest.encode()));
+    this.#best = result?.best ?? this.#best;
+    await attempt(this.#saveBest());
     const failure = error ?? (failures[0] as FedloomError | undefined);
     this.#file = {
       ...this.#file,
@@ -278,6 +297,19 @@ export class RunFolder {
     this.#file = { ...this.#file, modelRound: round, modelHash: sha256(bytes) };
   }
 
+  async #saveBest(): Promise<void> {
+    const best = this.#best;
+    if (best === undefined || best === this.#savedBest) return;
+    const { round, metric, value, model } = best;
+    const bytes = encodeSafetensors(model);
+    const path = join(this.path, BEST_FILE);
+    await this.#inTurn(() => writeWhole(path, bytes)).catch((error: unknown) => {
+      throw storageError(error, 'save the best model to', path);
+    });
+    this.#savedBest = best;
+    this.#file = { ...this.#file, best: { round, metric, value, modelHash: sha256(bytes) } };
+  }
+
   async #writeFile(): Promise<void> {
     const path = join(this.path, 'run.json');
     await this.#inTurn(() => writeWhole(path, `${JSON.stringify(this.#file, null, 2)}\n`)).catch((error: unknown) => {
@@ -293,6 +325,6 @@ export class RunFolder {
   }
 }
 
-function outcomeOf({ rounds, metrics, clientMetrics, modelHash }: RunResult): RunOutcome {
-  return { rounds, metrics, clientMetrics, modelHash };
+function outcomeOf({ rounds, metrics, clientMetrics, modelHash, stopped }: RunResult): RunOutcome {
+  return { rounds, metrics, clientMetrics, modelHash, ...(stopped && { stopped }) };
 }

@@ -108,7 +108,7 @@ class Desk:
         if not counted:
             self._drop(lambda asked: asked.kind == "train" and asked.task == task and asked.client in clients)
             if message.get("code"):
-                self._tell(f"task {task}: clients {sorted(clients)} did not count: {message.get('reason') or message['code']}")
+                self._tell(f"task {task + 1}: clients {sorted(clients)} did not count: {message.get('reason') or message['code']}")
         for client in message["clients"]:
             self._states.settle(client, task, counted)
 
@@ -195,7 +195,7 @@ class Desk:
         if job.cancelled:
             return
         asked = job.asked
-        self._tell(f"warning: {asked.kind} task {asked.task}: client {asked.client} failed: {error}")
+        self._tell(f"warning: {asked.kind} task {asked.task + 1}: client {asked.client} failed: {error}")
         code = error.code if isinstance(error, ClientError) else "client.failed"
         job_of = {"task": asked.task, "attempt": job.attempt, "client": asked.client, "phase": asked.kind}
         self._send({"type": "failed", **job_of, "code": code, "message": (str(error) or repr(error))[:4096]})

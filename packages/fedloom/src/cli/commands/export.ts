@@ -13,6 +13,7 @@ import { openTerminal } from '../terminal.js';
 interface ExportFlags {
   readonly onnx?: string;
   readonly safetensors?: string;
+  readonly best?: true;
   readonly out: string;
   readonly json?: true;
 }
@@ -29,6 +30,7 @@ export function addExportCommand(program: Command, exit: (code: number) => void)
     .argument('<run>', "the run's name, a part of it that no other has, its folder, or latest")
     .addOption(new Option('--onnx <file>', 'write the model as ONNX'))
     .addOption(new Option('--safetensors <file>', 'write its parameters as safetensors'))
+    .option('--best', 'the model of the best round, which --keep-best kept, in place of the last')
     .addOption(outOption())
     .addOption(jsonOption())
     .addOption(verboseOption())
@@ -44,7 +46,7 @@ async function exportModel(id: string, flags: ExportFlags): Promise<number> {
   }
   const { screen, json } = await openTerminal(flags.json ?? false);
   const run = await findRun(flags.out, id);
-  const model = await readRunModel(run);
+  const model = await readRunModel(run, flags.best);
   const told = { run: run.file.run, modelHash: model.hash };
   if (flags.onnx !== undefined) {
     const file = resolve(flags.onnx);

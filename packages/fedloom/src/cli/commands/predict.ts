@@ -18,6 +18,7 @@ interface PredictFlags {
   readonly input: string;
   readonly out?: string;
   readonly format?: PredictionFormat;
+  readonly best?: true;
   readonly runs: string;
 }
 
@@ -40,14 +41,15 @@ export function addPredictCommand(program: Command, exit: (code: number) => void
         PREDICTION_FORMATS,
       ),
     )
+    .option('--best', 'with the model of the best round, which --keep-best kept, in place of the last')
     .addOption(new Option('--runs <dir>', 'folder of the run folders').default(RUNS_FOLDER))
     .addOption(verboseOption())
     .action(async (id: string, flags: PredictFlags) => exit(await predict(id, flags)));
 }
 
-async function predict(id: string, { input, out, runs, format = formatOf(out) }: PredictFlags): Promise<number> {
+async function predict(id: string, { input, out, runs, best, format = formatOf(out) }: PredictFlags): Promise<number> {
   const run = await findRun(runs, id);
-  const model = await readRunModel(run);
+  const model = await readRunModel(run, best);
   const predictor = await predictorOf(await onnxOf(run, model), model.path);
   const { x, path } = await readSamples(input);
   const predictions = await predictor.predict(x);

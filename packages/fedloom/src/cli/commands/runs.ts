@@ -1,10 +1,20 @@
 import { join } from 'node:path';
 import type { Command } from 'commander';
-import type { RoundRecord } from '../../core/records.js';
+import type { Results, RoundRecord } from '../../core/records.js';
 import { findRun, listRuns, readRounds, type StoredRun } from '../../store/read-runs.js';
-import { counted, formatCount, formatDuration, formatMetric, metricLabel, scalarMetrics } from '../report/format.js';
+import type { RunArguments } from '../../store/run-file.js';
+import { BEST_FILE } from '../../store/run-folder.js';
+import {
+  allResults,
+  counted,
+  formatCount,
+  formatDuration,
+  formatMetric,
+  metricLabel,
+  scalarMetrics,
+} from '../report/format.js';
 import type { Screen } from '../report/screen.js';
-import { curveLines, fromHere, lossLines, metricLines } from '../report/summary.js';
+import { bestLines, curveLines, fromHere, lossLines, metricLines } from '../report/summary.js';
 import { type Column, table } from '../report/table.js';
 import { jsonOption, outOption, verboseOption } from '../run-settings.js';
 import { openTerminal, type Terminal } from '../terminal.js';
@@ -25,7 +35,7 @@ export function addRunsCommand(program: Command): void {
     .helpCommand(false);
   const add = (command: Command) => command.addOption(outOption()).addOption(jsonOption()).addOption(verboseOption());
   add(runs.command('list').description('lists the runs, the latest last')).action(async (flags: RunsFlags) => {
-    list(await listRuns(flags.out), flags.out, await openTerminal(flags.json ?? false));
+    await list(await listRuns(flags.out), flags.out, await openTerminal(flags.json ?? false));
   });
   add(runs.command('show').description('shows a run: its arguments, rounds and accuracy curve'))
     .argument('<id>', "the run's name, a part of it that no other has, or latest")
@@ -35,22 +45,26 @@ export function addRunsCommand(program: Command): void {
     });
 }
 
-function list(runs: readonly StoredRun[], root: string, { screen, json }: Terminal): void {
+async function list(runs: readonly StoredRun[], root: string, { screen, json }: Terminal): Promise<void> {
   for (const run of runs) json?.write(runEvent(run));
   if (json !== undefined) return;
   if (runs.length === 0) return screen.line(`No runs in ${fromHere(root) || '.'} yet.`);
-  const rows = runs.map(({ file, status }) => {
-    const [main] = scalarMetrics(file.result?.metrics ?? null);
-    return {
-      run: file.run,
-      status: colored(status, screen),
-      rounds: `${file.result?.rounds ?? '?'}/${file.arguments.rounds}`,
-      result: main === undefined ? '' : `${metricLabel(main[0])} ${formatMetric(...main)}`,
-      algorithm: algorithmOf(file.task),
-      clients: `${formatCount(file.arguments.clientsPerRound)} of ${formatCount(file.arguments.clients)}`,
-      seed: String(file.seed),
-    };
-  });
+  const rows = await Promise.all(
+    runs.map(async (run) => {
+      const { file, status } = run;
+      const { rounds, results } = await courseOf(run);
+      const [main] = scalarMetrics(results);
+      return {
+        run: file.run,
+        status: colored(status, screen),
+        rounds: `${rounds}/${file.arguments.rounds}`,
+        result: main === undefined ? '' : `${metricLabel(main[0])} ${formatMetric(...main)}`,
+        algorithm: algorithmOf(file.task),
+        clients: `${formatCount(file.arguments.clientsPerRound)} of ${formatCount(file.arguments.clients)}`,
+        seed: String(file.seed),
+      };
+    }),
+  );
   const columns: Column<(typeof rows)[number]>[] = [
     { field: 'run' },
     { field: 'status' },
@@ -63,15 +77,24 @@ function list(runs: readonly StoredRun[], root: string, { screen, json }: Termin
   for (const line of table(rows, columns, screen)) screen.line(line);
 }
 
+/** How far a run came, and its last results: of one without an end, by the lines that it wrote. */
+async function courseOf({ file, path }: StoredRun): Promise<{ rounds: number; results: Results | null }> {
+  const { result } = file;
+  if (result !== null) return { rounds: result.rounds, results: allResults(result.metrics, result.clientMetrics) };
+  const rounds = await readRounds(path).catch(() => []);
+  const evaluated = rounds.filter(({ metrics, clientMetrics }) => metrics !== null || clientMetrics !== null).at(-1);
+  return { rounds: rounds.length, results: evaluated ? allResults(evaluated.metrics, evaluated.clientMetrics) : null };
+}
+
 async function show(run: StoredRun, rounds: readonly RoundRecord[], { screen, json }: Terminal): Promise<void> {
   json?.write(runEvent(run));
   for (const round of rounds) json?.write({ event: 'round', ...round });
   if (json !== undefined) return;
-  for (const line of [...headLines(run, screen), ...roundLines(rounds, run, screen)]) screen.line(line);
+  for (const line of [...headLines(run, rounds, screen), ...roundLines(rounds, run, screen)]) screen.line(line);
 }
 
-function headLines({ file, status, path }: StoredRun, screen: Screen): string[] {
-  const { arguments: args, versions, processor, result, error } = file;
+function headLines({ file, status, path }: StoredRun, recorded: readonly RoundRecord[], screen: Screen): string[] {
+  const { arguments: args, versions, processor, result, error, best } = file;
   const endMs = file.finishedAt === null ? undefined : Date.parse(file.finishedAt);
   const lasted = endMs === undefined ? '' : `, ${formatDuration(endMs - Date.parse(file.startedAt))}`;
   const facts: [string, string][] = [
@@ -81,9 +104,10 @@ function headLines({ file, status, path }: StoredRun, screen: Screen): string[] 
     ...(args.replayOf === undefined ? [] : [['replay of', args.replayOf] satisfies [string, string]]),
     ['task', `${file.task.name}, ${algorithmOf(file.task)} (${fromHere(file.taskFile)})`],
     ['clients', `${formatCount(args.clients)}, ${formatCount(args.clientsPerRound)} a round`],
-    ['rounds', `${result?.rounds ?? '?'} of ${args.rounds}`],
+    ['rounds', `${result?.rounds ?? recorded.length} of ${args.rounds}`],
+    ...(result?.stopped === undefined ? [] : [['ended', result.stopped.message] satisfies [string, string]]),
     ['seed', String(file.seed)],
-    ...(args.set.length > 0 ? [['set', args.set.join(' ')] satisfies [string, string]] : []),
+    ...changesOf(args),
     ['versions', `fedloom ${versions.fedloom}, Node ${versions.node}, ONNX Runtime ${versions.onnxruntime}`],
     ['processor', `${processor.model}, ${processor.cores} cores`],
     ['folder', fromHere(path) || '.'],
@@ -103,7 +127,32 @@ function headLines({ file, status, path }: StoredRun, screen: Screen): string[] 
     ...results,
     ...(result?.losses === undefined ? [] : lossLines(result.losses).map(screen.colors.yellow)),
     ...hash,
+    ...(best === undefined ? [] : bestLines({ ...best, model: join(path, BEST_FILE) }, screen)),
   ];
+}
+
+/** What was asked for beside the task and its numbers. */
+function changesOf({
+  set,
+  algorithm,
+  fold,
+  stages = [],
+  init,
+  keepBest,
+  stopWhen,
+  patience,
+}: RunArguments): [string, string][] {
+  const given: [string, string | undefined][] = [
+    ['set', set.length === 0 ? undefined : set.join(' ')],
+    ['algorithm', algorithm],
+    ['fold', fold],
+    ['stages', stages.length === 0 ? undefined : stages.join(' ')],
+    ['init', init === undefined ? undefined : fromHere(init)],
+    ['keep best', keepBest],
+    ['stop when', stopWhen],
+    ['patience', patience === undefined ? undefined : counted(patience, 'evaluation')],
+  ];
+  return given.flatMap(([name, text]) => (text === undefined ? [] : [[name, text]]));
 }
 
 function timeText(at: string): string {
@@ -116,42 +165,63 @@ function timesText(times: readonly string[]): string {
 
 function roundLines(rounds: readonly RoundRecord[], { path }: StoredRun, screen: Screen): string[] {
   if (rounds.length === 0) return ['', 'No round is finished.'];
-  const metric = rounds.flatMap(({ metrics }) => scalarMetrics(metrics)).at(0)?.[0];
-  const metricOf = ({ metrics }: RoundRecord) => (metric === undefined ? undefined : metrics?.[metric]);
+  const resultsOf = ({ metrics, clientMetrics }: RoundRecord) => allResults(metrics, clientMetrics);
+  const named = new Map(rounds.flatMap((record) => scalarMetrics(resultsOf(record)).map(([name]) => [name, 0])));
+  const names = scalarMetrics(Object.fromEntries(named)).map(([name]) => name);
+  const [metric] = names;
   const points = rounds.flatMap((record) => {
-    const value = metricOf(record);
+    const value = metric === undefined ? undefined : resultsOf(record)?.[metric];
     return typeof value === 'number' && Number.isFinite(value) ? [{ round: record.round, value }] : [];
   });
-  const step = Math.ceil(rounds.length / ROUNDS_SHOWN);
-  const shown = rounds.filter((_round, i) => (i + 1) % step === 0 || i === rounds.length - 1);
-  const rows = shown.map((record) => {
-    const value = metricOf(record);
-    return {
-      round: String(record.round + 1),
-      'train loss': record.trainLoss === null ? '' : formatMetric('loss', record.trainLoss),
-      metric: metric === undefined || typeof value !== 'number' ? '' : formatMetric(metric, value),
-      clients: `${record.counted.length}/${record.cohort.length}`,
-      samples: formatCount(record.sampleCount),
-      time: formatDuration(record.ms.total),
-    };
-  });
-  const columns: Column<(typeof rows)[number]>[] = [
+  const shown = roundsShown(rounds);
+  const rows = shown.map((record) => ({
+    round: String(record.round + 1),
+    'train loss': record.trainLoss === null ? '' : formatMetric('loss', record.trainLoss),
+    clients: `${record.counted.length}/${record.cohort.length}`,
+    samples: formatCount(record.sampleCount),
+    time: formatDuration(record.ms.total),
+    ...Object.fromEntries(names.map((name) => [fieldOf(name), valueText(name, resultsOf(record)?.[name])])),
+  }));
+  const columns: Column<Readonly<Record<string, string>>>[] = [
     { field: 'round', right: true },
     { field: 'train loss', right: true },
-    { field: 'metric', title: metric === undefined ? 'metric' : metricLabel(metric), right: true },
+    ...names.map((name) => ({
+      field: fieldOf(name),
+      title: name === 'loss' ? 'test loss' : metricLabel(name),
+      right: true,
+    })),
     { field: 'clients', right: true },
     { field: 'samples', right: true },
     { field: 'time', right: true },
   ];
+  const left = rounds.length - shown.length;
   const thinned =
-    step === 1
+    left === 0
       ? []
       : [
           screen.colors.dim(
-            `Every ${step}th of ${rounds.length} rounds; all are in ${fromHere(join(path, 'metrics.jsonl'))}.`,
+            `Shown are ${shown.length} of ${rounds.length} rounds; all are in ${fromHere(join(path, 'metrics.jsonl'))}.`,
           ),
         ];
   return [...curveLines(metric, points, screen), '', ...table(rows, columns, screen), ...thinned];
+}
+
+/** A metric may have the name of another column. */
+function fieldOf(metric: string): string {
+  return `metric ${metric}`;
+}
+
+function valueText(name: string, value: Results[string] | undefined): string {
+  return typeof value === 'number' ? formatMetric(name, value) : '';
+}
+
+/** Of too many rounds those that were evaluated, and of too many of these an even choice, with the last. */
+function roundsShown(rounds: readonly RoundRecord[]): readonly RoundRecord[] {
+  if (rounds.length <= ROUNDS_SHOWN) return rounds;
+  const evaluated = rounds.filter(({ metrics, clientMetrics }) => metrics !== null || clientMetrics !== null);
+  const wanted = evaluated.length === 0 ? rounds : evaluated;
+  const step = Math.ceil(wanted.length / ROUNDS_SHOWN);
+  return wanted.filter((_round, i) => (wanted.length - 1 - i) % step === 0);
 }
 
 function runEvent({ file, status, path }: StoredRun) {

@@ -4,7 +4,7 @@ import type { Losses } from '../../core/losses.js';
 import type { RoundRecord, RunResult } from '../../core/records.js';
 import type { DataDescription } from '../../data/description.js';
 import type { FederationEvents } from '../../server/run/federation-options.js';
-import type { RunFile } from '../../store/run-file.js';
+import type { BestFile, RunFile } from '../../store/run-file.js';
 import type { ClientShare } from './partition-lines.js';
 
 /** What `--json` prints: one object a line, the first field `event`. */
@@ -44,7 +44,13 @@ export type JsonEvent =
 export type Saved = Pick<RunResult, 'rounds' | 'metrics' | 'clientMetrics' | 'modelHash'> & {
   readonly losses: Losses;
   readonly model: string;
+  /** Why it completed before its last round. */
+  readonly stopped?: NonNullable<RunResult['stopped']>;
+  readonly best?: SavedBest;
 };
+
+/** The best round, and where its model lies. */
+export type SavedBest = BestFile & { readonly model: string };
 
 export class JsonEvents {
   constructor(private readonly stream: Writable) {}
@@ -63,14 +69,24 @@ export class JsonEvents {
 export interface SavedRun {
   readonly modelPath: string | undefined;
   readonly losses: Losses;
+  readonly best?: SavedBest;
 }
 
 /** @param saved where the model lies, and what the run lost */
 export function savedOf(
-  { rounds, metrics, clientMetrics, modelHash }: RunResult,
-  { modelPath, losses }: { readonly modelPath: string; readonly losses: Losses },
+  { rounds, metrics, clientMetrics, modelHash, stopped }: RunResult,
+  { modelPath, losses, best }: SavedRun & { readonly modelPath: string },
 ): Saved {
-  return { rounds, metrics, clientMetrics, losses, model: modelPath, modelHash };
+  return {
+    rounds,
+    metrics,
+    clientMetrics,
+    losses,
+    model: modelPath,
+    modelHash,
+    ...(stopped && { stopped }),
+    ...(best && { best }),
+  };
 }
 
 export function errorEvent(error: unknown): Extract<JsonEvent, { event: 'error' }> {

@@ -49,12 +49,13 @@ export class LogReporter implements RunReporter {
     this.log.write('info', { event: 'stopping' });
   }
 
-  finish(result: RunResult | undefined, { modelPath, losses }: SavedRun, failed: boolean): void {
+  finish(result: RunResult | undefined, { modelPath, losses, best }: SavedRun, failed: boolean): void {
     if (result === undefined) return;
-    const { status, rounds, metrics, clientMetrics, modelHash } = result;
+    const { status, rounds, metrics, clientMetrics, modelHash, stopped } = result;
     const model = modelPath === undefined ? {} : { model: modelPath };
     const how = { status: failed ? 'failed' : status, rounds, metrics, clientMetrics, losses, modelHash, ...model };
-    this.log.write(failed ? 'error' : 'info', { event: 'finished', ...how });
+    const early = { ...(stopped && { stopped }), ...(best && { best }) };
+    this.log.write(failed ? 'error' : 'info', { event: 'finished', ...how, ...early });
   }
 }
 

@@ -96,7 +96,7 @@ export class Reporter implements RunReporter {
   }
 
   /** Ends the live lines; says how the run went if there is a result. */
-  finish(result: RunResult | undefined, { modelPath, losses }: SavedRun, failed: boolean): void {
+  finish(result: RunResult | undefined, saved: SavedRun, failed: boolean): void {
     clearInterval(this.#timer);
     this.screen.clear();
     for (const [code, count] of this.#warnings) {
@@ -106,7 +106,7 @@ export class Reporter implements RunReporter {
     if (result === undefined) return;
     const elapsedMs = performance.now() - this.#startedMs;
     const { screen } = this;
-    for (const line of summaryLines(result, this.#progress, { modelPath, losses, failed, elapsedMs, screen }))
+    for (const line of summaryLines(result, this.#progress, { ...saved, failed, elapsedMs, screen }))
       this.screen.line(line);
   }
 

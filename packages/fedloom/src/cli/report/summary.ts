@@ -11,6 +11,7 @@ import {
   metricLabel,
   scalarMetrics,
 } from './format.js';
+import type { SavedBest } from './json-events.js';
 import type { Progress } from './progress.js';
 import type { Screen } from './screen.js';
 
@@ -20,6 +21,7 @@ interface Surroundings {
   /** Undefined: it could not be saved. */
   readonly modelPath: string | undefined;
   readonly losses: Losses;
+  readonly best?: SavedBest;
   readonly failed: boolean;
   readonly elapsedMs: number;
   readonly screen: Screen;
@@ -29,27 +31,39 @@ interface Surroundings {
 export function summaryLines(
   result: RunResult,
   progress: Progress,
-  { modelPath, losses, failed, elapsedMs, screen }: Surroundings,
+  { modelPath, losses, best, failed, elapsedMs, screen }: Surroundings,
 ): string[] {
   const { bold, green, red, yellow } = screen.colors;
-  const rounds = counted(result.rounds, 'round');
+  const { stopped } = result;
+  const early = result.rounds < progress.rounds && stopped !== undefined;
+  const of = early
+    ? `${formatCount(result.rounds)} of ${counted(progress.rounds, 'round')}`
+    : counted(result.rounds, 'round');
   const head =
     result.status === 'completed'
-      ? `${green('Finished')} ${rounds} in ${formatDuration(elapsedMs)}.`
+      ? `${green('Finished')} ${of} in ${formatDuration(elapsedMs)}.`
       : `${failed ? red('Failed') : yellow('Stopped')} after ${formatCount(result.rounds)} of ${counted(progress.rounds, 'round')}.`;
   return [
     ...curveLines(progress.metric, progress.points, screen),
     '',
     head,
+    ...(early ? [stopped.message] : []),
     ...lossLines(losses).map(yellow),
     ...metricLines(result.metrics, result.clientMetrics).map((line, i) => (i === 0 ? bold(line) : line)),
     ...(modelPath === undefined ? [red('model       not saved')] : modelLines(modelPath, result.modelHash, screen)),
+    ...(best === undefined ? [] : bestLines(best, screen)),
   ];
 }
 
 /** Where a model lies, and its hash. */
 export function modelLines(path: string, hash: string, { colors }: Screen): string[] {
   return [`model       ${fromHere(path)}`, colors.dim(`  ${hash}`)];
+}
+
+/** The best round, where its model lies, and its hash. */
+export function bestLines({ round, metric, value, model, modelHash }: SavedBest, { colors }: Screen): string[] {
+  const what = `round ${formatCount(round + 1)}, ${metricLabel(metric)} ${formatMetric(metric, value)}`;
+  return [`best        ${fromHere(model)}  (${what})`, colors.dim(`  ${modelHash}`)];
 }
 
 /** What the run went on without; nothing where all who were asked counted. */

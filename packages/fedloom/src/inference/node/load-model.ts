@@ -5,6 +5,11 @@ import { runIn } from '../../store/read-runs.js';
 import { Predictor } from '../predictor.js';
 import { onnxOf, readRunModel } from './run-model.js';
 
+export interface LoadModelOptions {
+  /** Of a run the model of its best round (`keepBest`), in place of the last. Default false. */
+  readonly best?: boolean;
+}
+
 /**
  * Loads a trained model to predict with: of a run, from its folder, or from an ONNX file that `fedloom export` wrote.
  * Neither the task file nor its data are needed.
@@ -15,18 +20,18 @@ import { onnxOf, readRunModel } from './run-model.js';
  *   `export.trainer`, `export.private`: the run's model is not whole without code or parameters that are elsewhere;
  *   `store.version`
  */
-export async function loadModel(path: string): Promise<Predictor> {
+export async function loadModel(path: string, { best = false }: LoadModelOptions = {}): Promise<Predictor> {
   const isFolder = (await stat(path).catch(() => undefined))?.isDirectory() ?? false;
-  return isFolder ? loadRunModel(path) : predictorOf(await readOnnx(path), path);
+  return isFolder ? loadRunModel(path, best) : predictorOf(await readOnnx(path), path);
 }
 
-async function loadRunModel(folder: string): Promise<Predictor> {
+async function loadRunModel(folder: string, best: boolean): Promise<Predictor> {
   const run = await runIn(resolve(folder));
   if (run === undefined) {
     const message = `The folder ${folder} holds no run: there is no run.json in it. Give the folder of one run, such as runs/<id>.`;
     throw new FedloomError('model.none', message, { path: folder });
   }
-  const model = await readRunModel(run);
+  const model = await readRunModel(run, best);
   return predictorOf(await onnxOf(run, model), model.path);
 }
 

@@ -5,7 +5,7 @@ import { sha256 } from '../../core/node/sha256.js';
 import { decodeSafetensors } from '../../core/safetensors.js';
 import { VERSION } from '../../core/version.js';
 import type { StoredRun } from '../../store/read-runs.js';
-import { INFERENCE_FILE, MODEL_FILE } from '../../store/run-folder.js';
+import { BEST_FILE, INFERENCE_FILE, MODEL_FILE } from '../../store/run-folder.js';
 
 /** A model that a run has made, as it lies in its folder. */
 export interface RunModel {
@@ -16,11 +16,15 @@ export interface RunModel {
   readonly hash: string;
 }
 
-/** @throws FedloomError `model.none`, `safetensors.*` */
-export async function readRunModel({ path: folder, file }: StoredRun): Promise<RunModel> {
-  const path = join(folder, MODEL_FILE);
+/**
+ * @param best the model of the best round, in place of the last
+ * @throws FedloomError `model.none`, `safetensors.*`
+ */
+export async function readRunModel({ path: folder, file }: StoredRun, best = false): Promise<RunModel> {
+  const path = join(folder, best ? BEST_FILE : MODEL_FILE);
+  const none = best ? 'it was not started with --keep-best, or no round had its metric' : 'it has made none yet';
   const bytes = await readFile(path).catch((cause: NodeJS.ErrnoException) => {
-    const why = cause.code === 'ENOENT' ? 'it has made none yet' : cause.message;
+    const why = cause.code === 'ENOENT' ? none : cause.message;
     throw new FedloomError('model.none', `The run ${file.run} has no model in ${path}: ${why}.`, { path }, { cause });
   });
   return { path, bytes, parameters: decodeSafetensors(bytes), hash: sha256(bytes) };

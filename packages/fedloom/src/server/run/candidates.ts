@@ -8,7 +8,7 @@ import type { FederationOptions } from './federation-options.js';
 import type { Effect } from './outgoing.js';
 import type { DecidedRound, Persistence } from './persistence.js';
 import type { RoundBooks } from './round-books.js';
-import type { Versions } from './versions.js';
+import type { ModelVersion, Versions } from './versions.js';
 
 export interface CandidatesOptions extends Pick<FederationOptions, 'workload' | 'events' | 'checkpoint'> {
   readonly versions: Versions;
@@ -20,6 +20,10 @@ export interface CandidatesOptions extends Pick<FederationOptions, 'workload' | 
   readonly fail: (error: unknown) => void;
   /** Where the virtual clock stands, where there is one. */
   readonly virtualTime: () => VirtualTime | null;
+  /** The run ends with what is on record. Default: it goes on. */
+  readonly stopped?: () => boolean;
+  /** Default: none. A version that is kept, though nobody trains from it. */
+  readonly kept?: () => ModelVersion | undefined;
 }
 
 /** A closed fold's way: the candidate, its evaluation on the server's data, the disk. */
@@ -70,11 +74,11 @@ export class Candidates {
    * @param recording settles when the round before is on record; undefined: it is
    */
   persist(effect: Effect<'persist'>, recording: Promise<void> | undefined): void {
-    const { versions, fail } = this.options;
+    const { versions, fail, stopped } = this.options;
     if (effect.voided === null) versions.accept();
     if (recording === undefined) return this.#write(effect.round, () => this.#decided(effect));
     const decided = this.#decided(effect);
-    recording.then(() => this.#write(effect.round, () => decided)).catch(fail);
+    recording.then(() => stopped?.() || this.#write(effect.round, () => decided)).catch(fail);
   }
 
   #write(round: number, decidedRound: () => DecidedRound): void {
@@ -91,12 +95,13 @@ export class Candidates {
   }
 
   #decided({ type: _, ...decision }: Effect<'persist'>): DecidedRound {
-    const { versions, books, virtualTime } = this.options;
+    const { versions, books, virtualTime, kept } = this.options;
+    const best = kept?.()?.version.number;
     const counted = decision.counted.map(({ client }) => client);
     return {
       decision,
       version: decision.voided === null ? versions.newest : null,
-      needs: versions.numbers,
+      needs: best === undefined ? versions.numbers : [...new Set([...versions.numbers, best])],
       serverResults: books.serverResults(decision.round),
       training: books.training(decision.round, counted),
       virtualTime: virtualTime(),

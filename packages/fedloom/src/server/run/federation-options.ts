@@ -4,7 +4,7 @@ import type { ClientIndex } from '../../core/brands.js';
 import type { Clock } from '../../core/clock.js';
 import type { Emitter } from '../../core/emitter.js';
 import type { HashFunction } from '../../core/hash.js';
-import type { ClientRecord, Results, RoundRecord } from '../../core/records.js';
+import type { BestModel, ClientRecord, Results, RoundRecord } from '../../core/records.js';
 import type { IndexRange, Welcome } from '../../protocol/messages.js';
 import type { OwnMessages } from '../../protocol/own-messages.js';
 import type { ResultAggregator } from '../../task/result-aggregator.js';
@@ -14,6 +14,7 @@ import type { ReplaySchedule } from '../schedule/replay.js';
 import type { CoordinatorOptions } from '../schedule/schedule.js';
 import type { ResumePoint } from '../schedule/state.js';
 import type { VirtualTime } from '../schedule/virtual-clock.js';
+import type { WatchOptions } from './metric-watch.js';
 import type { Persistence } from './persistence.js';
 import type { SavedVersion } from './versions.js';
 import type { ServerWorkload } from './workload.js';
@@ -41,6 +42,8 @@ export interface FederationOptions {
   /** Called when a round's model is made; the round goes on when it settles. Rejecting ends the run as failed. */
   readonly checkpoint?: (round: number, model: NamedTensors) => void | Promise<void>;
   readonly events: Emitter<FederationEvents>;
+  /** What the run's metrics decide. */
+  readonly watch?: WatchOptions;
   /** How long a run that is complete waits for clients whose line broke, to tell them, in milliseconds. Default 0: not at all. */
   readonly farewellMs?: number;
   /** What is written down before anybody is told. Default: nothing. */
@@ -51,6 +54,8 @@ export interface FederationOptions {
     readonly older: readonly SavedVersion[];
     readonly frozen?: NamedTensors;
     readonly point: ResumePoint;
+    /** Of the rounds that are recorded, ascending. */
+    readonly records?: readonly RoundRecord[];
     /** The record of the last round that was evaluated. */
     readonly lastEvaluated?: RoundRecord;
     /** What is known of the last round, where it was not recorded. */
@@ -99,5 +104,7 @@ export interface FederationEvents {
   refused: [{ readonly client: ClientIndex; readonly round: number; readonly code: string; readonly message: string }];
   evaluating: [{ readonly round: number }];
   round: [RoundRecord];
+  /** The round that was just told is the best so far, and its model is kept. */
+  best: [BestModel];
   warning: [{ readonly code: string; readonly message: string }];
 }

@@ -190,7 +190,7 @@ describe('an asynchronous stage that never settles', () => {
       [0, 'stage.late'],
     ]);
     expect(warnings.find(({ code }) => code === 'stage.late')).toMatchObject({
-      message: expect.stringMatching(/client 0 for task 0 came, but the server halves of the stages \("test\/stuck"\)/),
+      message: expect.stringMatching(/client 0 for task 1 came, but the server halves of the stages \("test\/stuck"\)/),
     });
     const told = client.of('settled').filter(({ counted }) => !counted);
     expect(told.map(({ clients, code }) => [clients, code])).toEqual([

@@ -1,6 +1,6 @@
 import { FedloomError } from '@fedloom/engine';
-import type { Hash } from '../../core/brands.js';
-import type { RoundRecord, RunResult } from '../../core/records.js';
+import { type Hash, versionNumber } from '../../core/brands.js';
+import type { BestModel, RoundRecord, RunResult } from '../../core/records.js';
 import type { SessionDoor } from '../lobby/session-door.js';
 import { initialState, isQuiet, step } from '../schedule/coordinator.js';
 import { clientsOf } from '../schedule/membership.js';
@@ -13,6 +13,7 @@ import { Candidates } from './candidates.js';
 import { Farewell } from './farewell.js';
 import type { FederationEvents, FederationOptions } from './federation-options.js';
 import { type HeldUpdate, Incoming, type Input } from './incoming.js';
+import { MetricWatch } from './metric-watch.js';
 import { type Effect, Outgoing } from './outgoing.js';
 import { noPersistence, type Persistence } from './persistence.js';
 import { reasonOf } from './reason-of.js';
@@ -22,7 +23,7 @@ import { RoundBooks } from './round-books.js';
 import { type Ending, RunEnd } from './run-end.js';
 import { type LateUpdate, StagedUpdates } from './staged-updates.js';
 import type { Turns } from './turns.js';
-import { Versions } from './versions.js';
+import { type ModelVersion, Versions } from './versions.js';
 import { VirtualTurns } from './virtual-turns.js';
 
 /**
@@ -47,6 +48,9 @@ export class Federation {
   readonly #timers = new Map<string, () => void>();
   readonly #abort = new AbortController();
   readonly #queue: Input[] = [];
+  readonly #watch: MetricWatch;
+  /** The model of the best round, where it is kept. */
+  #best: ModelVersion | undefined;
   /** Names of results that were recorded. */
   readonly #seenNames = new Set<string>();
   #state: CoordinatorState;
@@ -70,8 +74,11 @@ export class Federation {
     this.#aggregation = new Aggregation({ chain, algorithm });
     const serverHalves = chain.stages.filter(({ stage }) => stage.server !== undefined);
     this.#staged = new StagedUpdates(serverHalves.map(({ stage }) => stage.name));
-    const { point, lastEvaluated } = resumed ?? {};
-    if (lastEvaluated !== undefined) this.#note(lastEvaluated);
+    const { point, records = [] } = resumed ?? {};
+    this.#watch = new MetricWatch(options.watch ?? {});
+    for (const record of records) this.#note(record);
+    const { best } = this.#watch;
+    if (best !== undefined) this.#best = this.#versions.get(versionNumber(best.version));
     this.#state = resumed === undefined ? initialState(coordinator) : resumeState(coordinator, resumed.point);
     const dispatch = (input: Input) => this.#dispatch(input);
     this.#refusals = new Refusals({
@@ -135,6 +142,8 @@ export class Federation {
       dispatch: (event) => this.#dispatch({ event }),
       fail: (error) => this.fail(error),
       virtualTime: () => this.#turns?.time ?? null,
+      stopped: () => this.#watch.stopped !== undefined,
+      kept: () => this.#best,
     });
     this.#end = new RunEnd({
       ...options,
@@ -143,6 +152,8 @@ export class Federation {
       farewell: (finish) => this.#farewell.say(finish),
       rounds: (point?.firstRound ?? 0) - (point?.unrecorded === undefined ? 0 : 1),
       lastEvaluated: resumed?.lastEvaluated,
+      stopped: () => this.#watch.stopped,
+      best: () => this.#bestModel(),
     });
     if (resumed === undefined) this.#persistence.made(this.#versions.newest);
     else if (point?.unrecorded && resumed.unrecorded) this.#books.restore(point.unrecorded.round, resumed.unrecorded);
@@ -166,6 +177,8 @@ export class Federation {
   /** Clients may come: the wait for them begins. */
   open(): void {
     this.#dispatch({ event: { type: 'opened' } });
+    // It was decided when an earlier process ended.
+    this.#stopIfDecided();
   }
 
   /** Ends the run: the model as it stands after the last finished round is the result. */
@@ -243,7 +256,8 @@ export class Federation {
         this.#turns?.cancelled(effect.clients, effect.task);
         return this.#settle(effect);
       case 'aggregate':
-        return this.#candidates.aggregate(effect);
+        // The end is decided, and comes next.
+        return this.#watch.stopped === undefined ? this.#candidates.aggregate(effect) : undefined;
       case 'persist':
         return this.#candidates.persist(effect, this.#recording);
       case 'dropVersion':
@@ -337,10 +351,16 @@ export class Federation {
     if (evaluated !== null && evaluated.missing.length > 0) this.#outgoing.endEvaluation(round);
     const record = (told: RoundRecord) => {
       if (this.#end.isOver) return;
-      this.#note(told);
+      const { isBest, missing } = this.#note(told);
+      if (isBest) this.#best = newest;
       this.#end.roundFinished(newest, evaluated !== null && voided === null ? told : undefined);
       this.#persistence.recorded(told, evaluated?.recorded ?? null);
-      this.#options.events.emit('round', told);
+      const { events } = this.#options;
+      events.emit('round', told);
+      const best = isBest ? this.#bestModel() : undefined;
+      if (best !== undefined) events.emit('best', best);
+      if (missing.length > 0) events.emit('warning', noSuchMetric(missing, told));
+      this.#stopIfDecided();
     };
     if (!(finished instanceof Promise)) return record(finished);
     this.#recording = finished
@@ -351,8 +371,19 @@ export class Federation {
       });
   }
 
-  #note({ metrics, clientMetrics }: RoundRecord): void {
-    for (const name of Object.keys({ ...metrics, ...clientMetrics })) this.#seenNames.add(name);
+  #note(record: RoundRecord): ReturnType<MetricWatch['add']> {
+    for (const name of Object.keys({ ...record.metrics, ...record.clientMetrics })) this.#seenNames.add(name);
+    return this.#watch.add(record);
+  }
+
+  #stopIfDecided(): void {
+    const { stopped } = this.#watch;
+    if (stopped !== undefined) this.#dispatch({ event: { type: 'stop', message: stopped.message } });
+  }
+
+  #bestModel(): BestModel | undefined {
+    const { best } = this.#watch;
+    return best && this.#best && { ...best, model: this.#versions.wholeModel(this.#best) };
   }
 
   /** Rounds are recorded in order, the last before the end, also where a result aggregator takes its time. */
@@ -376,6 +407,12 @@ export class Federation {
     // In the end, since who listens may throw.
     this.#tellLate(late);
   }
+}
+
+function noSuchMetric(missing: readonly string[], { round, metrics, clientMetrics }: RoundRecord) {
+  const names = Object.keys({ ...clientMetrics, ...metrics });
+  const message = `Round ${round + 1} has no ${missing.join(' and no ')} to go by; it has ${names.join(', ') || 'nothing'}.`;
+  return { code: 'metric.missing', message };
 }
 
 function welcomeOf(options: FederationOptions, frozen: Hash | undefined) {

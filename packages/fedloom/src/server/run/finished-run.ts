@@ -3,7 +3,10 @@ import { sortedTensors } from '../../core/params.js';
 import type { RunResult } from '../../core/records.js';
 import { decodeSafetensors, encodeSafetensors } from '../../core/safetensors.js';
 import type { ReadBlob } from '../../journal/read-journal.js';
+import type { VersionMade } from '../../journal/record.js';
 import { modelBlobs, type Recovered } from '../../journal/recover.js';
+import { MetricWatch } from './metric-watch.js';
+import { watchedIn } from './recorded-options.js';
 import { MODEL } from './versions.js';
 
 /**
@@ -16,14 +19,11 @@ export async function finishedResult(
 ): Promise<RunResult | undefined> {
   const saved = versions.at(-1)?.models[MODEL];
   if (finished === undefined || saved === undefined) return undefined;
-  const parts: NamedTensors[] = [];
-  for (const blob of modelBlobs({ [MODEL]: saved })) {
-    const bytes = await readBlob('versions', blob);
-    // Reading the journal has found it whole.
-    if (bytes === undefined) throw new Error(`the blob ${blob} of the last version is gone`);
-    parts.push(decodeSafetensors(bytes));
-  }
-  const model = sortedTensors(parts.flatMap((part) => [...part]));
+  const model = await modelOf(saved, readBlob);
+  const watch = new MetricWatch(watchedIn(run.options));
+  for (const record of reports.values()) watch.add(record);
+  const { best, stopped } = watch;
+  const kept = best && versions.find(({ number }) => number === best.version)?.models[MODEL];
   const evaluated = [...reports.values()].filter(({ metrics }) => metrics !== null).at(-1);
   return {
     status: 'completed',
@@ -34,5 +34,18 @@ export async function finishedResult(
     model,
     modelBytes: encodeSafetensors(model),
     modelHash: finished.modelHash,
+    ...(stopped && { stopped }),
+    ...(best && kept && { best: { ...best, model: await modelOf(kept, readBlob) } }),
   };
+}
+
+async function modelOf(saved: VersionMade['models'][string], readBlob: ReadBlob): Promise<NamedTensors> {
+  const parts: NamedTensors[] = [];
+  for (const blob of modelBlobs({ [MODEL]: saved })) {
+    const bytes = await readBlob('versions', blob);
+    // Reading the journal has found it whole.
+    if (bytes === undefined) throw new Error(`the blob ${blob} of a version is gone`);
+    parts.push(decodeSafetensors(bytes));
+  }
+  return sortedTensors(parts.flatMap((part) => [...part]));
 }

@@ -5,6 +5,7 @@ import { systemClock } from '../../core/clock.js';
 import { sha256 } from '../../core/node/sha256.js';
 import { SOFTWARE } from '../../core/version.js';
 import { OwnMessages } from '../../protocol/own-messages.js';
+import { meanResultAggregator } from '../../task/mean-results.js';
 import type { Task } from '../../task/task.js';
 import { meanFold } from '../../update/mean-fold.js';
 import { chainStages, payloadBytesMax } from '../../update/stages/payload-specs.js';
@@ -12,6 +13,7 @@ import type { UpdateSpec } from '../../update/update.js';
 import type { Lobby } from '../lobby/lobby.js';
 import { Federation } from './federation.js';
 import type { FederationEvents, FederationOptions } from './federation-options.js';
+import { checkWatched } from './metric-watch.js';
 import { type OpenedJournal, openJournal } from './open-journal.js';
 import { openWorkload } from './open-workload.js';
 import type { PlanEvaluator } from './plan-workload.js';
@@ -39,6 +41,7 @@ export interface OpenFederation {
 /** What the run's updates pass, and where it is written down. @throws FedloomError where the options do not fit the task */
 async function settledOn(task: Task, options: RunOptions, workload: ServerWorkload, replayed: ReplayedRun | undefined) {
   replayed?.check.checkTask(task, workload);
+  checkWatched(task, options, meanResultAggregator);
   const chain = chainStages(federationStages(task, options), workload.specs);
   checkFold(task.algorithm, workload.specs, options);
   const journal =
@@ -126,6 +129,7 @@ export async function openFederation(
     messages: new OwnMessages('server', options),
     events,
     chain,
+    watch: options,
     ...(checkpoint && { checkpoint }),
     ...(farewellMs !== undefined && { farewellMs }),
   };

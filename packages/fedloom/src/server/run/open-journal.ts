@@ -26,6 +26,9 @@ import type { RunOptions } from './run-options.js';
 import { MODEL, type SavedVersion } from './versions.js';
 import type { ServerWorkload } from './workload.js';
 
+/** A run that had them cannot go on without. */
+const NO_WATCH = { keepBest: null, stopWhen: null, patience: null };
+
 /** A journal that is open, and where its run goes on. */
 export interface OpenedJournal {
   readonly persistence: JournalPersistence;
@@ -59,7 +62,7 @@ export async function openJournal(
   const planHash = workload.descriptor.kind === 'plan' ? workload.descriptor.hash : null;
   const { seed = 0 } = options;
   const settings = settingsOf(options);
-  const as = { taskHash, planHash, software: SOFTWARE, options: { ...settings, seed }, alsoFinished };
+  const as = { taskHash, planHash, software: SOFTWARE, options: { ...NO_WATCH, ...settings, seed }, alsoFinished };
   if (mode !== 'begin') {
     const taken = await takeUp(storage, parts, as, mode);
     if (taken !== undefined) {
@@ -149,6 +152,7 @@ async function resumed(
     resumed: {
       version,
       older: saved.slice(0, -1),
+      records,
       ...(frozen && { frozen }),
       point: {
         ...resumePoint(decided.map(({ decision }) => decision)),
@@ -184,7 +188,15 @@ function settingsOf({
   rounds,
   evaluateEvery = 1,
   stages = [],
+  keepBest,
+  stopWhen,
+  patience,
 }: RunOptions): Readonly<Record<string, Json>> {
   const named = stages.map(({ name, options }) => ({ name, options }));
-  return { clients, clientsPerRound, rounds, evaluateEvery, stages: named };
+  const watched = {
+    ...(keepBest !== undefined && { keepBest }),
+    ...(stopWhen !== undefined && { stopWhen }),
+    ...(patience !== undefined && { patience }),
+  };
+  return { clients, clientsPerRound, rounds, evaluateEvery, stages: named, ...watched };
 }

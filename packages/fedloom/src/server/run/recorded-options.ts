@@ -7,9 +7,11 @@ import type { RunOptions } from './run-options.js';
 /** What a result depends on, as the journal has it. */
 export type RecordedOptions = Pick<
   RunOptions,
-  'clients' | 'clientsPerRound' | 'rounds' | 'evaluateEvery' | 'seed' | 'stages'
+  'clients' | 'clientsPerRound' | 'rounds' | 'evaluateEvery' | 'seed' | 'stages' | 'keepBest' | 'stopWhen' | 'patience'
 >;
 
+/** What its metrics decide. */
+const WATCHED = ['keepBest', 'stopWhen', 'patience'] as const;
 const SIZES = ['clients', 'clientsPerRound', 'rounds', 'evaluateEvery'] as const;
 /** What decides whose update counts: in a replay the journal does. */
 const DECIDING = ['sampler', 'deadlineMs', 'quorum', 'graceMs', 'minimumClients', 'waitForClientsMs'] as const;
@@ -26,13 +28,27 @@ export function recordedOptions({ run, options, seed }: RunDescription, given: P
     const other = given[name as keyof typeof recorded];
     if (other !== undefined && other !== value) throw contradiction(run, name, `has ${value}`, other);
   }
+  for (const name of WATCHED) {
+    if (given[name] !== undefined && given[name] !== options[name]) {
+      throw contradiction(run, name, `has ${JSON.stringify(options[name]) ?? 'none'}`, given[name]);
+    }
+  }
   for (const name of DECIDING) {
     if (given[name] !== undefined) throw contradiction(run, name, 'has decided already who counts', given[name]);
   }
   const stages = (options.stages ?? []) as unknown as readonly { name: string; options: StageOptions }[];
   const surplus = given.stages?.find(({ name }) => !stages.some((stage) => stage.name === name));
   if (surplus !== undefined) throw contradiction(run, 'stages', 'has no such stage', surplus.name);
-  return { ...recorded, stages: stages.map(({ name, options: own }) => stageNamed(name, own, given.stages)) };
+  return {
+    ...recorded,
+    ...watchedIn(options),
+    stages: stages.map(({ name, options: own }) => stageNamed(name, own, given.stages)),
+  };
+}
+
+/** The options of these names that a run was made with. */
+export function watchedIn(options: RunDescription['options']): Pick<RecordedOptions, (typeof WATCHED)[number]> {
+  return Object.fromEntries(WATCHED.flatMap((name) => (options[name] === undefined ? [] : [[name, options[name]]])));
 }
 
 function contradiction(run: string, name: string, why: string, given: unknown): FedloomError {

@@ -1,6 +1,6 @@
 import { FedloomError } from '@fedloom/engine';
 import type { HashFunction } from '../../core/hash.js';
-import type { RoundRecord, RunResult } from '../../core/records.js';
+import type { BestModel, RoundRecord, RunResult } from '../../core/records.js';
 import { encodeSafetensors } from '../../core/safetensors.js';
 import { wireLimits } from '../../protocol/limits.js';
 import type { Finish } from '../../protocol/messages.js';
@@ -20,6 +20,10 @@ export interface RunEndOptions {
   readonly rounds: number;
   /** The record of the last of these that was evaluated. */
   readonly lastEvaluated?: RoundRecord | undefined;
+  /** Why it ends before its last round. Default: it does not. */
+  readonly stopped?: () => RunResult['stopped'];
+  /** Default: none is kept. */
+  readonly best?: () => BestModel | undefined;
 }
 
 /** The coordinator's word on the end. */
@@ -101,6 +105,8 @@ export class RunEnd {
 
   #report(status: RunResult['status']): RunResult {
     const { run, hash, versions } = this.#options;
+    const best = this.#options.best?.();
+    const stopped = status === 'completed' ? this.#options.stopped?.() : undefined;
     const model = versions.wholeModel(this.#version);
     const modelBytes = encodeSafetensors(model);
     return {
@@ -112,6 +118,8 @@ export class RunEnd {
       model,
       modelBytes,
       modelHash: hash(modelBytes),
+      ...(stopped && { stopped }),
+      ...(best && { best }),
     };
   }
 }

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { FedloomError, type NamedTensors } from '@fedloom/engine';
 import * as z from 'zod';
 import type { BufferedSchedule } from '../../algorithms/algorithm.js';
+import { parseBestRule, parseStopRule } from '../../core/metric-rules.js';
 import { wireLimits } from '../../protocol/limits.js';
 import type { MessageOptions } from '../../protocol/own-messages.js';
 import type { Task } from '../../task/task.js';
@@ -55,6 +56,16 @@ export interface RunOptions extends MessageOptions {
   readonly journal?: JournalOptions;
   /** What every update passes on its way, after the algorithm's own stages. */
   readonly stages?: readonly Stage[];
+  /**
+   * Keep the model of the best round beside the last: the name of a metric, `accuracy`, or with its direction, `loss:min`,
+   * `score:max`. Losses and errors are better the smaller they are, everything else the larger. Names are those of
+   * `metrics` in the rounds' records, then of `clientMetrics`.
+   */
+  readonly keepBest?: string;
+  /** End the run early, in order, when an evaluation says so: `accuracy>=0.97`, `loss<0.1`. */
+  readonly stopWhen?: string;
+  /** End the run early when so many evaluations in a row were not better than the best: of `keepBest`, else of the loss. */
+  readonly patience?: number;
   readonly signal?: AbortSignal;
 }
 
@@ -74,6 +85,9 @@ const schema = z.object({
   rounds: z.int().min(1).max(ROUNDS_MAX),
   seed: z.int().optional(),
   evaluateEvery: z.int().min(0).optional(),
+  patience: z.int().min(1).optional(),
+  keepBest: z.string().optional(),
+  stopWhen: z.string().optional(),
   minimumClients: z.int().min(1).optional(),
   deadlineMs: z.number().positive().nullable().optional(),
   quorum: z.int().min(1).optional(),
@@ -87,7 +101,7 @@ const schema = z.object({
     .optional(),
 });
 
-/** @throws FedloomError `run.options` that names every option at fault */
+/** @throws FedloomError `run.options` that names every option at fault, `metric.rule` */
 export function checkRunOptions(options: RunOptions): void {
   const { clients, clientsPerRound } = options;
   const parsed = schema.safeParse(options);
@@ -95,6 +109,8 @@ export function checkRunOptions(options: RunOptions): void {
     const issues = parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`);
     throw new FedloomError('run.options', `These options of the run are not right: ${issues.join('; ')}.`, { issues });
   }
+  if (options.keepBest !== undefined) parseBestRule(options.keepBest);
+  if (options.stopWhen !== undefined) parseStopRule(options.stopWhen);
   if (clientsPerRound > clients) {
     throw new FedloomError(
       'run.options',

@@ -68,7 +68,7 @@ export class StagedUpdates {
     giveUp();
     const names = this.stages.map((name) => `"${name}"`).join(', ');
     const message =
-      `The update of client ${client} for task ${task} came, but the server halves of the stages (${names}) had not settled when ` +
+      `The update of client ${client} for task ${task + 1} came, but the server halves of the stages (${names}) had not settled when ` +
       'nobody waited for it any more: it is dropped. Mend the one that does not settle, or give rounds more time (deadline).';
     return { client, task, code: 'stage.late', message };
   }

@@ -103,6 +103,11 @@ export class Versions {
     return [...this.#versions.keys()];
   }
 
+  /** A version that is kept. */
+  get(number: VersionNumber): ModelVersion | undefined {
+    return this.#versions.get(number);
+  }
+
   /** The version that an update says it started from, if it is one of those that are kept. */
   find({ model, number, hash }: Version): ModelVersion | undefined {
     const version = this.#versions.get(number);

@@ -16,7 +16,7 @@ import {
   evaluatorLeft,
   evaluatorsArrived,
 } from './evaluation.js';
-import { abort } from './finish.js';
+import { abort, finish } from './finish.js';
 import { aggregated, aggregationVoided, goOnAfterEvaluation, persisted, recordFold, serverEvaluated } from './folds.js';
 import { addClient, anyClientOf, createMembership, removeClient, sessionOf } from './membership.js';
 import { resolveOptions } from './options.js';
@@ -109,6 +109,8 @@ function dispatch(state: CoordinatorState, event: CoordinatorEvent, output: Outp
       return serverEvaluated(state, event.round, output);
     case 'deadline':
       return deadline(state, event.timer, output);
+    case 'stop':
+      return finish(state, 'completed', 'run.stopped', event.message, output);
     case 'abort':
       abort(state, event.reason, event, output);
   }

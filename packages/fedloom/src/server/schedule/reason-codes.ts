@@ -45,6 +45,7 @@ export type RunEnd =
   | 'round.void'
   | 'run.clients-missing'
   | 'run.completed'
+  | 'run.stopped'
   | 'sampler.permutation';
 
 /** Of what a person should see. */

@@ -43,6 +43,8 @@ export type CoordinatorEvent =
   | { readonly type: 'serverEvaluated'; readonly round: number }
   /** A timer set by `setTimer` has fired. One that was cleared may still fire: it is known by its name and ignored. */
   | { readonly type: 'deadline'; readonly timer: string }
+  /** What was recorded says that the run has come to its end before its last round. */
+  | { readonly type: 'stop'; readonly message: string }
   /** The run must end now: the user wishes it (`cancelled`), or the shell cannot go on (`failed`). */
   | ({ readonly type: 'abort'; readonly reason: 'cancelled' | 'failed' } & Reason);
 

@@ -32,7 +32,7 @@ function failure(cause: unknown, { stage, client, task }: HalfOwner): FedloomErr
   // What a stage says in its own words, such as that a client did not clip, is told to that client by its code.
   if (cause instanceof FedloomError && cause.code.startsWith('stage.')) return cause;
   const why = cause instanceof Error ? cause.message : String(cause);
-  const message = `Stage "${stage}" failed on the update of client ${client} for task ${task}: ${why}`;
+  const message = `Stage "${stage}" failed on the update of client ${client} for task ${task + 1}: ${why}`;
   return new FedloomError('stage.failed', message, { stage, client, task }, { cause });
 }
 
