@@ -80,6 +80,43 @@ describe('what a run has made leaves it', () => {
     ]);
   });
 
+  it('predicts for the rows of a table, as the task reads its own', async () => {
+    const rows = Array.from({ length: 60 }, (_, i) => `${i % 7};${i % 2 === 0 ? 'f' : 'm'};${i % 2}`);
+    const table = (lines: readonly string[]) => `\ufeffage;sex;sick\r\n${lines.join('\r\n')}\r\n`;
+    const task = `
+import { accuracy, csv, defineTask, dense, sequential, sgd, softmaxCrossEntropy } from 'fedloom';
+const standardize = { age: { mean: 3, deviation: 2 } };
+export default defineTask({
+  name: 'patients',
+  data: csv('patients.csv', { label: 'sick', classes: 2, categories: { sex: ['f', 'm'] }, standardize, test: { share: 0.2 } }),
+  model: sequential([dense(2)]),
+  loss: softmaxCrossEntropy(),
+  metrics: [accuracy()],
+  training: { localEpochs: 5, batchSize: 4, optimizer: sgd({ learningRate: 0.5 }) },
+});
+`;
+    const place = await Workplace.create({ 'tasks/task.ts': task, 'tasks/patients.csv': table(rows) });
+    await place.run('run tasks/task.ts 3 3 5');
+    // Without the label, and with the columns in another order.
+    await place.write('new.csv', 'sex,age\nf,1\nm,1\nm,6\nf,0\n');
+    const predicted = await place.run('predict latest --input new.csv');
+    expect(predicted.stderr).toMatch(/^4 samples of new\.csv/);
+    expect(
+      predicted.stdout
+        .trim()
+        .split('\n')
+        .slice(1)
+        .map((line) => line.split(',')[0]),
+    ).toEqual(['0', '1', '1', '0']);
+    await place.write('bad.csv', 'sex,age\nf,1\nx,1\n');
+    const refused = await place.run('predict latest --input bad.csv');
+    expect([refused.code, refused.stdout]).toEqual([1, '']);
+    expect(refused.stderr).toMatch(/bad\.csv:3.*"x"/);
+    await place.write('tasks/task.ts', task.replace('deviation: 2', 'deviation: 3'));
+    const changed = await place.run('predict latest --input new.csv');
+    expect(changed.stderr).toMatch(/read otherwise than when .*patients.* was trained/);
+  });
+
   it('of training code of one’s own its parameters can, and the error says so', async () => {
     const place = await Workplace.create({ 'own.ts': TRAINER });
     await place.run('run own.ts 2 2 1');
@@ -105,6 +142,7 @@ describe('what a run has made leaves it', () => {
     ['export latest', /Say what to write/],
     ['predict latest --input nothing.safetensors', /no such file or folder/],
     ['predict latest --input task.ts', /\.safetensors/],
+    ['predict latest --input nothing.csv', /the data of its task are no table/],
     ['predict latest --input .', /no part folder/],
     ['predict elsewhere --input .', /No run in/],
     ['export latest --onnx nowhere/model.onnx', /Cannot write .*nowhere\/model\.onnx/],

@@ -2,13 +2,14 @@ import { once } from 'node:events';
 import { createWriteStream } from 'node:fs';
 import { extname, resolve } from 'node:path';
 import { finished } from 'node:stream/promises';
+import { isFedloomError } from '@fedloom/engine';
 import { type Command, Option } from 'commander';
 import { storageError } from '../../core/node/storage-error.js';
 import { predictorOf } from '../../inference/node/load-model.js';
-import { readSamples } from '../../inference/node/read-samples.js';
 import { onnxOf, readRunModel } from '../../inference/node/run-model.js';
 import type { Predictions } from '../../inference/predictor.js';
 import { findRun } from '../../store/read-runs.js';
+import { predictionInput } from '../prediction-input.js';
 import { counted } from '../report/format.js';
 import { PREDICTION_FORMATS, type PredictionFormat, predictionLines } from '../report/prediction-lines.js';
 import { fromHere } from '../report/summary.js';
@@ -30,8 +31,9 @@ export function addPredictCommand(program: Command, exit: (code: number) => void
     .command('predict')
     .summary("predict with a run's model")
     .description(
-      'Predicts with the model of a run, for samples as its clients hold them: a part folder (its test samples), or\n' +
-        'safetensors with a tensor x. Writes a line a sample, in their order.',
+      'Predicts with the model of a run: for the rows of a table (CSV, TSV), which the task of the run reads as its own, or for\n' +
+        'samples as its clients hold them: a part folder (its test samples), or safetensors with a tensor x.\n' +
+        'Writes a line a sample, in their order.',
     )
     .argument('<run>', "the run's name, a part of it that no other has, its folder, or latest")
     .requiredOption('--input <path>', 'the samples (required)')
@@ -48,10 +50,14 @@ export function addPredictCommand(program: Command, exit: (code: number) => void
 }
 
 async function predict(id: string, { input, out, runs, best, format = formatOf(out) }: PredictFlags): Promise<number> {
-  const run = await findRun(runs, id);
+  const run = await findRun(runs, id).catch((error: unknown) => {
+    // Here --out is something else.
+    if (isFedloomError(error, 'store.unknown-run')) throw error.reworded(error.message.replace('--out', '--runs'));
+    throw error;
+  });
   const model = await readRunModel(run, best);
   const predictor = await predictorOf(await onnxOf(run, model), model.path);
-  const { x, path } = await readSamples(input);
+  const { x, path } = await predictionInput(input, run, predictor.data);
   const predictions = await predictor.predict(x);
   await predictor.close();
   await write(predictions, format, out);

@@ -23,7 +23,7 @@ export async function readSamples(path: string): Promise<ReadSamples> {
   });
   if (found.isDirectory()) return readPartSamples(path);
   if (extname(path).toLowerCase() === '.safetensors') return { path, x: await readX(path) };
-  throw unreadable(path, 'its name ends on none of .safetensors; a part folder will do too');
+  throw unreadable(path, 'its name ends neither on .csv nor on .safetensors; a part folder will do too');
 }
 
 async function readPartSamples(folder: string): Promise<ReadSamples> {
