@@ -185,6 +185,18 @@ describe('the packed packages', () => {
     expect(failed.stderr).toMatch(/^fedloom: MPI needs the package .*: npm install @fedloom\/transport-mpi$/m);
   });
 
+  it.each(['csv', 'images', 'trainer', 'algorithm'])(
+    'begin a project that runs and whose tests pass: %s',
+    async (name) => {
+      await project.fedloom('new', name, '--template', name);
+      const { stdout } = await project.fedloom('run', join(name, 'task.ts'), '100', '10', '2', '--json');
+      expect(JSON.parse(stdout.trim().split('\n').at(-1) ?? '')).toMatchObject({ event: 'finished', rounds: 2 });
+      const tested = await exec('npm', ['test'], { ...project.place, cwd: join(folder, name) });
+      expect(tested.stdout).toMatch(/^# fail 0$/m);
+      expect(tested.stdout).toMatch(/^# skipped 0$/m);
+    },
+  );
+
   it.each(['', ' and types of Node'])('have types that hold for a strict program%s', async (also) => {
     if (also !== '') await exec('npm', ['install', '@types/node@20'], project.place);
     await writeFile(join(folder, 'program.ts'), PROGRAM);
@@ -195,6 +207,10 @@ describe('the packed packages', () => {
         throw new Error(`${resolution}:\n${error.stdout}`);
       });
     }
+  });
+
+  it('begin projects whose types hold', async () => {
+    for (const name of ['csv', 'images', 'trainer', 'algorithm']) await project.node(COMPILERS[0][0], '-p', name);
   });
 
   it('say what they are', async () => {

@@ -17,6 +17,7 @@ export interface CommandErrors {
     readonly result?: RunResult;
   };
   'model.file': { readonly path: string };
+  'new.not-empty': { readonly folder: string };
   'node.not-resumed': { readonly run: string };
   'partition.not-empty': { readonly out: string };
   'partition.trainer': { readonly task: string };

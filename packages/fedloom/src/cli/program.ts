@@ -5,6 +5,7 @@ import { addDoctorCommand } from './commands/doctor.js';
 import { addEvaluateCommand } from './commands/evaluate.js';
 import { addExportCommand } from './commands/export.js';
 import { addLaunchCommand } from './commands/launch.js';
+import { addNewCommand } from './commands/new.js';
 import { addNodeCommand } from './commands/node.js';
 import { addPartitionCommand } from './commands/partition.js';
 import { addPredictCommand } from './commands/predict.js';
@@ -28,6 +29,7 @@ export function buildProgram(exit: (code: number) => void): Command {
     // Settings are inherited by the commands added below: errors come back as exceptions, and are told by `main`.
     .exitOverride()
     .configureOutput({ outputError: () => {} });
+  addNewCommand(program, exit);
   addRunCommand(program, exit);
   addServerCommand(program, exit);
   addLaunchCommand(program, exit);

@@ -1,7 +1,7 @@
 import { allocate, type DataSpec, elementCount, FedloomError, type Tensor } from '@fedloom/engine';
 import { flattenNumbers, type NestedNumbers } from '../core/nested-numbers.js';
 
-type Numbers = Float32Array | Float64Array | Int32Array | Uint8Array;
+export type Numbers = Float32Array | Float64Array | Int32Array | Uint8Array;
 
 /**
  * Samples to predict for, as clients hold them, leading dimension first: nested lists, a tensor, or a typed array of one
