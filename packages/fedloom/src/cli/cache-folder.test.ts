@@ -31,6 +31,8 @@ it('is never in the folder where one works: others may have prepared it', () => 
 });
 
 it('is none where none can be made', () => {
-  vi.stubEnv('XDG_CACHE_HOME', '/dev/null');
-  expect(cacheFolder('things')).toBeUndefined();
+  for (const nowhere of ['/dev/null', '/proc/nope']) {
+    vi.stubEnv('XDG_CACHE_HOME', nowhere);
+    expect(cacheFolder('things')).toBeUndefined();
+  }
 });

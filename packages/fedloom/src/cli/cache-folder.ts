@@ -1,6 +1,6 @@
-import { mkdirSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { isAbsolute, join } from 'node:path';
+import { makeFoldersSync } from '../core/node/make-folders.js';
 import { VERSION } from '../core/version.js';
 
 /**
@@ -13,7 +13,7 @@ export function cacheFolder(purpose: string): string | undefined {
     const base = [XDG_CACHE_HOME, LOCALAPPDATA, join(homedir(), '.cache')].find((path) => path && isAbsolute(path));
     if (base === undefined) return undefined;
     const folder = join(base, 'fedloom', `${purpose}-${VERSION}`);
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    makeFoldersSync(folder, 0o700);
     return folder;
   } catch {
     return undefined;

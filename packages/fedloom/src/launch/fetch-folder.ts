@@ -1,11 +1,12 @@
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { dirname, posix } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { promisify } from 'node:util';
 import { FedloomError } from '@fedloom/engine/base';
 import { LastLines } from '../core/last-lines.js';
+import { makeFolders } from '../core/node/make-folders.js';
 import type { Host } from './hostfile/host.js';
 import { said } from './launched-part.js';
 import { shellWords } from './shell-words.js';
@@ -21,7 +22,7 @@ const LINES_KEPT = 12;
  */
 export async function fetchFolder(host: Host, ssh: SshOptions, from: string, to: string): Promise<void> {
   const into = dirname(to);
-  await mkdir(into, { recursive: true });
+  await makeFolders(into);
   const packing = shellWords(['tar', '-C', posix.dirname(from), '-cf', '-', posix.basename(from)]);
   const lines = new LastLines(LINES_KEPT);
   const there = spawn('ssh', [...sshArguments(ssh, host), packing], { stdio: ['ignore', 'pipe', 'pipe'] });

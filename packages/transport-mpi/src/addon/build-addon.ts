@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { closeSync, existsSync, mkdirSync, openSync, renameSync, rmSync, statSync } from 'node:fs';
+import { closeSync, existsSync, openSync, renameSync, rmSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import type { TransportLibrary } from '../library.js';
 import type { Compiler } from './compilers.js';
+import { makeFolders } from './make-folders.js';
 
 const exec = promisify(execFile);
 export const SOURCE = fileURLToPath(new URL('../../native/mpi.cc', import.meta.url));
@@ -20,7 +21,7 @@ const LINES_SHOWN = 12;
  * @throws FedloomError `mpi.build` with the compiler's words
  */
 export async function buildAddon(library: TransportLibrary, compiler: Compiler, file: string): Promise<void> {
-  mkdirSync(dirname(file), { recursive: true });
+  makeFolders(dirname(file));
   const lock = `${file}.lock`;
   while (!takeLock(lock)) {
     await sleep(LOOK_AGAIN_MS);

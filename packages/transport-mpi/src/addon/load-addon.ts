@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { accessSync, constants as files, mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { accessSync, constants as files, readdirSync, readFileSync } from 'node:fs';
 import { constants, homedir, hostname } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -9,6 +9,7 @@ import type { TransportLibrary } from '../library.js';
 import type { Addon } from './addon.js';
 import { buildAddon, SOURCE } from './build-addon.js';
 import { type Compiler, findCompiler } from './compilers.js';
+import { makeFolders } from './make-folders.js';
 
 const BUILT = fileURLToPath(new URL('../addon-built', import.meta.url));
 const INSTALL = 'apt-get install openmpi-bin libopenmpi-dev g++   (or: mpich libmpich-dev g++)';
@@ -134,7 +135,7 @@ function exists(file: string): boolean {
 
 function isWritable(folder: string): boolean {
   try {
-    mkdirSync(folder, { recursive: true });
+    makeFolders(folder);
     accessSync(folder, files.W_OK);
     return true;
   } catch {

@@ -1,6 +1,7 @@
-import { mkdir, open, readFile, rename, rm, rmdir } from 'node:fs/promises';
+import { open, readFile, rename, rm, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ClientIndex } from '../../core/brands.js';
+import { makeFolders } from '../../core/node/make-folders.js';
 import { storageError } from '../../core/node/storage-error.js';
 import type { StateStore } from '../state-store.js';
 
@@ -81,7 +82,7 @@ export function fileStateStore(folder: string): FileStateStore {
 /** Whole or not at all, and there after a loss of power. */
 async function writeSafely(path: string, bytes: Uint8Array): Promise<void> {
   const temporary = `${path}.tmp`;
-  await mkdir(join(path, '..'), { recursive: true });
+  await makeFolders(join(path, '..'));
   const file = await open(temporary, 'w');
   try {
     await file.writeFile(bytes);

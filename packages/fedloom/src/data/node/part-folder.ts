@@ -1,7 +1,8 @@
-import { mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type DataSpec, FedloomError } from '@fedloom/engine';
 import * as z from 'zod';
+import { makeFolders } from '../../core/node/make-folders.js';
 import { decodeSafetensors, encodeSafetensors } from '../../core/safetensors.js';
 import { checkEncoding } from '../check-encoding.js';
 import { checkExamples } from '../check-examples.js';
@@ -64,7 +65,7 @@ export async function writePart(
   const samples = { train: train.y.shape[0], test: test?.y.shape[0] ?? 0 };
   const info = { format: 1, name, index, clients, samples, data };
   try {
-    await mkdir(dir, { recursive: true });
+    await makeFolders(dir);
     await rm(join(dir, PART_FILE), { force: true });
     await writeFile(join(dir, fileOf('train')), encode(train));
     if (test === undefined) await rm(join(dir, fileOf('test')), { force: true });

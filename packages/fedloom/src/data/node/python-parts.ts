@@ -1,6 +1,7 @@
-import { mkdir, open, writeFile } from 'node:fs/promises';
+import { open, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type DataSpec, elementCount, FedloomError, type Tensor } from '@fedloom/engine';
+import { makeFolders } from '../../core/node/make-folders.js';
 import type { ClientExamples } from '../dataset.js';
 import { gatherExamples } from '../gather.js';
 import { encodeNpz, NPZ_BYTES_MAX } from './npz.js';
@@ -53,7 +54,7 @@ export async function writeImagePart(dir: string, part: PythonPart): Promise<voi
     const folderOf = (label: number) => join(folder, String(label).padStart(digits, '0'));
     await writing(dir, async () => {
       // All classes, so that their numbers are the same for all clients.
-      for (let label = 0; label < classes; label += 1) await mkdir(folderOf(label), { recursive: true });
+      for (let label = 0; label < classes; label += 1) await makeFolders(folderOf(label));
       const width = elementCount(x.shape.slice(1));
       for (const [row, label] of Array.from(y.data as Int32Array).entries()) {
         const pixels = (x.data as Uint8Array).subarray(row * width, (row + 1) * width);

@@ -1,9 +1,10 @@
 import { execFile } from 'node:child_process';
-import { access, mkdir, readFile } from 'node:fs/promises';
+import { access, readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { FedloomError } from '@fedloom/engine/base';
+import { makeFolders } from '../../core/node/make-folders.js';
 
 /** A key of this user. */
 export interface KeyPair {
@@ -26,7 +27,7 @@ export async function openKeyPair(path = join(homedir(), '.ssh', 'id_ed25519')):
       () => false,
     ));
     if (made) {
-      await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+      await makeFolders(dirname(path), 0o700);
       await run(['-q', '-t', 'ed25519', '-N', '', '-f', path]);
     }
     const publicKey = await readFile(`${path}.pub`, 'utf8').catch(() => run(['-y', '-P', '', '-f', path]));
