@@ -140,12 +140,18 @@ export type { Statistic } from './core/evaluation.js';
 export type { IndexRange } from './core/index-ranges.js';
 export type { NestedNumbers } from './core/nested-numbers.js';
 export { RandomStream } from './core/random.js';
-export type { ClientRecord, EvaluationCounts, Results, RoundRecord, RunResult } from './core/records.js';
+export type { BestModel, BestRound, ClientRecord, EvaluationCounts, Results, RoundRecord, RunResult } from './core/records.js';
 export { decodeSafetensors, encodeSafetensors, type SafetensorsLimits } from './core/safetensors.js';
 export { VERSION } from './core/version.js';
 export { type ArrayInput, type ArraySplit, type ArraysOptions, arrays, type NumberArray } from './data/arrays.js';
 export { byColumn } from './data/by-column.js';
 export type { ClientExamples, Dataset, Examples, SampleColumn } from './data/dataset.js';
+export type {
+  ColumnDescription,
+  DataDescription,
+  NumbersDescription,
+  TextsDescription,
+} from './data/description.js';
 export { type DirichletOptions, dirichlet } from './data/dirichlet.js';
 export type { HeldOut } from './data/held-out.js';
 export { iid } from './data/iid.js';
@@ -156,12 +162,18 @@ export type { FilePlace } from './data/node/files.js';
 export { type ImagesOptions, images } from './data/node/images.js';
 export { type MnistOptions, mnist } from './data/node/mnist.js';
 export { type NpzNames, type NpzOptions, npz } from './data/node/npz-dataset.js';
-export type { LabelledTextsOptions, RunningTextOptions, TextsOptions } from './data/node/texts/text-options.js';
+export type {
+  LabelledTextsOptions,
+  RunningTextOptions,
+  TextsOptions,
+  TokenOptions,
+} from './data/node/texts/text-options.js';
 export { type TextDataset, texts } from './data/node/texts/texts.js';
 export { type Dealt, definePartition, type Partition, type Partitioner } from './data/partition.js';
 export { type PathologicalOptions, pathological } from './data/pathological.js';
 export { type QuantitySkewOptions, quantitySkew } from './data/quantity-skew.js';
 export { type ShardsOptions, shards } from './data/shards.js';
+export type { TokenKind } from './data/tokens.js';
 export type { FederationErrors } from './error-codes.js';
 export { type LoadModelOptions, loadModel } from './inference/node/load-model.js';
 export type { Predictions, Predictor } from './inference/predictor.js';

@@ -4,10 +4,18 @@ import { checkExamples } from './check-examples.js';
 import { type Dataset, type Examples, type SampleColumn, sampleColumn } from './dataset.js';
 import { sharedTensor } from './shared-tensor.js';
 
-type ByteArray = Uint8Array | Uint8ClampedArray;
-type WholeArray = Int8Array | Int16Array | Uint16Array | Int32Array | Uint32Array | BigInt64Array | BigUint64Array;
-
-export type NumberArray = Float32Array | Float64Array | ByteArray | WholeArray;
+export type NumberArray =
+  | Float32Array
+  | Float64Array
+  | Uint8Array
+  | Uint8ClampedArray
+  | Int8Array
+  | Int16Array
+  | Uint16Array
+  | Int32Array
+  | Uint32Array
+  | BigInt64Array
+  | BigUint64Array;
 
 /** Samples in memory, leading dimension first: nested lists, a typed array (one axis), or a typed array with its shape. */
 export type ArrayInput =

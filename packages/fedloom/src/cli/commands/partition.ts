@@ -106,11 +106,7 @@ async function partition(path: string, flags: PartitionFlags): Promise<number> {
 type NewPart = PartInfo & { readonly train: ClientExamples; readonly test?: ClientExamples };
 
 async function dealParts({ data, partition: rule }: PlanTask, clients: number, seed: number): Promise<NewPart[]> {
-  const [spec, train, test] = await Promise.all([
-    data.spec(),
-    loadExamples(data, 'train'),
-    loadExamples(data, 'test'),
-  ]);
+  const [spec, train, test] = await Promise.all([data.spec(), loadExamples(data, 'train'), loadExamples(data, 'test')]);
   const dealt = dealExamples(rule, { train, test }, clients, seed);
   return Array.from({ length: clients }, (_, index) => {
     const own = examplesOf(dealt.train, index);
@@ -124,11 +120,7 @@ async function dealParts({ data, partition: rule }: PlanTask, clients: number, s
 
 /** A site's own data, which nobody deals. */
 async function wholePart({ data }: PlanTask, clients: number, index: number): Promise<NewPart[]> {
-  const [spec, train, test] = await Promise.all([
-    data.spec(),
-    loadExamples(data, 'train'),
-    loadExamples(data, 'test'),
-  ]);
+  const [spec, train, test] = await Promise.all([data.spec(), loadExamples(data, 'train'), loadExamples(data, 'test')]);
   return [{ name: data.name, index, clients, data: spec, train, ...(test.y.shape[0] !== 0 && { test }) }];
 }
 

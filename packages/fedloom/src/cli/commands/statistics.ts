@@ -68,7 +68,9 @@ async function describeTask(source: string, flags: StatisticsFlags): Promise<Dat
   const interrupts = watchInterrupts(() => {});
   const { data } = guardTask(loaded, interrupts);
   const description =
-    data.describe === undefined ? describeExamples(await loadExamples(data, 'train'), await data.spec()) : await data.describe();
+    data.describe === undefined
+      ? describeExamples(await loadExamples(data, 'train'), await data.spec())
+      : await data.describe();
   interrupts.stop();
   return description;
 }

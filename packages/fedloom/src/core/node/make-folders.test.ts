@@ -19,6 +19,12 @@ describe.each([
     for (const made of [path, join(path, '..')]) expect(statSync(made).mode & 0o777).toBe(0o700);
   });
 
+  it('makes one that several want at a time', async () => {
+    const path = join(place, name, 'c', 'd', 'e');
+    await Promise.all(Array.from({ length: 20 }, () => make(path)));
+    expect(statSync(path).isDirectory()).toBe(true);
+  });
+
   it.each([
     ['a file in its place', join(place, 'file'), 'EEXIST'],
     ['a file above it', join(place, 'file', 'a', 'b'), 'ENOTDIR'],

@@ -14,7 +14,8 @@ export async function makeFolders(path: string, mode?: number): Promise<void> {
     const { code } = error as NodeJS.ErrnoException;
     if (code === 'ENOENT' && dirname(path) !== path && !(await isFolder(dirname(path)))) {
       await makeFolders(dirname(path), mode);
-      await mkdir(path, { mode });
+      // Others may have made it meanwhile.
+      await makeFolders(path, mode);
     } else if (!(await isFolder(path))) throw error;
   }
 }
@@ -27,7 +28,7 @@ export function makeFoldersSync(path: string, mode?: number): void {
     const { code } = error as NodeJS.ErrnoException;
     if (code === 'ENOENT' && dirname(path) !== path && !isFolderSync(dirname(path))) {
       makeFoldersSync(dirname(path), mode);
-      mkdirSync(path, { mode });
+      makeFoldersSync(path, mode);
     } else if (!isFolderSync(path)) throw error;
   }
 }
