@@ -1,5 +1,14 @@
 #!/usr/bin/env node
 // Committed as plain JavaScript, because npm does not link a command whose file is not there before the build.
+// Before anything else is loaded, which an older Node may not even understand.
+const [major, minor] = process.versions.node.split('.').map(Number);
+if (major < 20 || (major === 20 && minor < 19)) {
+  process.stderr.write(
+    `fedloom: this is Node ${process.versions.node}; fedloom needs Node 20.19 or later. See https://nodejs.org\n`,
+  );
+  process.exit(1);
+}
+
 const { existsSync } = require('node:fs');
 const { enableCompileCache } = require('node:module');
 const { join } = require('node:path');

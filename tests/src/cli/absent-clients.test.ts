@@ -47,7 +47,7 @@ describe('fedloom server', () => {
   it('--help says what --grace none means', async () => {
     const { stdout } = await (await Workplace.create()).run('server --help');
     expect(stdout.replace(/\s+/g, ' ')).toContain(
-      'may be away before another takes its place; or none: until the deadline, and where there is none, until nobody else trains (10)',
+      'may be away before another takes its place; or none: until the deadline, and where there is none, until nobody else trains (default: 10)',
     );
   });
 

@@ -27,6 +27,7 @@ describe('arguments', () => {
     ['run task.ts 5 6 1', '6 clients a round were asked for, but the federation has only 5.'],
     ['run task.ts --set nonsense', '--set must be PATH=VALUE'],
     ['run task.ts --set training.batchsize=3', 'Did you mean "training.batchSize"?'],
+    ['run task.ts --processes 10 5 3', 'can be read in two ways. Write --processes=P'],
     ['run task.ts --processes=0', '--processes must be a whole number from 1 to'],
     ['server task.ts --listen 8080', '--listen must be HOST:PORT'],
     ['server task.ts --listen 0.0.0.0:0', '--insecure'],
@@ -59,6 +60,16 @@ describe('arguments', () => {
       message: 'There is no task file tsk.ts. Did you mean task.ts?',
     });
   });
+});
+
+it('an older Node is told at once, in one line', async () => {
+  const older = "Object.defineProperty(process.versions, 'node', { value: '18.20.8' });";
+  const place = await Workplace.create({ 'older.cjs': older });
+  const ended = await place.run('--help', { NODE_OPTIONS: `--require ${join(place.path, 'older.cjs')}` });
+  expect(ended).toMatchObject({ code: 1, stdout: '' });
+  expect(ended.stderr).toBe(
+    'fedloom: this is Node 18.20.8; fedloom needs Node 20.19 or later. See https://nodejs.org\n',
+  );
 });
 
 describe('task files', () => {

@@ -14,7 +14,7 @@ describe('fedloom new', () => {
       expect([code, stderr]).toEqual([0, '']);
       expect(stdout).toContain(`in ${folder}: .gitignore, README.md, `);
       expect(stdout).toContain(
-        folder === 'Mine 1' ? 'npx fedloom run "Mine 1/task.ts"' : 'npx fedloom run mine-2/task.ts',
+        folder === 'Mine 1' ? "npx fedloom run 'Mine 1/task.ts'" : 'npx fedloom run mine-2/task.ts',
       );
     }
     const read = async (folder: string, name: string) =>
@@ -64,7 +64,7 @@ describe('fedloom new', () => {
       "fedloom: required option '--template <name>' not specified. See fedloom new --help.\n",
     ]);
     const { stdout } = await place.run('new --help');
-    for (const template of TEMPLATES) expect(stdout).toContain(`"${template}"`);
+    for (const template of TEMPLATES) expect(stdout).toContain(template);
   });
 });
 

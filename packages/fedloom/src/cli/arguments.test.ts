@@ -15,13 +15,22 @@ describe('normalizeArguments', () => {
     ]);
   });
 
-  it('keeps a bare --processes from taking the next argument as its value', () => {
-    expect(normalizeArguments(['--processes', '100', '10', '--processes=4'])).toEqual([
-      '--processes=auto',
-      '100',
-      '10',
-      '--processes=4',
-    ]);
+  it.each([
+    ['run t.ts --processes', 'run t.ts --processes=auto'],
+    ['run t.ts --processes 2', 'run t.ts --processes=2'],
+    ['run --processes 2 t.ts 10 5', 'run --processes=2 t.ts 10 5'],
+    ['run --processes t.ts 10 5 3', 'run --processes=auto t.ts 10 5 3'],
+    ['run t.ts 10 5 3 --processes 2 --json', 'run t.ts 10 5 3 --processes=2 --json'],
+    ['run t.ts --processes 2 10 5 3', 'run t.ts --processes=2 10 5 3'],
+    ['run t.ts --processes --seed 3', 'run t.ts --processes=auto --seed 3'],
+    ['run t.ts --processes=2 10 5 3', 'run t.ts --processes=2 10 5 3'],
+  ])('takes the number behind --processes for its value: %s', (given, normal) => {
+    expect(normalizeArguments(given.split(' ')).join(' ')).toBe(normal);
+  });
+
+  it('refuses --processes before three numbers, which may be all of the places or not', () => {
+    const message = '"--processes 10 5 3" can be read in two ways. Write --processes=P, or put --processes behind';
+    expect(() => normalizeArguments('run t.ts --processes 10 5 3'.split(' '))).toThrow(message);
   });
 
   it('leaves all other arguments as they are', () => {

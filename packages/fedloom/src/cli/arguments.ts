@@ -12,17 +12,46 @@ const ALIASES: Readonly<Record<string, string>> = {
   '--frequency_of_the_test': '--evaluate-every',
 };
 
-/** Takes its value only after `=`, so that a bare `--processes` before the task or the numbers swallows neither. */
+/** May do without its value. */
 const OPTIONAL_VALUE = '--processes';
+/** CLIENTS, PER_ROUND and ROUNDS. */
+const PLACES = 3;
 
-/** Arguments in the one form that the parser knows. */
+/**
+ * Arguments in the one form that the parser knows.
+ * @throws FedloomError `usage.value` where a number may be meant as an option's value or for the place that it stands at
+ */
 export function normalizeArguments(args: readonly string[]): string[] {
-  return args.map((arg) => {
+  const normal: string[] = [];
+  for (let at = 0; at < args.length; at += 1) {
+    const arg = args[at] ?? '';
     const [name = '', ...value] = arg.split('=');
-    const canonical = ALIASES[name];
-    if (canonical !== undefined) return [canonical, ...value].join('=');
-    return arg === OPTIONAL_VALUE ? `${OPTIONAL_VALUE}=auto` : arg;
-  });
+    if (arg !== OPTIONAL_VALUE) {
+      normal.push([ALIASES[name] ?? name, ...value].join('='));
+      continue;
+    }
+    const numbers = numbersAt(args, at + 1);
+    // As many as have places of their own: with or without one more for the option?
+    if (numbers === PLACES) throw eitherWay(args.slice(at + 1, at + 1 + PLACES));
+    normal.push(`${OPTIONAL_VALUE}=${numbers === 0 ? 'auto' : args[at + 1]}`);
+    if (numbers > 0) at += 1;
+  }
+  return normal;
+}
+
+/** How many whole numbers follow one another. */
+function numbersAt(args: readonly string[], from: number): number {
+  let to = from;
+  while (/^\d+$/.test(args[to] ?? '')) to += 1;
+  return to - from;
+}
+
+function eitherWay(numbers: readonly string[]): FedloomError {
+  const text = numbers.join(' ');
+  const message =
+    `"${OPTIONAL_VALUE} ${text}" can be read in two ways. Write ${OPTIONAL_VALUE}=P, or put ${OPTIONAL_VALUE} behind ` +
+    'the numbers of clients and rounds.';
+  return new FedloomError('usage.value', message, { name: OPTIONAL_VALUE, text });
 }
 
 /** Parses a whole number of an argument or option, which `name` names. */

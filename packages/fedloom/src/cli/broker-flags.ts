@@ -28,9 +28,11 @@ export function addBrokerOptions(command: Command): Command {
     .option('--broker-ca <file>', 'certificate (PEM) that a broker with TLS is trusted by, in place of the known ones')
     .option('--broker-cert <file>', 'own certificate (PEM), for brokers that ask for one')
     .option('--broker-key <file>', 'its key (PEM)')
-    .addOption(new Option('--mqtt-version <version>', 'MQTT to speak (5 where the broker does)').choices(VERSIONS))
     .addOption(
-      new Option('--mqtt-packet-bytes <n>', 'largest MQTT packet to send (245760)').argParser(
+      new Option('--mqtt-version <version>', 'MQTT to speak (default: 5 where the broker does)').choices(VERSIONS),
+    )
+    .addOption(
+      new Option('--mqtt-packet-bytes <n>', 'largest MQTT packet to send (default: 245760)').argParser(
         wholeNumber('--mqtt-packet-bytes', 1024, 2 ** 28),
       ),
     );

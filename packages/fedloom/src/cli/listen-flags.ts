@@ -23,7 +23,7 @@ export function addListenOptions(command: Command): Command {
         (text: string) => hostAndPort(text, '--mqtt-listen'),
       ),
     )
-    .option('--mqtt-prefix <topic>', "what the topics at the server's own broker begin with (fedloom)")
+    .option('--mqtt-prefix <topic>', "what the topics at the server's own broker begin with (default: fedloom)")
     .addOption(
       new Option('--broker <url>', 'serve through this MQTT broker: mqtts://HOST:PORT/PREFIX').argParser(brokerUrl),
     )

@@ -15,6 +15,7 @@ import { addRunsCommand } from './commands/runs.js';
 import { addServerCommand } from './commands/server.js';
 import { addSshSetupCommand } from './commands/ssh-setup.js';
 import { addStatisticsCommand } from './commands/statistics.js';
+import { helpStyle } from './help.js';
 
 /**
  * The command line's grammar.
@@ -23,8 +24,10 @@ import { addStatisticsCommand } from './commands/statistics.js';
 export function buildProgram(exit: (code: number) => void): Command {
   const program = new Command('fedloom')
     .description('Federated learning: many parties train one model together, their data stay where they are.')
-    .version(VERSION, '--version')
-    .helpCommand(false)
+    .version(VERSION, '-v, --version', 'say the version')
+    .helpCommand('help [command]', 'show the help of a command')
+    .helpOption('-h, --help', 'show this help')
+    .configureHelp(helpStyle)
     .addHelpText('after', '\nExample: fedloom run examples/01-mnist/task.ts 100 10 30')
     // Settings are inherited by the commands added below: errors come back as exceptions, and are told by `main`.
     .exitOverride()

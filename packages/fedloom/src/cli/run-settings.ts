@@ -75,14 +75,14 @@ export function addRunSettings(command: Command, task: '<task>' | '[task]'): Com
   return addConfigOption(command)
     .argument(task, 'task file: a TypeScript or JavaScript module whose default export is a task')
     .addArgument(
-      new Argument('[CLIENTS]', `clients in the federation (${CLIENTS})`).argParser(wholeNumber('CLIENTS', 1)),
+      new Argument('[CLIENTS]', `clients in the federation (default: ${CLIENTS})`).argParser(wholeNumber('CLIENTS', 1)),
     )
     .addArgument(
-      new Argument('[PER_ROUND]', `clients that train in a round (${PER_ROUND})`).argParser(
+      new Argument('[PER_ROUND]', `clients that train in a round (default: ${PER_ROUND})`).argParser(
         wholeNumber('PER_ROUND', 1),
       ),
     )
-    .addArgument(new Argument('[ROUNDS]', `rounds (${ROUNDS})`).argParser(wholeNumber('ROUNDS', 1)))
+    .addArgument(new Argument('[ROUNDS]', `rounds (default: ${ROUNDS})`).argParser(wholeNumber('ROUNDS', 1)))
     .addOption(new Option('--clients <n>', 'the same as CLIENTS').argParser(wholeNumber('--clients', 1)))
     .addOption(new Option('--per-round <n>', 'the same as PER_ROUND').argParser(wholeNumber('--per-round', 1)))
     .addOption(new Option('--rounds <n>', 'the same as ROUNDS').argParser(wholeNumber('--rounds', 1)))
@@ -227,7 +227,7 @@ export function workersOption(): Option {
 export function poolOption(what: string): Option {
   return new Option(
     '--pool <kind>',
-    `what ${what} a plan: threads, or processes of their own, which take nothing along when native code fails (threads)`,
+    `what ${what} a plan: threads, or processes of their own, which take nothing along when native code fails (default: threads)`,
   ).choices(poolKinds);
 }
 
@@ -266,11 +266,12 @@ export function jsonOption(): Option {
 export function logFormatOption(): Option {
   const what =
     'how everything for people is written: text, or json, one object an event with time, role, rank and round';
-  return new Option('--log-format <format>', `${what} (text)`).choices(LOG_FORMATS);
+  return new Option('--log-format <format>', `${what} (default: text)`).choices(LOG_FORMATS);
 }
 
 export function pingEveryOption(): Option {
-  const what = 'how often to ask the other end for a sign of life; below the idle timeout of proxies between (15)';
+  const what =
+    'how often to ask the other end for a sign of life; below the idle timeout of proxies between (default: 15)';
   return new Option('--ping-every <seconds>', what).argParser(seconds('--ping-every'));
 }
 

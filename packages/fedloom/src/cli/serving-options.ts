@@ -23,18 +23,20 @@ export function addServingOptions(command: Command): Command {
     .addOption(
       new Option(
         '--wait-for-clients <seconds>',
-        'how long to wait for the first clients before the run fails; or none: without end (none)',
+        'how long to wait for the first clients before the run fails; or none: without end (default: none)',
       ).argParser(secondsOrNone('--wait-for-clients')),
     )
     .addOption(
-      new Option('--quorum <n>', 'updates that suffice once the deadline has passed (half of the cohort)').argParser(
-        wholeNumber('--quorum', 1),
-      ),
+      new Option(
+        '--quorum <n>',
+        'updates that suffice once the deadline has passed (default: half of the cohort)',
+      ).argParser(wholeNumber('--quorum', 1)),
     )
     .addOption(
-      new Option('--minimum-clients <n>', 'clients that must have joined before the first round (all)').argParser(
-        wholeNumber('--minimum-clients', 1),
-      ),
+      new Option(
+        '--minimum-clients <n>',
+        'clients that must have joined before the first round (default: all)',
+      ).argParser(wholeNumber('--minimum-clients', 1)),
     )
     .addOption(pingEveryOption())
     .addOption(poolOption('evaluates'))

@@ -58,7 +58,7 @@ export function addClientCommand(program: Command, exit: (code: number) => void)
     .command('client')
     .summary('take part in a federation as one or more clients')
     .description(
-      'Takes part in the federation of a server as one or more clients. Without a task file it trains the plan that the\n' +
+      'Takes part in the federation of a server as one or more clients. Without a task file it trains the plan that the ' +
         'server ships, on the part folders in --data. With one, the plan must be that of the server.',
     )
     .argument('[task]', 'task file; needed without --data, and for tasks with training code of their own')
@@ -75,7 +75,7 @@ export function addClientCommand(program: Command, exit: (code: number) => void)
     .option(
       '--state-dir <dir>',
       'keep what clients keep to themselves between rounds here, so that they can be started again within a run ' +
-        '(.fedloom in --data, as long as the run goes on; without --data only in memory)',
+        '(default: .fedloom in --data, as long as the run goes on; without --data only in memory)',
     )
     .option(
       '--trainer <python:file:class>',
@@ -89,7 +89,7 @@ export function addClientCommand(program: Command, exit: (code: number) => void)
     .addOption(algorithmOption())
     .addOption(foldOption())
     .addOption(
-      new Option('--retry-for <seconds>', `how long to go on trying to reach the server (${RETRY_SECONDS})`)
+      new Option('--retry-for <seconds>', 'how long to go on trying to reach the server')
         .argParser(seconds('--retry-for'))
         .default(RETRY_SECONDS * 1000, `${RETRY_SECONDS}`),
     )

@@ -8,7 +8,7 @@ export function addDoctorCommand(program: Command, exit: (code: number) => void)
     .command('doctor')
     .summary('check hosts before a run')
     .description(
-      'Looks at every host of a host file, or at this machine: reachable by ssh, Node and glibc, the same fedloom, and with a task\n' +
+      'Looks at every host of a host file, or at this machine: reachable by ssh, Node and glibc, the same fedloom, and with a task ' +
         'the same plan; data, disk, clock, GPUs. Exit code 1 if something would fail a run.',
     )
     .argument('[task]', 'task file: its plan must be the same on all hosts that need it')

@@ -23,8 +23,8 @@ export function addExportCommand(program: Command, exit: (code: number) => void)
     .command('export')
     .summary("write a run's model for use elsewhere")
     .description(
-      'Writes the model of a run as ONNX, which takes raw samples as the clients held them, any number at a time, and gives\n' +
-        "prediction, and of a classifier probabilities and label; or its parameters as safetensors, under the model's names:\n" +
+      'Writes the model of a run as ONNX, which takes raw samples as the clients held them, any number at a time, and gives ' +
+        "prediction, and of a classifier probabilities and label; or its parameters as safetensors, under the model's names: " +
         '<position>.weight and <position>.bias, as those of torch.nn.Sequential with the same layers.',
     )
     .argument('<run>', "the run's name, a part of it that no other has, its folder, or latest")

@@ -12,8 +12,8 @@ export function addLaunchCommand(program: Command, exit: (code: number) => void)
   const command = addRunSettings(program.command('launch'), '<task>')
     .summary('start a server and its clients on the hosts of a host file')
     .description(
-      'Starts a server on the first host of a host file and clients on all hosts, by ssh. Processes are dealt as MPI deals them:\n' +
-        'rank 0 is the server, rank r is client r - 1, round-robin over all hosts in the order of the file, the first included. The\n' +
+      'Starts a server on the first host of a host file and clients on all hosts, by ssh. Processes are dealt as MPI deals them: ' +
+        'rank 0 is the server, rank r is client r - 1, round-robin over all hosts in the order of the file, the first included. The ' +
         'clients of a host share one process. Model and metrics land in this folder.',
     );
   addBrokerOptions(addHostOptions(addServingOptions(command)))

@@ -1,6 +1,7 @@
 import { createRequire } from 'node:module';
 import { join, relative, resolve } from 'node:path';
 import { type Command, Option } from 'commander';
+import { shellWord } from '../../launch/shell-words.js';
 import { makeProject, type Template, templateNames } from '../new/project.js';
 import { verboseOption } from '../run-settings.js';
 import { openTerminal } from '../terminal.js';
@@ -15,7 +16,7 @@ export function addNewCommand(program: Command, exit: (code: number) => void): v
     .summary('begin a project of your own from a template')
     .description(
       'Makes a folder with a task, sample data that were made up, a test and a README: a project that runs at once.\n' +
-        'Templates: csv (a table), images (pictures), trainer (training code of your own in TypeScript), algorithm (a\n' +
+        'Templates: csv (a table), images (pictures), trainer (training code of your own in TypeScript), algorithm (a ' +
         'federated algorithm of your own), pytorch (training code in PyTorch).',
     )
     .argument('<folder>', 'folder of the project; new or empty')
@@ -28,17 +29,12 @@ async function begin(folder: string, template: Template): Promise<number> {
   const { screen } = await openTerminal(false);
   const entries = await makeProject(folder, template);
   const place = relative(process.cwd(), resolve(folder)) || '.';
-  const go = place === '.' ? '' : `cd ${quoted(place)} && `;
+  const go = place === '.' ? '' : `cd ${shellWord(place)} && `;
   screen.line(`A project of the template ${template} in ${place}: ${entries.join(', ')}`);
-  screen.line(`Run it:   npx fedloom run ${quoted(join(place, 'task.ts'))}`);
+  screen.line(`Run it:   npx fedloom run ${shellWord(join(place, 'task.ts'))}`);
   // In a project that has fedloom, this one inside of it has it too.
   screen.line(`Test it:  ${go}${hasFedloom(resolve(folder)) ? '' : 'npm install && '}npm test`);
   return 0;
-}
-
-/** As a shell takes it for one word. */
-function quoted(path: string): string {
-  return /^[\w./\\:-]+$/.test(path) ? path : `"${path}"`;
 }
 
 function hasFedloom(folder: string): boolean {

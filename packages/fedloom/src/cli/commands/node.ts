@@ -37,8 +37,8 @@ export function addNodeCommand(program: Command, exit: (code: number) => void): 
   const command = addRunSettings(program.command('node'), '<task>')
     .summary('take part as one of the processes that mpirun started')
     .description(
-      'One program for all ranks of an MPI job: rank 0 serves the task, every other rank is a client, rank 1 client 0. Rank and\n' +
-        'number of ranks come from the launcher (mpirun, srun); messages go through the installed MPI. Only rank 0 shows the\n' +
+      'One program for all ranks of an MPI job: rank 0 serves the task, every other rank is a client, rank 1 client 0. Rank and ' +
+        'number of ranks come from the launcher (mpirun, srun); messages go through the installed MPI. Only rank 0 shows the ' +
         'run, and keeps its folder. When a rank dies, mpirun ends the others, unless it is told otherwise.',
     )
     .addOption(

@@ -45,8 +45,8 @@ export function addPartitionCommand(program: Command, exit: (code: number) => vo
     .command('partition')
     .summary("write the clients' parts of a task's data into folders")
     .description(
-      "Deals a task's data set to clients by the task's own rule, as a simulation with the same seed does, and writes\n" +
-        'each part into a folder of its own: DIR/client-0, DIR/client-1, ... For training code in Python: DIR/client_1_train.npz\n' +
+      "Deals a task's data set to clients by the task's own rule, as a simulation with the same seed does, and writes " +
+        'each part into a folder of its own: DIR/client-0, DIR/client-1, ... For training code in Python: DIR/client_1_train.npz ' +
         'and client_1_test.npz, or folders of images DIR/client_1_train/<class>/, and so on.',
     )
     .argument('<task>', 'task file')

@@ -31,17 +31,18 @@ export function addPredictCommand(program: Command, exit: (code: number) => void
     .command('predict')
     .summary("predict with a run's model")
     .description(
-      'Predicts with the model of a run: for the rows of a table (CSV, TSV), which the task of the run reads as its own, or for\n' +
-        'samples as its clients hold them: a part folder (its test samples), or safetensors with a tensor x.\n' +
-        'Writes a line a sample, in their order.',
+      'Predicts with the model of a run: for the rows of a table (CSV, TSV), which the task of the run reads as its own, or ' +
+        'for samples as its clients hold them: a part folder (its test samples), or safetensors with a tensor x. Writes a ' +
+        'line a sample, in their order.',
     )
     .argument('<run>', "the run's name, a part of it that no other has, its folder, or latest")
-    .requiredOption('--input <path>', 'the samples (required)')
+    .requiredOption('--input <path>', 'the samples')
     .addOption(new Option('--out <file>', 'write to this file in place of the standard output'))
     .addOption(
-      new Option('--format <format>', 'csv, or json, an object a line (by the name of --out: csv)').choices(
-        PREDICTION_FORMATS,
-      ),
+      new Option(
+        '--format <format>',
+        'csv, or json, an object a line (default: by the name of --out, otherwise csv)',
+      ).choices(PREDICTION_FORMATS),
     )
     .option('--best', 'with the model of the best round, which --keep-best kept, in place of the last')
     .addOption(new Option('--runs <dir>', 'folder of the run folders').default(RUNS_FOLDER))

@@ -26,8 +26,8 @@ export function addResumeCommand(program: Command, exit: (code: number) => void)
     .command('resume')
     .summary('go on with a run that did not finish')
     .description(
-      'Goes on with a run that was interrupted, killed or failed, from the last round that its journal holds. It takes its\n' +
-        'task file, settings and seed from the run folder. The result is that of a run which was never interrupted; for a\n' +
+      'Goes on with a run that was interrupted, killed or failed, from the last round that its journal holds. It takes its ' +
+        'task file, settings and seed from the run folder. The result is that of a run which was never interrupted; for a ' +
         'server, where its clients come back before others take their places.',
     )
     .argument('<run>', "the run's name, a part of it that no other has, its folder, or latest")

@@ -52,10 +52,10 @@ export function addRunCommand(program: Command, exit: (code: number) => void): v
   addRunSettings(program.command('run'), '[task]')
     .summary('train a task over simulated clients on this machine')
     .description(
-      'Trains a task over simulated clients on this machine: in this process, or with --processes as separate client\n' +
-        "processes over WebSocket. For one seed the result is the same. FedML's names --client_num_in_total,\n" +
+      'Trains a task over simulated clients on this machine: in this process, or with --processes as separate client ' +
+        "processes over WebSocket. For one seed the result is the same. FedML's names --client_num_in_total, " +
         '--client_num_per_round, --comm_round and --frequency_of_the_test are accepted.\n' +
-        'With --replay it does an earlier run again, simulated or served, by the decisions in its journal, and fails where\n' +
+        'With --replay it does an earlier run again, simulated or served, by the decisions in its journal, and fails where ' +
         'model or metrics come out otherwise. Task file and settings are those of the run.\n' +
         'Started by mpirun or srun as several processes, it trains the simulated clients on all of them.',
     )
@@ -95,7 +95,7 @@ export function deadlineOption(unsaid: string): Option {
   return new Option(
     '--deadline <seconds>',
     'how long a round waits for its clients before it goes on with a quorum or replaces who is missing; or none ' +
-      `(${unsaid})`,
+      `(default: ${unsaid})`,
   ).argParser(secondsOrNone('--deadline'));
 }
 
@@ -104,7 +104,7 @@ export function graceOption(unsaid: string): Option {
   return new Option(
     '--grace <seconds>',
     'how long a client that is to train may be away before another takes its place; or none: until the deadline, and ' +
-      `where there is none, until nobody else trains (${unsaid})`,
+      `where there is none, until nobody else trains (default: ${unsaid})`,
   ).argParser(secondsOrNone('--grace', 'zero'));
 }
 

@@ -1,10 +1,13 @@
 import type { Command } from 'commander';
+import { expandRanges, formatRanges, type IndexRange, rangesFromIndices } from '../../core/index-ranges.js';
+import { shellWords } from '../../launch/shell-words.js';
 import { createServer } from '../../server/create-server.js';
 import type { StoredRun } from '../../store/read-runs.js';
+import type { Task } from '../../task/task.js';
 import { conductRun } from '../conduct-run.js';
 import { devicesAt } from '../devices.js';
 import { addListenOptions, reachOf, recordedReach, samePorts } from '../listen-flags.js';
-import { loadTaskWith } from '../load-settings.js';
+import { changesAsArguments, loadTaskWith } from '../load-settings.js';
 import { counted } from '../report/format.js';
 import { addRunSettings, type RunSettings, runSettings, withModelFile } from '../run-settings.js';
 import { addServingOptions, type ServingFlags, servingRunOptions } from '../serving-options.js';
@@ -22,6 +25,22 @@ export function addServerCommand(program: Command, exit: (code: number) => void)
     const settings = await withModelFile(runSettings([clients, perRound, rounds], flags));
     exit(await serve(path, settings, flags, flags.resume && (await unfinishedRun(path, settings))));
   });
+}
+
+/** What starts all clients of the run in one process. @param devices those that are no process's */
+function clientCommand(
+  path: string,
+  settings: RunSettings,
+  task: Task,
+  url: string,
+  devices: readonly IndexRange[] = [],
+): string {
+  const away = new Set<number>(expandRanges(devices));
+  const indices = Array.from({ length: settings.clients }, (_, index) => index).filter((index) => !away.has(index));
+  const own = ['--server', url, '--index', formatRanges(rangesFromIndices(indices))];
+  // A plan is shipped; training code is not, and must have the same settings there.
+  const words = task.kind === 'plan' ? [...own, '--data', 'DIR'] : [path, ...own, ...changesAsArguments(settings)];
+  return shellWords(['fedloom', 'client', ...words]);
 }
 
 /** @param resume a run that is to go on, in place of a new one */
@@ -64,7 +83,7 @@ export async function serve(
       const { run } = server;
       const urls = server.urls.filter((url) => !url.startsWith('memory:'));
       const result = server.result.finally(() => devices?.close());
-      const hint = `Join: fedloom client --server ${urls[0]} --index 0-9 --data DIR`;
+      const hint = `Join: ${clientCommand(path, settings, loaded.task, urls[0] ?? '', reach.mobile)}`;
       return { run, result, urls, notes: [`Listening on ${urls.join(' and ')}`, terminal.screen.colors.dim(hint)] };
     },
   });

@@ -8,8 +8,8 @@ export function addSshSetupCommand(program: Command, exit: (code: number) => voi
     .command('ssh-setup')
     .summary('have the hosts of a host file let this machine in without a password')
     .description(
-      'Sees to it that this machine gets by ssh to every host of a host file without a question: makes a key where there is none,\n' +
-        'takes up the keys of hosts that are met for the first time, and has each host let the key in. How it gets in for that: with\n' +
+      'Sees to it that this machine gets by ssh to every host of a host file without a question: makes a key where there is none, ' +
+        'takes up the keys of hosts that are met for the first time, and has each host let the key in. How it gets in for that: with ' +
         '--login-key, with --password-file, or ssh asks on this terminal. May be run again.',
     );
   addSshOptions(command)

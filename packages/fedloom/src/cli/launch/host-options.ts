@@ -39,7 +39,7 @@ export function addSshOptions(command: Command): Command {
     .option(
       '--hostfile <file>',
       "hosts, one a line and the server's first: as for Open MPI, MPICH, Slurm or PBS, or plain names " +
-        '(in a job of Slurm or PBS: its hosts)',
+        '(default: in a job of Slurm or PBS: its hosts)',
     )
     .option('--ssh-config <file>', "ssh's configuration, in place of the user's and the system's")
     .option('--ssh-key <file>', 'private key to log in with')

@@ -9,6 +9,7 @@ import {
   metricLabel,
   scalarMetrics,
   visibleWidth,
+  wrapped,
 } from './format.js';
 
 describe('numbers for people', () => {
@@ -49,6 +50,15 @@ describe('numbers for people', () => {
       '0 clients',
       '2 processes',
     ]);
+  });
+});
+
+describe('wrapped', () => {
+  it('keeps all parts, in as many lines as they need', () => {
+    const parts = ['mnist', 'fedAvg', '100 clients, 10 a round', 'seed 0'];
+    expect(wrapped(parts, 80)).toEqual(['mnist · fedAvg · 100 clients, 10 a round · seed 0']);
+    expect(wrapped(parts, 32)).toEqual(['mnist · fedAvg', '100 clients, 10 a round · seed 0']);
+    expect(wrapped(parts, 5)).toEqual(parts);
   });
 });
 

@@ -65,6 +65,18 @@ export function fitting(parts: readonly string[], width: number, separator = ' �
   return text;
 }
 
+/** All of the parts, joined, in as many lines of a width as they need. */
+export function wrapped(parts: readonly string[], width: number, separator = ' · '): readonly string[] {
+  const lines: string[] = [];
+  for (const part of parts) {
+    const last = lines.at(-1);
+    const longer = last === undefined ? undefined : last + separator + part;
+    if (longer !== undefined && visibleWidth(longer) <= width) lines[lines.length - 1] = longer;
+    else lines.push(part);
+  }
+  return lines;
+}
+
 /** Text cut to a width, with an ellipsis where it was cut. */
 export function cut(text: string, width: number): string {
   return text.length <= width ? text : `${text.slice(0, Math.max(0, width - 1))}…`;

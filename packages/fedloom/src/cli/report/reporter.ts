@@ -4,7 +4,7 @@ import type { Run } from '../../server/run/run.js';
 import type { Task } from '../../task/task.js';
 import type { RunSettings } from '../run-settings.js';
 import { frameOf } from '../user-errors.js';
-import { counted, cut, fitting, formatCount } from './format.js';
+import { counted, cut, formatCount, wrapped } from './format.js';
 import type { SavedRun } from './json-events.js';
 import { Progress } from './progress.js';
 import type { RunReporter } from './run-reporter.js';
@@ -55,7 +55,7 @@ export class Reporter implements RunReporter {
       counted(rounds, 'round'),
       `seed ${seed}`,
     ];
-    screen.line(fitting(parts, screen.columns));
+    for (const line of wrapped(parts, screen.columns)) screen.line(line);
     if (byDefault.length > 0) screen.line(dim(`By default: ${byDefault.join(', ')}.`));
     if (roundsBefore !== undefined) screen.line(`Taken up after ${counted(roundsBefore, 'round')}.`);
     for (const note of [...ofSettings.map(dim), ...notes]) screen.line(note);

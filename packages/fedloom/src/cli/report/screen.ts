@@ -4,6 +4,7 @@ import type { WriteStream } from 'node:tty';
 import type { createLogUpdate } from 'log-update';
 import pc from 'picocolors';
 import type { Colors } from 'picocolors/types.js';
+import { visibleWidth } from './format.js';
 
 type LogUpdate = ReturnType<typeof createLogUpdate>;
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -31,7 +32,9 @@ export class Screen {
     if (!terminal || env.CI) return new Screen(stream, terminal, env);
     // Loaded for terminals only: it takes 50 ms, which programs that read our output need not wait.
     const { createLogUpdate } = await import('log-update');
-    return new Screen(stream, terminal, env, createLogUpdate(stream as WriteStream, { showCursor: true }));
+    const screen = new Screen(stream, terminal, env, createLogUpdate(stream as WriteStream, { showCursor: true }));
+    stream.on('resize', () => screen.#resized());
+    return screen;
   }
 
   /** Columns that a line may fill; one is left free, since some terminals wrap a full line. */
@@ -70,6 +73,17 @@ export class Screen {
     this.#update?.done();
   }
 
+  /** Lines that were redrawn wrap anew where the terminal became narrower, and take more rows than were written. */
+  #resized(): void {
+    if (this.#update === undefined || this.#shown === '') return;
+    const columns = ('columns' in this.#stream && this.#stream.columns) || DEFAULT_COLUMNS;
+    const rows = this.#shown.split('\n').map((line) => Math.max(1, Math.ceil(visibleWidth(line) / columns)));
+    this.#stream.write(upAndClear(rows.reduce((sum, count) => sum + count)));
+    // What it believes to be there is gone.
+    this.#update.done();
+    this.#update(this.#shown);
+  }
+
   /** A console whose lines appear here without disturbing what is redrawn: for the `console.log` of a user's own code. */
   console(): Console {
     let open = '';
@@ -84,6 +98,11 @@ export class Screen {
     });
     return new Console({ stdout: stream, stderr: stream });
   }
+}
+
+/** ECMA-48: the cursor so many rows up, to the first column; everything from there on is erased. */
+function upAndClear(rows: number): string {
+  return `\u001b[${rows}A\r\u001b[J`;
 }
 
 /** https://no-color.org and https://force-color.org */
