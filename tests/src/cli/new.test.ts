@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { describePython, PYTHON } from '../integration/python.js';
 import { Workplace } from './fedloom.js';
 
-const TEMPLATES = ['csv', 'images', 'trainer', 'algorithm', 'pytorch'];
+const TEMPLATES = ['csv', 'images', 'texts', 'trainer', 'algorithm', 'pytorch'];
 
 describe('fedloom new', () => {
   it.each(TEMPLATES)('makes a project of the template %s, the same each time', async (template) => {

@@ -185,7 +185,7 @@ describe('the packed packages', () => {
     expect(failed.stderr).toMatch(/^fedloom: MPI needs the package .*: npm install @fedloom\/transport-mpi$/m);
   });
 
-  it.each(['csv', 'images', 'trainer', 'algorithm'])(
+  it.each(['csv', 'images', 'texts', 'trainer', 'algorithm'])(
     'begin a project that runs and whose tests pass: %s',
     async (name) => {
       await project.fedloom('new', name, '--template', name);
@@ -210,7 +210,8 @@ describe('the packed packages', () => {
   });
 
   it('begin projects whose types hold', async () => {
-    for (const name of ['csv', 'images', 'trainer', 'algorithm']) await project.node(COMPILERS[0][0], '-p', name);
+    for (const name of ['csv', 'images', 'texts', 'trainer', 'algorithm'])
+      await project.node(COMPILERS[0][0], '-p', name);
   });
 
   it('say what they are', async () => {

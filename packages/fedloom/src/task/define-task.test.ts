@@ -99,15 +99,6 @@ describe('defineTask', () => {
     expect(isTask(task)).toBe(true);
   });
 
-  it('takes a task that exists, with something else in it', () => {
-    const base = defineTask(smallDefinition());
-    const changed = defineTask({ ...base, algorithm: scaffold() });
-    expect(changed).toEqual({ ...base, algorithm: changed.algorithm });
-    expect([isTask(changed), changed.algorithm.name, Object.isFrozen(changed)]).toEqual([true, 'scaffold', true]);
-    const own = defineTask({ name: 'own', trainer: () => ({}) as Trainer });
-    expect(defineTask({ ...own, concurrent: 2 })).toMatchObject({ kind: 'trainer', name: 'own', concurrent: 2 });
-  });
-
   it('tells apart tasks with and without a trainer', () => {
     const mixed = { ...smallDefinition(), trainer: () => undefined } as unknown as TrainerTaskDefinition;
     expect(() => defineTask(mixed)).toThrow(/there is no field model in a task that has a trainer/);

@@ -16,7 +16,7 @@ export function addNewCommand(program: Command, exit: (code: number) => void): v
     .summary('begin a project of your own from a template')
     .description(
       'Makes a folder with a task, sample data that were made up, a test and a README: a project that runs at once.\n' +
-        'Templates: csv (a table), images (pictures), trainer (training code of your own in TypeScript), algorithm (a ' +
+        'Templates: csv (a table), images (pictures), texts, trainer (training code of your own in TypeScript), algorithm (a ' +
         'federated algorithm of your own), pytorch (training code in PyTorch).',
     )
     .argument('<folder>', 'folder of the project; new or empty')

@@ -5,12 +5,13 @@ import { makeFolders } from '../../core/node/make-folders.js';
 import { storageError } from '../../core/node/storage-error.js';
 import { VERSION } from '../../core/version.js';
 import { packageFolder } from '../own-files.js';
-import { type Files, patients, pictures } from './samples.js';
+import { type Files, patients, pictures, reviews } from './samples.js';
 
 /** What each template begins with beside its own files. */
 const TEMPLATES = {
   csv: patients,
   images: pictures,
+  texts: reviews,
   trainer: patients,
   algorithm: patients,
   pytorch: patients,

@@ -7,6 +7,20 @@ const PATIENTS = 1000;
 const HOSPITALS = ['north', 'south', 'east', 'west'];
 const PICTURES = 80;
 const SIDE = 16;
+const REVIEWS = 800;
+const PRAISE = ['warm', 'friendly', 'fresh', 'quick', 'lovely', 'generous', 'quiet', 'fair'];
+const BLAME = ['cold', 'rude', 'stale', 'slow', 'dirty', 'tiny', 'noisy', 'dear'];
+const SUBJECTS = [
+  'the coffee',
+  'the soup',
+  'the bread',
+  'the waiter',
+  'the room',
+  'the table',
+  'the cake',
+  'the service',
+];
+const OPENINGS = ['we came on a sunday', 'a friend took us', 'it was raining', 'after the theatre', 'on the way home'];
 
 /** Files by their paths within the project. */
 export type Files = ReadonlyMap<string, string | Uint8Array>;
@@ -31,6 +45,22 @@ export function patients(): Files {
   });
   const header = 'age,sex,pressure,cholesterol,smoker,hospital,outcome';
   return new Map([['patients.csv', `${[header, ...lines].join('\n')}\n`]]);
+}
+
+/** What guests of cafés wrote, most of it all praise or all blame. */
+export function reviews(): Files {
+  const random = RandomStream.of(SEED, 'reviews');
+  const oneOf = (words: readonly string[]) => words[random.integer(words.length)] ?? '';
+  const lines = Array.from({ length: REVIEWS }, () => {
+    const liked = random.integer(2) === 1;
+    const said = Array.from({ length: 2 + random.integer(2) }, () => {
+      // Nobody likes everything.
+      const words = random.next() < 0.85 === liked ? PRAISE : BLAME;
+      return `${oneOf(SUBJECTS)} was ${oneOf(words)}`;
+    });
+    return `"${[oneOf(OPENINGS), ...said].join(', ')}",${liked ? 'liked' : 'disliked'}`;
+  });
+  return new Map([['reviews.csv', `${['review,verdict', ...lines].join('\n')}\n`]]);
 }
 
 /** Whether a point lies on the shape; all lengths in pixels, from the shape's middle. */
