@@ -36,6 +36,8 @@ const { metafile } = await build({
     'fflate',
     'hyparquet',
     'hyparquet-compressors',
+    'hyparquet',
+    'hyparquet-compressors',
   ],
   define: { 'import.meta.url': '$url' },
   banner: { js: "const $url = require('node:url').pathToFileURL(__filename).href;" },

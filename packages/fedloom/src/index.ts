@@ -157,6 +157,7 @@ export type { HeldOut } from './data/held-out.js';
 export { iid } from './data/iid.js';
 export { type CsvDataset, csv } from './data/node/csv/csv.js';
 export type { ColumnStatistics, CsvOptions, MissingRule } from './data/node/csv/csv-options.js';
+export { type ParquetOptions, parquet } from './data/node/csv/parquet.js';
 export type { FileDataset } from './data/node/file-dataset.js';
 export type { FilePlace } from './data/node/files.js';
 export { type ImagesOptions, images } from './data/node/images.js';

@@ -25,6 +25,7 @@ export interface DataErrors {
   'data.not-finite': OriginFields;
   'data.npz': { readonly path: string };
   'data.option': { readonly reader: string; readonly option: string };
+  'data.parquet': { readonly path: string };
   'data.scale': { readonly scale: number };
   'data.shape': OriginFields | { readonly where: string };
 

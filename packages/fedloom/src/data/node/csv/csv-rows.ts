@@ -1,7 +1,7 @@
 import { type SampleColumn, sampleColumn } from '../../dataset.js';
 import type { CsvLayout, InputColumn } from './csv-layout.js';
 import type { CsvOptions, MissingRule } from './csv-options.js';
-import { fault, readTable } from './csv-table.js';
+import { fault, type ReadTable, readTable } from './csv-table.js';
 
 /** The rows of a file as numbers. */
 export interface CsvRows {
@@ -18,7 +18,10 @@ export interface CsvRows {
 }
 
 /** How cells are read. */
-export type CellOptions = Pick<CsvOptions, 'blank' | 'decimal' | 'separator' | 'classes'>;
+export interface CellOptions extends Pick<CsvOptions, 'blank' | 'decimal' | 'separator' | 'classes'> {
+  /** How the file is read. Default: as CSV. */
+  readonly read?: ReadTable;
+}
 
 /**
  * Reads the rows of a file.
@@ -38,7 +41,8 @@ export async function readRows(
   let others: OtherReader[] = [];
   let label: ((cells: readonly string[], line: number) => number | undefined) | undefined;
   let dropped = 0;
-  await readTable(path, options.separator, {
+  const { read = readTable } = options;
+  await read(path, options.separator, {
     header(columns) {
       const layout = layoutFor(columns);
       inputs = layout.inputs.map((column) => inputReader(column, columns.indexOf(column.name), cell, labelled));

@@ -13,6 +13,9 @@ export interface TableReader {
   row(cells: readonly string[], line: number): void;
 }
 
+/** Reads the table in a file. */
+export type ReadTable = (path: string, separator: string | undefined, reader: TableReader) => Promise<void>;
+
 const SEPARATORS = [',', ';', '\t', '|'];
 
 /**

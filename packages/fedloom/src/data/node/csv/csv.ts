@@ -11,6 +11,7 @@ import { inputNames, type Statistics, statisticsFor, toExamples, toInputs } from
 import { type CsvLayout, layoutOf, requireColumns } from './csv-layout.js';
 import { type CsvOptions, checkCsvOptions } from './csv-options.js';
 import { readRows } from './csv-rows.js';
+import { type ReadTable, readTable } from './csv-table.js';
 import { describeCsv } from './describe-csv.js';
 
 /** A data set of the rows of a table. */
@@ -40,24 +41,35 @@ interface CsvContents extends FileContents {
  * @throws FedloomError `data.option` at once; on loading `data.file`, `data.csv`, `data.column`, `data.empty`, naming file and line
  */
 export function csv(file: FilePlace, options: CsvOptions): CsvDataset {
-  const reader = `csv('${file}')`;
-  checkCsvOptions(options, reader);
-  return csvIn(undefined, file, options, reader);
+  return tableDataset('csv', readTable, file, options);
 }
 
-function csvIn(folder: string | undefined, file: FilePlace, options: CsvOptions, reader: string): CsvDataset {
+/** A data set of the rows of a table, however that is read. @param kind the function's name, for messages */
+export function tableDataset(kind: string, read: ReadTable, file: FilePlace, options: CsvOptions): CsvDataset {
+  const reader = `${kind}('${file}')`;
+  checkCsvOptions(options, reader);
+  return tableIn(undefined, file, { ...options, reader, read });
+}
+
+/** The options, and how the file is read. */
+interface TableOptions extends CsvOptions {
+  readonly reader: string;
+  readonly read: ReadTable;
+}
+
+function tableIn(folder: string | undefined, file: FilePlace, options: TableOptions): CsvDataset {
   const { contents, ...dataset } = fileDataset<CsvContents>(
     {
       name: options.name ?? basename(String(file), extname(String(file))),
       learned: options.standardize === true ? ['standardize: true'] : [],
-      read: (from) => readContents(pathOf(file, from), from, options, reader),
+      read: (from) => readContents(pathOf(file, from), from, options),
       describe: (_contents, from) => describeCsv(pathOf(file, from), options),
     },
     folder,
   );
   return Object.freeze({
     ...dataset,
-    inFolder: (other: string) => csvIn(other, file, options, reader),
+    inFolder: (other: string) => tableIn(other, file, options),
     inputNames: async () => inputNames((await contents()).layout),
     async inputsOf(other: FilePlace) {
       const { layout, statistics } = await contents();
@@ -77,13 +89,8 @@ function csvIn(folder: string | undefined, file: FilePlace, options: CsvOptions,
   });
 }
 
-async function readContents(
-  path: string,
-  folder: string | undefined,
-  options: CsvOptions,
-  reader: string,
-): Promise<CsvContents> {
-  const { classes, standardize, test } = options;
+async function readContents(path: string, folder: string | undefined, options: TableOptions): Promise<CsvContents> {
+  const { classes, standardize, test, reader } = options;
   let layout: CsvLayout | undefined;
   const rows = await readRows(path, options, (columns) => {
     layout = layoutOf(path, columns, options, reader);

@@ -4,7 +4,7 @@ import { holdOut, isHeldOut } from '../../held-out.js';
 import { ascending } from '../../partition.js';
 import { shown } from '../files.js';
 import type { CsvOptions, MissingRule } from './csv-options.js';
-import { parseNumber } from './csv-rows.js';
+import { type CellOptions, parseNumber } from './csv-rows.js';
 import { readTable } from './csv-table.js';
 
 /**
@@ -12,12 +12,15 @@ import { readTable } from './csv-table.js';
  * the training rows alone, so that means and deviations are to the bit those that `standardize: true` takes.
  * @throws FedloomError `data.file`, `data.csv`
  */
-export async function describeCsv(path: string, options: Partial<CsvOptions>): Promise<DataDescription> {
-  const { blank = [], decimal = '.', label, test, inputs, ignore = [] } = options;
+export async function describeCsv(
+  path: string,
+  options: Partial<CsvOptions> & Pick<CellOptions, 'read'>,
+): Promise<DataDescription> {
+  const { read = readTable, blank = [], decimal = '.', label, test, inputs, ignore = [] } = options;
   const blanks = new Set(['', ...blank]);
   let names: readonly string[] = [];
   const rows: string[][] = [];
-  await readTable(path, options.separator, {
+  await read(path, options.separator, {
     header(columns) {
       names = columns;
     },
