@@ -11,6 +11,7 @@ import {
 import { type TokenKind, tokensOf } from '../../tokens.js';
 import type { FilePlace } from '../files.js';
 
+/** Of all texts. */
 export interface TokenOptions {
   /** Tokens of a sample. Longer texts are cut, shorter ones filled up with the token 0. */
   readonly length: number;
