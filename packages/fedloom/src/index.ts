@@ -140,7 +140,17 @@ export type { Statistic } from './core/evaluation.js';
 export type { IndexRange } from './core/index-ranges.js';
 export type { NestedNumbers } from './core/nested-numbers.js';
 export { RandomStream } from './core/random.js';
-export type { BestModel, BestRound, ClientRecord, EvaluationCounts, Results, RoundRecord, RunResult } from './core/records.js';
+export type {
+  BestModel,
+  BestRound,
+  ClientRecord,
+  EvaluationCounts,
+  NamedResults,
+  NamedRunResult,
+  Results,
+  RoundRecord,
+  RunResult,
+} from './core/records.js';
 export { decodeSafetensors, encodeSafetensors, type SafetensorsLimits } from './core/safetensors.js';
 export { VERSION } from './core/version.js';
 export { type ArrayInput, type ArraySplit, type ArraysOptions, arrays, type NumberArray } from './data/arrays.js';
@@ -215,7 +225,7 @@ export type { ListenOptions } from './server/listening.js';
 export type { ServedRun, ServedRunOptions } from './server/open-run.js';
 export type { FederationEvents } from './server/run/federation-options.js';
 export type { JournalOptions } from './server/run/journal-options.js';
-export { Run } from './server/run/run.js';
+export { type NamedRun, Run } from './server/run/run.js';
 export type { RunOptions } from './server/run/run-options.js';
 export { fedmlSampling, type Sampler } from './server/schedule/sampling.js';
 export { type ReplayOptions, replay } from './simulation/replay.js';

@@ -4,6 +4,11 @@ import type { Hash } from './brands.js';
 /** Named results of an evaluation: numbers or lists of numbers. */
 export type Results = Readonly<Record<string, number | readonly number[]>>;
 
+/** Results of which these, where they are there, are single numbers: those of a task's metrics. */
+export type NamedResults<Name extends string> = string extends Name
+  ? Results
+  : Results & Readonly<Partial<Record<Name, number>>>;
+
 /** One round as it is reported, and as it stands in `metrics.jsonl`. */
 export interface RoundRecord {
   /** From 0. */
@@ -120,4 +125,10 @@ export interface RunResult {
   readonly stopped?: { readonly code: string; readonly message: string };
   /** Where `keepBest` was asked for, and a round had its metric. */
   readonly best?: BestModel;
+}
+
+/** The result of a run whose metrics are known by name: single numbers. */
+export interface NamedRunResult<Name extends string> extends RunResult {
+  readonly metrics: NamedResults<Name>;
+  readonly clientMetrics: NamedResults<Name>;
 }

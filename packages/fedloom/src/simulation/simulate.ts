@@ -1,5 +1,5 @@
 import { availableParallelism } from 'node:os';
-import { FedloomError } from '@fedloom/engine';
+import { FedloomError, isRemoteError } from '@fedloom/engine';
 import { diskStateStore } from '../client/node/disk-state-store.js';
 import { nodeClientHost } from '../client/node/node-client-host.js';
 import type { StateStore } from '../client/state-store.js';
@@ -15,9 +15,9 @@ import type { Federation } from '../server/run/federation.js';
 import { openFederation } from '../server/run/open-federation.js';
 import type { ReplayedRun } from '../server/run/replayed-run.js';
 import { resultOf } from '../server/run/result-of.js';
-import { Run } from '../server/run/run.js';
+import { type NamedRun, Run } from '../server/run/run.js';
 import { checkRunOptions, federationStages, type RunOptions } from '../server/run/run-options.js';
-import type { Task } from '../task/task.js';
+import type { PlanTask, Task } from '../task/task.js';
 import { memoryTransport } from '../transport/memory/memory-transport.js';
 import { journalStateStore } from './journal-state-store.js';
 
@@ -36,6 +36,8 @@ export interface SimulateOptions extends RunOptions {
  * @example for await (const round of simulate(task, { clients: 100, clientsPerRound: 10, rounds: 30 })) console.log(round);
  * @throws FedloomError `run.options`, `compute.pool` at once; everything else through the run's `result`
  */
+export function simulate<Name extends string>(task: PlanTask<Name>, options: SimulateOptions): NamedRun<Name | 'loss'>;
+export function simulate(task: Task, options: SimulateOptions): Run;
 export function simulate(task: Task, options: SimulateOptions): Run {
   checkRunOptions(options);
   checkPool(options.pool);
@@ -101,7 +103,7 @@ async function serveInMemory(
         const message = `The simulated clients were cut off: ${ended.reason}.`;
         federation.fail(new FedloomError('simulation.lost', message));
       },
-      (error: unknown) => federation.fail(error),
+      (error: unknown) => federation.fail(asServerSaidIt(error)),
     );
     const result = await resultOf(federation, signal);
     await serving;
@@ -110,4 +112,9 @@ async function serveInMemory(
   } finally {
     await states.close();
   }
+}
+
+/** Where the server is in this process, nobody cares what it told the clients: that they were refused. */
+function asServerSaidIt(error: unknown): unknown {
+  return isRemoteError(error) && error.cause instanceof FedloomError ? error.cause : error;
 }

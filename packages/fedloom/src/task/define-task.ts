@@ -14,7 +14,7 @@ const BRAND = Symbol.for('fedloom.task');
  * another, `defineTask({ ...task, algorithm: scaffold() })`.
  * @throws FedloomError `task.definition`, naming each field at fault and how to mend it.
  */
-export function defineTask(task: PlanTaskDefinition): PlanTask;
+export function defineTask<const Name extends string = never>(task: PlanTaskDefinition<Name>): PlanTask<Name>;
 export function defineTask<R extends Results>(task: TrainerTaskDefinition<R>): TrainerTask<R>;
 export function defineTask(given: TaskDefinition): Task {
   const task = withoutKind(given);

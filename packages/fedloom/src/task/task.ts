@@ -10,7 +10,7 @@ import type { TrainerFactory } from './trainer.js';
 export type TaskDefinition<R extends Results = Results> = PlanTaskDefinition | TrainerTaskDefinition<R>;
 
 /** A task that compiles to a training plan. Clients need nothing but the plan and their data. */
-export interface PlanTaskDefinition {
+export interface PlanTaskDefinition<Name extends string = string> {
   readonly name: string;
   /** Gives simulated clients their samples, and the server its held-out test. */
   readonly data: Dataset;
@@ -18,8 +18,8 @@ export interface PlanTaskDefinition {
   readonly partition?: Partitioner;
   readonly model: Model;
   readonly loss: Loss;
-  /** Default none. The loss is always reported. */
-  readonly metrics?: readonly Metric[];
+  /** Default none. The loss is always reported. Their names are those of the results: `Name`. */
+  readonly metrics?: readonly Metric<Name>[];
   readonly training: TrainingDefinition;
   /** Default `fedAvg()`. */
   readonly algorithm?: FederatedAlgorithm;
@@ -68,7 +68,7 @@ export interface TrainerTaskDefinition<R extends Results = Results> {
 /** A task as `defineTask` returns it: checked, frozen, defaults filled in. */
 export type Task = PlanTask | TrainerTask;
 
-export interface PlanTask extends Required<PlanTaskDefinition> {
+export interface PlanTask<Name extends string = string> extends Required<PlanTaskDefinition<Name>> {
   readonly kind: 'plan';
   readonly training: Required<TrainingDefinition>;
 }

@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events';
 import type { Emitter } from '../../core/emitter.js';
-import type { RoundRecord, RunResult } from '../../core/records.js';
+import type { NamedRunResult, RoundRecord, RunResult } from '../../core/records.js';
 import type { FederationEvents } from './federation-options.js';
 
 /** A program that uses a run need not have the types of Node's. */
@@ -64,4 +64,9 @@ export class Run extends (EventEmitter as Events) implements AsyncIterable<Round
     this.#wake = [];
     for (const resolve of wake) resolve();
   }
+}
+
+/** A run of a task whose metrics the compiler knows by name. */
+export interface NamedRun<Name extends string> extends Run {
+  readonly result: Promise<NamedRunResult<Name>>;
 }
