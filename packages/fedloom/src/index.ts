@@ -188,7 +188,7 @@ export type { TokenKind } from './data/tokens.js';
 export type { FederationErrors } from './error-codes.js';
 export { type LoadModelOptions, loadModel } from './inference/node/load-model.js';
 export type { Predictions, Predictor } from './inference/predictor.js';
-export type { Numbers, SamplesInput } from './inference/samples.js';
+export type { SamplesInput } from './inference/samples.js';
 export { folderSource } from './journal/node/folder-source.js';
 export { folderStorage } from './journal/node/folder-storage.js';
 export type { DiskWaits } from './journal/run-journal.js';

@@ -18,6 +18,12 @@ export function binaryCrossEntropyWithLogits(): Loss<'binaryCrossEntropyWithLogi
     check: (context) => checkBinary(name, context, 'loss.shape'),
     prepareTarget: binaryTarget,
     perSample: (g, prediction, target, context) => overOutputs(g, g.binaryCrossEntropy(prediction, target), context),
+    readings(g, prediction, { predictionShape }) {
+      const ones = g.cast(g.greater(prediction, 0), 'int64');
+      const isSingle = predictionShape.length === 1 && predictionShape[0] === 1;
+      const said = isSingle ? { label: g.reshape(ones, [prediction.shape[0] ?? 1]) } : { labels: ones };
+      return { probabilities: g.sigmoid(prediction), ...said };
+    },
   });
 }
 

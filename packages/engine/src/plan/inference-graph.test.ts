@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { binaryCrossEntropyWithLogits } from '../layers/binary.js';
 import { dense } from '../layers/dense.js';
 import { meanSquaredError, softmaxCrossEntropy } from '../layers/losses.js';
 import { relu } from '../layers/relu.js';
@@ -73,6 +74,41 @@ describe('the model for predictions', () => {
     const one: Tensor = { dtype: 'uint8', shape: [1, 2, 2], data: Uint8Array.from(rows[1] ?? []) };
     const alone = await run(bindParameters(classifier, parameters), one);
     expect(alone.get('label')?.data).toEqual(outputs.get('label')?.data.slice(1, 2));
+  });
+
+  test('of two classes from one output there is a label, and how likely the second is', async () => {
+    const source = {
+      name: 'which',
+      model: sequential([dense(1)]),
+      data: { x: { dtype: 'float32', shape: [1] }, y: { dtype: 'int32', shape: [], classes: 2 } },
+      loss: binaryCrossEntropyWithLogits(),
+    } as const;
+    const own: NamedTensors = new Map<string, Tensor>([
+      ['0.bias', { dtype: 'float32', shape: [1], data: Float32Array.of(0) }],
+      ['0.weight', { dtype: 'float32', shape: [1, 1], data: Float32Array.of(1) }],
+    ]);
+    const x: Tensor = { dtype: 'float32', shape: [3, 1], data: Float32Array.of(-2, 0, 3) };
+    const outputs = await run(bindParameters(compileInference(source), own), x);
+    expect(outputs.get('label')).toMatchObject({ dtype: 'int64', shape: [3] });
+    expect(numbers(outputs.get('label'))).toEqual([0, 0, 1]);
+    for (const [i, value] of [-2, 0, 3].entries()) {
+      expect(Number(outputs.get('probabilities')?.data[i])).toBeCloseTo(1 / (1 + Math.exp(-value)), 6);
+    }
+  });
+
+  test('of several outputs each has a label of its own', async () => {
+    const onnx = compileInference({
+      name: 'tags',
+      model: sequential([dense(2)]),
+      data: { x: { dtype: 'float32', shape: [1] }, y: { dtype: 'float32', shape: [2] } },
+      loss: binaryCrossEntropyWithLogits(),
+    });
+    const own: NamedTensors = new Map<string, Tensor>([
+      ['0.bias', { dtype: 'float32', shape: [2], data: Float32Array.of(0, 0) }],
+      ['0.weight', { dtype: 'float32', shape: [2, 1], data: Float32Array.of(1, -1) }],
+    ]);
+    const outputs = await run(bindParameters(onnx, own), { dtype: 'float32', shape: [1, 1], data: Float32Array.of(5) });
+    expect(numbers(outputs.get('labels'))).toEqual([1, 0]);
   });
 
   test('a regression has its prediction alone', async () => {

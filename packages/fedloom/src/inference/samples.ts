@@ -1,7 +1,6 @@
 import { allocate, type DataSpec, elementCount, FedloomError, type Tensor } from '@fedloom/engine';
 import { flattenNumbers, type NestedNumbers } from '../core/nested-numbers.js';
-
-export type Numbers = Float32Array | Float64Array | Int32Array | Uint8Array;
+import type { NumberArray } from '../data/arrays.js';
 
 /**
  * Samples to predict for, as clients hold them, leading dimension first: nested lists, a tensor, or a typed array of one
@@ -9,7 +8,7 @@ export type Numbers = Float32Array | Float64Array | Int32Array | Uint8Array;
  */
 export type SamplesInput =
   | NestedNumbers
-  | Numbers
+  | NumberArray
   | { readonly data: Tensor['data']; readonly shape: readonly number[] };
 
 type SampleSpec = DataSpec['x'];
