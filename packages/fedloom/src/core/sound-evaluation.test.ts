@@ -12,6 +12,7 @@ describe('soundEvaluation', () => {
       results: { f1: 0.5, list: [1, 2] },
     };
     expect(soundEvaluation(evaluation, limits)).toEqual(evaluation);
+    expect(soundEvaluation({ ...evaluation, unsound: {} }, limits)).toEqual(evaluation);
   });
 
   it('leaves out each name that is not, and says why', () => {

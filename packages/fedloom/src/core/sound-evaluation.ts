@@ -21,7 +21,8 @@ const REASON_LENGTH_MAX = 256;
  * @returns text: why none of it can be counted, to continue a sentence that names whose test it is
  */
 export function soundEvaluation(tested: Evaluation, limits: ResultLimits = UNBOUNDED): Evaluation | string {
-  const { sampleCount, statistics, results, unsound: before } = tested;
+  const { unsound: before, ...own } = tested;
+  const { sampleCount, statistics, results } = own;
   if (!(Number.isSafeInteger(sampleCount) && sampleCount >= 0 && sampleCount <= TEST_SAMPLES_MAX)) {
     return `gave a sample count of ${shown(sampleCount)}; it must be a whole number from 0 to ${TEST_SAMPLES_MAX}`;
   }
@@ -44,7 +45,7 @@ export function soundEvaluation(tested: Evaluation, limits: ResultLimits = UNBOU
   const soundResults: Results = keep(results ?? {}, (value) => problemOfResult(value, limits));
   return {
     // In the order that they came in.
-    ...tested,
+    ...own,
     statistics: soundStatistics,
     ...(results !== undefined && { results: soundResults }),
     ...(unsound.size > 0 && { unsound: told(unsound, limits) }),

@@ -1,6 +1,5 @@
 import { FedloomError, type NamedTensors } from '@fedloom/engine';
 import type { Evaluation, Statistic } from '../../core/evaluation.js';
-import type { Results } from '../../core/records.js';
 import { decodeSafetensors, safetensorsEncoder } from '../../core/safetensors.js';
 import { wireLimits } from '../../protocol/limits.js';
 import { encodeChanges } from '../../update/delta.js';
@@ -94,32 +93,16 @@ export class DeviceExecutor implements ClientExecutor {
 
   #evaluation({ results, sampleCount }: DeviceResult): Evaluation | null {
     if (sampleCount === 0) return null;
-    if (this.#workload?.kind !== 'plan') return { sampleCount, statistics: {}, results: this.#ownResults(results) };
+    if (this.#workload?.kind !== 'plan') return { sampleCount, statistics: {}, ...ownResults(results) };
     const statistics: Record<string, Statistic> = {};
+    const unsound: Record<string, string> = {};
     // A device tells means, and so no metric that is made of several sums.
     for (const { name } of this.#workload.plan.manifest.metrics.filter(({ size }) => size === undefined)) {
       const value = numberOf(results[name]);
-      if (!Number.isFinite(value)) throw this.#badResult(name, results[name]);
-      statistics[name] = { sum: value * sampleCount, weight: sampleCount };
+      if (Number.isFinite(value)) statistics[name] = { sum: value * sampleCount, weight: sampleCount };
+      else unsound[name] = notANumber(results[name]);
     }
-    return { sampleCount, statistics };
-  }
-
-  #ownResults(results: DeviceResult['results']): Results {
-    return Object.fromEntries(
-      Object.entries(results).map(([name, value]) => {
-        const numbers = Array.isArray(value) ? value.map(numberOf) : numberOf(value);
-        if (![numbers].flat().every(Number.isFinite)) throw this.#badResult(name, value);
-        return [name, numbers];
-      }),
-    );
-  }
-
-  #badResult(name: string, value: unknown): FedloomError {
-    const device = this.#device;
-    const what = value === undefined ? 'is missing' : `is ${JSON.stringify(value)}, not a number`;
-    const message = `A message of device ${device} has a test_result in which "${name}" ${what}.`;
-    return new FedloomError('device.message', message, { device, field: 'test_result' });
+    return { sampleCount, statistics, unsound };
   }
 
   #cannot(algorithm: string): FedloomError {
@@ -128,4 +111,20 @@ export class DeviceExecutor implements ClientExecutor {
       'which asks more of clients. Use FedAvg, or another algorithm of the server alone.';
     return new FedloomError('device.algorithm', message, { algorithm });
   }
+}
+
+/** Numbers, and lists of them; what of the others is told. */
+function ownResults(results: DeviceResult['results']): Pick<Evaluation, 'results' | 'unsound'> {
+  const sound: Record<string, number | readonly number[]> = {};
+  const unsound: Record<string, string> = {};
+  for (const [name, value] of Object.entries(results)) {
+    const numbers = Array.isArray(value) ? value.map(numberOf) : numberOf(value);
+    if ([numbers].flat().every(Number.isFinite)) sound[name] = numbers;
+    else unsound[name] = notANumber(value);
+  }
+  return { results: sound, unsound };
+}
+
+function notANumber(value: unknown): string {
+  return value === undefined ? 'is missing' : `is ${JSON.stringify(value)}, not a number`;
 }
