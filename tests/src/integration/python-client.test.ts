@@ -1,5 +1,5 @@
 /** The client in Python (python/src/fedloom/client), written from PROTOCOL.md, against the real server. */
-import { readdir, writeFile } from 'node:fs/promises';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, it, vi } from 'vitest';
 import { CLOUDS, type JsonLine, Workplace } from '../cli/fedloom.js';
@@ -172,6 +172,16 @@ describePython('the client in Python', () => {
     expect(code).toBe(1);
     expect(stderr).toMatch(
       new RegExp(`needs ${missing} .*pip install '\\./python\\[client\\]' .*\\[client\\.package\\]\n$`),
+    );
+  });
+
+  it('refuses the part of another client', async () => {
+    const { url, parts } = await serve(TASK, '');
+    await writeFile(join(parts, 'client-2/part.json'), await readFile(join(parts, 'client-1/part.json')));
+    const { code, stderr } = await pythonClient(['--server', url, '--index', '0-3', '--data', parts]).ended;
+    expect(code).toBe(1);
+    expect(stderr).toMatch(
+      /client-2 is that of client 1, as its part\.json says, and not of client 2\. \[part\.index\]\n$/,
     );
   });
 
