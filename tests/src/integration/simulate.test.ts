@@ -1,4 +1,4 @@
-import { type RoundRecord, simulate } from 'fedloom';
+import { defineTask, type RoundRecord, simulate } from 'fedloom';
 import { describe, expect, it } from 'vitest';
 import { logisticRegression } from './logistic-regression.js';
 
@@ -65,4 +65,23 @@ describe('simulate', () => {
     expect(() => simulate(task, { clients: 0, clientsPerRound: 1, rounds: 1 })).toThrow(/clients/);
     expect(() => simulate(task, { clients: 3, clientsPerRound: 1, rounds: 1.5 })).toThrow(/rounds/);
   });
+});
+
+it('tells where in a trainer’s code an error arose', async () => {
+  const task = defineTask({
+    name: 'failing',
+    trainer: () => ({
+      getModelParams: () => ({ w: [0] }),
+      setModelParams: () => {},
+      train: () => {
+        throw new TypeError('no luck');
+      },
+      test: () => ({ results: {}, sampleCount: 0 }),
+    }),
+  });
+  const warnings: string[] = [];
+  const run = simulate(task, { clients: 2, clientsPerRound: 1, rounds: 1 });
+  run.on('warning', ({ message }) => warnings.push(message));
+  await expect(run.result).rejects.toThrow();
+  expect(warnings.join('\n')).toMatch(/no luck \(simulate\.test\.[jt]s:\d+\)/);
 });

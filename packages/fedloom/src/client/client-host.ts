@@ -4,6 +4,7 @@ import type { ClientExecutor } from '../compute/executor.js';
 import type { ClientIndex } from '../core/brands.js';
 import type { Clock } from '../core/clock.js';
 import type { HashFunction } from '../core/hash.js';
+import { textWithPlace } from '../core/own-code-place.js';
 import type { ByteBudget } from '../protocol/byte-budget.js';
 import type { Channel } from '../protocol/channel.js';
 import { errorCodePattern, type Limits, wireLimits } from '../protocol/limits.js';
@@ -246,7 +247,7 @@ export class ClientHost {
 
 /** An error as the wire takes it. */
 function describe(error: unknown): { code: string; message: string } {
-  const message = (error instanceof Error ? error.message : String(error)).slice(0, wireLimits.textLengthMax);
+  const message = textWithPlace(error).slice(0, wireLimits.textLengthMax);
   const code = error instanceof FedloomError && errorCodePattern.test(error.code) ? error.code : 'client.failed';
   return { code, message };
 }

@@ -1,6 +1,7 @@
 import type { ClientIndex } from '../../core/brands.js';
 import type { Emitter } from '../../core/emitter.js';
 import { type Evaluation, resultsOf } from '../../core/evaluation.js';
+import { textWithPlace } from '../../core/own-code-place.js';
 import type { Results, RoundRecord } from '../../core/records.js';
 import type { UpdateMessage } from '../../protocol/messages.js';
 import type { CountedResults, ResultAggregator, UnsoundResult } from '../../task/result-aggregator.js';
@@ -142,7 +143,7 @@ export class RoundBooks {
       this.#warn('aggregator.failed', message);
     };
     const failed = (error: unknown) => {
-      warn(error instanceof Error ? error.message : String(error));
+      warn(textWithPlace(error));
       return null;
     };
     const sound = (made: CountedResults) => {
