@@ -156,12 +156,7 @@ export { VERSION } from './core/version.js';
 export { type ArrayInput, type ArraySplit, type ArraysOptions, arrays, type NumberArray } from './data/arrays.js';
 export { byColumn } from './data/by-column.js';
 export type { ClientExamples, Dataset, Examples, SampleColumn } from './data/dataset.js';
-export type {
-  ColumnDescription,
-  DataDescription,
-  NumbersDescription,
-  TextsDescription,
-} from './data/description.js';
+export type { ColumnDescription, DataDescription, NumbersDescription, TextsDescription } from './data/description.js';
 export { type DirichletOptions, dirichlet } from './data/dirichlet.js';
 export type { HeldOut } from './data/held-out.js';
 export { iid } from './data/iid.js';
