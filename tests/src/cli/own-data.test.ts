@@ -133,6 +133,30 @@ describe('fedloom partition', () => {
   });
 });
 
+it('parts of a table train to the model of the simulation, and those of other categories are refused', async () => {
+  const place = await Workplace.create({
+    'patients.csv': patients(ALL),
+    'task.ts': task(LEARNED),
+    'other.ts': task(LEARNED.replace("['f', 'm']", "['m', 'f']")),
+  });
+  const alone = await place.run('run task.ts 2 2 2 --seed 3');
+  await place.run('partition task.ts --clients 2 --seed 3 --out parts');
+  await place.run('partition other.ts --clients 2 --seed 3 --out other');
+  const server = place.start('server task.ts 2 2 2 --seed 3 --listen 127.0.0.1:0 --json');
+  const { url } = (await server.event('listening')) as unknown as { url: string };
+  const refused = await place.run(`client --server ${url} --index 0-1 --data other`);
+  expect([refused.code, refused.stderr]).toEqual([
+    1,
+    expect.stringMatching(
+      /client-0\/part\.json: the rows were made into numbers otherwise than the training plan has it/,
+    ),
+  ]);
+  const served = await place.run(`client --server ${url} --index 0-1 --data parts`);
+  expect(served.code, served.stderr).toBe(0);
+  await server.ended;
+  expect((await server.event('finished')).modelHash).toBe(hashIn(alone.stdout));
+});
+
 it('a client whose own file gives other statistics is refused, and told what to do', async () => {
   const server = await Workplace.create({ 'patients.csv': patients(ALL), 'task.ts': task(LEARNED) });
   const site = await Workplace.create({ 'patients.csv': patients(['north']), 'task.ts': task(LEARNED) });

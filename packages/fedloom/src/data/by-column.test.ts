@@ -43,6 +43,12 @@ describe('byColumn', () => {
     expect((await deal(sites, [], 5, 2)).train).not.toEqual(train);
   });
 
+  it('needs no column of test samples that are not there', async () => {
+    const data = arrays({ train: { x: [1, 2], y: [0, 0], columns: { site: ['a', 'b'] } }, classes: 1 });
+    const splits = { train: await data.load('train'), test: await data.load('test') };
+    expect(dealExamples(byColumn('site'), splits, 2, 1).test.partition.offsets).toEqual(Int32Array.of(0, 0, 0));
+  });
+
   it('says what there is where something is not', async () => {
     await expect(deal(['a', 'b'], [], 3)).rejects.toThrow(
       /column "site" has 2 texts \(a, b\) for 3 clients: each needs one at least\. Run with 2/,

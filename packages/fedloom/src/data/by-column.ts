@@ -1,7 +1,15 @@
 import { FedloomError } from '@fedloom/engine';
 import type { RandomStream } from '../core/random.js';
 import type { Examples, SampleColumn } from './dataset.js';
-import { ascending, type Dealt, definePartition, evenOffsets, type Partition, type Partitioner } from './partition.js';
+import {
+  ascending,
+  type Dealt,
+  definePartition,
+  evenOffsets,
+  type Partition,
+  type Partitioner,
+  sampleCount,
+} from './partition.js';
 
 /**
  * Clients as the data have them: all samples with the same text in a column go to the same client. With as many clients as texts, client i
@@ -15,6 +23,10 @@ export function byColumn(name: string): Partitioner {
   return definePartition({
     name: `byColumn-${name}`,
     partition(examples, clients, random, split, train) {
+      // No test samples have no columns either.
+      if (split === 'test' && sampleCount(examples) === 0) {
+        return { offsets: new Int32Array(clients + 1), rows: new Int32Array(0) };
+      }
       const column = columnOf(examples, name);
       if (split === 'test') {
         if (train === undefined) throw new Error('byColumn deals test samples by the training samples: give them');
