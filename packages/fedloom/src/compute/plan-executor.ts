@@ -208,7 +208,9 @@ function expectedMs({ sampleFlops, training }: PlanManifest): { readonly train: 
 
 function slices(examples: ClientExamples): ClientExamples[] {
   const count = sampleCountOf(examples);
-  if (count <= EVALUATION_SLICE) return [examples];
+  // Without what else is known of the samples, which has no use on a worker.
+  if (count <= EVALUATION_SLICE)
+    return [{ x: examples.x, y: examples.y, ...(examples.rows && { rows: examples.rows }) }];
   const all = examples.rows ?? ascending(count);
   return Array.from({ length: Math.ceil(count / EVALUATION_SLICE) }, (_, slice) => ({
     x: examples.x,

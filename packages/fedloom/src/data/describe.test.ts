@@ -71,6 +71,16 @@ describe('descriptions', () => {
     expect(numbers.deviation).toBeCloseTo(whole.deviation, 12);
     expect(texts).toMatchObject({ count: 8, texts: { x: 4, 'site 0': 1, 'site 3': 1 }, distinct: 5 });
     expect(together?.samples).toBe(10);
+    const marked = (NA: number): DataDescription => ({
+      samples: 1,
+      columns: [{ ...describeNumbers('a', [1]), texts: { NA } }],
+    });
+    expect(
+      mergeDescriptions(
+        [marked(1), part([1], ['x']), marked(2)].map((one) => ({ ...one, columns: one.columns.slice(0, 1) })),
+        unlike,
+      )?.columns[0],
+    ).toMatchObject({ texts: { NA: 3 } });
   });
 
   it('do not add up where columns differ', () => {

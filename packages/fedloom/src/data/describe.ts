@@ -110,6 +110,7 @@ function mergeNumbers(name: string, parts: readonly NumbersDescription[]): Numbe
   const mean = over((part) => part.mean);
   const variance = over((part) => part.deviation ** 2 + (part.mean - mean) ** 2);
   const known = parts.filter((part) => part.count > 0);
+  const texts = parts.flatMap((part) => Object.entries(part.texts ?? {}));
   return {
     kind: 'numbers',
     name,
@@ -117,16 +118,14 @@ function mergeNumbers(name: string, parts: readonly NumbersDescription[]): Numbe
     blank: parts.reduce((sum, part) => sum + part.blank, 0),
     mean,
     deviation: Math.sqrt(variance),
+    ...(texts.length > 0 && { texts: added(texts) }),
     minimum: known.reduce((least, part) => Math.min(least, part.minimum), known[0]?.minimum ?? 0),
     maximum: known.reduce((most, part) => Math.max(most, part.maximum), known[0]?.maximum ?? 0),
   };
 }
 
 function mergeTexts(name: string, parts: readonly TextsDescription[]): TextsDescription {
-  const counts = new Map<string, number>();
-  for (const { texts } of parts) {
-    for (const [text, count] of Object.entries(texts ?? {})) counts.set(text, (counts.get(text) ?? 0) + count);
-  }
+  const counts = new Map(Object.entries(added(parts.flatMap(({ texts }) => Object.entries(texts ?? {})))));
   const all = (value: (part: TextsDescription) => number) => parts.reduce((sum, part) => sum + value(part), 0);
   // Where one has too many to list, all have.
   const distinct = Math.max(counts.size, ...parts.map((part) => part.distinct));
@@ -137,4 +136,10 @@ function mergeTexts(name: string, parts: readonly TextsDescription[]): TextsDesc
     all((part) => part.blank),
     distinct,
   );
+}
+
+function added(counts: readonly (readonly [text: string, count: number])[]): Readonly<Record<string, number>> {
+  const sums = new Map<string, number>();
+  for (const [text, count] of counts) sums.set(text, (sums.get(text) ?? 0) + count);
+  return Object.fromEntries(sums);
 }

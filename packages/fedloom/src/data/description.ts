@@ -7,6 +7,8 @@ export interface NumbersDescription {
   readonly mean: number;
   /** Square root of the mean squared distance from the mean. */
   readonly deviation: number;
+  /** The few texts that stand among the numbers, and how often: counted as blank, which they may mean. Absent where there are none. */
+  readonly texts?: Readonly<Record<string, number>>;
   readonly minimum: number;
   readonly maximum: number;
 }

@@ -113,6 +113,7 @@ const descriptionSchema = z.object({
         blank: count,
         mean: number,
         deviation: number.min(0),
+        texts: z.record(z.string(), count).exactOptional(),
         minimum: number,
         maximum: number,
       }),

@@ -65,6 +65,12 @@ describe('statisticsLines', () => {
     ]);
   });
 
+  it('take a few texts among numbers for what may mean blank', () => {
+    const lines = of({ samples: 10, columns: [{ ...numbers, name: 'age', texts: { NA: 1200, '?': 1 } }] });
+    expect(lines[3]).toBe("age         1  35 to 68, mean 50.123, deviation 11.5, and 'NA' 1,200, and '?' 1");
+    expect(lines).toContain("blank: ['NA', '?'],");
+  });
+
   it('list a vocabulary', () => {
     expect(of({ samples: 2, columns: [], vocabulary: ['a', "don't", '\n'] }).at(-1)).toBe(
       "vocabulary: ['a', 'don\\'t', '\\n'],",

@@ -61,11 +61,13 @@ function pasteLines({ columns, label, ignored = [], vocabulary }: DataDescriptio
       ? [`  ${key(column.name)}: { mean: ${column.mean}, deviation: ${column.deviation} },`]
       : [],
   );
+  const blank = new Set(seen.flatMap((column) => (column.kind === 'numbers' ? Object.keys(column.texts ?? {}) : [])));
   const free = seen.filter((column) => column.kind === 'texts' && column.texts === undefined);
   return [
     ...(classes?.kind === 'texts' && classes.texts !== undefined
       ? [`classes: ${list(Object.keys(classes.texts))},`]
       : []),
+    ...(blank.size === 0 ? [] : [`blank: ${list([...blank])},`]),
     ...block('categories', categories),
     ...block('standardize', numbers),
     ...(free.length === 0 ? [] : [`ignore: ${list([...ignored, ...free.map(({ name }) => name)])},`]),
@@ -80,7 +82,10 @@ function valuesOf(column: ColumnDescription): string {
   if (column.count === 0) return 'nothing but blanks';
   if (column.kind === 'numbers') {
     const [least, most, mean, deviation] = [column.minimum, column.maximum, column.mean, column.deviation].map(short);
-    return `${least} to ${most}, mean ${mean}, deviation ${deviation}`;
+    const among = Object.entries(column.texts ?? {}).map(
+      ([text, count]) => `, and ${quoted(text)} ${formatCount(count)}`,
+    );
+    return `${least} to ${most}, mean ${mean}, deviation ${deviation}${among.join('')}`;
   }
   if (column.texts === undefined) return `${formatCount(column.distinct)} different texts`;
   const each = Object.entries(column.texts).map(([text, count]) => `${text} ${formatCount(count)}`);

@@ -123,7 +123,7 @@ function cellReader(path: string, { blank = [], decimal = '.', classes }: CellOp
       column,
       text,
       line,
-      `, which is no number.${comma || ' If it means blank, list it in blank; if the column holds texts, in categories; or ignore the column.'}`,
+      `, which is no number.${comma || ' If it means blank, list it in blank; if the column holds texts, in categories; or ignore the column. `npx fedloom statistics` shows what stands in it.'}`,
     );
   };
   const blankCell = (column: string, missing: MissingRule, line: number): undefined => {

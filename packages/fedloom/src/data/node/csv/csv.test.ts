@@ -312,4 +312,31 @@ describe('csv', () => {
   ])('refuses options at once: %s', (message, options) => {
     expect(() => csv('patients.csv', options as CsvOptions)).toThrow(message);
   });
+
+  it('describes what is there, of the rows that it trains on, whatever the task says already', async () => {
+    const rows = Array.from(
+      { length: 10 },
+      (_, at) => `${at === 3 ? 'NA' : at},${at === 4 ? '' : 'uv'[at % 2]},n${at},${at % 2}`,
+    );
+    const data = await read(`a,c,note,y\n${rows.join('\n')}\n`, {
+      label: 'y',
+      classes: 2,
+      ignore: ['note'],
+      missing: { c: 'drop' },
+    });
+    await expect(data.load('train')).rejects.toThrow(
+      /"u", which is no number.*`npx fedloom statistics` shows what stands in it/,
+    );
+    expect(await data.describe()).toMatchObject({
+      samples: 9,
+      label: 'y',
+      ignored: ['note'],
+      columns: [
+        { kind: 'numbers', name: 'a', count: 8, blank: 1, texts: { NA: 1 }, minimum: 0, maximum: 9 },
+        { kind: 'texts', name: 'c', texts: { u: 4, v: 5 } },
+        { kind: 'texts', name: 'note', distinct: 9 },
+        { kind: 'texts', name: 'y', texts: { 0: 4, 1: 5 } },
+      ],
+    });
+  });
 });

@@ -36,16 +36,27 @@ export async function describeCsv(
       blanks.has(text) ? undefined : text,
     );
     const numbers = cells.map((text) => (text === undefined ? Number.NaN : parseNumber(text, decimal)));
-    const areNumbers = numbers.every((value) => value !== undefined) && cells.some((text) => text !== undefined);
     const isClass = name === label && options.classes !== undefined;
-    if (areNumbers && options.categories?.[name] === undefined && !isClass) return describeNumbers(name, numbers);
-    return describeTexts(name, cells);
+    if (options.categories?.[name] !== undefined || isClass) return describeTexts(name, cells);
+    const texts = cells.filter((_text, place) => numbers[place] === undefined);
+    const count = cells.filter((text) => text !== undefined).length;
+    if (count === 0 || new Set(texts).size > STRANGERS_MAX || 2 * texts.length > count)
+      return describeTexts(name, cells);
+    const strangers = describeTexts(name, texts).texts ?? {};
+    const described = describeNumbers(
+      name,
+      numbers.map((value) => value ?? Number.NaN),
+    );
+    return texts.length === 0 ? described : { ...described, texts: strangers };
   });
   const ignored = names.filter(
     (name) => name !== label && (inputs === undefined ? ignore.includes(name) : !inputs.includes(name)),
   );
   return { samples: train.length, columns, ignored, ...(label !== undefined && { label }) };
 }
+
+/** A column of numbers may have so many different texts that stand for what is missing, such as `NA` and `?`. */
+const STRANGERS_MAX = 3;
 
 /** Whether a blank cell of this column drops its row. */
 function drops(
