@@ -165,7 +165,7 @@ export type { ColumnStatistics, CsvOptions, MissingRule } from './data/node/csv/
 export { type ParquetOptions, parquet } from './data/node/csv/parquet.js';
 export type { FileDataset } from './data/node/file-dataset.js';
 export type { FilePlace } from './data/node/files.js';
-export { type ImagesOptions, images } from './data/node/images.js';
+export { type ImageDataset, type ImagesOptions, images } from './data/node/images.js';
 export { type MnistOptions, mnist } from './data/node/mnist.js';
 export { type NpzNames, type NpzOptions, npz } from './data/node/npz-dataset.js';
 export type {

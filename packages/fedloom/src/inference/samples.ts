@@ -9,7 +9,7 @@ import type { NumberArray } from '../data/arrays.js';
 export type SamplesInput =
   | NestedNumbers
   | NumberArray
-  | { readonly data: Tensor['data']; readonly shape: readonly number[] };
+  | { readonly data: NumberArray | Tensor['data']; readonly shape: readonly number[] };
 
 type SampleSpec = DataSpec['x'];
 

@@ -31,9 +31,9 @@ export function addPredictCommand(program: Command, exit: (code: number) => void
     .command('predict')
     .summary("predict with a run's model")
     .description(
-      'Predicts with the model of a run: for the rows of a table (CSV, TSV), which the task of the run reads as its own, or ' +
-        'for samples as its clients hold them: a part folder (its test samples), or safetensors with a tensor x. Writes a ' +
-        'line a sample, in their order.',
+      'Predicts with the model of a run. Its task reads as its own: the rows of a table, pictures (a file, or those in a ' +
+        'folder), and the lines of a .txt file. Samples as clients hold them need no task: a part folder (its test ' +
+        'samples), or safetensors or npz with a tensor x. Writes a line a sample, in their order.',
     )
     .argument('<run>', "the run's name, a part of it that no other has, its folder, or latest")
     .requiredOption('--input <path>', 'the samples')
@@ -58,10 +58,10 @@ async function predict(id: string, { input, out, runs, best, format = formatOf(o
   });
   const model = await readRunModel(run, best);
   const predictor = await predictorOf(await onnxOf(run, model), model.path);
-  const { x, path } = await predictionInput(input, run, predictor.data);
+  const { x, path, files } = await predictionInput(input, run, predictor.data);
   const predictions = await predictor.predict(x);
   await predictor.close();
-  await write(predictions, format, out);
+  await write(predictions, files, format, out);
   process.stderr.write(
     `${counted(predictions.prediction.shape[0] ?? 0, 'sample')} of ${fromHere(resolve(path))}, ${run.file.run}\n`,
   );
@@ -73,7 +73,12 @@ function formatOf(out: string | undefined): PredictionFormat {
 }
 
 /** @throws FedloomError `store.*` */
-async function write(predictions: Predictions, format: PredictionFormat, out: string | undefined): Promise<void> {
+async function write(
+  predictions: Predictions,
+  files: readonly string[] | undefined,
+  format: PredictionFormat,
+  out: string | undefined,
+): Promise<void> {
   const stream = out === undefined ? process.stdout : createWriteStream(out);
   try {
     let lines: string[] = [];
@@ -81,7 +86,7 @@ async function write(predictions: Predictions, format: PredictionFormat, out: st
       if (lines.length > 0 && !stream.write(`${lines.join('\n')}\n`)) await once(stream, 'drain');
       lines = [];
     };
-    for (const line of predictionLines(predictions, format)) if (lines.push(line) >= LINES) await flush();
+    for (const line of predictionLines(predictions, format, files)) if (lines.push(line) >= LINES) await flush();
     await flush();
     if (stream === process.stdout) return;
     stream.end();

@@ -6,13 +6,21 @@ export const PREDICTION_FORMATS = ['csv', 'json'] as const;
 export type PredictionFormat = (typeof PREDICTION_FORMATS)[number];
 
 /** One line a sample, in their order, before them the header of a CSV. Of a classifier the label comes first, and its logits are left out of the CSV. */
-export function* predictionLines(predictions: Predictions, format: PredictionFormat): Generator<string> {
+export function* predictionLines(
+  predictions: Predictions,
+  format: PredictionFormat,
+  files?: readonly string[],
+): Generator<string> {
   const columns = columnsOf(predictions, format);
   const count = predictions.prediction.shape[0] ?? 0;
-  if (format === 'csv') yield columns.flatMap(({ name, tensor }) => headersOf(name, tensor)).join(',');
+  const named = files === undefined ? [] : ['file'];
+  if (format === 'csv') yield [...named, ...columns.flatMap(({ name, tensor }) => headersOf(name, tensor))].join(',');
   for (let row = 0; row < count; row += 1) {
-    if (format === 'csv') yield columns.flatMap(({ tensor }) => valuesOf(tensor, row)).join(',');
-    else yield JSON.stringify(Object.fromEntries(columns.map(({ name, tensor }) => [name, cellOf(tensor, row)])));
+    const file = files?.[row];
+    const cells = columns.map(({ name, tensor }) => [name, cellOf(tensor, row)] as const);
+    const values = columns.flatMap(({ tensor }) => valuesOf(tensor, row));
+    if (format === 'json') yield JSON.stringify({ ...(file !== undefined && { file }), ...Object.fromEntries(cells) });
+    else yield [...(file === undefined ? [] : [quoted(file)]), ...values].join(',');
   }
 }
 
@@ -45,6 +53,11 @@ function cellOf(tensor: Tensor, row: number): number | readonly number[] {
   const values = valuesOf(tensor, row);
   const [only] = values;
   return tensor.shape.length === 1 && only !== undefined ? only : values;
+}
+
+/** As RFC 4180 has it. */
+function quoted(text: string): string {
+  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }
 
 function widthOf(shape: readonly number[]): number {

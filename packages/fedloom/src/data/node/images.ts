@@ -1,6 +1,6 @@
 import { readdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { type DataSpec, FedloomError } from '@fedloom/engine';
+import { type DataSpec, FedloomError, type Tensor } from '@fedloom/engine';
 import { didYouMean } from '../../core/closest.js';
 import { sha256 } from '../../core/node/sha256.js';
 import type { Examples } from '../dataset.js';
@@ -9,7 +9,7 @@ import { checkHeldOut, type HeldOut, holdOut, isHeldOut, isTest } from '../held-
 import { checkOptions, isCount, isFilledList, isName, type OptionCheck } from '../reader-options.js';
 import { rowsOf } from '../rows-of.js';
 import { sharedTensor } from '../shared-tensor.js';
-import { type FileContents, type FileDataset, fileDataset } from './file-dataset.js';
+import { type FileContents, type FileDataset, type FileReader, fileDataset } from './file-dataset.js';
 import { type FilePlace, pathOf, readBytes, shown, unreadable } from './files.js';
 import { decodePicture, imageError, type Pixels } from './pictures.js';
 import { resized } from './resize.js';
@@ -29,6 +29,17 @@ export interface ImagesOptions {
   readonly test?: FilePlace | HeldOut;
 }
 
+/** A data set of pictures. */
+export interface ImageDataset extends FileDataset {
+  inFolder(folder: string): ImageDataset;
+  /**
+   * Other pictures as the model sees them, x uint8 `[pictures, channels, height, width]`: to predict what they show.
+   * @param files relative ones begin in the working folder
+   * @throws FedloomError `data.file`, `data.image`, naming the file
+   */
+  inputsOf(files: readonly FilePlace[]): Promise<Tensor>;
+}
+
 /**
  * A data set of pictures: JPEG and PNG files in a folder with a subfolder for each class, as torchvision's `ImageFolder` reads them. x
  * is uint8 `[pictures, channels, height, width]` with scale 1/255, y the class. Files are taken by class, in the order of their names.
@@ -36,11 +47,11 @@ export interface ImagesOptions {
  * passed over.
  * @throws FedloomError `data.option` at once; on loading `data.file`, `data.folder`, `data.image`, naming the file
  */
-export function images(folder: FilePlace, options: ImagesOptions): FileDataset {
+export function images(folder: FilePlace, options: ImagesOptions): ImageDataset {
   const reader = `images('${folder}')`;
   checkOptions(options, CHECKS, reader, ['size']);
   if (isHeldOut(options.test)) checkHeldOut(options.test, reader);
-  const { contents: _contents, ...dataset } = fileDataset<ImageContents>({
+  const asFiles: FileReader<ImageContents> = {
     name: options.name ?? basename(typeof folder === 'string' ? folder : pathOf(folder, undefined)),
     learned: options.classes === undefined ? ['classes by the names of the subfolders'] : [],
     read: (home) => readContents(pathOf(folder, home), options, home),
@@ -49,8 +60,16 @@ export function images(folder: FilePlace, options: ImagesOptions): FileDataset {
       const names = Array.from(train.y.data as Int32Array, (label) => classes[label]);
       return { samples: names.length, columns: [describeTexts('class', names)], label: 'class' };
     },
-  });
-  return Object.freeze(dataset);
+  };
+  const datasetIn = (home?: string): ImageDataset => {
+    const { contents: _contents, ...dataset } = fileDataset(asFiles, home);
+    return Object.freeze({
+      ...dataset,
+      inFolder: datasetIn,
+      inputsOf: (files: readonly FilePlace[]) => readPictures(files, options),
+    });
+  };
+  return datasetIn();
 }
 
 interface ImageContents extends FileContents {
@@ -74,7 +93,6 @@ async function readContents(path: string, options: ImagesOptions, home: string |
 }
 
 async function readFolder(path: string, classes: readonly string[], options: ImagesOptions): Promise<Examples> {
-  const { size, channels = 3, resize = false } = options;
   const present = await subfolders(path);
   const stranger = present.find((name) => !classes.includes(name));
   if (stranger !== undefined) {
@@ -85,15 +103,22 @@ async function readFolder(path: string, classes: readonly string[], options: Ima
   const labelled = [...classes.entries()].filter(([, name]) => present.includes(name));
   const files = (await Promise.all(labelled.map(([label, name]) => filesOf(join(path, name), label)))).flat();
   if (files.length === 0) throw folderError(path, 'holds no pictures in its subfolders.');
-  const x = sharedTensor('uint8', [files.length, channels, ...size]);
+  const paths = files.map(({ file }) => file);
   const y = sharedTensor('int32', [files.length]);
+  for (const [at, { label }] of files.entries()) y.data[at] = label;
+  return { x: await readPictures(paths, options), y };
+}
+
+async function readPictures(files: readonly FilePlace[], options: ImagesOptions): Promise<Tensor> {
+  const { size, channels = 3, resize = false } = options;
+  const x = sharedTensor('uint8', [files.length, channels, ...size]);
   const bytes = channels * size[0] * size[1];
-  for (const [at, { file, label }] of files.entries()) {
+  for (const [at, place] of files.entries()) {
+    const file = pathOf(place, undefined);
     const pixels = fitting(await decodePicture(await readBytes(file), file), size, resize, file);
     copyPlanes(pixels, channels, (x.data as Uint8Array).subarray(at * bytes, (at + 1) * bytes));
-    y.data[at] = label;
   }
-  return { x, y };
+  return x;
 }
 
 /** Names of the subfolders in the order of their UTF-16 units, the same everywhere. */

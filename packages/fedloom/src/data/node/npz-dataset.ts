@@ -7,7 +7,7 @@ import { checkOptions, isCount, isName, isNumber, isRecord, type OptionCheck } f
 import { rowsOf } from '../rows-of.js';
 import { type FileContents, type FileDataset, fileDataset } from './file-dataset.js';
 import { type FilePlace, pathOf, readBytes, shown } from './files.js';
-import { decodeNpy, npzError } from './npy.js';
+import { decodeNpy, type NumpyArray, npzError } from './npy.js';
 
 /** Names of arrays in a file. */
 export interface NpzNames {
@@ -89,9 +89,21 @@ async function readTest(
   return isNames(test) ? readSplit(path, test) : readSplit(pathOf(test, folder), names);
 }
 
-async function readSplit(path: string, names: NpzNames): Promise<ArraySplit> {
+async function readSplit(path: string, { x, y }: NpzNames): Promise<ArraySplit> {
+  const [samples, labels] = await readNpz(path, [x, y]);
+  return { x: samples, y: labels };
+}
+
+/**
+ * Some arrays of a file.
+ * @throws FedloomError `data.file`, `data.npz`, naming the file and the array that it lacks
+ */
+export async function readNpz<const N extends readonly string[]>(
+  path: string,
+  names: N,
+): Promise<{ readonly [At in keyof N]: NumpyArray }> {
   const bytes = await readBytes(path);
-  const wanted = new Set(Object.values(names).map((name) => `${name}.npy`));
+  const wanted = new Set(names.map((name) => `${name}.npy`));
   const found: string[] = [];
   let files: ReturnType<typeof unzipSync>;
   try {
@@ -111,5 +123,5 @@ async function readSplit(path: string, names: NpzNames): Promise<ArraySplit> {
       throw npzError(path, `it has no array "${name}"; there are ${found.join(', ') || 'none'}`);
     return decodeNpy(content, path, name);
   };
-  return { x: array(names.x), y: array(names.y) };
+  return names.map(array) as { readonly [At in keyof N]: NumpyArray };
 }

@@ -2,10 +2,12 @@ import { readFile, stat } from 'node:fs/promises';
 import { extname, join } from 'node:path';
 import { FedloomError, isFedloomError, type NamedTensors, type Tensor } from '@fedloom/engine';
 import { decodeSafetensors } from '../../core/safetensors.js';
+import { readNpz } from '../../data/node/npz-dataset.js';
+import type { SamplesInput } from '../samples.js';
 
 /** Samples to predict for, as they were read. */
 export interface ReadSamples {
-  readonly x: Tensor;
+  readonly x: SamplesInput;
   /** The file. */
   readonly path: string;
 }
@@ -14,7 +16,7 @@ export interface ReadSamples {
 const PART_FILES = ['test.safetensors', 'train.safetensors'];
 
 /**
- * Reads samples from a file: safetensors with a tensor `x`, or a part folder, of which those of its test split.
+ * Reads samples from a file: safetensors or npz with a tensor `x`, or a part folder, of which those of its test split.
  * @throws FedloomError `predict.file` for what cannot be read, and for files of another kind, naming the file
  */
 export async function readSamples(path: string): Promise<ReadSamples> {
@@ -22,8 +24,13 @@ export async function readSamples(path: string): Promise<ReadSamples> {
     throw unreadable(path, cause.code === 'ENOENT' ? 'there is no such file or folder' : cause.message, cause);
   });
   if (found.isDirectory()) return readPartSamples(path);
-  if (extname(path).toLowerCase() === '.safetensors') return { path, x: await readX(path) };
-  throw unreadable(path, 'its name ends neither on .csv nor on .safetensors; a part folder will do too');
+  const extension = extname(path).toLowerCase();
+  if (extension === '.safetensors') return { path, x: await readX(path) };
+  if (extension === '.npz') return { path, x: (await readNpz(path, ['x']))[0] };
+  throw unreadable(
+    path,
+    'its name ends on none of .csv, .parquet, .png, .jpg, .txt, .npz and .safetensors; folders of pictures and part folders will do too',
+  );
 }
 
 async function readPartSamples(folder: string): Promise<ReadSamples> {
