@@ -30,7 +30,7 @@ export function addStatisticsCommand(program: Command, exit: (code: number) => v
     .command('statistics')
     .summary('tell what a task can fix of its data: categories, means, deviations, vocabulary')
     .description(
-      "Tells what stands in the columns of data, and prints it as a task's options. Of several sources together: each site may\n" +
+      "Tells what stands in the columns of data, and prints it as a task's options. Of several sources together: each site may " +
         'write its own with --json into a file, and somebody adds the files up, without seeing a row.',
     )
     .argument('<sources...>', 'task files, tables such as patients.csv, part folders, or what --json printed (.json)')
