@@ -19,7 +19,8 @@ function brokenEarly(text: string): readonly string[] {
 describe('help', async () => {
   const commands = [...(await say('--help')).matchAll(/^ {2}([a-z]+(?:-[a-z]+)*) /gm)].map(([, name = '']) => name);
 
-  it('names the commands', () => {
+  it('names the commands, within the width', async () => {
+    expect((await say('--help')).split('\n').filter((line) => line.length > COLUMNS)).toEqual([]);
     expect(commands).toEqual(expect.arrayContaining(['new', 'run', 'server', 'client', 'partition', 'help']));
   });
 

@@ -192,15 +192,15 @@ describe('the packed packages', () => {
       const { stdout } = await project.fedloom('run', join(name, 'task.ts'), '100', '10', '2', '--json');
       expect(JSON.parse(stdout.trim().split('\n').at(-1) ?? '')).toMatchObject({ event: 'finished', rounds: 2 });
       const tested = await exec('npm', ['test'], { ...project.place, cwd: join(folder, name) });
-      expect(tested.stdout).toMatch(/^# fail 0$/m);
-      expect(tested.stdout).toMatch(/^# skipped 0$/m);
+      expect(tested.stdout).toMatch(/^(?:#|ℹ) fail 0$/m);
+      expect(tested.stdout).toMatch(/^(?:#|ℹ) skipped 0$/m);
     },
   );
 
   it.each(['', ' and types of Node'])('have types that hold for a strict program%s', async (also) => {
     if (also !== '') await exec('npm', ['install', '@types/node@20'], project.place);
     await writeFile(join(folder, 'program.ts'), PROGRAM);
-    for (const [compiler, module, resolution] of COMPILERS) {
+    for (const [compiler, module, resolution] of also === '' ? COMPILERS : COMPILERS.slice(0, 1)) {
       const strict = ['--noEmit', '--strict', '--exactOptionalPropertyTypes', '--noUncheckedIndexedAccess'];
       const options = [...strict, '--skipLibCheck', 'false', '--target', 'es2022', '--module', module];
       await project.node(compiler, ...options, '--moduleResolution', resolution, 'program.ts').catch((error) => {

@@ -1,7 +1,23 @@
-import type { HelpConfiguration, Option } from 'commander';
+import { Help, type HelpConfiguration, type Option } from 'commander';
+
+/** Columns below which a description is not set beside its term, but below it. */
+const BESIDE_COLUMNS = 34;
+const INDENT = 4;
 
 /** How options are told: their choices and default in one pair of brackets, and which must be given. */
 export const helpStyle: HelpConfiguration = {
+  // Of the narrowest terminals; a word that is longer stands out.
+  minWidthToWrap: 16,
+  // What it takes stands in its own help.
+  subcommandTerm: (command) => command.name(),
+  formatItem(term, termWidth, description, helper) {
+    const columns = helper.helpWidth ?? 80;
+    if (description === '' || columns - termWidth - INDENT >= BESIDE_COLUMNS) {
+      return Help.prototype.formatItem.call(helper, term, termWidth, description, helper);
+    }
+    const lines = helper.boxWrap(description, columns - 2 * INDENT).split('\n');
+    return [`  ${term}`, ...lines.map((line) => `${' '.repeat(2 * INDENT - 2)}${line}`)].join('\n');
+  },
   optionDescription(option) {
     const { text, said } = splitDefault(option.description);
     const facts = [
