@@ -1,5 +1,5 @@
 /** Data of one's own: from a file to a federation, and what is fixed on the way. */
-import { readFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { Workplace } from './fedloom.js';
@@ -105,6 +105,14 @@ describe('fedloom partition', () => {
       2,
       expect.stringContaining('--out DIR writes them, --show draws them'),
     ]);
+  });
+
+  it('that cannot be is told before a run begins, of which nothing stays', async () => {
+    const place = await Workplace.create({ 'patients.csv': patients(ALL), 'task.ts': task(LEARNED) });
+    const { code, stdout, stderr } = await place.run('run task.ts 31 3 2');
+    expect([code, stderr]).toEqual([1, expect.stringContaining('30 training samples for 31 clients')]);
+    expect(stdout).not.toContain('resume');
+    expect(await readdir(join(place.path, 'runs')).catch(() => [])).toEqual([]);
   });
 
   it("makes a site's own file the part of its client, once what is common to all is fixed", async () => {

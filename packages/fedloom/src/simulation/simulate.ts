@@ -6,6 +6,7 @@ import type { StateStore } from '../client/state-store.js';
 import type { ClientExecutor } from '../compute/executor.js';
 import { clientExecutor } from '../compute/executor-factory.js';
 import { checkPool, openPool, type PoolChoice } from '../compute/node/pool-choice.js';
+import { partitionedSource } from '../compute/partitioned-source.js';
 import { PlanExecutor } from '../compute/plan-executor.js';
 import type { RunResult } from '../core/records.js';
 import { type MessageOptions, OwnMessages } from '../protocol/own-messages.js';
@@ -53,7 +54,8 @@ export async function runSimulation(
   const workers = options.workers ?? availableParallelism();
   const { clientsPerRound, rounds } = options;
   const pool = () => openPool(options.pool, workers);
-  const executor = clientExecutor(task, { pool, workers, run: { clientsPerRound, rounds } });
+  const source = task.kind === 'plan' ? partitionedSource(task) : undefined;
+  const executor = clientExecutor(task, { pool, workers, run: { clientsPerRound, rounds }, ...(source && { source }) });
   try {
     const evaluator = executor instanceof PlanExecutor ? executor : undefined;
     const lobby = systemLobby();
@@ -65,8 +67,10 @@ export async function runSimulation(
       simulated: true,
       ...(replayed && { replayed }),
     });
-    announce();
     try {
+      // What cannot be dealt shows before the run has begun.
+      await source?.deal(options.clients, options.seed ?? 0);
+      announce();
       const states = journal === undefined ? diskStateStore() : journalStateStore(journal.states);
       federation.open();
       return await serveInMemory(lobby, federation, executor, states, task, options, signal);
