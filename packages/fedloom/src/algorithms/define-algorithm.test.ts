@@ -37,7 +37,7 @@ describe('defineAlgorithm', () => {
   const finish = () => ({ upload: {}, state: {} });
   it.each<[Partial<FederatedAlgorithm>, RegExp]>([
     [{ name: 'My Algorithm' }, /name must be camel case/],
-    [{ citation: ' ' }, /citation is empty/],
+    [{ citation: ' ' }, /it has no citation/],
     [{ weight: 'samples' as unknown as () => number }, /weight must be a function/],
     [{ client: { needs: ['phase' as 'deltaNorm'] } }, /client.needs holds "phase"/],
     [{ client: { terms: { ...terms, algorithm: 'other' } } }, /terms.algorithm is "other"/],

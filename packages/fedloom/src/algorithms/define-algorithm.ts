@@ -12,14 +12,21 @@ const NAME = /^[a-z][A-Za-z0-9]*$/;
  * @throws FedloomError `algorithm.definition`.
  */
 export function defineAlgorithm(algorithm: FederatedAlgorithm): FederatedAlgorithm {
-  const { name, citation, server, client = {} } = algorithm;
+  const { name, citation, server, client = {} } = algorithm ?? {};
   const { terms, needs = [] } = client;
-  requireThat(NAME.test(name), name, `its name must be camel case, such as fedAvg, but is ${JSON.stringify(name)}`);
   requireThat(
-    citation.trim() !== '',
+    typeof name === 'string' && NAME.test(name),
     name,
-    'its citation is empty: say where it comes from, "own work" if it is yours',
+    `its name must be camel case, such as fedAvg, but is ${JSON.stringify(name)}`,
   );
+  requireThat(
+    typeof citation === 'string' && citation.trim() !== '',
+    name,
+    'it has no citation: say where it comes from, "own work" if it is yours',
+  );
+  for (const kind of ['initialize', 'update'] as const) {
+    requireThat(typeof server?.[kind] === 'function', name, `server.${kind} must be a function`);
+  }
   for (const kind of ['weight', 'with'] as const) {
     const given: unknown = algorithm[kind];
     requireThat(given === undefined || typeof given === 'function', name, `${kind} must be a function`);

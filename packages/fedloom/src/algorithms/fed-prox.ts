@@ -16,7 +16,7 @@ export interface FedProxOptions {
  * arXiv 1812.06127. As in the authors' experiments, the mean is weighted by samples.
  */
 export function fedProx(options: FedProxOptions): FederatedAlgorithm {
-  const { mu } = readOptions('fedProx', { ...options, mu: firstOf(options.mu) }, { mu: { min: 0 } });
+  const { mu } = readOptions('fedProx', { ...options, mu: firstOf(options?.mu) }, { mu: { min: 0 } });
   return defineAlgorithm({
     name: 'fedProx',
     citation: 'Li et al. 2020, arXiv 1812.06127',

@@ -38,7 +38,7 @@ export interface Partitioner {
 
 /** Checks a partitioner and freezes it. The built-in ones are made the same way. */
 export function definePartition(partitioner: Partitioner): Partitioner {
-  const { name, partition } = partitioner;
+  const { name, partition } = partitioner ?? {};
   if (typeof name !== 'string' || name === '' || typeof partition !== 'function') {
     throw new FedloomError(
       'partition.definition',

@@ -1,3 +1,4 @@
+import { checkTask } from '../task/check-task.js';
 import type { Task } from '../task/task.js';
 import { Listeners, type ListenOptions, listensOf } from './listening.js';
 import { systemLobby } from './lobby/system-lobby.js';
@@ -23,6 +24,7 @@ export interface FederationServer extends ServedRun {
  */
 export async function createServer(task: Task, options: ServerOptions): Promise<FederationServer> {
   checkRunOptions(options);
+  checkTask(task);
   const listens = listensOf(options);
   const lobby = systemLobby();
   const listeners = new Listeners();

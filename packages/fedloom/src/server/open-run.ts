@@ -3,6 +3,7 @@ import { planEvaluator } from '../compute/executor-factory.js';
 import { checkPool, openPool, type PoolChoice } from '../compute/node/pool-choice.js';
 import type { PlanExecutor } from '../compute/plan-executor.js';
 import type { RoundRecord, RunResult } from '../core/records.js';
+import { checkTask } from '../task/check-task.js';
 import type { Task } from '../task/task.js';
 import type { Lobby } from './lobby/lobby.js';
 import { openFederation } from './run/open-federation.js';
@@ -58,6 +59,7 @@ export async function openRun(
   around: AroundRun = {},
 ): Promise<ServedRun> {
   checkRunOptions(options);
+  checkTask(task);
   checkPool(options.pool);
   if (options.run !== undefined) lobby.refuseTaken(options.run);
   const { pool, workers = availableParallelism() } = options;

@@ -18,6 +18,7 @@ import type { ReplayedRun } from '../server/run/replayed-run.js';
 import { resultOf } from '../server/run/result-of.js';
 import { type NamedRun, Run } from '../server/run/run.js';
 import { checkRunOptions, federationStages, type RunOptions } from '../server/run/run-options.js';
+import { checkTask } from '../task/check-task.js';
 import type { PlanTask, Task } from '../task/task.js';
 import { memoryTransport } from '../transport/memory/memory-transport.js';
 import { journalStateStore } from './journal-state-store.js';
@@ -35,12 +36,13 @@ export interface SimulateOptions extends RunOptions {
  * Runs a whole federation in this process: the server and the client core of a real one, over the memory transport.
  *
  * @example for await (const round of simulate(task, { clients: 100, clientsPerRound: 10, rounds: 30 })) console.log(round);
- * @throws FedloomError `run.options`, `compute.pool` at once; everything else through the run's `result`
+ * @throws FedloomError `task.definition`, `run.options`, `compute.pool` at once; everything else through the run's `result`
  */
 export function simulate<Name extends string>(task: PlanTask<Name>, options: SimulateOptions): NamedRun<Name | 'loss'>;
 export function simulate(task: Task, options: SimulateOptions): Run;
 export function simulate(task: Task, options: SimulateOptions): Run {
   checkRunOptions(options);
+  checkTask(task);
   checkPool(options.pool);
   return new Run((events, signal) => runSimulation(task, options, { events, signal }), options.signal);
 }

@@ -1,9 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { FedloomError, type NamedTensors } from '@fedloom/engine';
-import * as z from 'zod';
 import type { BufferedSchedule } from '../../algorithms/algorithm.js';
 import { parseBestRule, parseStopRule } from '../../core/metric-rules.js';
-import { wireLimits } from '../../protocol/limits.js';
 import type { MessageOptions } from '../../protocol/own-messages.js';
 import type { Task } from '../../task/task.js';
 import type { Stage } from '../../update/stage-contract.js';
@@ -12,6 +10,7 @@ import { type RoundsOptions, rounds as roundsSchedule } from '../schedule/rounds
 import type { Sampler } from '../schedule/sampling.js';
 import type { CoordinatorOptions, Schedule } from '../schedule/schedule.js';
 import type { JournalOptions } from './journal-options.js';
+import { optionProblems } from './option-problems.js';
 
 /** What a run needs beside its task, wherever it runs. */
 export interface RunOptions extends MessageOptions {
@@ -74,41 +73,16 @@ export function federationStages(task: Task, { stages = [] }: Pick<RunOptions, '
   return [...(task.algorithm.client?.stages ?? []), ...stages];
 }
 
-const CLIENTS_MAX = wireLimits.clientsPerSessionMax;
-const ROUNDS_MAX = 2 ** 31 - 1;
 /** In a row. */
 const VOID_ROUNDS_MAX = 3;
 
-const schema = z.object({
-  clients: z.int().min(1).max(CLIENTS_MAX),
-  clientsPerRound: z.int().min(1),
-  rounds: z.int().min(1).max(ROUNDS_MAX),
-  seed: z.int().optional(),
-  evaluateEvery: z.int().min(0).optional(),
-  patience: z.int().min(1).optional(),
-  keepBest: z.string().optional(),
-  stopWhen: z.string().optional(),
-  minimumClients: z.int().min(1).optional(),
-  deadlineMs: z.number().positive().nullable().optional(),
-  quorum: z.int().min(1).optional(),
-  memoryBytesMax: z.number().positive().optional(),
-  graceMs: z.number().min(0).nullable().optional(),
-  farewellMs: z.number().min(0).optional(),
-  waitForClientsMs: z.number().positive().nullable().optional(),
-  run: z
-    .string()
-    .regex(/^[A-Za-z0-9._:-]{1,128}$/, 'must be 1 to 128 letters, digits, dots, dashes, colons or underscores')
-    .optional(),
-});
-
 /** @throws FedloomError `run.options` that names every option at fault, `metric.rule` */
 export function checkRunOptions(options: RunOptions): void {
-  const { clients, clientsPerRound } = options;
-  const parsed = schema.safeParse(options);
-  if (!parsed.success) {
-    const issues = parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`);
+  const issues = optionProblems(options);
+  if (issues.length > 0) {
     throw new FedloomError('run.options', `These options of the run are not right: ${issues.join('; ')}.`, { issues });
   }
+  const { clients, clientsPerRound } = options;
   if (options.keepBest !== undefined) parseBestRule(options.keepBest);
   if (options.stopWhen !== undefined) parseStopRule(options.stopWhen);
   if (clientsPerRound > clients) {

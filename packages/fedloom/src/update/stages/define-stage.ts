@@ -13,11 +13,15 @@ const OPTION_CHARS_MAX = 256;
  * @throws FedloomError `stage.definition`.
  */
 export function defineStage(stage: Stage): Stage {
-  const { name, options, payload, client, server } = stage;
+  const { name, options, payload, client, server } = stage ?? {};
   const requireThat = (holds: boolean, what: string): void => {
     if (!holds) throw new FedloomError('stage.definition', `Stage "${name}": ${what}.`, { stage: name });
   };
-  requireThat(STAGE_NAME.test(name), 'its name must be camel case, such as clip, or vendor/name for one of your own');
+  requireThat(
+    typeof name === 'string' && STAGE_NAME.test(name),
+    'its name must be camel case, such as clip, or vendor/name for one of your own',
+  );
+  requireThat(typeof options === 'object' && options !== null, 'its options must be an object, {} where it has none');
   const count = Object.keys(options).length;
   requireThat(count <= STAGE_OPTIONS_MAX, `it has ${count} options; ${STAGE_OPTIONS_MAX} are allowed`);
   for (const [option, value] of Object.entries(options)) {
