@@ -13,12 +13,13 @@ if (version !== expected)
 
 // Written last, so that what was broken off is done again, and what is whole stays for the processes that use it.
 const stamp = join(here, 'dist', '.taken-from');
-if (readOrEmpty(stamp) !== version) {
+const taken = `${version} without maps`;
+if (readOrEmpty(stamp) !== taken) {
   for (const folder of ['bin', 'dist']) {
     rmSync(join(here, folder), { recursive: true, force: true });
     take(folder);
   }
-  writeFileSync(stamp, version);
+  writeFileSync(stamp, taken);
 }
 
 function take(folder) {
@@ -26,9 +27,14 @@ function take(folder) {
   for (const entry of readdirSync(join(upstream, folder), { withFileTypes: true })) {
     const path = join(folder, entry.name);
     if (entry.isDirectory()) take(path);
-    // Maps name sources that are not here.
+    else if (path.endsWith('.js')) copyCode(join(upstream, path), join(here, path));
     else if (!path.endsWith('.map')) linkOrCopy(join(upstream, path), join(here, path));
   }
+}
+
+/** Without the names of maps, which name sources that are not here. */
+function copyCode(from, to) {
+  writeFileSync(to, readFileSync(from, 'utf8').replace(/^\/\/# sourceMappingURL=.*\n?/gm, ''));
 }
 
 /** Libraries for all systems are 290 MB: a second name for the same file takes no room. */
