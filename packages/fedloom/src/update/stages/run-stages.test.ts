@@ -145,7 +145,7 @@ describe('a stage that fails', () => {
     const chain = chainStages([add(), failing(wait)], specs);
     const failed = expect.objectContaining({
       code: 'stage.failed',
-      message: 'Stage "failing" failed on the update of client 3 for task 4: no luck',
+      message: 'Stage "failing" failed on the update of client 3 for task 5: no luck',
       fields: { stage: 'failing', client: 3, task: 4 },
       cause,
     });
