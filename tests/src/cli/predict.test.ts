@@ -100,3 +100,25 @@ describePython('predict', () => {
     expect(refused.stderr).toMatch(/has shape \[3, 5\], 15 numbers; expected is \[samples, 6\]/);
   });
 });
+
+it('begins a path that is typed in the working folder, and ends quietly where nobody reads on', async () => {
+  const rows = (count: number) => `a,b,outcome\n${'1,2,yes\n3,4,no\n'.repeat(count / 2)}`;
+  const task = `
+    import { csv, defineTask, dense, sequential, sgd, softmaxCrossEntropy } from 'fedloom';
+    export default defineTask({
+      name: 'rows',
+      data: csv('rows.csv', { label: 'outcome', classes: ['yes', 'no'] }),
+      model: sequential([dense(2)]),
+      loss: softmaxCrossEntropy(),
+      training: { localEpochs: 1, batchSize: 2, optimizer: sgd({ learningRate: 0.1 }) },
+    });`;
+  const place = await Workplace.create({ 'task/task.ts': task, 'task/rows.csv': rows(40), 'rows.csv': rows(2) });
+  expect((await place.run('run task/task.ts 2 1 1')).code).toBe(0);
+  expect((await place.run('predict latest --input rows.csv')).stdout.trim().split('\n')).toHaveLength(3);
+
+  await place.write('many.csv', rows(40_000));
+  const command = place.start('predict latest --input many.csv');
+  command.child.stdout?.once('data', () => command.child.stdout?.destroy());
+  const { code, stderr } = await command.ended;
+  expect({ code, stderr: stderr.replace(/ of .*\n/, '') }).toEqual({ code: 0, stderr: '40,000 samples' });
+});

@@ -15,8 +15,12 @@ describe('fedloom runs show', () => {
     expect(stdout).toMatch(/^Shown are 11 of 30 rounds; all are in runs\/.*metrics\.jsonl\.$/m);
     await place.run('run task.ts 4 2 30');
     const all = (await place.run('runs show latest')).stdout;
-    expect(roundsIn(all)).toEqual(Array.from({ length: 15 }, (_, i) => 2 * i + 2));
-    expect(all).toMatch(/Shown are 15 of 30 rounds/);
+    expect(roundsIn(all)).toEqual(Array.from({ length: 30 }, (_, i) => i + 1));
+    expect(all).not.toMatch(/Shown are/);
+    await place.run('run task.ts 2 1 150');
+    const longer = (await place.run('runs show latest')).stdout;
+    expect(roundsIn(longer)).toEqual(Array.from({ length: 75 }, (_, i) => 2 * i + 2));
+    expect(longer).toMatch(/Shown are 75 of 150 rounds/);
   });
 
   it('of a run without an end tells how far it came, by its lines', async () => {

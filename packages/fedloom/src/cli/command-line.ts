@@ -81,7 +81,7 @@ function tellUsage({ code, message }: CommanderError, args: readonly string[]): 
   if (code === 'commander.helpDisplayed' || code === 'commander.version') return 0;
   if (isOtherRank(args)) return USAGE;
   // Without a command, commander has shown the help.
-  if (code === 'commander.help') return USAGE;
+  if (code === 'commander.help') return args[0] === 'help' ? 0 : USAGE;
   const [what = '', guess = ''] = message.replace(/^error: /, '').split('\n');
   const command = args.find((arg) => !arg.startsWith('-'));
   const known = command !== undefined && code !== 'commander.unknownCommand';

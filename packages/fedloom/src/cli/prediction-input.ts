@@ -1,6 +1,6 @@
 import { existsSync, statSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
-import { basename, extname, join } from 'node:path';
+import { basename, extname, join, resolve } from 'node:path';
 import { type DataSpec, FedloomError, type Tensor } from '@fedloom/engine';
 import type { Dataset } from '../data/dataset.js';
 import { type ReadSamples, readSamples } from '../inference/node/read-samples.js';
@@ -24,10 +24,13 @@ const TEXTS = '.txt';
 /**
  * The samples of a file as clients hold them. Tables, pictures and texts are read as the run's task reads its own: columns,
  * categories, sizes and vocabularies are in its file.
+ * @param typed a path from the working folder
  * @param data that the model was trained for
  * @throws FedloomError `predict.file`, `data.*`, `task.*`
  */
-export async function predictionInput(path: string, run: StoredRun, data: DataSpec): Promise<PredictionInput> {
+export async function predictionInput(typed: string, run: StoredRun, data: DataSpec): Promise<PredictionInput> {
+  // Those of a task begin in its folder, this one where it was typed.
+  const path = resolve(typed);
   const extension = extname(path).toLowerCase();
   if (TABLE.test(extension)) {
     return { path, x: await (await inputMaker(path, run, data, 'a table', isTable)).inputsOf(path) };
@@ -79,7 +82,7 @@ async function picturesAt(path: string, extension: string): Promise<readonly str
 /** A text a line. */
 async function linesOf(path: string): Promise<readonly string[]> {
   const text = await readFile(path, 'utf8').catch((cause: Error) => {
-    throw refusal(path, cause.message, cause);
+    throw refusal(path, `it cannot be read (${(cause as NodeJS.ErrnoException).code ?? cause.message})`, cause);
   });
   const lines = text.replace(/^\ufeff/, '').split(/\r?\n/);
   return lines.at(-1) === '' ? lines.slice(0, -1) : lines;

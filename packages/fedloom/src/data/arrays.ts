@@ -2,6 +2,7 @@ import { type DataSpec, elementCount, FedloomError, type Tensor } from '@fedloom
 import { flattenNumbers, type NestedNumbers } from '../core/nested-numbers.js';
 import { checkExamples } from './check-examples.js';
 import { type Dataset, type Examples, type SampleColumn, sampleColumn } from './dataset.js';
+import { requireKnown } from './reader-options.js';
 import { sharedTensor } from './shared-tensor.js';
 
 export type NumberArray =
@@ -44,15 +45,23 @@ export interface ArraysOptions {
   readonly scale?: number;
 }
 
+const ARRAYS_OPTIONS = ['name', 'train', 'test', 'classes', 'scale'];
+const SPLIT_FIELDS = ['x', 'y', 'columns'];
+
 /**
  * A data set from arrays in memory. They are copied once.
  * @throws FedloomError `data.*` for ragged lists, shapes that do not fit each other, labels outside of the classes, NaN.
  */
 export function arrays(options: ArraysOptions): Dataset {
+  requireKnown(options ?? {}, ARRAYS_OPTIONS, 'arrays');
   const { name = 'arrays', classes, scale } = options ?? {};
   const where = `arrays("${name}")`;
   checkSplit(options?.train, `${where}, train split`);
-  if (options.test !== undefined) checkSplit(options.test, `${where}, test split`);
+  requireKnown(options.train, SPLIT_FIELDS, `${where}, train split`);
+  if (options.test !== undefined) {
+    checkSplit(options.test, `${where}, test split`);
+    requireKnown(options.test, SPLIT_FIELDS, `${where}, test split`);
+  }
   if (classes !== undefined && !(Number.isSafeInteger(classes) && classes >= 1)) {
     throw new FedloomError('data.classes', `${where}: classes must be a whole number of at least 1, not ${classes}.`, {
       classes,

@@ -4,7 +4,7 @@ import { labelsOf, rowsByLabel } from './labels.js';
 import { dealLikeTraining } from './like-training.js';
 import { tryForMinimum } from './minimum.js';
 import { definePartition, type Partition, type Partitioner } from './partition.js';
-import { optionError, requireCount, requirePositive } from './partition-options.js';
+import { optionError, requireCount, requireOptions, requirePositive } from './partition-options.js';
 
 export interface DirichletOptions {
   /** How alike the clients are: the larger, the more. 0.1 leaves most clients with one or two labels, 100 is nearly IID. */
@@ -26,8 +26,10 @@ export interface DirichletOptions {
  * @throws FedloomError `partition.option`; when dealing `partition.labels`, and `partition.samples` within about a second when
  *   `minimum` is out of reach
  */
-export function dirichlet({ alpha, minimum = 1, rule = 'standard' }: DirichletOptions): Partitioner {
+export function dirichlet(options: DirichletOptions): Partitioner {
   const name = 'dirichlet';
+  requireOptions(name, options, ['alpha', 'minimum', 'rule']);
+  const { alpha, minimum = 1, rule = 'standard' } = options;
   requirePositive(name, 'alpha', alpha);
   requireCount(name, 'minimum', minimum);
   if (rule !== 'standard' && rule !== 'fedml')

@@ -1,4 +1,16 @@
 import { FedloomError } from '@fedloom/engine';
+import { didYouMean } from '../core/closest.js';
+
+/** @param known names of options @throws FedloomError `partition.option` when they are no object, or there is an unknown one */
+export function requireOptions(partitioner: string, options: unknown, known: readonly string[]): void {
+  if (typeof options !== 'object' || options === null) {
+    throw optionError(partitioner, 'options', `must be an object with ${known.join(', ')}, not ${options}`);
+  }
+  const unknown = Object.keys(options).find((name) => !known.includes(name));
+  if (unknown === undefined) return;
+  const guess = didYouMean(unknown, known).replace(/\?$/, '') || ` Known are ${known.join(', ')}`;
+  throw optionError(partitioner, unknown, `is no option of it.${guess}`);
+}
 
 /** @throws FedloomError `partition.option` */
 export function requirePositive(partitioner: string, option: string, value: number): void {

@@ -3,7 +3,7 @@ import type { RandomStream } from '../core/random.js';
 import { labelsOf, rowsByLabel } from './labels.js';
 import { dealLikeTraining } from './like-training.js';
 import { ascending, definePartition, evenOffsets, type Partitioner, sampleCount } from './partition.js';
-import { optionError, requireCount } from './partition-options.js';
+import { optionError, requireCount, requireOptions } from './partition-options.js';
 
 export interface PathologicalOptions {
   /** Labels a client has. */
@@ -17,8 +17,10 @@ export interface PathologicalOptions {
  * client (see `dealLikeTraining`).
  * @throws FedloomError `partition.option`, also when there are fewer labels; when dealing `partition.labels` and `partition.samples`
  */
-export function pathological({ classes }: PathologicalOptions): Partitioner {
+export function pathological(options: PathologicalOptions): Partitioner {
   const name = 'pathological';
+  requireOptions(name, options, ['classes']);
+  const { classes } = options;
   requireCount(name, 'classes', classes);
   return definePartition({
     name,

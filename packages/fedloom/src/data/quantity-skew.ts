@@ -2,7 +2,7 @@ import { logGammas, sharesOf } from '../core/dirichlet-draw.js';
 import { cutsOf } from './dirichlet.js';
 import { tryForMinimum } from './minimum.js';
 import { ascending, definePartition, type Partitioner, sampleCount } from './partition.js';
-import { requireCount, requirePositive } from './partition-options.js';
+import { requireCount, requireOptions, requirePositive } from './partition-options.js';
 
 export interface QuantitySkewOptions {
   /** How alike the sizes are: the larger, the more. */
@@ -16,8 +16,10 @@ export interface QuantitySkewOptions {
  * "Quantity skew" of Li et al., Federated Learning on Non-IID Data Silos (ICDE 2022). Test samples are cut in the same shares.
  * @throws FedloomError `partition.option`; when dealing `partition.samples`, within about a second when `minimum` is out of reach
  */
-export function quantitySkew({ alpha, minimum = 1 }: QuantitySkewOptions): Partitioner {
+export function quantitySkew(options: QuantitySkewOptions): Partitioner {
   const name = 'quantitySkew';
+  requireOptions(name, options, ['alpha', 'minimum']);
+  const { alpha, minimum = 1 } = options;
   requirePositive(name, 'alpha', alpha);
   requireCount(name, 'minimum', minimum);
   return definePartition({

@@ -38,6 +38,15 @@ export function checkOptions(
   }
 }
 
+/** @throws FedloomError `data.option` when they are no object, or there is one of another name */
+export function requireKnown(options: unknown, known: readonly string[], reader: string): void {
+  if (!isRecord(options)) throw optionError(reader, '', `give an object { ${known.join(', ')} }.`);
+  const unknown = Object.keys(options).find((name) => !known.includes(name));
+  if (unknown === undefined) return;
+  const guess = didYouMean(unknown, known) || ` Known are ${known.join(', ')}.`;
+  throw optionError(reader, unknown, `there is no option ${unknown}.${guess}`);
+}
+
 export function optionError(reader: string, option: string, what: string): FedloomError {
   return new FedloomError('data.option', `${reader}: ${what}`, { reader, option });
 }

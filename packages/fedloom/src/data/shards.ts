@@ -2,6 +2,7 @@ import { FedloomError } from '@fedloom/engine';
 import { labelsOf, rowsByLabel } from './labels.js';
 import { dealLikeTraining } from './like-training.js';
 import { ascending, definePartition, evenOffsets, type Partitioner, sampleCount } from './partition.js';
+import { requireOptions } from './partition-options.js';
 
 export interface ShardsOptions {
   /** Shards that a client gets. Default 2. */
@@ -15,6 +16,7 @@ export interface ShardsOptions {
  * samples of each client (see `dealLikeTraining`).
  */
 export function shards(options: ShardsOptions = {}): Partitioner {
+  requireOptions('shards', options, ['perClient']);
   const { perClient = 2 } = options;
   if (!Number.isSafeInteger(perClient) || perClient < 1) {
     throw new FedloomError(

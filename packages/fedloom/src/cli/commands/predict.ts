@@ -92,6 +92,8 @@ async function write(
     stream.end();
     await finished(stream);
   } catch (error) {
+    // Whoever reads has enough, such as `head`.
+    if (out === undefined && (error as NodeJS.ErrnoException).code === 'EPIPE') return;
     throw storageError(error, 'write the predictions to', out ?? 'the standard output');
   }
 }

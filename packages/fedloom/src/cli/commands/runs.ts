@@ -24,8 +24,10 @@ interface RunsFlags {
   readonly json?: true;
 }
 
-/** Rounds that `show` prints at most; longer runs are thinned out evenly. */
-const ROUNDS_SHOWN = 20;
+/** Of more rounds, `show` prints those that were evaluated. */
+const ALL_SHOWN_TO = 20;
+/** Rounds that it prints at most; longer runs are thinned out evenly. */
+const ROUNDS_SHOWN = 100;
 
 export function addRunsCommand(program: Command): void {
   const runs = program
@@ -217,7 +219,7 @@ function valueText(name: string, value: Results[string] | undefined): string {
 
 /** Of too many rounds those that were evaluated, and of too many of these an even choice, with the last. */
 function roundsShown(rounds: readonly RoundRecord[]): readonly RoundRecord[] {
-  if (rounds.length <= ROUNDS_SHOWN) return rounds;
+  if (rounds.length <= ALL_SHOWN_TO) return rounds;
   const evaluated = rounds.filter(({ metrics, clientMetrics }) => metrics !== null || clientMetrics !== null);
   const wanted = evaluated.length === 0 ? rounds : evaluated;
   const step = Math.ceil(wanted.length / ROUNDS_SHOWN);

@@ -15,6 +15,8 @@ import type { SavedBest } from './json-events.js';
 import type { Progress } from './progress.js';
 import type { Screen } from './screen.js';
 
+/** Of a list. */
+const NUMBERS_SHOWN = 10;
 const LABEL_COLUMNS = 12;
 
 interface Surroundings {
@@ -50,6 +52,7 @@ export function summaryLines(
     ...(early ? [stopped.message] : []),
     ...lossLines(losses).map(yellow),
     ...metricLines(result.metrics, result.clientMetrics).map((line, i) => (i === 0 ? bold(line) : line)),
+    ...listLines(result.metrics, result.clientMetrics),
     ...(modelPath === undefined ? [red('model       not saved')] : modelLines(modelPath, result.modelHash, screen)),
     ...(best === undefined ? [] : bestLines(best, screen)),
   ];
@@ -90,6 +93,19 @@ export function metricLines(metrics: Results, clientMetrics: Results): string[] 
     const text = `${metricLabel(name).padEnd(width)}${formatMetric(name, value)}`;
     if (typeof own !== 'number' || formatMetric(name, own) === formatMetric(name, value)) return text;
     return `${text}  (${formatMetric(name, own)} on the clients' own test data)`;
+  });
+}
+
+/** Results that are lists: their first numbers. */
+export function listLines(metrics: Results, clientMetrics: Results): string[] {
+  const lists = Object.entries(allResults(metrics, clientMetrics) ?? {}).filter(
+    ([, value]) => typeof value !== 'number',
+  );
+  return lists.map(([name, value]) => {
+    const numbers = Array.isArray(value) ? value.map(Number) : [];
+    const first = numbers.slice(0, NUMBERS_SHOWN).map((number) => formatMetric(name, number));
+    const more = numbers.length > first.length ? `, ... (${formatCount(numbers.length)} in all)` : '';
+    return `${metricLabel(name).padEnd(LABEL_COLUMNS)}${first.join(', ')}${more}`;
   });
 }
 

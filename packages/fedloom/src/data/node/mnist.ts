@@ -8,6 +8,7 @@ import { type DataSpec, FedloomError, type Tensor } from '@fedloom/engine';
 import { checkExamples } from '../check-examples.js';
 import type { Dataset, Examples } from '../dataset.js';
 import { parseIdx } from '../idx.js';
+import { optionError, requireKnown } from '../reader-options.js';
 import { sharedBytes, sharedTensor } from '../shared-tensor.js';
 
 const PIXELS = 28;
@@ -33,7 +34,11 @@ export interface MnistOptions {
  * LeCun, Bottou, Bengio, Haffner: Gradient-Based Learning Applied to Document Recognition. Proc. IEEE 86 (1998).
  * @throws FedloomError on loading: `data.mnist-missing` when the files are nowhere, `data.idx` when one is damaged
  */
-export function mnist({ dir, shape = 'flat' }: MnistOptions = {}): Dataset {
+export function mnist(options: MnistOptions = {}): Dataset {
+  requireKnown(options, ['dir', 'shape'], 'mnist');
+  const { dir, shape = 'flat' } = options;
+  if (shape !== 'flat' && shape !== 'image')
+    throw optionError('mnist', 'shape', `shape must be flat or image, not ${shape}.`);
   const sample = shape === 'flat' ? [PIXELS * PIXELS] : [1, PIXELS, PIXELS];
   const spec: DataSpec = {
     x: { dtype: 'uint8', shape: sample, scale: 1 / 255 },

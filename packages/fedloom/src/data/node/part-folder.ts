@@ -200,5 +200,6 @@ function missing(dir: string, file: string, cause: unknown): FedloomError {
 }
 
 function messageOf(error: unknown): string {
+  if ((error as NodeJS.ErrnoException | undefined)?.code === 'ENOENT') return 'it is not there';
   return error instanceof Error ? error.message : String(error);
 }

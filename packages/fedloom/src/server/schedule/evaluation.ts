@@ -135,7 +135,8 @@ export function concludeEvaluation(
 ): EvaluationOutcome {
   const missing = rangesOf(evaluation, MISSING, AWAY);
   if (missing.length > 0) {
-    const failures = evaluation.failures.map((failure) => `; ${failure}`).join('');
+    // Each is a sentence or several of somebody else's.
+    const failures = evaluation.failures.map((failure) => `; ${failure.replace(/[.\s]+$/, '')}`).join('');
     const message = `Evaluation of round ${evaluation.round + 1} lacks clients ${describeRanges(missing)}${failures}.`;
     output.warn('evaluation.missing', message);
   }

@@ -13,7 +13,7 @@ export type ParquetOptions = Omit<CsvOptions, 'separator' | 'decimal'>;
  * @throws FedloomError as `csv`, and `data.parquet` for a file that cannot be read
  */
 export function parquet(file: FilePlace, options: ParquetOptions): CsvDataset {
-  const ofText = ['separator', 'decimal'].find((option) => option in options);
+  const ofText = ['separator', 'decimal'].find((option) => Object.hasOwn(options ?? {}, option));
   if (ofText !== undefined)
     throw optionError(`parquet('${file}')`, ofText, `${ofText} is about text, which this file is not.`);
   return tableDataset('parquet', readParquetTable, file, options);
