@@ -56,6 +56,14 @@ describe('fedloom new', () => {
     expect(await readdir(place.path, { recursive: true })).toEqual(['full', 'full/file.txt']);
   });
 
+  it('takes text for texts', async () => {
+    const place = await Workplace.create();
+    expect(await place.run('new mine --template text')).toMatchObject({
+      code: 0,
+      stdout: expect.stringMatching(/^A project of the template texts in mine: /),
+    });
+  });
+
   it('names the templates where none is named, and asks nothing', async () => {
     const place = await Workplace.create();
     const { code, stderr } = await place.run('new mine');

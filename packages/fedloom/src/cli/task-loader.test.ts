@@ -114,6 +114,7 @@ describe('loadTask', () => {
 
   it('takes thrown values that are no errors', async () => {
     await expect(loadTask(await write('task.ts', "throw 'text';"))).rejects.toThrow(/threw text/);
+    await expect(loadTask(await write('object.ts', 'throw { code: 3 };'))).rejects.toThrow(/threw \{ code: 3 \}/);
   });
 });
 

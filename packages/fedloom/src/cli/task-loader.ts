@@ -1,6 +1,7 @@
 import { readFileSync, statSync } from 'node:fs';
 import { dirname, relative } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import { inspect } from 'node:util';
 import * as engine from '@fedloom/engine';
 import { FedloomError } from '@fedloom/engine';
 import type { Hash } from '../core/brands.js';
@@ -102,7 +103,8 @@ function missingModule(cause: unknown): Explained | undefined {
 }
 
 function thrown(cause: unknown): Explained {
-  if (!(cause instanceof Error)) return { what: `threw ${String(cause)}`, position: undefined };
+  if (!(cause instanceof Error))
+    return { what: `threw ${typeof cause === 'string' ? cause : inspect(cause)}`, position: undefined };
   const frame = userFrame(cause.stack ?? '');
   const notExported = /\(0 ?, ?_fedloom\w*\.(\w+)\) is not a /.exec(cause.message)?.[1];
   if (frame !== undefined && notExported !== undefined && !(notExported in fedloom)) {

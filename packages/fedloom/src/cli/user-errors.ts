@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import { FedloomError } from '@fedloom/engine';
 import { codeFrame, columnOf, formatPosition, type SourcePosition, userFrame } from './source-position.js';
 
@@ -41,5 +42,7 @@ function unplaced(error: unknown, what: string): FedloomError {
 }
 
 function textOf(error: unknown): string {
-  return error instanceof Error ? `${error.name}: ${error.message}` : `threw ${String(error)}`;
+  return error instanceof Error
+    ? `${error.name}: ${error.message}`
+    : `threw ${typeof error === 'string' ? error : inspect(error)}`;
 }

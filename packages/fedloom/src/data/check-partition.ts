@@ -31,7 +31,7 @@ export function checkPartition(
   }
   if (typeof given !== 'object' || given === null) {
     throw invalid(
-      `it gave ${given === null ? 'null' : typeof given}; { offsets, rows } is needed. Does it return them`,
+      `it gave ${given === null ? 'null' : typeof given}; { offsets, rows } is needed. Return them from it`,
     );
   }
   const { offsets: ends, rows: list } = given as { readonly offsets?: unknown; readonly rows?: unknown };

@@ -6,8 +6,11 @@ import { makeProject, type Template, templateNames } from '../new/project.js';
 import { verboseOption } from '../run-settings.js';
 import { openTerminal } from '../terminal.js';
 
+/** What people type for `texts`. */
+const ALIAS = 'text';
+
 interface NewFlags {
-  readonly template: Template;
+  readonly template: Template | typeof ALIAS;
 }
 
 export function addNewCommand(program: Command, exit: (code: number) => void): void {
@@ -20,9 +23,13 @@ export function addNewCommand(program: Command, exit: (code: number) => void): v
         'federated algorithm of your own), pytorch (training code in PyTorch).',
     )
     .argument('<folder>', 'folder of the project; new or empty')
-    .addOption(new Option('--template <name>', 'what to begin with').choices(templateNames).makeOptionMandatory())
+    .addOption(
+      new Option('--template <name>', 'what to begin with').choices([...templateNames, ALIAS]).makeOptionMandatory(),
+    )
     .addOption(verboseOption())
-    .action(async (folder: string, flags: NewFlags) => exit(await begin(folder, flags.template)));
+    .action(async (folder: string, flags: NewFlags) =>
+      exit(await begin(folder, flags.template === ALIAS ? 'texts' : flags.template)),
+    );
 }
 
 async function begin(folder: string, template: Template): Promise<number> {
