@@ -1,5 +1,6 @@
 /** docs/cluster.md, typed from its top to its end: on this machine, and in HeadNode. */
 import { execFileSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { chmod, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
@@ -9,7 +10,7 @@ import { PYTHON } from '../integration/python.js';
 import { root } from '../repository/source-tree.js';
 import { COMPOSE, Engine, whyNoEngine } from './engine.js';
 
-const why = await whyNoEngine();
+const why = (await whyNoEngine()) ?? (existsSync(PYTHON) ? undefined : 'tools/python/install.sh');
 const skipped = why !== undefined && process.env.CI !== 'true';
 const IMAGE_MS = 900_000;
 const GUIDE_MS = 600_000;

@@ -4,7 +4,7 @@ import type { ModelSnapshot } from '../compute/executor.js';
 import type { Hash } from '../core/brands.js';
 import type { HashFunction } from '../core/hash.js';
 import { decodeSafetensors } from '../core/safetensors.js';
-import { sharedBytes } from '../data/shared-tensor.js';
+import { sharedBytes } from '../data/tensor-sharing.js';
 import type { Version } from '../update/update.js';
 
 interface Arrival {

@@ -2,7 +2,7 @@ import { FedloomError } from '@fedloom/engine';
 import type { ClientWorkload } from '../compute/executor.js';
 import type { Hash } from '../core/brands.js';
 import type { HashFunction } from '../core/hash.js';
-import { sharedBytes } from '../data/shared-tensor.js';
+import { sharedBytes } from '../data/tensor-sharing.js';
 import type { Frozen, GetFrozen, GetPlan, Plan, Welcome } from '../protocol/messages.js';
 
 type PlanWorkload = Extract<ClientWorkload, { readonly kind: 'plan' }>;

@@ -5,7 +5,7 @@ import { checkTensors } from '../core/params.js';
 import { decodeSafetensors } from '../core/safetensors.js';
 import type { ClientExamples } from '../data/dataset.js';
 import { ascending } from '../data/partition.js';
-import { sharedBytes } from '../data/shared-tensor.js';
+import { sharedBytes } from '../data/tensor-sharing.js';
 import { isFrozen, updateSpecs } from '../update/plan-specs.js';
 import type { UpdateSpec } from '../update/update.js';
 import type { CancelSignal } from './cancel-signal.js';

@@ -17,7 +17,7 @@ import { encodeSafetensors } from '../core/safetensors.js';
 import { arrays } from '../data/arrays.js';
 import type { ClientExamples } from '../data/dataset.js';
 import { gatherExamples } from '../data/gather.js';
-import { sharedBytes } from '../data/shared-tensor.js';
+import { sharedBytes } from '../data/tensor-sharing.js';
 import { compileTask } from '../task/compile-task.js';
 import { defineTask } from '../task/define-task.js';
 import { namedHash } from './named-hash.js';

@@ -3,7 +3,7 @@ import { flattenNumbers, type NestedNumbers } from '../core/nested-numbers.js';
 import { checkExamples } from './check-examples.js';
 import { type Dataset, type Examples, type SampleColumn, sampleColumn } from './dataset.js';
 import { requireKnown } from './reader-options.js';
-import { sharedTensor } from './shared-tensor.js';
+import { sharedTensor } from './tensor-sharing.js';
 
 export type NumberArray =
   | Float32Array

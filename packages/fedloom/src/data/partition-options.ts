@@ -1,15 +1,14 @@
 import { FedloomError } from '@fedloom/engine';
-import { didYouMean } from '../core/closest.js';
+import { unknownOption } from '../core/unknown-option.js';
 
 /** @param known names of options @throws FedloomError `partition.option` when they are no object, or there is an unknown one */
 export function requireOptions(partitioner: string, options: unknown, known: readonly string[]): void {
   if (typeof options !== 'object' || options === null) {
     throw optionError(partitioner, 'options', `must be an object with ${known.join(', ')}, not ${options}`);
   }
-  const unknown = Object.keys(options).find((name) => !known.includes(name));
+  const unknown = unknownOption(options, known);
   if (unknown === undefined) return;
-  const guess = didYouMean(unknown, known).replace(/\?$/, '') || ` Known are ${known.join(', ')}`;
-  throw optionError(partitioner, unknown, `is no option of it.${guess}`);
+  throw optionError(partitioner, unknown.name, `is no option of it.${unknown.advice.replace(/[.?]$/, '')}`);
 }
 
 /** @throws FedloomError `partition.option` */

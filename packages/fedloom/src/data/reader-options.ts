@@ -1,5 +1,5 @@
 import { FedloomError } from '@fedloom/engine';
-import { didYouMean } from '../core/closest.js';
+import { unknownOption } from '../core/unknown-option.js';
 
 /** What an option must be, as a test and in words. */
 export type OptionCheck = readonly [holds: (value: unknown) => boolean, mustBe: string];
@@ -23,13 +23,10 @@ export function checkOptions(
   required: readonly string[] = [],
 ): void {
   if (!isRecord(options)) throw optionError(reader, required[0] ?? '', 'options must be an object { ... }.');
-  for (const [option, value] of Object.entries(options)) {
-    const check = checks[option];
-    if (check === undefined) {
-      const guess = didYouMean(option, Object.keys(checks)) || ` Known are ${Object.keys(checks).join(', ')}.`;
-      throw optionError(reader, option, `there is no option ${option}.${guess}`);
-    }
-    if (value !== undefined && !check[0](value)) throw optionError(reader, option, `${option} must be ${check[1]}.`);
+  requireKnown(options, Object.keys(checks), reader);
+  for (const [option, [holds, mustBe]] of Object.entries(checks)) {
+    const value = options[option];
+    if (value !== undefined && !holds(value)) throw optionError(reader, option, `${option} must be ${mustBe}.`);
   }
   for (const option of required) {
     if (options[option] === undefined) {
@@ -41,10 +38,9 @@ export function checkOptions(
 /** @throws FedloomError `data.option` when they are no object, or there is one of another name */
 export function requireKnown(options: unknown, known: readonly string[], reader: string): void {
   if (!isRecord(options)) throw optionError(reader, '', `give an object { ${known.join(', ')} }.`);
-  const unknown = Object.keys(options).find((name) => !known.includes(name));
+  const unknown = unknownOption(options, known);
   if (unknown === undefined) return;
-  const guess = didYouMean(unknown, known) || ` Known are ${known.join(', ')}.`;
-  throw optionError(reader, unknown, `there is no option ${unknown}.${guess}`);
+  throw optionError(reader, unknown.name, `there is no option ${unknown.name}.${unknown.advice}`);
 }
 
 export function optionError(reader: string, option: string, what: string): FedloomError {

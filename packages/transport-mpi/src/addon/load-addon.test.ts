@@ -1,11 +1,12 @@
 import { spawnSync } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { FedloomError, freeBytes, uninitializedBytes } from 'fedloom';
 import { afterAll, expect, it, onTestFinished } from 'vitest';
+import { describeWithMpi } from '../testing/mpirun.js';
 import { buildIfPossible } from './load-addon.js';
 
 const here = fileURLToPath(new URL('../..', import.meta.url));
@@ -50,15 +51,15 @@ it('says what the compiler says where it fails', () => {
   expect(message).toMatch(/mpicxx could not compile the MPI addon\. .*libopenmpi-dev.*:\n {2}mpi\.h: No such file/s);
 });
 
-it('takes what was compiled elsewhere where the compiler fails', async (context) => {
-  const built = join(here, 'dist/addon-built');
-  if (!existsSync(built)) return context.skip('apt-get install openmpi-bin libopenmpi-dev g++');
-  const copy = join(folder, 'dist/addon-built');
-  cpSync(built, copy, { recursive: true });
-  onTestFinished(() => rmSync(copy, { recursive: true, force: true }));
-  const compiler = join(folder, 'mpicxx');
-  writeFileSync(compiler, '#!/bin/sh\nexit 1\n', { mode: 0o755 });
-  expect(openWith(compiler)).toEqual({ rank: 0 });
+describeWithMpi('where the compiler fails', () => {
+  it('takes what was compiled elsewhere', () => {
+    const copy = join(folder, 'dist/addon-built');
+    cpSync(join(here, 'dist/addon-built'), copy, { recursive: true });
+    onTestFinished(() => rmSync(copy, { recursive: true, force: true }));
+    const compiler = join(folder, 'mpicxx');
+    writeFileSync(compiler, '#!/bin/sh\nexit 1\n', { mode: 0o755 });
+    expect(openWith(compiler)).toEqual({ rank: 0 });
+  });
 });
 
 it('compiles nothing ahead where there is no compiler, and does not mind', async () => {

@@ -9,7 +9,7 @@ import { resultsOf } from '../../core/evaluation.js';
 import { sha256 } from '../../core/node/sha256.js';
 import type { Results } from '../../core/records.js';
 import { encodeSafetensors } from '../../core/safetensors.js';
-import { sharedBytes } from '../../data/shared-tensor.js';
+import { sharedBytes } from '../../data/tensor-sharing.js';
 import { openWorkload } from '../../server/run/open-workload.js';
 import type { ServerWorkload } from '../../server/run/workload.js';
 import type { Task } from '../../task/task.js';

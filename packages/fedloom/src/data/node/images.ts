@@ -8,7 +8,7 @@ import { describeTexts } from '../describe.js';
 import { checkHeldOut, type HeldOut, holdOut, isHeldOut, isTest } from '../held-out.js';
 import { checkOptions, isCount, isFilledList, isName, type OptionCheck } from '../reader-options.js';
 import { rowsOf } from '../rows-of.js';
-import { sharedTensor } from '../shared-tensor.js';
+import { sharedTensor } from '../tensor-sharing.js';
 import { type FileContents, type FileDataset, type FileReader, fileDataset } from './file-dataset.js';
 import { type FilePlace, pathOf, readBytes, shown, unreadable } from './files.js';
 import { decodePicture, imageError, type Pixels } from './pictures.js';

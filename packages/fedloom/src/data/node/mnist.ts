@@ -9,7 +9,7 @@ import { checkExamples } from '../check-examples.js';
 import type { Dataset, Examples } from '../dataset.js';
 import { parseIdx } from '../idx.js';
 import { optionError, requireKnown } from '../reader-options.js';
-import { sharedBytes, sharedTensor } from '../shared-tensor.js';
+import { sharedBytes, sharedTensor } from '../tensor-sharing.js';
 
 const PIXELS = 28;
 const CLASSES = 10;

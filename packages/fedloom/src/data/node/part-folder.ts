@@ -8,7 +8,7 @@ import { checkEncoding } from '../check-encoding.js';
 import { checkExamples } from '../check-examples.js';
 import type { ClientExamples, Examples } from '../dataset.js';
 import { gatherExamples } from '../gather.js';
-import { sharedBytes } from '../shared-tensor.js';
+import { sharedBytes } from '../tensor-sharing.js';
 
 /*
  * A part folder holds one client's own data: `train.safetensors` and, where it has test samples, `test.safetensors`, each

@@ -7,7 +7,7 @@ import { type Hash, nextVersion, type VersionNumber } from '../../core/brands.js
 import type { HashFunction } from '../../core/hash.js';
 import { sortedTensors } from '../../core/params.js';
 import { encodeSafetensors, safetensorsEncoder } from '../../core/safetensors.js';
-import { sharedBytes } from '../../data/shared-tensor.js';
+import { sharedBytes } from '../../data/tensor-sharing.js';
 import type { Version } from '../../update/update.js';
 import type { ServerModel, ServerWorkload } from './workload.js';
 

@@ -1,7 +1,7 @@
 import type { Tensor } from '@fedloom/engine/base';
 import { freeBytes } from '../../../core/byte-memory.js';
 import { VERSION } from '../../../core/version.js';
-import { sharedBytes, sharedTensor } from '../../../data/shared-tensor.js';
+import { sharedBytes, sharedTensor } from '../../../data/tensor-sharing.js';
 import type { Connection } from '../../../protocol/transport.js';
 import { fromParent } from '../child-messages.js';
 import { type PoolKind, workerStarter } from '../pool-choice.js';

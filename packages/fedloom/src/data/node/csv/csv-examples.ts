@@ -1,7 +1,7 @@
 import type { Tensor } from '@fedloom/engine';
 import type { Examples, SampleColumn } from '../../dataset.js';
 import { momentsOf } from '../../describe.js';
-import { sharedTensor } from '../../shared-tensor.js';
+import { sharedTensor } from '../../tensor-sharing.js';
 import type { CsvLayout } from './csv-layout.js';
 import type { ColumnStatistics, CsvOptions } from './csv-options.js';
 import type { CsvRows } from './csv-rows.js';

@@ -1,7 +1,7 @@
 import { FedloomError } from '@fedloom/engine';
 import type { Examples } from '../../dataset.js';
 import { isHeldOut } from '../../held-out.js';
-import { sharedTensor } from '../../shared-tensor.js';
+import { sharedTensor } from '../../tensor-sharing.js';
 import { tokenNumbers, tokensOf, UNKNOWN } from '../../tokens.js';
 import { type FilePlace, pathOf, readText, shown } from '../files.js';
 import type { RunningTextOptions } from './text-options.js';

@@ -1,6 +1,6 @@
 import type { Tensor } from '@fedloom/engine';
 import { sha256 } from '../../../core/node/sha256.js';
-import { sharedTensor } from '../../shared-tensor.js';
+import { sharedTensor } from '../../tensor-sharing.js';
 import { FIRST_TOKEN, frequentTokens, PADDING, tokenNumbers, tokensOf, UNKNOWN } from '../../tokens.js';
 import type { FileContents } from '../file-dataset.js';
 import type { TextsOptions } from './text-options.js';

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { sharedBytes, sharedTensor } from './shared-tensor.js';
+import { sharedBytes, sharedTensor } from './tensor-sharing.js';
 
 afterEach(() => {
   vi.unstubAllGlobals();
