@@ -41,14 +41,18 @@ export class PageFolder {
   }
 
   /** Does what a block is for: a file is written, a command and a module are run. */
-  async use({ language, file, text, line }: Block): Promise<void> {
+  async use(block: Block): Promise<void> {
+    const { language, file, text } = block;
     if (file !== undefined) await this.#write(file, text);
     else if (language === 'sh') await this.#run('sh', ['-ec', text]);
-    else if (language === 'ts') {
-      const name = `line-${line}.ts`;
-      await this.#write(name, text);
-      await this.#run(process.execPath, [JITI, name]);
-    }
+    else if (language === 'ts') await this.#run(process.execPath, [JITI, await this.keep(block)]);
+  }
+
+  /** Writes a module down. @returns the name of its file */
+  async keep({ text, line }: Block): Promise<string> {
+    const name = `line-${line}.ts`;
+    await this.#write(name, text);
+    return name;
   }
 
   /** The modules of the page, as the compiler sees them. */
@@ -71,6 +75,10 @@ export class PageFolder {
       ...process.env,
       PATH: `${dirname(PYTHON)}${delimiter}${process.env.PATH}`,
       FEDLOOM_PYTHON: PYTHON,
+      FEDLOOM_COMMAND: join(MODULES, '.bin/fedloom'),
+      PYTHONPATH: join(root, 'python/src'),
+      OMPI_ALLOW_RUN_AS_ROOT: '1',
+      OMPI_ALLOW_RUN_AS_ROOT_CONFIRM: '1',
       NO_COLOR: '1',
     };
     try {

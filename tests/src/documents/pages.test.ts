@@ -1,4 +1,5 @@
 /** What the pages in docs/ tell their reader to write and to run does what they say. */
+import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
@@ -7,9 +8,12 @@ import { root } from '../repository/source-tree.js';
 import { blocksOf } from './blocks.js';
 import { PageFolder } from './page-folder.js';
 
-/** Run in containers, and by the tests of trainers in Python. */
-const ELSEWHERE = ['docs/cluster.md', 'docs/from-fedml.md'];
+/** Run in containers. */
+const ELSEWHERE = ['docs/cluster.md'];
 const PAGE_MS = 180_000;
+
+const hasMpi = spawnSync('mpirun', ['--version']).status === 0 || process.env.CI === 'true';
+const MPI_MISSING = 'mpirun is missing: apt-get install openmpi-bin libopenmpi-dev g++';
 
 const pages = readdirSync(join(root, 'docs'))
   .filter((name) => name.endsWith('.md') && !name.includes('.zh-CN.'))
@@ -18,10 +22,12 @@ const pages = readdirSync(join(root, 'docs'))
 for (const page of pages.filter((name) => !ELSEWHERE.includes(name))) {
   const blocks = blocksOf(page);
   const needsPython = blocks.some(({ language }) => language === 'python');
+  const lacksMpi = !hasMpi && blocks.some(({ language, text }) => language === 'sh' && /\bmpirun\b/.test(text));
   (needsPython ? describePython : describe)(page, () => {
     it(
       'does what it says',
-      async () => {
+      async ({ skip }) => {
+        skip(lacksMpi, MPI_MISSING);
         const folder = await PageFolder.create();
         onTestFinished(() => folder.remove());
         for (const block of blocks) {
