@@ -87,7 +87,7 @@ describe('the test results of one client', () => {
       client < 0 ? nothing : { sampleCount: client === 2 ? sampleCount : 10, results: { acc: client === 2 ? 1 : 0.5 } };
     const { record, warnings } = await run(taskOf(test));
     expect(record).toMatchObject({ clientMetrics: { acc: 0.5 }, testSampleCount: 30 });
-    expect(warnings.join()).toMatch(/Evaluation of round 1 lacks clients 2; client 2: .*sample count/);
+    expect(warnings.join()).toMatch(/Evaluation of round 1 lacks client 2: .*sample count/);
   });
 
   it('on no samples are reported as not evaluated, once', async () => {

@@ -66,9 +66,13 @@ export function algorithmNamed(name: string, options: AlgorithmOptions = {}): Fe
 
 /**
  * The algorithm with another fold in place of its own.
- * @throws FedloomError `algorithm.fold` where its server update holds for its own fold alone
+ * @throws FedloomError `algorithm.fold` where its server update holds for its own fold alone, and for what is no algorithm or no fold
  */
 export function withFold(algorithm: FederatedAlgorithm, fold: Fold): FederatedAlgorithm {
+  if (typeof algorithm?.server?.update !== 'function' || typeof fold?.memoryBytes !== 'function') {
+    const message = 'withFold takes an algorithm and a fold: withFold(fedAvg(), median()).';
+    throw new FedloomError('algorithm.fold', message, { algorithm: String(algorithm?.name), fold: String(fold?.name) });
+  }
   if (algorithm.foldReplaceable === true) {
     const remake = algorithm.with?.bind(algorithm);
     return { ...algorithm, fold, ...(remake && { with: (changes) => withFold(remake(changes), fold) }) };

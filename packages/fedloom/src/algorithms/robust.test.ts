@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { algorithmSuite } from '../conformance/algorithm-suite.js';
 import { describeSuite } from '../conformance/testing/describe-suite.js';
+import { withFold } from './registry.js';
 import { krum, median, multiKrum, trimmedMean } from './robust.js';
 
 describeSuite('algorithm median', algorithmSuite(median));
@@ -31,4 +32,10 @@ describe('a robust algorithm with other settings', () => {
       expect.objectContaining({ code: 'algorithm.option', message: expect.stringMatching(message) }),
     );
   });
+});
+
+it('withFold says what it takes to who gives no algorithm or no fold', () => {
+  for (const given of [[], [median()], [median, median()]]) {
+    expect(() => Reflect.apply(withFold, undefined, given)).toThrow(/withFold takes an algorithm and a fold/);
+  }
 });

@@ -4,6 +4,7 @@ import type { NoFields } from '@fedloom/engine/base';
 export interface ClientErrors {
   'client.hash': { readonly actual: string; readonly hash: string };
   'client.no-server': { readonly url: string; readonly waitedMs: number; readonly tookPart: boolean };
+  'client.options': { readonly issues: readonly string[] };
   'client.other-run': { readonly expected: string; readonly actual: string };
   'client.other-software': { readonly server: string; readonly client: string };
   'client.plan-differs': { readonly server: string; readonly client: string };

@@ -1,42 +1,33 @@
 import { describe, expect, it } from 'vitest';
-import { optionProblems } from './option-problems.js';
+import { aboveZero, type OptionRules, optionProblems, orNull, text, whole } from './option-problems.js';
 
-const SIZE = { clients: 10, clientsPerRound: 5, rounds: 3 };
+const RULES: OptionRules = {
+  example: '{ clients: 10 }',
+  required: { clients: whole(1) },
+  optional: { workers: whole(1, 64), deadlineMs: orNull(aboveZero), run: text },
+  others: ['pool'],
+};
 
 describe('optionProblems', () => {
-  it('has nothing to say of what is right, and of what others take', () => {
-    expect(optionProblems(SIZE)).toEqual([]);
-    const all = {
-      ...SIZE,
-      seed: -1,
-      evaluateEvery: 0,
-      deadlineMs: null,
-      graceMs: 0,
-      workers: 1,
-      stages: [],
-      insecure: true,
-    };
-    expect(optionProblems({ ...all, pool: 'threads', seed: undefined })).toEqual([]);
+  it('has nothing to say of what is right, and of what others check', () => {
+    expect(optionProblems({ clients: 10 }, RULES)).toEqual([]);
+    expect(optionProblems({ clients: 10, workers: 64, deadlineMs: null, run: 'a', pool: 7 }, RULES)).toEqual([]);
+    expect(optionProblems({ clients: 10, workers: undefined, elsewhere: undefined }, RULES)).toEqual([]);
   });
 
   it.each([
-    [
-      { clientsPerRound: 5, rounds: 3, client: 10 },
-      'clients is missing',
-      'there is no option client. Did you mean "clients"',
-    ],
-    [{ ...SIZE, worker: 2 }, 'there is no option worker. Did you mean "workers"'],
-    [{ ...SIZE, clients: '10' }, 'clients is "10"; it must be a whole number of at least 1'],
-    [{ ...SIZE, rounds: 1.5 }, 'rounds is 1.5; it must be a whole number'],
-    [{ ...SIZE, rounds: Number.NaN }, 'rounds is NaN'],
-    [{ ...SIZE, workers: 0 }, 'workers is 0; it must be a whole number of at least 1'],
-    [{ ...SIZE, deadlineMs: 0 }, 'deadlineMs is 0; it must be a number above 0, or null'],
-    [{ ...SIZE, run: 'a b' }, 'run is "a b"; it must be a name'],
-    [{ ...SIZE, stages: ['topK'] }, 'stages is a list; it must be a list of stages'],
-    [undefined, 'they are undefined; give an object such as'],
+    [{ client: 10 }, 'clients is missing; it must be a whole number', 'no option client. Did you mean "clients"'],
+    [{ clients: 10, anythingElse: 2 }, 'there is no option anythingElse'],
+    [{ clients: '10' }, 'clients is "10"; it must be a whole number of at least 1'],
+    [{ clients: 1.5 }, 'clients is 1.5; it must be a whole number'],
+    [{ clients: 10, workers: 65 }, 'workers is 65; it must be a whole number of at least 1 and at most 64'],
+    [{ clients: Number.NaN }, 'clients is NaN'],
+    [{ clients: 10, deadlineMs: 0 }, 'deadlineMs is 0; it must be a number above 0, or null'],
+    [{ clients: 10, run: ['a'] }, 'run is a list; it must be a text'],
+    [undefined, 'they are undefined; give an object such as { clients: 10 }'],
   ])('%j', (options, ...texts) => {
-    const problems = optionProblems(options);
+    const problems = optionProblems(options, RULES);
     expect(problems).toHaveLength(texts.length);
-    for (const [at, text] of texts.entries()) expect(problems[at]).toContain(text);
+    for (const [at, part] of texts.entries()) expect(problems[at]).toContain(part);
   });
 });

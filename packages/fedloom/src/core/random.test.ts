@@ -103,6 +103,7 @@ describe('RandomStream as a function of its key', () => {
     expect(() => RandomStream.of(0.5, 'model')).toThrow(RangeError);
     expect(() => RandomStream.of(0, 'order', Number.NaN)).toThrow(RangeError);
     expect(() => RandomStream.of(0, 'order', 2 ** 53)).toThrow(RangeError);
+    expect(() => Reflect.apply(RandomStream.of, RandomStream, [0])).toThrow(/the purpose of a random stream is a text/);
   });
 });
 

@@ -168,6 +168,7 @@ function identify(seed: number, purpose: string, indices: readonly number[]): Ui
   for (const value of [seed, ...indices]) {
     if (!Number.isSafeInteger(value)) throw new RangeError(`seeds and indices are safe integers, not ${value}`);
   }
+  if (typeof purpose !== 'string') throw new RangeError(`the purpose of a random stream is a text, not ${purpose}`);
   const text = encoder.encode(purpose);
   const state = new Uint32Array(4);
   absorb(state, seed, upperWord(seed), text.length, indices.length);

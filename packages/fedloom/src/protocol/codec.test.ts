@@ -238,6 +238,15 @@ describe('extensions', () => {
     );
     expect(codeOf(() => messageRegistry(builtInMessages, [ping, ping]))).toBe('protocol.definition');
   });
+
+  test.each([
+    [undefined, /A message type reads 'vendor\/name'/],
+    [{ ...ping, from: 'me' }, /from of message 'acme\/ping' must be server, client, both; got 'me'/],
+    [{ ...ping, body: undefined }, /body of message 'acme\/ping' must be none, optional, required/],
+    [{ ...ping, schema: {} }, /schema of message 'acme\/ping' must check its fields/],
+  ])('are refused where JavaScript gives %j', (definition, says) => {
+    expect(() => Reflect.apply(defineMessage, undefined, [definition])).toThrow(says);
+  });
 });
 
 describe('whatever the bytes', () => {

@@ -43,18 +43,30 @@ const extensionType = /^[a-z][a-z0-9.-]{0,63}\/[a-z][A-Za-z0-9.-]{0,63}$/;
 
 /**
  * Declares a message type. `body` is a reserved field name.
- * @throws FedloomError `protocol.definition` when the type is neither a plain word nor `vendor/name`.
+ * @throws FedloomError `protocol.definition` when the type is neither a plain word nor `vendor/name`, or a field is not as above.
  */
 export function defineMessage<M extends { readonly type: string }>(
   definition: MessageDefinition<M>,
 ): MessageDefinition<M> {
-  if (!builtInType.test(definition.type) && !extensionType.test(definition.type)) {
-    throw new FedloomError(
-      'protocol.definition',
-      `A message type reads 'vendor/name' in lower case (for instance 'acme/ping'); got '${definition.type}'.`,
-      { type: definition.type },
+  const { type, from, body, schema } = definition ?? {};
+  const requireThat = (holds: boolean, what: string) => {
+    if (!holds) throw new FedloomError('protocol.definition', what, { type });
+  };
+  requireThat(
+    typeof type === 'string' && (builtInType.test(type) || extensionType.test(type)),
+    `A message type reads 'vendor/name' in lower case (for instance 'acme/ping'); got '${type}'.`,
+  );
+  const oneOf = (name: string, value: unknown, choices: readonly string[]) =>
+    requireThat(
+      choices.includes(value as string),
+      `${name} of message '${type}' must be ${choices.join(', ')}; got '${value}'.`,
     );
-  }
+  oneOf('from', from, ['server', 'client', 'both']);
+  oneOf('body', body, ['none', 'optional', 'required']);
+  requireThat(
+    typeof schema?.safeParse === 'function',
+    `schema of message '${type}' must check its fields, with a method safeParse: a schema of zod, for instance.`,
+  );
   return Object.freeze({ ...definition });
 }
 

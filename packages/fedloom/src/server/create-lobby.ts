@@ -2,7 +2,8 @@ import { FedloomError } from '@fedloom/engine';
 import type { Task } from '../task/task.js';
 import { Listeners, type ListenOptions, listensOf } from './listening.js';
 import { systemLobby } from './lobby/system-lobby.js';
-import { openRun, type ServedRun, type ServedRunOptions } from './open-run.js';
+import { openRun, type ServedRun, type ServedRunOptions, servedRunOptions } from './open-run.js';
+import { checkRunOptions } from './run/run-options.js';
 
 export interface LobbyOptions extends ListenOptions {
   /** Close when the last of the runs that were opened is over. Default false: a lobby without runs waits for others. */
@@ -65,6 +66,7 @@ export async function createLobby(options: LobbyOptions = {}): Promise<Federatio
 
   async function open(task: Task, runOptions: ServedRunOptions): Promise<ServedRun> {
     if (closing !== undefined) throw closedAlready();
+    checkRunOptions(runOptions, servedRunOptions);
     underWay += 1;
     let name: string | undefined;
     const served = await openRun(task, runOptions, lobby, {

@@ -1,8 +1,8 @@
 import { checkTask } from '../task/check-task.js';
 import type { Task } from '../task/task.js';
-import { Listeners, type ListenOptions, listensOf } from './listening.js';
+import { Listeners, type ListenOptions, listenOptions, listensOf } from './listening.js';
 import { systemLobby } from './lobby/system-lobby.js';
-import { openRun, type ServedRun, type ServedRunOptions } from './open-run.js';
+import { openRun, type ServedRun, type ServedRunOptions, servedRunOptions } from './open-run.js';
 import { checkRunOptions } from './run/run-options.js';
 
 export interface ServerOptions extends ServedRunOptions, ListenOptions {}
@@ -23,7 +23,7 @@ export interface FederationServer extends ServedRun {
  *   is wrong with the task
  */
 export async function createServer(task: Task, options: ServerOptions): Promise<FederationServer> {
-  checkRunOptions(options);
+  checkRunOptions(options, { ...servedRunOptions, ...listenOptions });
   checkTask(task);
   const listens = listensOf(options);
   const lobby = systemLobby();

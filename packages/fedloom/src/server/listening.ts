@@ -26,6 +26,18 @@ export interface ListenOptions {
   readonly pingEveryMs?: number;
 }
 
+/** Their names: transports check them. The compiler sees that none is forgotten. */
+export const listenOptions: Readonly<Record<keyof ListenOptions, true>> = {
+  listeners: true,
+  listen: true,
+  server: true,
+  path: true,
+  insecure: true,
+  allowedOrigins: true,
+  allowedHosts: true,
+  pingEveryMs: true,
+};
+
 /** @throws FedloomError `server.listeners` when there are none, or options of a WebSocket beside them; `server.insecure` */
 export function listensOf(options: ListenOptions): readonly Listen[] {
   const { listeners, listen, server, path, allowedOrigins, allowedHosts, insecure, pingEveryMs } = options;

@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os';
 import { planEvaluator } from '../compute/executor-factory.js';
 import { checkPool, openPool, type PoolChoice } from '../compute/node/pool-choice.js';
 import type { PlanExecutor } from '../compute/plan-executor.js';
+import { whole } from '../core/option-problems.js';
 import type { RoundRecord, RunResult } from '../core/records.js';
 import { checkTask } from '../task/check-task.js';
 import type { Task } from '../task/task.js';
@@ -9,7 +10,7 @@ import type { Lobby } from './lobby/lobby.js';
 import { openFederation } from './run/open-federation.js';
 import { resultOf } from './run/result-of.js';
 import { Run } from './run/run.js';
-import { checkRunOptions, type RunOptions } from './run/run-options.js';
+import type { MoreOptions, RunOptions } from './run/run-options.js';
 
 /** What a round waits for its cohort when nobody said: a vanished client must not hold up the others for ever. */
 const DEADLINE_MS = 120_000;
@@ -29,6 +30,8 @@ export interface ServedRunOptions extends RunOptions {
   /** Handed to a task's own trainer. */
   readonly dataDir?: string;
 }
+
+export const servedRunOptions: MoreOptions<ServedRunOptions> = { workers: whole(1), pool: true, dataDir: true };
 
 /** A run that is served; it starts when its clients have joined. */
 export interface ServedRun extends AsyncIterable<RoundRecord> {
@@ -50,7 +53,8 @@ export interface AroundRun {
 
 /**
  * Opens the federation of a task to the clients that a lobby sends.
- * @throws FedloomError `run.options`, `compute.pool`, `lobby.run-taken`, or what is wrong with the task
+ * @param options checked by whoever took them from its caller
+ * @throws FedloomError `compute.pool`, `lobby.run-taken`, or what is wrong with the task
  */
 export async function openRun(
   task: Task,
@@ -58,7 +62,6 @@ export async function openRun(
   lobby: Lobby,
   around: AroundRun = {},
 ): Promise<ServedRun> {
-  checkRunOptions(options);
   checkTask(task);
   checkPool(options.pool);
   if (options.run !== undefined) lobby.refuseTaken(options.run);

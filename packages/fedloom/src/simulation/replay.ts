@@ -9,9 +9,10 @@ import { recordedOptions } from '../server/run/recorded-options.js';
 import { replayedRun } from '../server/run/replayed-run.js';
 import { Run } from '../server/run/run.js';
 import { checkRunOptions } from '../server/run/run-options.js';
+import { checkTask } from '../task/check-task.js';
 import type { Task } from '../task/task.js';
 import { withDataNeededHere } from './own-data.js';
-import { runSimulation, type SimulateOptions } from './simulate.js';
+import { runSimulation, type SimulateOptions, simulateOptions } from './simulate.js';
 
 /** Settings of the run that are given all the same must be those that it had. */
 export interface ReplayOptions extends Partial<Omit<SimulateOptions, 'journal'>> {
@@ -29,12 +30,18 @@ export interface ReplayOptions extends Partial<Omit<SimulateOptions, 'journal'>>
  *
  * @example const run = await replay(task, { journal: folderSource('runs/<id>/journal') });
  * @returns the replay under way; its rounds are those that the journal holds, and the last of them is evaluated in any case
- * @throws FedloomError `journal.none`, `journal.version`, `journal.corrupt`, `journal.task-changed`, `store.*`;
- *   `replay.nothing`: no round was decided; `replay.contradicts`: an option is not that of the run; `replay.decisions`.
+ * @throws FedloomError `task.definition`, `run.options`, `journal.none`, `journal.version`, `journal.corrupt`,
+ *   `journal.task-changed`, `store.*`; `replay.nothing`: no round was decided; `replay.contradicts`: an option is not that of the run; `replay.decisions`.
  *   Through `result`: `replay.differs`, `replay.initial-model`, `replay.no-data`,
  *   `replay.client-failed`, and as `simulate`
  */
-export async function replay(task: Task, { journal, taskHash, ...given }: ReplayOptions): Promise<Run> {
+export async function replay(task: Task, options: ReplayOptions): Promise<Run> {
+  checkTask(task);
+  if (typeof (options as Partial<ReplayOptions> | undefined)?.journal?.readLog !== 'function') {
+    const issue = "journal is missing; it must be that of the run, such as folderSource('runs/<id>/journal')";
+    throw new FedloomError('run.options', `These options of the replay are not right: ${issue}.`, { issues: [issue] });
+  }
+  const { journal, taskHash, ...given } = options;
   checkPool(given.pool);
   const recorded = await readRecorded(journal);
   const { run } = recorded;
@@ -42,11 +49,11 @@ export async function replay(task: Task, { journal, taskHash, ...given }: Replay
     throw taskChangedError({ what: 'task', name: task.name, begun: run.task.hash, now: taskHash });
   }
   const made = recordedOptions(run, given);
-  const options = { ...given, ...made, rounds: recorded.decided.length };
-  checkRunOptions(options);
-  const replayed = replayedRun(recorded, options.clients);
+  const all = { ...given, ...made, rounds: recorded.decided.length };
+  checkRunOptions(all, simulateOptions);
+  const replayed = replayedRun(recorded, all.clients);
   const own = withDataNeededHere(task, run.run);
-  return new Run((events, signal) => runSimulation(own, options, { events, signal, replayed }), given.signal);
+  return new Run((events, signal) => runSimulation(own, all, { events, signal, replayed }), given.signal);
 }
 
 /**

@@ -8,6 +8,7 @@ import { clientExecutor } from '../compute/executor-factory.js';
 import { checkPool, openPool, type PoolChoice } from '../compute/node/pool-choice.js';
 import { partitionedSource } from '../compute/partitioned-source.js';
 import { PlanExecutor } from '../compute/plan-executor.js';
+import { whole } from '../core/option-problems.js';
 import type { RunResult } from '../core/records.js';
 import { type MessageOptions, OwnMessages } from '../protocol/own-messages.js';
 import type { Lobby } from '../server/lobby/lobby.js';
@@ -17,7 +18,7 @@ import { openFederation } from '../server/run/open-federation.js';
 import type { ReplayedRun } from '../server/run/replayed-run.js';
 import { resultOf } from '../server/run/result-of.js';
 import { type NamedRun, Run } from '../server/run/run.js';
-import { checkRunOptions, federationStages, type RunOptions } from '../server/run/run-options.js';
+import { checkRunOptions, federationStages, type MoreOptions, type RunOptions } from '../server/run/run-options.js';
 import { checkTask } from '../task/check-task.js';
 import type { PlanTask, Task } from '../task/task.js';
 import { memoryTransport } from '../transport/memory/memory-transport.js';
@@ -32,6 +33,8 @@ export interface SimulateOptions extends RunOptions {
   readonly clientSide?: MessageOptions;
 }
 
+export const simulateOptions: MoreOptions<SimulateOptions> = { workers: whole(1), pool: true, clientSide: true };
+
 /**
  * Runs a whole federation in this process: the server and the client core of a real one, over the memory transport.
  *
@@ -41,7 +44,7 @@ export interface SimulateOptions extends RunOptions {
 export function simulate<Name extends string>(task: PlanTask<Name>, options: SimulateOptions): NamedRun<Name | 'loss'>;
 export function simulate(task: Task, options: SimulateOptions): Run;
 export function simulate(task: Task, options: SimulateOptions): Run {
-  checkRunOptions(options);
+  checkRunOptions(options, simulateOptions);
   checkTask(task);
   checkPool(options.pool);
   return new Run((events, signal) => runSimulation(task, options, { events, signal }), options.signal);

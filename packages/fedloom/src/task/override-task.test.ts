@@ -92,3 +92,8 @@ describe('overrideTask', () => {
     expect(() => overrideTask(task, path, text)).toThrow(`cannot set ${path}=${text}: `);
   });
 });
+
+it('says what overrideTask takes to who gives no task, or a value that is no text', () => {
+  expect(() => Reflect.apply(overrideTask, undefined, [])).toThrow(/What was given is no task/);
+  expect(() => Reflect.apply(overrideTask, undefined, [planTask(), 'training.batchSize', 10])).toThrow(/'10' for 10/);
+});

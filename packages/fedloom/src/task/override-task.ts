@@ -1,5 +1,6 @@
 import { FedloomError } from '@fedloom/engine';
 import { didYouMean } from '../core/closest.js';
+import { checkTask } from './check-task.js';
 import { defineTask } from './define-task.js';
 import type { PlanTask, PlanTaskDefinition, Task, TrainerTask } from './task.js';
 import type { TrainerSetting } from './trainer.js';
@@ -23,9 +24,12 @@ export function settablePaths(task: Task): string[] {
 /**
  * The task with one setting changed: what `--set training.batchSize=10` does.
  * @throws FedloomError `task.override` for an unknown path, listing what can be set; for a value that does not parse or is
- *   refused, it names the path.
+ *   refused, it names the path. `task.definition` for what is no task.
+ * @param text the value as it is typed
  */
 export function overrideTask(task: Task, path: string, text: string): Task {
+  checkTask(task);
+  if (typeof text !== 'string') throw refused(task, path, String(text), "the value is given as a text, '10' for 10.");
   const paths = settablePaths(task);
   if (!paths.includes(path)) {
     const known = paths.length === 0 ? 'Nothing can be set in this task.' : `These can be set: ${paths.join(', ')}.`;

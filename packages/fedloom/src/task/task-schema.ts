@@ -109,8 +109,17 @@ function describe(
     });
   }
   const value = path.reduce<unknown>((at, key) => (isRecord(at) ? at[key] : undefined), task);
-  return [`${path.join('.')} ${value === undefined ? 'is missing' : `is ${show(value)}`}; ${issue.message}.`];
+  const wrap = path.length === 1 && typeof value === 'function' && !isClass(value) ? WRAPPED[path[0] ?? ''] : undefined;
+  return [
+    `${path.join('.')} ${value === undefined ? 'is missing' : `is ${show(value)}`}; ${issue.message}.${wrap ?? ''}`,
+  ];
 }
+
+/** What to do with a function that is itself what the field is for. */
+const WRAPPED: Readonly<Record<string, string>> = {
+  partition: ' A function of your own becomes one by definePartition({ name, partition }).',
+  resultAggregator: ' A function of your own becomes one as { aggregate: (round, results) => ... }.',
+};
 
 /** A value in a few words. */
 function show(value: unknown): string {

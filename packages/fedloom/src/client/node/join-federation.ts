@@ -6,21 +6,21 @@ import { FedloomError, isFedloomError } from '@fedloom/engine';
 import type { ClientExecutor } from '../../compute/executor.js';
 import { clientExecutor } from '../../compute/executor-factory.js';
 import { partSource } from '../../compute/node/part-source.js';
-import { openPool, type PoolChoice } from '../../compute/node/pool-choice.js';
+import { openPool } from '../../compute/node/pool-choice.js';
 import { sha256 } from '../../core/node/sha256.js';
 import { namesClient } from '../../core/path-template.js';
-import type { Finish, Join } from '../../protocol/messages.js';
-import { type MessageOptions, OwnMessages } from '../../protocol/own-messages.js';
+import type { Finish } from '../../protocol/messages.js';
+import { OwnMessages } from '../../protocol/own-messages.js';
 import type { Dial } from '../../protocol/transport.js';
 import { compileTask } from '../../task/compile-task.js';
 import type { Task } from '../../task/task.js';
 import { webSocketDial } from '../../transport/websocket/on-demand.js';
-import type { Stage } from '../../update/stage-contract.js';
 import { Backoff } from '../backoff.js';
-import type { ClientEvent, ClientHost, ClientHostOptions } from '../client-host.js';
-import { type DialsByScheme, dialByScheme } from '../dial-by-scheme.js';
+import type { ClientHost, ClientHostOptions } from '../client-host.js';
+import { dialByScheme } from '../dial-by-scheme.js';
 import { diskStateStore } from './disk-state-store.js';
 import { fileStateStore } from './file-state-store.js';
+import { checkJoinOptions, type JoinOptions } from './join-options.js';
 import { nodeClientHost } from './node-client-host.js';
 
 const KEPT_BYTES_MAX = 256 << 20;
@@ -28,62 +28,13 @@ const RETRY_FOR_MS = 60_000;
 const STATE_FOLDER = '.fedloom';
 const RETRY_PAUSES = { firstMs: 100, lastMs: 2_000 };
 
-export interface JoinOptions extends MessageOptions {
-  /** The clients this process hosts. */
-  readonly clients: Join['clients'];
-  /** Name of the run to take part in, where the server has several. Default: the only one there. */
-  readonly run?: string;
-  /** Take part only where the server is of this version of fedloom; others speak the same protocol. Default false. */
-  readonly sameVersion?: boolean;
-  /**
-   * Folder of their data: one part folder, or one that holds `client-<index>` for each, or a template of each one's, in which
-   * `{rank}` (from 1) and `{index}` (from 0) stand for the client. Without it the task deals its data set.
-   */
-  readonly dataDir?: string;
-  /** Needed without `dataDir`, and for trainer tasks. Where given, it must compile to the server's plan. */
-  readonly task?: Task;
-  /** `task` is for whatever trainer task the server has, under whatever algorithm of fedloom's: for who has no task file. */
-  readonly anyTask?: boolean;
-  /** Threads or processes that train. Default: one a core. */
-  readonly workers?: number;
-  /** What trains a plan; results do not depend on it. Default `threads`. */
-  readonly pool?: PoolChoice;
-  /** How long to go on dialling a server that is not there, from the last time it was. Default 60 s. */
-  readonly retryForMs?: number;
-  /** Bytes of updates kept until they are settled, so that a line that breaks costs no training. Default 256 MiB. */
-  readonly keptBytesMax?: number;
-  /** Uniform in [0, 1): spreads the pauses between attempts to reach the server. Default `Math.random`. */
-  readonly random?: () => number;
-  /** Stages that the run may ask for beside the built-in ones and those of the task's algorithm. */
-  readonly stages?: readonly Stage[];
-  /**
-   * How to reach the server: one transport for whatever address, or several by scheme (`{ unix: dialUnix }`) beside WebSocket,
-   * which serves `ws` and `wss`.
-   */
-  readonly dial?: Dial | DialsByScheme;
-  /** How often a WebSocket asks the server for a sign of life; below the idle timeout of proxies between. Default 15 s. */
-  readonly pingEveryMs?: number;
-  /** Leaves the federation. */
-  readonly signal?: AbortSignal;
-  readonly onEvent?: (event: JoinEvent) => void;
-  /**
-   * Folder where the clients' private state outlives this process, a folder in it for each run. Default: `.fedloom` in
-   * `dataDir`, where it is taken away when the run is complete; without a `dataDir` that may be written to it is
-   * kept for this process alone.
-   */
-  readonly stateDir?: string;
-}
-
-export type JoinEvent =
-  | ClientEvent
-  | { readonly type: 'retrying'; readonly reason: string; readonly waitedMs: number; readonly limitMs: number };
-
 /**
  * Takes part in a federation until it is over, over WebSocket or a transport of your own; dials again when the server is away.
  * @returns how the run ended; undefined when the signal made this process leave
- * @throws FedloomError `client.no-server` after `retryForMs`, `client.no-data`, `compute.pool`, or why the server or the data refuse
+ * @throws FedloomError `client.options`, `client.no-server` after `retryForMs`, `client.no-data`, `compute.pool`, or why the server or the data refuse
  */
 export async function joinFederation(url: string, options: JoinOptions): Promise<Finish | undefined> {
+  checkJoinOptions(url, options);
   const messages = new OwnMessages('client', options);
   const executor = executorFor(options);
   const { dataDir, stateDir = await besideData(dataDir) } = options;

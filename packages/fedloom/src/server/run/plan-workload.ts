@@ -43,6 +43,7 @@ export async function planWorkload(
 ): Promise<ServerWorkload> {
   const { seed, hash, evaluator } = options;
   const spec = await task.data.spec();
+  const names = await task.data.names?.();
   const plan = compileTask(task, spec, seed);
   const planHash = hash(plan.bytes);
   const { manifest } = plan;
@@ -60,7 +61,8 @@ export async function planWorkload(
   return {
     descriptor: { kind: 'plan', hash: planHash },
     planBytes: plan.bytes,
-    inference: () => compileInference({ name: task.name, model: task.model, data: spec, loss: task.loss }),
+    inference: () =>
+      compileInference({ name: task.name, model: task.model, data: spec, loss: task.loss, ...(names && { names }) }),
     initialModel,
     frozen,
     trained: trainedParameters(manifest),

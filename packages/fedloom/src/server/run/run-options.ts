@@ -2,6 +2,17 @@ import { randomBytes } from 'node:crypto';
 import { FedloomError, type NamedTensors } from '@fedloom/engine';
 import type { BufferedSchedule } from '../../algorithms/algorithm.js';
 import { parseBestRule, parseStopRule } from '../../core/metric-rules.js';
+import {
+  aboveZero,
+  atLeastZero,
+  type OptionCheck,
+  type OptionRules,
+  optionProblems,
+  orNull,
+  text,
+  whole,
+} from '../../core/option-problems.js';
+import { wireLimits } from '../../protocol/limits.js';
 import type { MessageOptions } from '../../protocol/own-messages.js';
 import type { Task } from '../../task/task.js';
 import type { Stage } from '../../update/stage-contract.js';
@@ -10,7 +21,6 @@ import { type RoundsOptions, rounds as roundsSchedule } from '../schedule/rounds
 import type { Sampler } from '../schedule/sampling.js';
 import type { CoordinatorOptions, Schedule } from '../schedule/schedule.js';
 import type { JournalOptions } from './journal-options.js';
-import { optionProblems } from './option-problems.js';
 
 /** What a run needs beside its task, wherever it runs. */
 export interface RunOptions extends MessageOptions {
@@ -75,10 +85,67 @@ export function federationStages(task: Task, { stages = [] }: Pick<RunOptions, '
 
 /** In a row. */
 const VOID_ROUNDS_MAX = 3;
+const ROUNDS_MAX = 2 ** 31 - 1;
+const RUN_NAME = /^[A-Za-z0-9._:-]{1,128}$/;
+
+const REQUIRED = {
+  clients: whole(1, wireLimits.clientsPerSessionMax),
+  clientsPerRound: whole(1),
+  rounds: whole(1, ROUNDS_MAX),
+} satisfies Partial<Record<keyof RunOptions, OptionCheck>>;
+
+const OPTIONAL = {
+  seed: [Number.isSafeInteger, 'a whole number'],
+  evaluateEvery: whole(0),
+  patience: whole(1),
+  keepBest: text,
+  stopWhen: text,
+  minimumClients: whole(1),
+  deadlineMs: orNull(aboveZero),
+  quorum: whole(1),
+  memoryBytesMax: aboveZero,
+  graceMs: orNull(atLeastZero),
+  farewellMs: atLeastZero,
+  waitForClientsMs: orNull(aboveZero),
+  stages: [
+    (value) => Array.isArray(value) && value.every((stage) => typeof stage?.name === 'string' && 'options' in stage),
+    'a list of stages, such as [topK({ fraction: 0.01 })]',
+  ],
+  run: [
+    (value) => typeof value === 'string' && RUN_NAME.test(value),
+    'a name of 1 to 128 letters, digits, dots, dashes, colons or underscores',
+  ],
+} satisfies Partial<Record<keyof RunOptions, OptionCheck>>;
+
+/** Checked by those who use them. The compiler sees that no option of a run is forgotten here. */
+const OTHERS: Readonly<Record<Exclude<keyof RunOptions, keyof typeof REQUIRED | keyof typeof OPTIONAL>, true>> = {
+  initialModel: true,
+  sampler: true,
+  checkpoint: true,
+  journal: true,
+  signal: true,
+  messages: true,
+  onPeer: true,
+};
+
+/** Of options that a kind of run has beside those of all: their checks, or true for those that are checked elsewhere. */
+export type MoreOptions<Options extends RunOptions> = Readonly<
+  Record<Exclude<keyof Options, keyof RunOptions>, OptionCheck | true>
+>;
+
+function rulesWith(more: Readonly<Record<string, OptionCheck | true>>): OptionRules {
+  const checked = Object.entries(more).filter((entry): entry is [string, OptionCheck] => entry[1] !== true);
+  return {
+    example: '{ clients: 100, clientsPerRound: 10, rounds: 30 }',
+    required: REQUIRED,
+    optional: { ...OPTIONAL, ...Object.fromEntries(checked) },
+    others: [...Object.keys(OTHERS), ...Object.keys(more)],
+  };
+}
 
 /** @throws FedloomError `run.options` that names every option at fault, `metric.rule` */
-export function checkRunOptions(options: RunOptions): void {
-  const issues = optionProblems(options);
+export function checkRunOptions<Options extends RunOptions>(options: Options, more: MoreOptions<Options>): void {
+  const issues = optionProblems(options, rulesWith(more));
   if (issues.length > 0) {
     throw new FedloomError('run.options', `These options of the run are not right: ${issues.join('; ')}.`, { issues });
   }
@@ -92,6 +159,10 @@ export function checkRunOptions(options: RunOptions): void {
         'Ask for fewer a round, or for more clients.',
       { clients, clientsPerRound },
     );
+  }
+  if (options.patience !== undefined && options.evaluateEvery === 0) {
+    const issue = 'patience counts evaluations, and evaluateEvery 0 has none before the end: leave one of them out';
+    throw new FedloomError('run.options', `${issue}.`, { issues: [issue] });
   }
   for (const [name, value, max] of [
     ['minimumClients', options.minimumClients, clients],

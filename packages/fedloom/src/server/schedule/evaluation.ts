@@ -3,13 +3,14 @@ import type { ClientIndex } from '../../core/brands.js';
 import type { IndexRange } from '../../protocol/messages.js';
 import { presentRanges } from './membership.js';
 import type { Output } from './output.js';
-import { appendIndex, commonRanges, describeRanges } from './ranges.js';
+import { appendIndex, commonRanges, describeClients, describeRanges } from './ranges.js';
 import { ASKED, AWAY, MISSING, NOT_ASKED, RECORDED, refuseEvaluation } from './refusals.js';
 import type { CoordinatorState, ResolvedOptions } from './schedule.js';
 import type { EvaluationState } from './state.js';
 import type { EvaluationOutcome, EvaluationTag, Reason } from './types.js';
 
-const FAILURES_MAX = 3;
+/** So many different reasons are told. */
+const REASONS_MAX = 3;
 
 export function isEvaluationRound(options: ResolvedOptions, round: number): boolean {
   const { rounds, evaluateEvery, evaluateOnClients, evaluateOnServer } = options;
@@ -26,7 +27,7 @@ export function startEvaluation(state: CoordinatorState, round: number, output: 
     pending: 0,
     timer: null,
     closed: false,
-    failures: [],
+    failures: new Map(),
   };
   state.evaluation = evaluation;
   const wanted = schedule.evaluators?.(round);
@@ -103,7 +104,12 @@ export function evaluationReceived(state: CoordinatorState, tag: EvaluationTag, 
 export function evaluationFailed(state: CoordinatorState, event: EvaluationTag & Reason): void {
   const { evaluation } = state;
   if (evaluation === null || refuseEvaluation(state, event) !== null) return;
-  if (evaluation.failures.length < FAILURES_MAX) evaluation.failures.push(`client ${event.client}: ${event.message}`);
+  const { failures } = evaluation;
+  // Each is a sentence or several of somebody else's.
+  const reason = event.message.replace(/[.\s]+$/, '');
+  const before = failures.get(reason);
+  if (before !== undefined) before.push(event.client);
+  else if (failures.size < REASONS_MAX) failures.set(reason, [event.client]);
   noLongerAsked(evaluation, event.client, MISSING);
 }
 
@@ -135,13 +141,20 @@ export function concludeEvaluation(
 ): EvaluationOutcome {
   const missing = rangesOf(evaluation, MISSING, AWAY);
   if (missing.length > 0) {
-    // Each is a sentence or several of somebody else's.
-    const failures = evaluation.failures.map((failure) => `; ${failure.replace(/[.\s]+$/, '')}`).join('');
-    const message = `Evaluation of round ${evaluation.round + 1} lacks clients ${describeRanges(missing)}${failures}.`;
-    output.warn('evaluation.missing', message);
+    output.warn('evaluation.missing', describeMissing(evaluation, missing));
   }
   state.evaluation = null;
   return { recorded: rangesOf(evaluation, RECORDED), missing };
+}
+
+function describeMissing({ round, failures }: EvaluationState, missing: readonly IndexRange[]): string {
+  const [first] = missing;
+  const whom = `${missing.length === 1 && first?.count === 1 ? 'client' : 'clients'} ${describeRanges(missing)}`;
+  const reasons = [...failures].map(([reason, clients]) => {
+    const who = describeClients(clients);
+    return who === whom ? `: ${reason}` : `; ${who}: ${reason}`;
+  });
+  return `Evaluation of round ${round + 1} lacks ${whom}${reasons.join('')}.`;
 }
 
 function rangesOf({ status }: EvaluationState, ...wanted: readonly number[]): IndexRange[] {

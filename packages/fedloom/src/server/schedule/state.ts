@@ -25,7 +25,7 @@ export interface EvaluationState {
   /** The clients' time is over: nobody is asked any more. */
   closed: boolean;
   /** What the first clients that failed said, to be shown at the end. */
-  readonly failures: string[];
+  readonly failures: Map<string, ClientIndex[]>;
 }
 
 /** Who is away, and for how long. */

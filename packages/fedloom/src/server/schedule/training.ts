@@ -61,8 +61,10 @@ export function clientFailed(context: RoundContext, event: UpdateTag & Reason): 
   dropMember(context, member, { code, message });
   const successor = refillPlace(context, member);
   const nobody =
-    state.folds.length > 0 ? 'the last round is written first, then another is chosen' : 'no other client is there';
-  const outcome = successor === undefined ? `${nobody} to take its place` : `client ${successor} takes its place`;
+    state.folds.length > 0
+      ? 'once the last round is written another takes its place, if one is there'
+      : 'no other client is there to take its place';
+  const outcome = successor === undefined ? nobody : `client ${successor} takes its place`;
   const text = `Client ${client} is lost to round ${state.round + 1}: ${message} (${outcome})`;
   output.push({ type: 'warn', code, message: text });
   advance(context);

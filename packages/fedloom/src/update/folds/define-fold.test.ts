@@ -48,3 +48,7 @@ describe('defineFold', () => {
     );
   });
 });
+
+it('says what defineFold takes to who gives nothing', () => {
+  expect(() => Reflect.apply(defineFold, undefined, [])).toThrow(/it must be an object \{ name, kind: 'sum', options/);
+});

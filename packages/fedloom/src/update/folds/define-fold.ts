@@ -9,10 +9,11 @@ const NAME = /^[a-z][A-Za-z0-9]*(\/[a-z][A-Za-z0-9]*)?$/;
  * @throws FedloomError `fold.definition`
  */
 export function defineFold<F extends Fold>(fold: F): Readonly<F> {
-  const { name, options } = fold;
+  const { name, options } = fold ?? {};
   const requireThat = (holds: boolean, what: string) => {
     if (!holds) throw new FedloomError('fold.definition', `Fold ${JSON.stringify(name)}: ${what}.`, { name });
   };
+  requireThat(typeof fold === 'object' && fold !== null, "it must be an object { name, kind: 'sum', options, ... }");
   requireThat(
     typeof name === 'string' && NAME.test(name),
     'its name must be camel case, such as krum, or vendor/name for one of your own',

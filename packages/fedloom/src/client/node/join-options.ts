@@ -1,0 +1,105 @@
+import { FedloomError } from '@fedloom/engine';
+import type { PoolChoice } from '../../compute/node/pool-choice.js';
+import { aboveZero, atLeastZero, type OptionRules, optionProblems, text, whole } from '../../core/option-problems.js';
+import type { Join } from '../../protocol/messages.js';
+import type { MessageOptions } from '../../protocol/own-messages.js';
+import type { Dial } from '../../protocol/transport.js';
+import type { Task } from '../../task/task.js';
+import type { Stage } from '../../update/stage-contract.js';
+import type { ClientEvent } from '../client-host.js';
+import type { DialsByScheme } from '../dial-by-scheme.js';
+
+export interface JoinOptions extends MessageOptions {
+  /** The clients this process hosts. */
+  readonly clients: Join['clients'];
+  /** Name of the run to take part in, where the server has several. Default: the only one there. */
+  readonly run?: string;
+  /** Take part only where the server is of this version of fedloom; others speak the same protocol. Default false. */
+  readonly sameVersion?: boolean;
+  /**
+   * Folder of their data: one part folder, or one that holds `client-<index>` for each, or a template of each one's, in which
+   * `{rank}` (from 1) and `{index}` (from 0) stand for the client. Without it the task deals its data set.
+   */
+  readonly dataDir?: string;
+  /** Needed without `dataDir`, and for trainer tasks. Where given, it must compile to the server's plan. */
+  readonly task?: Task;
+  /** `task` is for whatever trainer task the server has, under whatever algorithm of fedloom's: for who has no task file. */
+  readonly anyTask?: boolean;
+  /** Threads or processes that train. Default: one a core. */
+  readonly workers?: number;
+  /** What trains a plan; results do not depend on it. Default `threads`. */
+  readonly pool?: PoolChoice;
+  /** How long to go on dialling a server that is not there, from the last time it was. Default 60 s. */
+  readonly retryForMs?: number;
+  /** Bytes of updates kept until they are settled, so that a line that breaks costs no training. Default 256 MiB. */
+  readonly keptBytesMax?: number;
+  /** Uniform in [0, 1): spreads the pauses between attempts to reach the server. Default `Math.random`. */
+  readonly random?: () => number;
+  /** Stages that the run may ask for beside the built-in ones and those of the task's algorithm. */
+  readonly stages?: readonly Stage[];
+  /**
+   * How to reach the server: one transport for whatever address, or several by scheme (`{ unix: dialUnix }`) beside WebSocket,
+   * which serves `ws` and `wss`.
+   */
+  readonly dial?: Dial | DialsByScheme;
+  /** How often a WebSocket asks the server for a sign of life; below the idle timeout of proxies between. Default 15 s. */
+  readonly pingEveryMs?: number;
+  /** Leaves the federation. */
+  readonly signal?: AbortSignal;
+  readonly onEvent?: (event: JoinEvent) => void;
+  /**
+   * Folder where the clients' private state outlives this process, a folder in it for each run. Default: `.fedloom` in
+   * `dataDir`, where it is taken away when the run is complete; without a `dataDir` that may be written to it is
+   * kept for this process alone.
+   */
+  readonly stateDir?: string;
+}
+
+export type JoinEvent =
+  | ClientEvent
+  | { readonly type: 'retrying'; readonly reason: string; readonly waitedMs: number; readonly limitMs: number };
+
+const RULES: OptionRules = {
+  example: "{ clients: [{ from: 0, count: 10 }], dataDir: 'parts' }",
+  required: {
+    clients: [
+      (value) => Array.isArray(value) && value.length > 0 && value.every(isRange),
+      'a list of ranges, such as [{ from: 0, count: 10 }]',
+    ],
+  },
+  optional: {
+    run: text,
+    dataDir: text,
+    stateDir: text,
+    workers: whole(1),
+    retryForMs: atLeastZero,
+    keptBytesMax: aboveZero,
+    pingEveryMs: aboveZero,
+  },
+  others: Object.keys({
+    sameVersion: true,
+    task: true,
+    anyTask: true,
+    pool: true,
+    random: true,
+    stages: true,
+    dial: true,
+    signal: true,
+    onEvent: true,
+    messages: true,
+    onPeer: true,
+  } satisfies Partial<Record<keyof JoinOptions, true>>),
+};
+
+function isRange(value: unknown): boolean {
+  const { from, count } = (value ?? {}) as { readonly from?: unknown; readonly count?: unknown };
+  return whole(0)[0](from) && whole(1)[0](count);
+}
+
+/** @throws FedloomError `client.options` that names every option at fault */
+export function checkJoinOptions(url: unknown, options: unknown): void {
+  const address = typeof url === 'string' ? [] : [`the address of the server is ${String(url)}; give ws://HOST:PORT`];
+  const issues = [...address, ...optionProblems(options, RULES)];
+  if (issues.length === 0) return;
+  throw new FedloomError('client.options', `joinFederation cannot begin: ${issues.join('; ')}.`, { issues });
+}
