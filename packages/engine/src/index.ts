@@ -52,6 +52,7 @@ export {
   compileInference,
   INFERENCE_OUTPUT,
   type InferenceInfo,
+  type InferenceNames,
   type InferenceSource,
   inferenceInfo,
 } from './plan/inference-graph.js';

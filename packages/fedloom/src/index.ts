@@ -42,6 +42,7 @@ export {
   type GraphConv2dOptions,
   type GraphPool2dOptions,
   globalAveragePool2d,
+  type InferenceNames,
   isFedloomError,
   isRemoteError,
   type Layer,
@@ -107,7 +108,8 @@ export { type AlgorithmOptions, algorithmNamed, algorithmNames, withFold } from 
 export { krum, median, multiKrum, trimmedMean } from './algorithms/robust.js';
 export { type ScaffoldOptions, scaffold } from './algorithms/scaffold.js';
 export type { ClientEvent } from './client/client-host.js';
-export { type JoinEvent, type JoinOptions, joinFederation } from './client/node/join-federation.js';
+export { joinFederation } from './client/node/join-federation.js';
+export type { JoinEvent, JoinOptions } from './client/node/join-options.js';
 export type { CancelSignal, JobSignal } from './compute/cancel-signal.js';
 export type { FrozenParameters } from './compute/executor.js';
 export type {
@@ -165,7 +167,8 @@ export type { ColumnStatistics, CsvOptions, MissingRule } from './data/node/csv/
 export { type ParquetOptions, parquet } from './data/node/csv/parquet.js';
 export type { FileDataset } from './data/node/file-dataset.js';
 export type { FilePlace } from './data/node/files.js';
-export { type ImageDataset, type ImagesOptions, images } from './data/node/images.js';
+export { type ImageDataset, images } from './data/node/images.js';
+export type { ImagesOptions } from './data/node/images-options.js';
 export { type MnistOptions, mnist } from './data/node/mnist.js';
 export { type NpzNames, type NpzOptions, npz } from './data/node/npz-dataset.js';
 export type {
@@ -181,7 +184,8 @@ export { type QuantitySkewOptions, quantitySkew } from './data/quantity-skew.js'
 export { type ShardsOptions, shards } from './data/shards.js';
 export type { TokenKind } from './data/tokens.js';
 export type { FederationErrors } from './error-codes.js';
-export { type LoadModelOptions, loadModel } from './inference/node/load-model.js';
+export type { LoadModelOptions } from './inference/node/load-model.js';
+export { loadModel } from './inference/node/on-demand.js';
 export type { Predictions, Predictor } from './inference/predictor.js';
 export type { SamplesInput } from './inference/samples.js';
 export { folderSource } from './journal/node/folder-source.js';

@@ -47,8 +47,19 @@ describe('help', async () => {
 
   it('is there under each of its names, as is the version', async () => {
     expect(await say('help run')).toBe(await say('run --help'));
+    expect(await say('help runs show')).toContain('Usage: fedloom runs show');
     expect(await say('help')).toBe(await say('--help'));
     expect(await say('-v')).toMatch(/^\d+\.\d+\.\d+\n$/);
     expect(await say('-v')).toBe(await say('--version'));
+  });
+
+  it('of what is no command is an error that knows what was meant', async () => {
+    const place = await Workplace.create();
+    const ended = await Promise.all(['help foo', 'help runs shaw', 'new mine'].map((args) => place.run(args)));
+    expect(ended.map(({ code }) => code)).toEqual([2, 2, 2]);
+    const [foo, shaw, mine] = ended.map(({ stderr }) => stderr.replace(/\s+/g, ' '));
+    expect(foo).toContain('There is no command "foo". There are new, run, ');
+    expect(shaw).toContain('There is no command "runs shaw". Did you mean "show"?');
+    expect(mine).toContain("required option '--template <name>' not specified. It is one of csv, images, texts,");
   });
 });

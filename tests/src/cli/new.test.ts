@@ -69,7 +69,7 @@ describe('fedloom new', () => {
     const { code, stderr } = await place.run('new mine');
     expect([code, stderr]).toEqual([
       2,
-      "fedloom: required option '--template <name>' not specified. See fedloom new --help.\n",
+      "fedloom: required option '--template <name>' not specified. It is one of csv, images, texts, trainer, algorithm, pytorch, text. See fedloom new --help.\n",
     ]);
     const { stdout } = await place.run('new --help');
     for (const template of TEMPLATES) expect(stdout).toContain(template);

@@ -64,7 +64,10 @@ it('predict takes pictures as the task reads its own, and names their files', as
   const one = await place.run(
     `predict latest --input drawn/client_1_test/0/${(await readdir(join(place.path, 'drawn/client_1_test/0')))[0]} --format json`,
   );
-  expect(JSON.parse(one.stdout)).toMatchObject({ file: expect.stringMatching(/\.png$/), label: 0 });
+  expect(JSON.parse(one.stdout)).toMatchObject({ file: expect.stringMatching(/\.png$/), label: '0' });
+  const all = table((await place.run('predict latest --input drawn/client_1_test')).stdout).slice(1);
+  expect(all).toHaveLength(10);
+  expect(all.map(([file]) => file?.split('/')[0])).toEqual(all.map(([, label]) => label));
 });
 
 it('predict takes a text a line', async () => {
@@ -78,6 +81,9 @@ it('predict takes a text a line', async () => {
   const { code, stdout, stderr } = await place.run('predict latest --input new.txt');
   expect([code, stderr]).toEqual([0, expect.stringMatching(/^3 samples of new\.txt/)]);
   expect(table(stdout).map(([label]) => label)).toEqual(['label', '0', '1', '0']);
+  await place.write('new.csv', 'id,review\n1,"so, so good"\n2,bad\n');
+  const rows = table((await place.run('predict latest --input new.csv')).stdout);
+  expect(rows.map(([label]) => label)).toEqual(['label', '1', '0']);
 });
 
 it('predict refuses texts and pictures where the task has none', async () => {
@@ -114,7 +120,12 @@ it('begins a path that is typed in the working folder, and ends quietly where no
     });`;
   const place = await Workplace.create({ 'task/task.ts': task, 'task/rows.csv': rows(40), 'rows.csv': rows(2) });
   expect((await place.run('run task/task.ts 2 1 1')).code).toBe(0);
-  expect((await place.run('predict latest --input rows.csv')).stdout.trim().split('\n')).toHaveLength(3);
+  const [header, ...lines] = table((await place.run('predict latest --input rows.csv')).stdout);
+  expect(header).toEqual(['label', 'probabilities_yes', 'probabilities_no']);
+  expect(lines.map(([label]) => label)).toEqual([
+    expect.stringMatching(/^(yes|no)$/),
+    expect.stringMatching(/^(yes|no)$/),
+  ]);
 
   await place.write('many.csv', rows(40_000));
   const command = place.start('predict latest --input many.csv');

@@ -6,7 +6,7 @@ import { concatenated, lengthDelimited, wireFields } from './protobuf-fields.js'
 
 // Field numbers of onnx.proto.
 const MODEL = { producerVersion: 3, graph: 7, metadata: 14 } as const;
-const GRAPH = { initializer: 5, input: 11 } as const;
+const GRAPH = { initializer: 5, input: 11, output: 12 } as const;
 const VALUE_NAME = 1;
 const METADATA = { key: 1, value: 2 } as const;
 
@@ -19,15 +19,27 @@ export const INFERENCE_INPUT = 'x';
 const text = new TextDecoder();
 
 /** What of an ONNX model is looked at here. @throws RangeError for bytes that are no message */
-export function modelFields(onnx: Uint8Array): { readonly metadata: Readonly<Record<string, string>> } {
+export function modelFields(onnx: Uint8Array): {
+  readonly metadata: Readonly<Record<string, string>>;
+  readonly outputs: readonly string[];
+} {
   const metadata: Record<string, string> = {};
+  const outputs: string[] = [];
   for (const { number, bytes } of wireFields(onnx)) {
-    if (number !== MODEL.metadata || bytes === undefined) continue;
+    if (bytes === undefined) continue;
+    if (number === MODEL.graph) outputs.push(...outputsOf(bytes));
+    if (number !== MODEL.metadata) continue;
     const entry = stringsIn(bytes);
     const key = entry.get(METADATA.key);
     if (key !== undefined) metadata[key] = entry.get(METADATA.value) ?? '';
   }
-  return { metadata };
+  return { metadata, outputs };
+}
+
+function outputsOf(graph: Uint8Array): string[] {
+  return [...wireFields(graph)].flatMap(({ number, bytes }) =>
+    number === GRAPH.output && bytes !== undefined ? (stringsIn(bytes).get(VALUE_NAME) ?? []) : [],
+  );
 }
 
 /** An ONNX model with further metadata. */

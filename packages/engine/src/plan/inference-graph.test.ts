@@ -132,9 +132,18 @@ describe('the model for predictions', () => {
   });
 
   test('says what it takes, before and after it has its parameters', () => {
-    expect(inferenceInfo(classifier)).toMatchObject({ task: 'tiny', data: pixels });
+    expect(inferenceInfo(classifier)).toMatchObject({ task: 'tiny', data: pixels, names: {} });
+    expect(inferenceInfo(classifier)?.outputs).toEqual(['prediction', 'probabilities', 'label']);
     const bound = bindParameters(classifier, parameters, { metadata: { 'fedloom.run': 'r' }, producerVersion: '9' });
     expect(inferenceInfo(bound)).toMatchObject({ data: pixels, metadata: { 'fedloom.run': 'r' } });
+    const source = {
+      name: 'tiny',
+      model: sequential([flatten(), dense(3)]),
+      data: pixels,
+      loss: softmaxCrossEntropy(),
+    };
+    const names = { inputs: ['a', 'b', 'c', 'd'], classes: ['cat', 'dog', '狗'] };
+    expect(inferenceInfo(compileInference({ ...source, names }))?.names).toEqual(names);
     expect(inferenceInfo(Uint8Array.of(1, 2, 3))).toBeUndefined();
     expect(inferenceInfo(new Uint8Array(0))).toBeUndefined();
   });

@@ -1,5 +1,5 @@
 import { FedloomError } from '@fedloom/engine';
-import { CommanderError } from 'commander';
+import { type Command, CommanderError } from 'commander';
 import { closeAllPools } from '../compute/node/batching-pool.js';
 import { failOpenRuns } from '../store/run-folder.js';
 import { startedAs } from '../transport/mpi/launched-as.js';
@@ -72,27 +72,35 @@ async function runCommand(args: readonly string[]): Promise<number> {
     return exitCode;
   } catch (error) {
     if (isOtherRank(args)) await new Promise((resolve) => setTimeout(resolve, SAYING_MS));
-    if (error instanceof CommanderError) return tellUsage(error, args);
+    if (error instanceof CommanderError) return tellUsage(error, args, program);
     return ending === undefined ? tell(error, args) : FAILED;
   }
 }
 
-function tellUsage({ code, message }: CommanderError, args: readonly string[]): number {
+function tellUsage({ code, message }: CommanderError, args: readonly string[], program: Command): number {
   if (code === 'commander.helpDisplayed' || code === 'commander.version') return 0;
   if (isOtherRank(args)) return USAGE;
   // Without a command, commander has shown the help.
-  if (code === 'commander.help') return args[0] === 'help' ? 0 : USAGE;
+  if (code === 'commander.help') return USAGE;
   const [what = '', guess = ''] = message.replace(/^error: /, '').split('\n');
   const command = args.find((arg) => !arg.startsWith('-'));
   const known = command !== undefined && code !== 'commander.unknownCommand';
   const help = `See fedloom ${known ? `${command} ` : ''}--help.`;
-  const text = [`${what.replace(/\.$/, '')}.`, guess.replace(/^\((.*)\)$/, '$1'), help]
+  const choices = code === 'commander.missingMandatoryOptionValue' ? choicesOf(what, command, program) : '';
+  const text = [`${what.replace(/\.$/, '')}.`, choices, guess.replace(/^\((.*)\)$/, '$1'), help]
     .filter((part) => part !== '')
     .join(' ');
   process.stderr.write(`fedloom: ${text}\n`);
   if (args.includes('--json'))
     new JsonEvents(process.stdout).write({ event: 'error', code: 'usage.arguments', message: text });
   return USAGE;
+}
+
+/** What an option may be that was left out, where there is a list. @param what names it: `required option '--template <name>' ...` */
+function choicesOf(what: string, command: string | undefined, program: Command): string {
+  const options = program.commands.find((one) => one.name() === command)?.options ?? [];
+  const choices = options.find(({ flags }) => what.includes(`'${flags}'`))?.argChoices;
+  return choices === undefined ? '' : `It is one of ${choices.join(', ')}.`;
 }
 
 function tell(thrown: unknown, args: readonly string[]): number {

@@ -175,7 +175,7 @@ async function optionsOf(
   });
   const sizes = { clients, clientsPerRound, rounds, seed, evaluateEvery };
   const all = { ...sizes, ...watched, stages, ...(initialModel && { initialModel }), ...runOptions, run };
-  checkRunOptions(all);
+  checkRunOptions(all, {});
   return all;
 }
 

@@ -37,6 +37,7 @@ export interface CommandErrors {
   'task.not-found': { readonly path: string };
   'task.stuck': NoFields;
 
+  'usage.command': { readonly command: string };
   'usage.config': NoFields;
   'usage.deadline': NoFields;
   'usage.doctor': NoFields;

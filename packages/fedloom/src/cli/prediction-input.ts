@@ -1,6 +1,6 @@
 import { existsSync, statSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
-import { basename, extname, join, resolve } from 'node:path';
+import { dirname, extname, join, relative, resolve } from 'node:path';
 import { type DataSpec, FedloomError, type Tensor } from '@fedloom/engine';
 import type { Dataset } from '../data/dataset.js';
 import { type ReadSamples, readSamples } from '../inference/node/read-samples.js';
@@ -33,7 +33,8 @@ export async function predictionInput(typed: string, run: StoredRun, data: DataS
   const path = resolve(typed);
   const extension = extname(path).toLowerCase();
   if (TABLE.test(extension)) {
-    return { path, x: await (await inputMaker(path, run, data, 'a table', isTable)).inputsOf(path) };
+    const maker = await inputMaker(path, run, data, 'a table', (spec) => isTable(spec) || isText(spec));
+    return { path, x: await maker.inputsOf(path) };
   }
   if (extension === TEXTS) {
     const maker = await inputMaker(path, run, data, 'texts', isText);
@@ -42,7 +43,8 @@ export async function predictionInput(typed: string, run: StoredRun, data: DataS
   const files = await picturesAt(path, extension);
   if (files === undefined) return readSamples(path);
   const maker = await inputMaker(path, run, data, 'pictures', isPicture);
-  return { path, x: await maker.inputsOf(files), files: files.map((file) => basename(file)) };
+  const folder = files.length === 1 && files[0] === path ? dirname(path) : path;
+  return { path, x: await maker.inputsOf(files), files: files.map((file) => relative(folder, file)) };
 }
 
 const isTable = ({ x }: DataSpec) => x.dtype === 'float32' && x.shape.length === 1;
@@ -70,13 +72,15 @@ async function inputMaker(
   return own as unknown as MakesInputs;
 }
 
-/** A picture, or those in a folder, by name; undefined for anything else. */
+/** A picture, or those in a folder and in its subfolders, by name; undefined for anything else. */
 async function picturesAt(path: string, extension: string): Promise<readonly string[] | undefined> {
   if (PICTURE.test(extension)) return [path];
   const isFolder = statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
   if (!isFolder || existsSync(join(path, 'part.json'))) return undefined;
-  const pictures = (await readdir(path)).filter((name) => PICTURE.test(extname(name).toLowerCase())).sort();
-  return pictures.length === 0 ? undefined : pictures.map((name) => join(path, name));
+  const pictures = (await readdir(path, { recursive: true })).filter((name) =>
+    PICTURE.test(extname(name).toLowerCase()),
+  );
+  return pictures.length === 0 ? undefined : pictures.sort().map((name) => join(path, name));
 }
 
 /** A text a line. */

@@ -4,6 +4,7 @@ import { addClientCommand } from './commands/client.js';
 import { addDoctorCommand } from './commands/doctor.js';
 import { addEvaluateCommand } from './commands/evaluate.js';
 import { addExportCommand } from './commands/export.js';
+import { addHelpCommand } from './commands/help.js';
 import { addLaunchCommand } from './commands/launch.js';
 import { addNewCommand } from './commands/new.js';
 import { addNodeCommand } from './commands/node.js';
@@ -25,7 +26,6 @@ export function buildProgram(exit: (code: number) => void): Command {
   const program = new Command('fedloom')
     .description('Federated learning: many parties train one model together, their data stay where they are.')
     .version(VERSION, '-v, --version', 'say the version')
-    .helpCommand('help [command]', 'show the help of a command')
     .helpOption('-h, --help', 'show this help')
     .configureHelp(helpStyle)
     .addHelpText('after', '\nExample: fedloom run examples/01-mnist/task.ts 100 10 30')
@@ -47,5 +47,6 @@ export function buildProgram(exit: (code: number) => void): Command {
   addExportCommand(program, exit);
   addPredictCommand(program, exit);
   addRunsCommand(program);
+  addHelpCommand(program);
   return program;
 }

@@ -1,4 +1,4 @@
-import { Argument, type Command, Option } from 'commander';
+import { Argument, type Command, InvalidArgumentError, Option } from 'commander';
 import { algorithmNames } from '../algorithms/registry.js';
 import { poolKinds } from '../compute/node/pool-choice.js';
 import { parseBestRule, parseStopRule } from '../core/metric-rules.js';
@@ -106,7 +106,10 @@ export function addRunSettings(command: Command, task: '<task>' | '[task]'): Com
     )
     .addOption(
       new Option('--stop-when <rule>', "end early when an evaluation says so: 'accuracy>=0.97'").argParser(
-        (text: string) => checkedText(text, parseStopRule),
+        (text: string, before: string | undefined) => {
+          if (before !== undefined) throw new InvalidArgumentError('One rule is allowed.');
+          return checkedText(text, parseStopRule);
+        },
       ),
     )
     .addOption(

@@ -1,4 +1,4 @@
-import type { DataSpec, Tensor } from '@fedloom/engine';
+import type { DataSpec, InferenceNames, Tensor } from '@fedloom/engine';
 import type { DataDescription } from './description.js';
 
 /** Samples and their labels or targets. The leading dimension of both counts the samples. */
@@ -47,6 +47,11 @@ export interface Dataset {
    * all clients only if their rows are dealt from the whole, so that who has no more than the rows of one client refuses it.
    */
   readonly learned?: readonly string[];
+  /**
+   * What people call the inputs and the classes, where the task or its files say so: it goes with the model when it leaves. Asked for
+   * after `spec`.
+   */
+  names?(): Promise<InferenceNames>;
   /** What its training samples hold, for whoever fixes what belongs to the task; also where what is fixed already does not fit. */
   describe?(): Promise<DataDescription>;
 }

@@ -70,7 +70,7 @@ export function describeExamples(examples: ClientExamples, spec: DataSpec): Data
         );
   const targets = Array.from(y.data as ArrayLike<number>);
   const told = spec.y.classes === undefined ? describeNumbers('y', targets) : describeTexts('y', targets.map(String));
-  return { samples, columns: [...inputs, told], label: 'y' };
+  return { samples, columns: [...inputs, told], label: 'y', encoded: true };
 }
 
 /**

@@ -31,6 +31,8 @@ export interface DataDescription {
   /** Training samples. */
   readonly samples: number;
   readonly columns: readonly ColumnDescription[];
+  /** The columns are numbers as the model sees them, already made of something else: there is nothing to fix in them. */
+  readonly encoded?: true;
   /** The column that the model is to tell. */
   readonly label?: string;
   /** Those that it does not see. */

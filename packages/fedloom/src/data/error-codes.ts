@@ -31,6 +31,7 @@ export interface DataErrors {
 
   'part.images': { readonly shape: readonly number[] };
   /** Whose part it is, and for whom it was read. */
+  'part.several': { readonly dir: string; readonly clients: number };
   'part.index': { readonly dir: string; readonly found: number; readonly expected: number };
   'part.json': { readonly path: string };
   'part.missing': { readonly dir: string; readonly file: string };

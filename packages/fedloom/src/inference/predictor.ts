@@ -1,4 +1,11 @@
-import { type DataSpec, FedloomError, type GraphSession, type Tensor, zeros } from '@fedloom/engine';
+import {
+  type DataSpec,
+  FedloomError,
+  type GraphSession,
+  type InferenceNames,
+  type Tensor,
+  zeros,
+} from '@fedloom/engine';
 import { type SamplesInput, samplesTensor } from './samples.js';
 
 /** What a model says of samples: each with their number as its leading dimension. */
@@ -27,6 +34,8 @@ export class Predictor {
     readonly task: string,
     /** What samples and labels are. */
     readonly data: DataSpec,
+    /** What people call its inputs and classes, where its task says so: `names.classes?.[label]`. */
+    readonly names: InferenceNames = {},
   ) {}
 
   /**

@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import { FedloomError, type NamedTensors } from '@fedloom/engine';
+import { FedloomError, INFERENCE_INPUT, inferenceInfo, type NamedTensors } from '@fedloom/engine';
 import { type Command, Option } from 'commander';
 import { storageError } from '../../core/node/storage-error.js';
 import { onnxOf, readRunModel } from '../../inference/node/run-model.js';
@@ -50,9 +50,10 @@ async function exportModel(id: string, flags: ExportFlags): Promise<number> {
   const told = { run: run.file.run, modelHash: model.hash };
   if (flags.onnx !== undefined) {
     const file = resolve(flags.onnx);
-    await write(file, await onnxOf(run, model), '--onnx');
+    const onnx = await onnxOf(run, model);
+    await write(file, onnx, '--onnx');
     json?.write({ event: 'exported', ...told, format: 'onnx', file });
-    screen.line(`${fromHere(file)}: takes x, and gives prediction (docs/runs.md)`);
+    screen.line(`${fromHere(file)}: takes ${INFERENCE_INPUT}, and gives ${inferenceInfo(onnx)?.outputs.join(', ')}`);
   }
   if (flags.safetensors !== undefined) {
     const file = resolve(flags.safetensors);

@@ -1,7 +1,8 @@
 import { dirname } from 'node:path';
 import { FedloomError } from '@fedloom/engine';
 import { type Command, Option } from 'commander';
-import { type JoinEvent, joinFederation } from '../../client/node/join-federation.js';
+import { joinFederation } from '../../client/node/join-federation.js';
+import type { JoinEvent } from '../../client/node/join-options.js';
 import type { IndexRange } from '../../core/index-ranges.js';
 import { namesClient, pathOfClient } from '../../core/path-template.js';
 import { createServer } from '../../server/create-server.js';

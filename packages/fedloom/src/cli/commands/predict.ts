@@ -11,7 +11,12 @@ import type { Predictions } from '../../inference/predictor.js';
 import { findRun } from '../../store/read-runs.js';
 import { predictionInput } from '../prediction-input.js';
 import { counted } from '../report/format.js';
-import { PREDICTION_FORMATS, type PredictionFormat, predictionLines } from '../report/prediction-lines.js';
+import {
+  PREDICTION_FORMATS,
+  type PredictionFormat,
+  type PredictionNames,
+  predictionLines,
+} from '../report/prediction-lines.js';
 import { fromHere } from '../report/summary.js';
 import { RUNS_FOLDER, verboseOption } from '../run-settings.js';
 
@@ -32,7 +37,7 @@ export function addPredictCommand(program: Command, exit: (code: number) => void
     .summary("predict with a run's model")
     .description(
       'Predicts with the model of a run. Its task reads as its own: the rows of a table, pictures (a file, or those in a ' +
-        'folder), and the lines of a .txt file. Samples as clients hold them need no task: a part folder (its test ' +
+        'folder or in its subfolders), texts (the lines of a .txt file, or a table). Samples as clients hold them need no task: a part folder (its test ' +
         'samples), or safetensors or npz with a tensor x. Writes a line a sample, in their order.',
     )
     .argument('<run>', "the run's name, a part of it that no other has, its folder, or latest")
@@ -61,7 +66,8 @@ async function predict(id: string, { input, out, runs, best, format = formatOf(o
   const { x, path, files } = await predictionInput(input, run, predictor.data);
   const predictions = await predictor.predict(x);
   await predictor.close();
-  await write(predictions, files, format, out);
+  const { classes } = predictor.names;
+  await write(predictions, { ...(files && { files }), ...(classes && { classes }) }, format, out);
   process.stderr.write(
     `${counted(predictions.prediction.shape[0] ?? 0, 'sample')} of ${fromHere(resolve(path))}, ${run.file.run}\n`,
   );
@@ -75,7 +81,7 @@ function formatOf(out: string | undefined): PredictionFormat {
 /** @throws FedloomError `store.*` */
 async function write(
   predictions: Predictions,
-  files: readonly string[] | undefined,
+  names: PredictionNames,
   format: PredictionFormat,
   out: string | undefined,
 ): Promise<void> {
@@ -86,7 +92,7 @@ async function write(
       if (lines.length > 0 && !stream.write(`${lines.join('\n')}\n`)) await once(stream, 'drain');
       lines = [];
     };
-    for (const line of predictionLines(predictions, format, files)) if (lines.push(line) >= LINES) await flush();
+    for (const line of predictionLines(predictions, format, names)) if (lines.push(line) >= LINES) await flush();
     await flush();
     if (stream === process.stdout) return;
     stream.end();

@@ -127,6 +127,7 @@ const descriptionSchema = z.object({
       }),
     ]),
   ),
+  encoded: z.literal(true).exactOptional(),
   label: z.string().exactOptional(),
   ignored: z.array(z.string()).exactOptional(),
   vocabulary: z.array(z.string()).exactOptional(),

@@ -47,7 +47,8 @@ function columnLines(rows: readonly Row[], screen: Pick<Screen, 'tableColumns' |
 }
 
 /** Options of a reader, as they stand in a task file. */
-function pasteLines({ columns, label, ignored = [], vocabulary }: DataDescription): string[] {
+function pasteLines({ columns, label, ignored = [], vocabulary, encoded }: DataDescription): string[] {
+  if (encoded) return [];
   if (vocabulary !== undefined) return [`vocabulary: ${list(vocabulary)},`];
   const seen = columns.filter(({ name }) => name !== label && !ignored.includes(name));
   const classes = columns.find(({ name, kind }) => name === label && kind === 'texts');

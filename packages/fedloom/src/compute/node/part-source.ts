@@ -1,7 +1,7 @@
 import { access } from 'node:fs/promises';
 import { join } from 'node:path';
 import { FedloomError, type PlanManifest } from '@fedloom/engine';
-import type { ClientIndex } from '../../core/brands.js';
+import { type ClientIndex, clientIndex } from '../../core/brands.js';
 import { expandRanges } from '../../core/index-ranges.js';
 import { namesClient, pathOfClient } from '../../core/path-template.js';
 import type { ClientExamples } from '../../data/dataset.js';
@@ -28,7 +28,9 @@ export function partSource(dir: string, clients: readonly IndexRange[]): ClientD
   return {
     async open(plan: PlanManifest) {
       const indices = expandRanges(clients);
-      const single = indices.length === 1 && (await exists(join(dir, 'part.json')));
+      const isPart = !namesClient(dir) && (await exists(join(dir, 'part.json')));
+      const single = indices.length === 1 && isPart;
+      if (isPart && !single) throw onePart(dir, indices.length);
       for (const client of indices) {
         const folder = single ? dir : folderOf(dir, client);
         const part = await readPart(folder, plan.data);
@@ -44,6 +46,13 @@ export function partSource(dir: string, clients: readonly IndexRange[]): ClientD
 
 function folderOf(dir: string, client: ClientIndex): string {
   return namesClient(dir) ? pathOfClient(dir, client) : partFolder(dir, client);
+}
+
+function onePart(dir: string, clients: number): FedloomError {
+  const message =
+    `The folder ${dir} is the part of one client, and this process hosts ${clients}. Give the folder that holds one for each ` +
+    `(${partFolder('parts', clientIndex(0))}, ...) with --data, or the one index that belongs to it with --index.`;
+  return new FedloomError('part.several', message, { dir, clients });
 }
 
 /** Two clients with the same samples would count them twice. */

@@ -1,4 +1,4 @@
-import type { DataSpec } from '@fedloom/engine';
+import type { DataSpec, InferenceNames } from '@fedloom/engine';
 import type { Dataset, Examples } from '../dataset.js';
 import type { DataDescription } from '../description.js';
 
@@ -7,6 +7,8 @@ export interface FileContents {
   readonly spec: DataSpec;
   readonly train: Examples;
   readonly test: Examples;
+  /** Absent: there are none. */
+  readonly names?: InferenceNames;
 }
 
 /** A data set's parts that all readers of files have. */
@@ -36,6 +38,7 @@ export function fileDataset<C extends FileContents>(
     learned: reader.learned,
     contents,
     spec: async () => (await contents()).spec,
+    names: async () => (await contents()).names ?? {},
     load: async (split: 'train' | 'test') => (await contents())[split],
     inFolder: (other: string) => fileDataset(reader, other),
     describe: () => reader.describe(contents, folder),

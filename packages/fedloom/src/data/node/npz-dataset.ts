@@ -1,13 +1,10 @@
 import { basename, extname } from 'node:path';
-import type { unzipSync } from 'fflate';
 import { type ArraySplit, arrays } from '../arrays.js';
-import { describeExamples } from '../describe.js';
 import { checkHeldOut, type HeldOut, holdOut, isHeldOut, isTest } from '../held-out.js';
 import { checkOptions, isCount, isName, isNumber, isRecord, type OptionCheck } from '../reader-options.js';
 import { rowsOf } from '../rows-of.js';
 import { type FileContents, type FileDataset, fileDataset } from './file-dataset.js';
-import { type FilePlace, pathOf, readBytes, shown } from './files.js';
-import { decodeNpy, type NumpyArray, npzError } from './npy.js';
+import { type FilePlace, pathOf, shown } from './files.js';
 
 /** Names of arrays in a file. */
 export interface NpzNames {
@@ -54,7 +51,7 @@ export function npz(file: FilePlace, options: NpzOptions = {}): FileDataset {
     learned: [],
     read: (folder) => readContents(file, folder, options),
     describe: async (contents) => {
-      const { train, spec } = await contents();
+      const [{ train, spec }, { describeExamples }] = await Promise.all([contents(), import('../describe.js')]);
       return describeExamples(train, spec);
     },
   });
@@ -90,38 +87,7 @@ async function readTest(
 }
 
 async function readSplit(path: string, { x, y }: NpzNames): Promise<ArraySplit> {
+  const { readNpz } = await import('./read-npz.js');
   const [samples, labels] = await readNpz(path, [x, y]);
   return { x: samples, y: labels };
-}
-
-/**
- * Some arrays of a file.
- * @throws FedloomError `data.file`, `data.npz`, naming the file and the array that it lacks
- */
-export async function readNpz<const N extends readonly string[]>(
-  path: string,
-  names: N,
-): Promise<{ readonly [At in keyof N]: NumpyArray }> {
-  const bytes = await readBytes(path);
-  const wanted = new Set(names.map((name) => `${name}.npy`));
-  const found: string[] = [];
-  let files: ReturnType<typeof unzipSync>;
-  try {
-    const { unzipSync: unzip } = await import('fflate');
-    files = unzip(bytes, {
-      filter: ({ name }) => {
-        found.push(name.replace(/\.npy$/, ''));
-        return wanted.has(name);
-      },
-    });
-  } catch (cause) {
-    throw npzError(path, `it does not unzip: ${(cause as Error).message}. Is it what numpy.savez wrote`, cause);
-  }
-  const array = (name: string) => {
-    const content = files[`${name}.npy`];
-    if (content === undefined)
-      throw npzError(path, `it has no array "${name}"; there are ${found.join(', ') || 'none'}`);
-    return decodeNpy(content, path, name);
-  };
-  return names.map(array) as { readonly [At in keyof N]: NumpyArray };
 }

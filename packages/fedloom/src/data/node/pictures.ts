@@ -29,7 +29,11 @@ export async function decodePicture(bytes: Uint8Array, path: string): Promise<Pi
     if (begins(JPEG_SIGNATURE)) return await decodeJpeg(bytes);
   } catch (cause) {
     if (cause instanceof FedloomError) throw cause;
-    throw imageError(path, `does not decode: ${(cause as Error).message.replace(/\.$/, '')}. Is it complete?`, cause);
+    throw imageError(
+      path,
+      'is a broken picture, or not all of it is there. Save it anew, or take it out of the folder.',
+      cause,
+    );
   }
   throw imageError(path, 'is neither a JPEG nor a PNG picture. Take it out of the folder, or save it as one.');
 }

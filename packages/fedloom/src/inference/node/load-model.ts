@@ -10,17 +10,8 @@ export interface LoadModelOptions {
   readonly best?: boolean;
 }
 
-/**
- * Loads a trained model to predict with: of a run, from its folder, or from an ONNX file that `fedloom export` wrote.
- * Neither the task file nor its data are needed.
- *
- * @param path `runs/<id>` or `model.onnx`
- * @example const model = await loadModel('runs/20261130-053200-mnist-989f'); const { label } = await model.predict(pixels);
- * @throws FedloomError `model.none`: there is no run or no model; `model.onnx`: a file that is not one of ours;
- *   `export.trainer`, `export.private`: the run's model is not whole without code or parameters that are elsewhere;
- *   `store.version`
- */
-export async function loadModel(path: string, { best = false }: LoadModelOptions = {}): Promise<Predictor> {
+/** What `loadModel` does. @throws FedloomError as it says */
+export async function loadModelFrom(path: string, { best = false }: LoadModelOptions): Promise<Predictor> {
   const isFolder = (await stat(path).catch(() => undefined))?.isDirectory() ?? false;
   return isFolder ? loadRunModel(path, best) : predictorOf(await readOnnx(path), path);
 }
@@ -44,7 +35,7 @@ export async function predictorOf(onnx: Uint8Array, path: string): Promise<Predi
   }
   // Native code of 40 ms, which who trains in worker threads does not load here.
   const { onnxRuntimeNode } = await import('@fedloom/engine/node');
-  return new Predictor(await onnxRuntimeNode().load(onnx), info.task, info.data);
+  return new Predictor(await onnxRuntimeNode().load(onnx), info.task, info.data, info.names);
 }
 
 async function readOnnx(path: string): Promise<Uint8Array> {

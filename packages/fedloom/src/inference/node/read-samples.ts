@@ -2,7 +2,7 @@ import { readFile, stat } from 'node:fs/promises';
 import { extname, join } from 'node:path';
 import { FedloomError, isFedloomError, type NamedTensors, type Tensor } from '@fedloom/engine';
 import { decodeSafetensors } from '../../core/safetensors.js';
-import { readNpz } from '../../data/node/npz-dataset.js';
+import { readNpz } from '../../data/node/read-npz.js';
 import type { SamplesInput } from '../samples.js';
 
 /** Samples to predict for, as they were read. */

@@ -56,8 +56,8 @@ export async function onnxOf({ path: folder, file }: StoredRun, model: RunModel)
 function withoutGraph(run: string, task: object, path: string, cause: unknown): FedloomError {
   if ('kind' in task && task.kind === 'trainer') {
     const message =
-      `The run ${run} has training code of its own, of which fedloom knows the parameters and not the model: it cannot ` +
-      'become ONNX here. The parameters can leave (--safetensors); export them with the library that trained them.';
+      `The run ${run} has training code of its own, of which fedloom knows the parameters and not the model: there ` +
+      'is no ONNX of it. Its parameters can leave: `fedloom export` with --safetensors. Predict with the library that trained them.';
     return new FedloomError('export.trainer', message, { run }, { cause });
   }
   const message = `The run ${run} has no ${path}, which says what its model computes: it was made by a version that kept none.`;

@@ -1,18 +1,12 @@
 import { basename, extname } from 'node:path';
-import { type DataSpec, FedloomError, type Tensor } from '@fedloom/engine';
-import { sha256 } from '../../../core/node/sha256.js';
-import { checkExamples } from '../../check-examples.js';
-import type { Examples } from '../../dataset.js';
-import { holdOut, isHeldOut } from '../../held-out.js';
-import { ascending } from '../../partition.js';
-import { type FileContents, type FileDataset, fileDataset } from '../file-dataset.js';
-import { type FilePlace, pathOf, shown } from '../files.js';
-import { inputNames, type Statistics, statisticsFor, toExamples, toInputs } from './csv-examples.js';
-import { type CsvLayout, layoutOf, requireColumns } from './csv-layout.js';
+import type { Tensor } from '@fedloom/engine';
+import { type FileDataset, fileDataset } from '../file-dataset.js';
+import { type FilePlace, pathOf } from '../files.js';
+import type { CsvContents, TableOptions } from './csv-contents.js';
 import { type CsvOptions, checkCsvOptions } from './csv-options.js';
-import { readRows } from './csv-rows.js';
-import { type ReadTable, readTable } from './csv-table.js';
-import { describeCsv } from './describe-csv.js';
+import type { ReadTable } from './csv-table.js';
+
+// What reads the files is loaded when somebody asks for what is in them: who has other data starts sooner.
 
 /** A data set of the rows of a table. */
 export interface CsvDataset extends FileDataset {
@@ -27,11 +21,6 @@ export interface CsvDataset extends FileDataset {
   inputsOf(file: FilePlace): Promise<Tensor>;
 }
 
-interface CsvContents extends FileContents {
-  readonly layout: CsvLayout;
-  readonly statistics: Statistics;
-}
-
 /**
  * A data set from a table of text: CSV, TSV and their like. The first line names the columns; all but the label's are inputs of the
  * model, as float32. Columns hold numbers unless `categories` lists what may stand in them.
@@ -41,7 +30,7 @@ interface CsvContents extends FileContents {
  * @throws FedloomError `data.option` at once; on loading `data.file`, `data.csv`, `data.column`, `data.empty`, naming file and line
  */
 export function csv(file: FilePlace, options: CsvOptions): CsvDataset {
-  return tableDataset('csv', readTable, file, options);
+  return tableDataset('csv', async (...table) => (await import('./csv-table.js')).readTable(...table), file, options);
 }
 
 /** A data set of the rows of a table, however that is read. @param kind the function's name, for messages */
@@ -51,96 +40,23 @@ export function tableDataset(kind: string, read: ReadTable, file: FilePlace, opt
   return tableIn(undefined, file, { ...options, reader, read });
 }
 
-/** The options, and how the file is read. */
-interface TableOptions extends CsvOptions {
-  readonly reader: string;
-  readonly read: ReadTable;
-}
-
 function tableIn(folder: string | undefined, file: FilePlace, options: TableOptions): CsvDataset {
   const { contents, ...dataset } = fileDataset<CsvContents>(
     {
       name: options.name ?? basename(String(file), extname(String(file))),
       learned: options.standardize === true ? ['standardize: true'] : [],
-      read: (from) => readContents(pathOf(file, from), from, options),
-      describe: (_contents, from) => describeCsv(pathOf(file, from), options),
+      read: async (from) => (await import('./csv-contents.js')).readContents(pathOf(file, from), from, options),
+      describe: async (_contents, from) => (await import('./describe-csv.js')).describeCsv(pathOf(file, from), options),
     },
     folder,
   );
   return Object.freeze({
     ...dataset,
     inFolder: (other: string) => tableIn(other, file, options),
-    inputNames: async () => inputNames((await contents()).layout),
+    inputNames: async () => (await contents()).names.inputs,
     async inputsOf(other: FilePlace) {
-      const { layout, statistics } = await contents();
-      const from = pathOf(other, folder);
-      const wanted = layout.inputs.map((column) => column.name);
-      const rows = await readRows(
-        from,
-        options,
-        (columns) => {
-          requireColumns(from, columns, wanted);
-          return { ...layout, others: [] };
-        },
-        false,
-      );
-      return toInputs(layout, rows, ascending(rows.count), statistics);
+      const [known, { readInputs }] = await Promise.all([contents(), import('./csv-contents.js')]);
+      return readInputs(pathOf(other, folder), known, options);
     },
   });
-}
-
-async function readContents(path: string, folder: string | undefined, options: TableOptions): Promise<CsvContents> {
-  const { classes, standardize, test, reader } = options;
-  let layout: CsvLayout | undefined;
-  const rows = await readRows(path, options, (columns) => {
-    layout = layoutOf(path, columns, options, reader);
-    return layout;
-  });
-  if (layout === undefined || rows.count === 0) {
-    const dropped = rows.dropped > 0 ? `: all ${rows.dropped} were dropped for blank cells` : '';
-    throw new FedloomError('data.empty', `${shown(path)} has no rows${dropped}.`);
-  }
-  const known = layout;
-  const held = isHeldOut(test) ? holdOut(rows.count, test, shown(path)) : undefined;
-  const train = held?.train ?? ascending(rows.count);
-  const statistics = statisticsFor(known, standardize, rows, train);
-  const spec = specOf(known, statistics, classes);
-  const examples = (from: typeof rows, chosen: Int32Array) => toExamples(known, from, chosen, statistics, classes);
-  const checked = (split: Examples, where: string) => {
-    checkExamples(split, spec, { where: shown(where), split: 'rows' });
-    return split;
-  };
-  return {
-    layout,
-    statistics,
-    spec,
-    train: checked(examples(rows, train), path),
-    test:
-      test === undefined || isHeldOut(test)
-        ? checked(examples(rows, held?.test ?? new Int32Array(0)), path)
-        : await readTest(pathOf(test, folder)),
-  };
-
-  async function readTest(from: string): Promise<Examples> {
-    const wanted = [...known.inputs.map(({ name }) => name), known.label];
-    const found = await readRows(from, options, (columns) => {
-      requireColumns(from, columns, wanted);
-      return { ...known, others: known.others.filter((name) => columns.includes(name)) };
-    });
-    return checked(examples(found, ascending(found.count)), from);
-  }
-}
-
-function specOf({ inputs, label }: CsvLayout, statistics: Statistics, classes: CsvOptions['classes']): DataSpec {
-  const columns = inputs.map((column) => ({ ...column, ...statistics.get(column.name) }));
-  const encoding = sha256(new TextEncoder().encode(JSON.stringify({ columns, label, classes })));
-  const width = inputNames({ inputs, label, labelMissing: 'refuse', others: [] }).length;
-  return {
-    x: { dtype: 'float32', shape: [width] },
-    y:
-      classes === undefined
-        ? { dtype: 'float32', shape: [1] }
-        : { dtype: 'int32', shape: [], classes: typeof classes === 'number' ? classes : classes.length },
-    encoding,
-  };
 }

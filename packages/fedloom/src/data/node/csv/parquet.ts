@@ -2,7 +2,6 @@ import { optionError } from '../../reader-options.js';
 import type { FilePlace } from '../files.js';
 import { type CsvDataset, tableDataset } from './csv.js';
 import type { CsvOptions } from './csv-options.js';
-import { readParquetTable } from './parquet-table.js';
 
 /** Those of `csv` that are not about its text. */
 export type ParquetOptions = Omit<CsvOptions, 'separator' | 'decimal'>;
@@ -16,5 +15,10 @@ export function parquet(file: FilePlace, options: ParquetOptions): CsvDataset {
   const ofText = ['separator', 'decimal'].find((option) => Object.hasOwn(options ?? {}, option));
   if (ofText !== undefined)
     throw optionError(`parquet('${file}')`, ofText, `${ofText} is about text, which this file is not.`);
-  return tableDataset('parquet', readParquetTable, file, options);
+  return tableDataset(
+    'parquet',
+    async (...table) => (await import('./parquet-table.js')).readParquetTable(...table),
+    file,
+    options,
+  );
 }

@@ -3,7 +3,7 @@ import type { Examples, SampleColumn } from '../../dataset.js';
 import { holdOut, isHeldOut } from '../../held-out.js';
 import { ascending } from '../../partition.js';
 import { chosenColumns, toLabels } from '../csv/csv-examples.js';
-import { requireColumns } from '../csv/csv-layout.js';
+import { type CsvLayout, requireColumns } from '../csv/csv-layout.js';
 import { type CsvRows, readRows } from '../csv/csv-rows.js';
 import { fault } from '../csv/csv-table.js';
 import { type FilePlace, pathOf, shown } from '../files.js';
@@ -40,6 +40,7 @@ export async function readLabelledTexts(
   const testRows = test === undefined || isHeldOut(test) ? undefined : await readTexts(pathOf(test, folder), options);
   return {
     vocabulary,
+    ...(Array.isArray(classes) && { names: { classes: classes.map(String) } }),
     spec: {
       x: { dtype: 'int32', shape: [length] },
       y:
@@ -76,6 +77,18 @@ async function readTexts(path: string, options: LabelledTextsOptions): Promise<T
     others: chosenColumns(withoutTexts(rows.others, text), kept),
     texts: Array.from(kept, (row) => values[codes[row] ?? 0] ?? ''),
   };
+}
+
+/** The texts of another table, whose labels are asked for: each row's, blank or not. @throws FedloomError `data.*` */
+export async function readUnlabelledTexts(path: string, options: LabelledTextsOptions): Promise<readonly string[]> {
+  const { text, label } = options;
+  const asTexts = (columns: readonly string[]): CsvLayout => {
+    requireColumns(path, columns, [text]);
+    return { inputs: [], label, labelMissing: 'refuse', others: [text] };
+  };
+  const { others } = await readRows(path, options, asTexts, false);
+  const { values, codes } = others.get(text) ?? { values: [], codes: new Int32Array(0) };
+  return Array.from(codes, (code) => values[code] ?? '');
 }
 
 /** Without the texts themselves: nobody deals by them. */

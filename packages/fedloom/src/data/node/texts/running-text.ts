@@ -23,6 +23,7 @@ export async function readRunningText(
     test === undefined || isHeldOut(test) ? all.slice(end) : tokensOf(await readText(pathOf(test, folder)), by);
   return {
     vocabulary,
+    names: { classes: ['<padding>', '<other>', ...vocabulary] },
     spec: {
       x: { dtype: 'int32', shape: [length] },
       y: { dtype: 'int32', shape: [], classes: vocabularySize(options.vocabulary, by) },

@@ -1,20 +1,21 @@
 import { basename, extname } from 'node:path';
-import type { Tensor } from '@fedloom/engine';
-import { describeExamples } from '../../describe.js';
+import { FedloomError, type Tensor } from '@fedloom/engine';
 import { type FileDataset, fileDataset } from '../file-dataset.js';
-import type { FilePlace } from '../files.js';
-import { readLabelledTexts } from './labelled-texts.js';
-import { readRunningText } from './running-text.js';
+import { type FilePlace, pathOf, shown } from '../files.js';
 import { checkTextsOptions, isLabelled, type TextsOptions } from './text-options.js';
-import { type TextContents, toTokens } from './token-tensors.js';
+import type { TextContents } from './token-tensors.js';
 
 /** A data set of texts. */
 export interface TextDataset extends FileDataset {
   inFolder(folder: string): TextDataset;
   /** The tokens from number 2, in their order. */
   vocabulary(): Promise<readonly string[]>;
-  /** Other texts as the model sees them, int32 `[texts, length]`: to predict what belongs to them. */
-  inputsOf(texts: readonly string[]): Promise<Tensor>;
+  /**
+   * Other texts as the model sees them, int32 `[texts, length]`: to predict what belongs to them.
+   * @param texts or, of labelled texts, a table with the column of texts; that of the label need not be there
+   * @throws FedloomError `data.*`, naming the file
+   */
+  inputsOf(texts: readonly string[] | FilePlace): Promise<Tensor>;
 }
 
 /**
@@ -35,11 +36,14 @@ function textsIn(folder: string | undefined, file: FilePlace, options: TextsOpti
     {
       name: options.name ?? basename(String(file), extname(String(file))),
       learned: typeof options.vocabulary === 'number' ? [`vocabulary: ${options.vocabulary}`] : [],
-      read: (from) =>
-        isLabelled(options) ? readLabelledTexts(file, from, options) : readRunningText(file, from, options),
+      read: async (from) =>
+        isLabelled(options)
+          ? (await import('./labelled-texts.js')).readLabelledTexts(file, from, options)
+          : (await import('./running-text.js')).readRunningText(file, from, options),
       describe: async (read) => {
         const { vocabulary, train, spec } = await read();
         if (!isLabelled(options)) return { samples: train.y.shape[0] ?? 0, columns: [], vocabulary };
+        const { describeExamples } = await import('../../describe.js');
         const { samples, columns } = describeExamples(train, spec);
         const label = columns.slice(-1).map((column) => ({ ...column, name: options.label }));
         return { samples, columns: label, label: options.label, vocabulary };
@@ -51,9 +55,17 @@ function textsIn(folder: string | undefined, file: FilePlace, options: TextsOpti
     ...dataset,
     inFolder: (other: string) => textsIn(other, file, options),
     vocabulary: async () => (await contents()).vocabulary,
-    async inputsOf(others: readonly string[]) {
-      const { vocabulary } = await contents();
-      return toTokens(others, vocabulary, options);
+    async inputsOf(others: readonly string[] | FilePlace) {
+      const [{ vocabulary }, { toTokens }] = await Promise.all([contents(), import('./token-tensors.js')]);
+      const isFile = typeof others === 'string' || others instanceof URL;
+      return toTokens(isFile ? await unlabelledTexts(pathOf(others, folder), options) : others, vocabulary, options);
     },
   });
+}
+
+/** @throws FedloomError `data.*` */
+async function unlabelledTexts(path: string, options: TextsOptions): Promise<readonly string[]> {
+  if (isLabelled(options)) return (await import('./labelled-texts.js')).readUnlabelledTexts(path, options);
+  const message = `${shown(path)} is a table, and the texts of this data set are one long text: there is no column to take.`;
+  throw new FedloomError('data.file', message, { path });
 }
