@@ -5,6 +5,7 @@ import type { RunResult } from '../core/records.js';
 /** The errors of the command: code and fields. */
 export interface CommandErrors {
   'client.run-ended': { readonly reason: string };
+  'evaluate.metric': { readonly problems: readonly string[] };
   'evaluate.no-data': NoFields;
   'fedml-config.file': { readonly path: string };
   'fedml-config.value': { readonly path: string; readonly key: string; readonly value: unknown };

@@ -99,6 +99,9 @@ async function evaluateWith(
   const bytes = encodeSafetensors(tensors);
   const evaluation = await workload.evaluate({ hash: sha256(bytes), bytes: sharedBytes(bytes), tensors }, 0, signal);
   if (evaluation === undefined) return undefined;
-  const results = resultsOf(evaluation);
-  return workload.reported?.(results) ?? results;
+  const given = resultsOf(evaluation);
+  const { results, problems } = workload.reported?.(given) ?? { results: given, problems: [] };
+  if (problems.length === 0) return results;
+  const why = problems.join('; ').replace(/\.$/, '');
+  throw new FedloomError('evaluate.metric', `Code of the task's own could not make ${why}.`, { problems });
 }

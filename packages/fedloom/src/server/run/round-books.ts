@@ -66,7 +66,7 @@ export class RoundBooks {
   /** @param evaluation of which all that counts is sound */
   evaluatedOnServer(round: number, evaluation: Evaluation): void {
     const ledger = this.#ledger(round);
-    ledger.serverResults = this.#reported(resultsOf(evaluation));
+    ledger.serverResults = this.#reported(round, resultsOf(evaluation));
     ledger.serverUnsound = unsoundOf(null, evaluation);
   }
 
@@ -87,7 +87,7 @@ export class RoundBooks {
     const { round, evaluated, voided } = finished;
     const ledger = this.#ledger(round);
     const close = (made: CountedResults | null): RoundRecord => {
-      const counted = made && { ...made, results: this.#reported(made.results) };
+      const counted = made && { ...made, results: this.#reported(round, made.results) };
       const isEvaluated = evaluated !== null && voided === null;
       const unsound = [...ledger.serverUnsound, ...(counted?.unsound ?? [])];
       const record = ledger.close({
@@ -111,8 +111,16 @@ export class RoundBooks {
     return results instanceof Promise ? results.then(close) : close(results);
   }
 
-  #reported(results: Results): Results {
-    return this.options.reported?.(results) ?? results;
+  #reported(round: number, given: Results): Results {
+    const { results, problems } = this.options.reported?.(given) ?? { results: given, problems: [] };
+    if (problems.length > 0) {
+      const why = problems.join('; ').replace(/\.$/, '');
+      this.#warn(
+        'metric.value',
+        `Round ${round + 1} lacks results that code of the task's own could not make: ${why}.`,
+      );
+    }
+    return results;
   }
 
   #ledger(round: number): RoundLedger {

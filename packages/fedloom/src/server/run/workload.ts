@@ -3,6 +3,7 @@ import type { FrozenParameters, ModelSnapshot } from '../../compute/executor.js'
 import type { Evaluation } from '../../core/evaluation.js';
 import type { Results } from '../../core/records.js';
 import type { Welcome } from '../../protocol/messages.js';
+import type { ReportedResults } from '../../task/reported-metrics.js';
 import type { UpdateSpec } from '../../update/update.js';
 
 /** What the clients work on, as the server needs it: made once from a task, the same for every transport. */
@@ -30,7 +31,7 @@ export interface ServerWorkload {
   /** How many held-out samples the server has; undefined: that is not known before it tests. */
   readonly heldOutCount?: () => Promise<number>;
   /** What is told of means: of metrics that are made of several sums, one number. Default: as they are. */
-  readonly reported?: (results: Results) => Results;
+  readonly reported?: (results: Results) => ReportedResults;
   /** Evaluates a model on the server's held-out data; undefined when it turns out to have none. */
   readonly evaluate: (model: ServerModel, round: number, signal: AbortSignal) => Promise<Evaluation | undefined>;
 }
