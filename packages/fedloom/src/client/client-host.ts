@@ -134,6 +134,7 @@ export class ClientHost {
     return serveLine(connection, {
       budget: this.#options.budget,
       limits: this.#options.limits,
+      timers: this.#options.clock,
       messages: this.#messages,
       ...(signal && { signal }),
       onOpen: (channel) => this.#admission.begin(channel),

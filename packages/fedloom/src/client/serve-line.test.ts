@@ -2,6 +2,7 @@ import { getEventListeners } from 'node:events';
 import { FedloomError } from '@fedloom/engine';
 import { describe, expect, it } from 'vitest';
 import { hashFrom, versionNumber } from '../core/brands.js';
+import { systemClock } from '../core/clock.js';
 import { ByteBudget } from '../protocol/byte-budget.js';
 import { defaultLimits } from '../protocol/limits.js';
 import type { ErrorMessage, Message, ServerMessage } from '../protocol/messages.js';
@@ -22,6 +23,7 @@ async function underTest(over: Partial<LineOptions> = {}) {
   const ended = serveLine(client, {
     budget: new ByteBudget(1 << 20),
     limits: defaultLimits,
+    timers: systemClock,
     messages: new OwnMessages('client'),
     onOpen: (channel) => channel.send(HELLO),
     onMessage: async (_channel, { type }) => {

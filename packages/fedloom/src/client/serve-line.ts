@@ -4,6 +4,7 @@ import { Channel } from '../protocol/channel.js';
 import type { Limits } from '../protocol/limits.js';
 import type { Finish, Message } from '../protocol/messages.js';
 import type { MessagePeer, OwnMessages } from '../protocol/own-messages.js';
+import type { Timers } from '../protocol/stall-watch.js';
 import type { Connection } from '../protocol/transport.js';
 
 /** Why a connection ended: the run is over, or the line broke and the client may dial again. */
@@ -19,6 +20,7 @@ export interface Lost {
 export interface LineOptions {
   readonly budget: ByteBudget;
   readonly limits: Limits;
+  readonly timers: Timers;
   readonly messages: OwnMessages;
   /** Leaves. */
   readonly signal?: AbortSignal;
@@ -40,7 +42,7 @@ export interface LineOptions {
  * @throws FedloomError when the server refuses the client, and whatever `onMessage` rejects with
  */
 export function serveLine(connection: Connection, options: LineOptions): Promise<Ended> {
-  const { budget, limits, messages, signal, onOpen, onMessage, mayPass, onClosed } = options;
+  const { budget, limits, timers, messages, signal, onOpen, onMessage, mayPass, onClosed } = options;
   return new Promise((resolve, reject) => {
     let finish: Finish | undefined;
     let failure: { readonly error: unknown } | undefined;
@@ -51,6 +53,7 @@ export function serveLine(connection: Connection, options: LineOptions): Promise
       role: 'client',
       budget,
       limits,
+      timers,
       registry: messages.registry,
       onMessage: (message, body, release) => {
         if (message.type === 'finish') finish = message;

@@ -45,6 +45,11 @@ export class Lobby {
     this.#doors = new Doors(parts.clock);
   }
 
+  /** That of its runs too. */
+  get clock(): Clock {
+    return this.#parts.clock;
+  }
+
   /** Names of the runs that take clients. */
   get runs(): readonly string[] {
     return this.#doors.open;
@@ -75,6 +80,7 @@ export class Lobby {
       budget: this.budget,
       limits: limitsOfStrangers,
       registry: this.#registryOfStrangers,
+      timers: this.#parts.clock,
       wants: (message) => guest?.wants(message) ?? true,
       onMessage: (message, body, release) => {
         if (guest !== undefined) return guest.message(message, body, release);

@@ -1,7 +1,8 @@
 import { totalmem } from 'node:os';
 import { bytesPerElement, elementCount, FedloomError, type NamedTensors } from '@fedloom/engine';
 import type { FederatedAlgorithm } from '../../algorithms/algorithm.js';
-import { systemClock } from '../../core/clock.js';
+import type { Clock } from '../../core/clock.js';
+import type { Emitter } from '../../core/emitter.js';
 import { sha256 } from '../../core/node/sha256.js';
 import { SOFTWARE } from '../../core/version.js';
 import { OwnMessages } from '../../protocol/own-messages.js';
@@ -18,7 +19,6 @@ import { type OpenedJournal, openJournal } from './open-journal.js';
 import { openWorkload } from './open-workload.js';
 import type { PlanEvaluator } from './plan-workload.js';
 import type { ReplayedRun } from './replayed-run.js';
-import type { Run } from './run.js';
 import { coordinatorOptions, federationStages, newRunId, type RunOptions, type Waits } from './run-options.js';
 import type { ServerWorkload } from './workload.js';
 
@@ -39,14 +39,24 @@ export interface OpenFederation {
 }
 
 /** What the run's updates pass, and where it is written down. @throws FedloomError where the options do not fit the task */
-async function settledOn(task: Task, options: RunOptions, workload: ServerWorkload, replayed: ReplayedRun | undefined) {
+async function settledOn(
+  task: Task,
+  options: RunOptions,
+  workload: ServerWorkload,
+  clock: Clock,
+  replayed: ReplayedRun | undefined,
+) {
   replayed?.check.checkTask(task, workload);
   checkWatched(task, options, meanResultAggregator);
   const chain = chainStages(federationStages(task, options), workload.specs);
   checkFold(task.algorithm, workload.specs, options);
   const journal =
     options.journal &&
-    (await openJournal(options.journal, task, workload, { ...options, run: options.run ?? newRunId(task.name) }));
+    (await openJournal(options.journal, task, workload, {
+      ...options,
+      clock,
+      run: options.run ?? newRunId(task.name),
+    }));
   return { chain, journal };
 }
 
@@ -56,7 +66,7 @@ export async function openFederation(
   options: RunOptions,
   parts: {
     readonly lobby: Lobby;
-    readonly events: Run;
+    readonly events: Emitter<FederationEvents>;
     /** Needed for plan tasks only: a trainer evaluates itself. */
     readonly evaluator: PlanEvaluator | undefined;
     readonly waits: Waits;
@@ -86,10 +96,12 @@ export async function openFederation(
     ...(initialModel && { initialModel }),
     ...(dataDir && { dataDir }),
   });
-  const { chain, journal } = await settledOn(task, options, workload, replayed).catch(async (error: unknown) => {
-    await close();
-    throw error;
-  });
+  const { chain, journal } = await settledOn(task, options, workload, lobby.clock, replayed).catch(
+    async (error: unknown) => {
+      await close();
+      throw error;
+    },
+  );
   const updateBytes = payloadBytesMax(chain.wire) + UPDATE_HEADER_BYTES;
   const run = journal?.run ?? options.run ?? newRunId(task.name);
   const closeAll = async () => {
@@ -121,7 +133,7 @@ export async function openFederation(
     ...(isVirtual && {
       virtual: { speed: task.speed, ...(journal?.virtualTime && { time: journal.virtualTime }) },
     }),
-    clock: systemClock,
+    clock: lobby.clock,
     hash: sha256,
     budgetBytes: Math.max(UPDATE_BUDGET_BYTES, updateBytes * Math.max(2, held + 1)),
     bodyBytesMax: updateBytes,

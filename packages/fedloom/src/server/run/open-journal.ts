@@ -1,7 +1,7 @@
 import { FedloomError, isFedloomError, type NamedTensors } from '@fedloom/engine';
 import type { FederatedAlgorithm } from '../../algorithms/algorithm.js';
 import { hashFrom } from '../../core/brands.js';
-import { systemClock } from '../../core/clock.js';
+import type { Clock } from '../../core/clock.js';
 import { processor, versions } from '../../core/node/machine.js';
 import { sha256 } from '../../core/node/sha256.js';
 import type { RoundRecord } from '../../core/records.js';
@@ -53,9 +53,9 @@ export async function openJournal(
   { storage, mode = 'begin', alsoFinished = false, taskHash: given, onClosed }: JournalOptions,
   task: Task,
   workload: ServerWorkload,
-  options: RunOptions & { readonly run: string },
+  options: RunOptions & { readonly run: string; readonly clock: Clock },
 ): Promise<OpenedJournal> {
-  const parts = { hash: sha256, clock: systemClock, at: new Date().toISOString() };
+  const parts = { hash: sha256, clock: options.clock, at: new Date().toISOString() };
   const machine = { versions: versions(), processor: processor() };
   const summary = new TextEncoder().encode(JSON.stringify(taskSummary(task)));
   const taskHash = given === undefined ? sha256(summary) : hashFrom(given);
