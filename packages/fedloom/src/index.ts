@@ -109,7 +109,8 @@ export { krum, median, multiKrum, trimmedMean } from './algorithms/robust.js';
 export { type ScaffoldOptions, scaffold } from './algorithms/scaffold.js';
 export type { ClientEvent } from './client/client-host.js';
 export { joinFederation } from './client/node/join-federation.js';
-export type { JoinEvent, JoinOptions } from './client/node/join-options.js';
+export type { JoinOptions } from './client/node/join-options.js';
+export type { JoinEvent } from './client/serve-until-finished.js';
 export type { CancelSignal, JobSignal } from './compute/cancel-signal.js';
 export type { FrozenParameters } from './compute/executor.js';
 export type {

@@ -2,7 +2,7 @@ import { dirname } from 'node:path';
 import { FedloomError } from '@fedloom/engine';
 import { type Command, Option } from 'commander';
 import { joinFederation } from '../../client/node/join-federation.js';
-import type { JoinEvent } from '../../client/node/join-options.js';
+import type { JoinEvent } from '../../client/serve-until-finished.js';
 import type { IndexRange } from '../../core/index-ranges.js';
 import { namesClient, pathOfClient } from '../../core/path-template.js';
 import { createServer } from '../../server/create-server.js';

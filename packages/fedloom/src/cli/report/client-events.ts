@@ -1,4 +1,4 @@
-import type { JoinEvent } from '../../client/node/join-options.js';
+import type { JoinEvent } from '../../client/serve-until-finished.js';
 import { formatRanges, type IndexRange } from '../../core/index-ranges.js';
 import { formatDuration } from './format.js';
 import type { Log } from './log.js';

@@ -1,12 +1,11 @@
 import { access, constants } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { FedloomError, isFedloomError } from '@fedloom/engine';
 import type { ClientExecutor } from '../../compute/executor.js';
 import { clientExecutor } from '../../compute/executor-factory.js';
 import { partSource } from '../../compute/node/part-source.js';
 import { openPool } from '../../compute/node/pool-choice.js';
+import { systemClock } from '../../core/clock.js';
 import { sha256 } from '../../core/node/sha256.js';
 import { namesClient } from '../../core/path-template.js';
 import type { Finish } from '../../protocol/messages.js';
@@ -15,9 +14,9 @@ import type { Dial } from '../../protocol/transport.js';
 import { compileTask } from '../../task/compile-task.js';
 import type { Task } from '../../task/task.js';
 import { webSocketDial } from '../../transport/websocket/on-demand.js';
-import { Backoff } from '../backoff.js';
-import type { ClientHost, ClientHostOptions } from '../client-host.js';
+import type { ClientHostOptions } from '../client-host.js';
 import { dialByScheme } from '../dial-by-scheme.js';
+import { serveUntilFinished } from '../serve-until-finished.js';
 import { diskStateStore } from './disk-state-store.js';
 import { fileStateStore } from './file-state-store.js';
 import { checkJoinOptions, type JoinOptions } from './join-options.js';
@@ -26,7 +25,6 @@ import { nodeClientHost } from './node-client-host.js';
 const KEPT_BYTES_MAX = 256 << 20;
 const RETRY_FOR_MS = 60_000;
 const STATE_FOLDER = '.fedloom';
-const RETRY_PAUSES = { firstMs: 100, lastMs: 2_000 };
 
 /**
  * Takes part in a federation until it is over, over WebSocket or a transport of your own; dials again when the server is away.
@@ -53,7 +51,15 @@ export async function joinFederation(url: string, options: JoinOptions): Promise
       ...(options.sameVersion !== undefined && { sameSoftware: options.sameVersion }),
       ...(options.onEvent && { onEvent: options.onEvent }),
     });
-    const finish = await serveUntilFinished(url, host, options);
+    const { signal, retryForMs = RETRY_FOR_MS, onEvent, random = Math.random } = options;
+    const finish = await serveUntilFinished(url, host, {
+      dial: dialOf(options),
+      clock: systemClock,
+      random,
+      retryForMs,
+      ...(signal && { signal }),
+      ...(onEvent && { onEvent }),
+    });
     if (options.stateDir === undefined && finish?.reason === 'completed') await kept?.forget();
     return finish;
   } finally {
@@ -96,56 +102,4 @@ function dialOf({ dial, pingEveryMs }: JoinOptions): Dial {
   if (typeof dial === 'function') return dial;
   const overWebSocket = webSocketDial(pingEveryMs === undefined ? {} : { pingEveryMs });
   return dialByScheme({ ws: overWebSocket, wss: overWebSocket, ...dial });
-}
-
-async function serveUntilFinished(url: string, host: ClientHost, options: JoinOptions): Promise<Finish | undefined> {
-  const { signal, retryForMs = RETRY_FOR_MS, onEvent, random = Math.random } = options;
-  const dial = dialOf(options);
-  const backoff = new Backoff({ ...RETRY_PAUSES, random });
-  let aloneSinceMs = Date.now();
-  let tookPart = false;
-  while (!signal?.aborted) {
-    let reason: string;
-    let cause: unknown;
-    try {
-      const connection = await dial(url, signal ? { signal } : {});
-      const ended = await host.serve(connection, signal);
-      if (ended.kind === 'finished') return ended.finish;
-      reason = ended.reason;
-      if (ended.joined) {
-        aloneSinceMs = Date.now();
-        tookPart = true;
-        backoff.reset();
-      }
-    } catch (error) {
-      if (signal?.aborted) return undefined;
-      if (!mayPass(error)) throw error;
-      reason = error.message;
-      cause = error;
-    }
-    if (signal?.aborted) return undefined;
-    const waitedMs = Date.now() - aloneSinceMs;
-    const leftMs = retryForMs - waitedMs;
-    if (leftMs <= 0) throw noServer(url, waitedMs, reason, tookPart, cause);
-    onEvent?.({ type: 'retrying', reason, waitedMs, limitMs: retryForMs });
-    // The last time at the limit, and not before it.
-    await sleep(Math.min(backoff.nextMs(), leftMs), undefined, signal ? { signal } : {}).catch(() => {});
-  }
-  return undefined;
-}
-
-function noServer(url: string, waitedMs: number, reason: string, tookPart: boolean, cause: unknown): FedloomError {
-  const after = `after ${Math.round(waitedMs / 1000)} s`;
-  const message = tookPart
-    ? `The server at ${url}, in whose run this client took part, is gone: nobody was there ${after}. ${reason} ` +
-      'If the run is not complete there, resume it, and start this client again.'
-    : `No server at ${url} ${after}. ${reason}`;
-  return new FedloomError('client.no-server', message, { url, waitedMs, tookPart }, { cause });
-}
-
-/** Whether dialling again may help: nobody is there yet, or the network is down for a while. */
-function mayPass(error: unknown): error is FedloomError {
-  if (!isFedloomError(error, 'transport.connect')) return false;
-  const { reason } = error.fields;
-  return reason !== 'url' && reason !== 'rejected';
 }

@@ -6,8 +6,8 @@ import type { MessageOptions } from '../../protocol/own-messages.js';
 import type { Dial } from '../../protocol/transport.js';
 import type { Task } from '../../task/task.js';
 import type { Stage } from '../../update/stage-contract.js';
-import type { ClientEvent } from '../client-host.js';
 import type { DialsByScheme } from '../dial-by-scheme.js';
+import type { JoinEvent } from '../serve-until-finished.js';
 
 export interface JoinOptions extends MessageOptions {
   /** The clients this process hosts. */
@@ -54,10 +54,6 @@ export interface JoinOptions extends MessageOptions {
    */
   readonly stateDir?: string;
 }
-
-export type JoinEvent =
-  | ClientEvent
-  | { readonly type: 'retrying'; readonly reason: string; readonly waitedMs: number; readonly limitMs: number };
 
 const RULES: OptionRules = {
   example: "{ clients: [{ from: 0, count: 10 }], dataDir: 'parts' }",
