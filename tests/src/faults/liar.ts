@@ -1,0 +1,113 @@
+import type { NamedTensors, Tensor } from '@fedloom/engine';
+import { knownClient } from '../../../packages/fedloom/dist/core/brands.js';
+import { sha256 } from '../../../packages/fedloom/dist/core/node/sha256.js';
+import { decodeSafetensors, encodeSafetensors } from '../../../packages/fedloom/dist/core/safetensors.js';
+import { decodeFrame, encodeControl, encodeInline } from '../../../packages/fedloom/dist/protocol/codec.js';
+import type { Message, UpdateMessage } from '../../../packages/fedloom/dist/protocol/messages.js';
+import type { Lie } from './client-machine.js';
+import type { Dice } from './dice.js';
+import { floats, valuesOf } from './training.js';
+import { isQuiet, type World } from './world.js';
+
+type Told = { readonly message: UpdateMessage; readonly body: Uint8Array };
+type Kind = (told: Told, dice: Dice, clients: number, bases: readonly UpdateMessage['base'][]) => readonly Uint8Array[];
+
+const said = ({ message, body }: Told, over: Partial<UpdateMessage> = {}, bytes = body) =>
+  encodeInline({ ...message, ...over }, bytes);
+
+/** What a client may say instead of its update. None of these may count but an update as it was meant, once. */
+const KINDS: Readonly<Record<string, Kind>> = {
+  'not finite': (told, dice) => [
+    said(
+      told,
+      {},
+      changed(told, (tensor) => {
+        const values = valuesOf(tensor).slice();
+        values[dice.whole(0, values.length - 1)] = dice.pick([
+          Number.NaN,
+          Number.POSITIVE_INFINITY,
+          Number.NEGATIVE_INFINITY,
+        ]);
+        return floats(values);
+      }),
+    ),
+  ],
+  'wrong shape': (told) => [
+    said(
+      told,
+      {},
+      changed(told, (tensor) => floats(new Float32Array(valuesOf(tensor).length + 1))),
+    ),
+  ],
+  'wrong dtype': (told) => [
+    said(
+      told,
+      {},
+      changed(told, ({ data, shape }) => ({ dtype: 'float64', shape, data: Float64Array.from(data as Float32Array) })),
+    ),
+  ],
+  'wrong names': (told) => [
+    said(
+      told,
+      {},
+      encodeSafetensors(
+        new Map([...decodeSafetensors(told.body.slice())].map(([name, tensor]) => [`${name}x`, tensor])),
+      ),
+    ),
+  ],
+  'no tensors': (told, dice) => [
+    said(
+      told,
+      {},
+      Uint8Array.from({ length: dice.whole(0, 64) }, () => dice.whole(0, 255)),
+    ),
+  ],
+  'unknown base': (told) => [said(told, { base: { ...told.message.base, hash: sha256(Uint8Array.of(1)) } })],
+  'earlier base': (told, dice, _clients, bases) => [said(told, { base: dice.pick(bases) })],
+  twice: (told) => [said(told), said(told)],
+  'another client': (told, _dice, clients) => [
+    said(told),
+    said(told, { client: knownClient((told.message.client + 1) % clients) }),
+  ],
+  'not asked': (told) => [said(told), said(told, { task: told.message.task + 1, attempt: told.message.attempt + 1 })],
+  'wrong facts': (told, dice) => [
+    said(told, {
+      facts: dice.pick([
+        {},
+        { sampleCount: 0, stepCount: 1 },
+        { sampleCount: 1.5, stepCount: 1 },
+        { sampleCount: 2e9, stepCount: 1 },
+      ]),
+    }),
+  ],
+  'failed, and then not': (told) => {
+    const { task, attempt, client } = told.message;
+    return [
+      encodeControl({ type: 'failed', task, attempt, client, phase: 'train', code: 'a.lie', message: '\u001b[2J' }),
+      said(told),
+    ];
+  },
+  silence: () => [],
+};
+
+/** What a client's process that lies now and then sends. */
+export function liarOf(world: World, dice: Dice): () => Lie {
+  const bases: UpdateMessage['base'][] = [];
+  return () => (frame) => {
+    const read = decodeFrame(frame);
+    const message = read.kind === 'inline' ? (read.message as Message) : undefined;
+    if (read.kind !== 'inline' || message?.type !== 'update') return [frame];
+    bases.push(message.base);
+    if (isQuiet(world) || dice.chance(0.5)) return [frame];
+    const kind = dice.pick(Object.keys(KINDS));
+    world.witness.fault(`lie: ${kind}`, `client ${message.client} task ${message.task}`);
+    return KINDS[kind]?.({ message, body: read.body.slice() }, dice, world.scenario.clients, bases) ?? [frame];
+  };
+}
+
+/** The body with one of its float tensors changed. */
+function changed({ body }: Told, change: (tensor: Tensor) => Tensor): Uint8Array {
+  const tensors: NamedTensors = decodeSafetensors(body.slice());
+  const name = [...tensors].find(([, { dtype }]) => dtype === 'float32')?.[0] ?? '';
+  return encodeSafetensors(new Map([...tensors].map(([own, tensor]) => [own, own === name ? change(tensor) : tensor])));
+}

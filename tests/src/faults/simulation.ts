@@ -1,0 +1,111 @@
+import { ClientMachine } from './client-machine.js';
+import { Dice } from './dice.js';
+import { injectFaults } from './injector.js';
+import { liarOf } from './liar.js';
+import { Network } from './network.js';
+import { checkBodies, checkVersions } from './reference.js';
+import type { Scenario } from './scenario.js';
+import { ServerMachine } from './server-machine.js';
+import { SimulatedTime } from './simulated-time.js';
+import { Witness } from './witness.js';
+import { isQuiet, type World } from './world.js';
+
+export interface Outcome {
+  readonly problems: readonly string[];
+  /** How often each fault came about, by its kind. */
+  readonly faults: ReadonlyMap<string, number>;
+  /** Of all that happened: equal for equal seeds. */
+  readonly fingerprint: number;
+  readonly events: number;
+  readonly virtualMs: number;
+  readonly modelHash: string | undefined;
+  /** Everybody who was chosen counted, in every round, and nobody has lost what it keeps. */
+  readonly isAsMeant: boolean;
+  readonly trace: readonly string[];
+}
+
+/** From when on nothing goes wrong, a run must end within this. */
+const PATIENCE_MS = 3_600_000;
+
+/** One federation, from its start to its end. */
+export async function simulate(scenario: Scenario, keepsTrace = false): Promise<Outcome> {
+  const time = new SimulatedTime();
+  const dice = new Dice(scenario.seed, 'world');
+  const witness = new Witness(time, keepsTrace);
+  const lineDice = dice.of('lines');
+  const network = new Network({
+    time,
+    dice: dice.of('network'),
+    bufferedBytesMax: scenario.bufferedBytesMax,
+    faultsOf: () => lineFaults(scenario, lineDice, isQuiet({ scenario, time })),
+    onFault: (kind, where) => {
+      witness.fault(kind, where);
+      if (kind === 'corrupt' || kind === 'duplicate') witness.falsified.add(where);
+    },
+    onTaken: (name) => {
+      // Intruders take whatever comes.
+      if (!name.startsWith('intruder')) witness.problem(`${name} took a damaged frame for a whole one`);
+    },
+    onBug: (error) => witness.problem(`a handler threw: ${error instanceof Error ? error.stack : error}`),
+  });
+  const world: World = { scenario, time, dice, network, witness };
+  const server = new ServerMachine(world);
+  const clients = scenario.processes.map((indices, place) => {
+    const lie = place < scenario.faults.liars ? liarOf(world, dice.of(`liar ${place}`)) : undefined;
+    return new ClientMachine(world, `client-${indices.join('+')}`, indices, lie);
+  });
+  server.start();
+  for (const client of clients) {
+    time.in(dice.logarithmic(1, 3_000), () => client.start(() => server.isDone));
+  }
+  injectFaults(world, server, clients);
+  const isOver = () => server.isDone && clients.every(({ isDone }) => isDone);
+  const stop = await time.run(isOver, scenario.faults.quietFromMs + PATIENCE_MS);
+  if (stop !== 'over') {
+    const waiting = clients.filter(({ isDone }) => !isDone).map(({ name }) => name);
+    witness.problem(
+      `the run does not end (${stop}): the server ${server.doing}; not done: ${waiting.join(', ') || 'only the server'}`,
+    );
+  }
+  const checked = {
+    durable: witness.durable,
+    bodies: witness.bodies,
+    trainings: witness.trainings,
+    forgetful: witness.forgetful,
+    problem: (text: string) => witness.problem(text),
+  };
+  checkVersions(scenario, checked);
+  checkBodies(scenario, checked);
+  const { rounds } = witness.durable;
+  if (server.isDone && rounds.length !== scenario.rounds)
+    witness.problem(`${rounds.length} rounds were decided, of ${scenario.rounds}`);
+  return {
+    problems: witness.problems,
+    faults: witness.faults,
+    fingerprint: witness.fingerprint,
+    events: time.events,
+    virtualMs: time.nowMs,
+    modelHash: server.result?.modelHash,
+    isAsMeant:
+      witness.forgetful.size === 0 &&
+      rounds.every(({ counted, replaced }) => counted.length === scenario.clientsPerRound && replaced.length === 0),
+    trace: witness.lines,
+  };
+}
+
+function lineFaults({ faults }: Scenario, dice: Dice, isCalm: boolean) {
+  const line = {
+    latencyMs: dice.logarithmic(0.1, 200),
+    jitterMs: dice.logarithmic(0.1, 100),
+    bytesPerMs: dice.logarithmic(100, 100_000),
+  };
+  if (isCalm) return line;
+  const at = () => Math.floor(dice.logarithmic(1, 100));
+  return {
+    ...line,
+    ...(dice.chance(faults.cut) && { cutAt: at() }),
+    ...(dice.chance(faults.duplicate) && { duplicateAt: at() }),
+    ...(dice.chance(faults.corrupt) && { corruptAt: at() }),
+    ...(dice.chance(faults.stall) && { stallAt: { frame: at(), forMs: dice.logarithmic(100, 60_000) } }),
+  };
+}
