@@ -10,14 +10,22 @@ import { floats, valuesOf } from './training.js';
 import { isQuiet, type World } from './world.js';
 
 type Told = { readonly message: UpdateMessage; readonly body: Uint8Array };
-type Kind = (told: Told, dice: Dice, clients: number, bases: readonly UpdateMessage['base'][]) => readonly Uint8Array[];
+interface Knows {
+  readonly dice: Dice;
+  /** Clients of other processes. */
+  readonly others: readonly number[];
+  /** Models that it trained from. */
+  readonly bases: readonly UpdateMessage['base'][];
+}
+
+type Kind = (told: Told, knows: Knows) => readonly Uint8Array[];
 
 const said = ({ message, body }: Told, over: Partial<UpdateMessage> = {}, bytes = body) =>
   encodeInline({ ...message, ...over }, bytes);
 
 /** What a client may say instead of its update. None of these may count but an update as it was meant, once. */
 const KINDS: Readonly<Record<string, Kind>> = {
-  'not finite': (told, dice) => [
+  'not finite': (told, { dice }) => [
     said(
       told,
       {},
@@ -55,7 +63,7 @@ const KINDS: Readonly<Record<string, Kind>> = {
       ),
     ),
   ],
-  'no tensors': (told, dice) => [
+  'no tensors': (told, { dice }) => [
     said(
       told,
       {},
@@ -63,14 +71,14 @@ const KINDS: Readonly<Record<string, Kind>> = {
     ),
   ],
   'unknown base': (told) => [said(told, { base: { ...told.message.base, hash: sha256(Uint8Array.of(1)) } })],
-  'earlier base': (told, dice, _clients, bases) => [said(told, { base: dice.pick(bases) })],
+  'earlier base': (told, { dice, bases }) => [said(told, { base: dice.pick(bases) })],
   twice: (told) => [said(told), said(told)],
-  'another client': (told, _dice, clients) => [
+  'another client': (told, { dice, others }) => [
     said(told),
-    said(told, { client: knownClient((told.message.client + 1) % clients) }),
+    ...(others.length === 0 ? [] : [said(told, { client: knownClient(dice.pick(others)) })]),
   ],
   'not asked': (told) => [said(told), said(told, { task: told.message.task + 1, attempt: told.message.attempt + 1 })],
-  'wrong facts': (told, dice) => [
+  'wrong facts': (told, { dice }) => [
     said(told, {
       facts: dice.pick([
         {},
@@ -91,7 +99,9 @@ const KINDS: Readonly<Record<string, Kind>> = {
 };
 
 /** What a client's process that lies now and then sends. */
-export function liarOf(world: World, dice: Dice): () => Lie {
+export function liarOf(world: World, own: readonly number[], dice: Dice): () => Lie {
+  const all = Array.from({ length: world.scenario.clients }, (_, client) => client);
+  const others = all.filter((client) => !own.includes(client));
   const bases: UpdateMessage['base'][] = [];
   return () => (frame) => {
     const read = decodeFrame(frame);
@@ -101,7 +111,7 @@ export function liarOf(world: World, dice: Dice): () => Lie {
     if (isQuiet(world) || dice.chance(0.5)) return [frame];
     const kind = dice.pick(Object.keys(KINDS));
     world.witness.fault(`lie: ${kind}`, `client ${message.client} task ${message.task}`);
-    return KINDS[kind]?.({ message, body: read.body.slice() }, dice, world.scenario.clients, bases) ?? [frame];
+    return KINDS[kind]?.({ message, body: read.body.slice() }, { dice, others, bases }) ?? [frame];
   };
 }
 

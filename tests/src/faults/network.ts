@@ -307,7 +307,7 @@ function damaged(frame: Uint8Array, dice: Dice): Uint8Array {
   const copy = frame.slice();
   const how = dice.whole(0, 3);
   if (how === 0) copy[0] = dice.whole(4, 255);
-  else if (how === 1) copy[1] = dice.whole(1, 255);
+  else if (how === 1) copy[1] = (copy[1] ?? 0) ^ dice.whole(1, 255);
   else if (how === 2) return new Uint8Array(0);
   else return frame.slice(0, dice.whole(1, Math.min(8, frame.length - 1)));
   return copy;

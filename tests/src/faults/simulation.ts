@@ -51,7 +51,7 @@ export async function simulate(scenario: Scenario, keepsTrace = false): Promise<
   const world: World = { scenario, time, dice, network, witness };
   const server = new ServerMachine(world);
   const clients = scenario.processes.map((indices, place) => {
-    const lie = place < scenario.faults.liars ? liarOf(world, dice.of(`liar ${place}`)) : undefined;
+    const lie = place < scenario.faults.liars ? liarOf(world, indices, dice.of(`liar ${place}`)) : undefined;
     return new ClientMachine(world, `client-${indices.join('+')}`, indices, lie);
   });
   server.start();
