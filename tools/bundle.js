@@ -30,6 +30,8 @@ const { metafile } = await build({
     'ws',
     'asciichart',
     'yaml',
+    '@peculiar/x509',
+    'reflect-metadata',
     'papaparse',
     'jpeg-js',
     'pngjs',

@@ -268,6 +268,8 @@ export { webSocketDial, webSocketListen } from './transport/websocket/on-demand.
 export type {
   AdmissionOptions,
   AttachableServer,
+  ClientTls,
+  ServerTls,
   SocketOptions,
   WebSocketDialOptions,
   WebSocketListenOptions,

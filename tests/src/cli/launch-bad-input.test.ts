@@ -23,7 +23,7 @@ describe('launch refuses before anything is started', () => {
       'HeadNode.invalid\nb.invalid\n',
       '2 2 1 --hostfile hosts',
       USAGE,
-      'The server must listen beyond its own machine, but nothing is encrypted yet',
+      'The server must listen beyond its own machine, but nothing is encrypted without --tls-cert and --tls-key',
     ],
     [
       'a server that others would look for on themselves',

@@ -93,6 +93,14 @@ export function secondsOrNone(name: string, from: 'zero' | 'above zero' = 'above
   };
 }
 
+/** Several values of one option, between commas. */
+export function commaSeparated(text: string): string[] {
+  return text
+    .split(',')
+    .map((part) => part.trim())
+    .filter((part) => part !== '');
+}
+
 /** `HOST:PORT`, `[IPv6]:PORT` or `:PORT` for loopback. */
 export function hostAndPort(text: string, name = '--listen'): { readonly host: string; readonly port: number } {
   const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^:\s[\]/]*)):(\d{1,5})$/.exec(text);
@@ -108,7 +116,7 @@ export function hostAndPort(text: string, name = '--listen'): { readonly host: s
 export function serverUrl(text: string): string {
   const protocol = URL.canParse(text) ? new URL(text).protocol : '';
   if (schemes.some((scheme) => protocol === `${scheme}:`)) return text;
-  const message = `--server must be an address such as ws://127.0.0.1:8080 or mqtt://127.0.0.1:1883, but is "${text}".`;
+  const message = `--server must be an address such as ws://127.0.0.1:8080, wss://fed.example:8080 or mqtt://127.0.0.1:1883, but is "${text}".`;
   throw new FedloomError('usage.value', message, { text });
 }
 

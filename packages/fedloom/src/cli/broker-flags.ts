@@ -1,10 +1,9 @@
-import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { FedloomError } from '@fedloom/engine';
 import { type Command, Option } from 'commander';
 import type { MqttBrokerOptions } from '../transport/mqtt/mqtt-package.js';
 import { wholeNumber } from './arguments.js';
-import { argument, whereGiven } from './serving-options.js';
+import { argument, whereGiven } from './given.js';
+import { textOfFile } from './option-file.js';
 
 /** How to get along with a broker, as the command line gives it. Secrets come as files, or by the environment. */
 export interface BrokerFlags {
@@ -69,10 +68,10 @@ export function brokerArguments(flags: BrokerFlags): string[] {
 /** @throws FedloomError `usage.file` for a file that cannot be read */
 export async function brokerOptions(flags: BrokerFlags): Promise<MqttBrokerOptions> {
   const [passwordText, ca, certificate, key] = await Promise.all([
-    textOf('--broker-password-file', flags.brokerPasswordFile),
-    textOf('--broker-ca', flags.brokerCa),
-    textOf('--broker-cert', flags.brokerCert),
-    textOf('--broker-key', flags.brokerKey),
+    textOfFile('--broker-password-file', flags.brokerPasswordFile),
+    textOfFile('--broker-ca', flags.brokerCa),
+    textOfFile('--broker-cert', flags.brokerCert),
+    textOfFile('--broker-key', flags.brokerKey),
   ]);
   const password = passwordText?.replace(/\r?\n$/, '') ?? process.env[PASSWORD_VARIABLE];
   const { brokerUser: user, mqttVersion, mqttPacketBytes: packetBytesMax } = flags;
@@ -85,14 +84,4 @@ export async function brokerOptions(flags: BrokerFlags): Promise<MqttBrokerOptio
     ...(mqttVersion !== undefined && { version: mqttVersion === '5' ? 5 : 4 }),
     ...(packetBytesMax !== undefined && { packetBytesMax }),
   };
-}
-
-async function textOf(option: string, file: string | undefined): Promise<string | undefined> {
-  if (file === undefined) return undefined;
-  try {
-    return await readFile(file, 'utf8');
-  } catch (cause) {
-    const why = cause instanceof Error ? cause.message : String(cause);
-    throw new FedloomError('usage.file', `The file of ${option} cannot be read: ${why}.`, { option, file }, { cause });
-  }
 }

@@ -4,6 +4,8 @@ import type { RunResult } from '../core/records.js';
 
 /** The errors of the command: code and fields. */
 export interface CommandErrors {
+  'certs.exists': { readonly path: string };
+  'certs.no-authority': { readonly folder: string };
   'client.run-ended': { readonly reason: string };
   'evaluate.metric': { readonly problems: readonly string[] };
   'evaluate.no-data': NoFields;
@@ -53,6 +55,7 @@ export interface CommandErrors {
   /** `had`: what the run has instead, where it has any use for the option. */
   'usage.replay': { readonly option: string; readonly given?: unknown; readonly had?: unknown };
   'usage.run-on-ranks': { readonly option: string; readonly size: number };
+  'usage.tls': NoFields;
   'usage.trainer-on-ranks': { readonly task: string; readonly size: number };
   'usage.template': { readonly option: string; readonly path: string };
   'usage.trainer': NoFields;

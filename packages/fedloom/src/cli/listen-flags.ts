@@ -2,9 +2,10 @@ import { FedloomError } from '@fedloom/engine';
 import { type Command, Option } from 'commander';
 import { formatRanges, parseRanges } from '../core/index-ranges.js';
 import type { RunFile } from '../store/run-file.js';
-import { brokerUrl, hostAndPort } from './arguments.js';
+import { brokerUrl, commaSeparated, hostAndPort } from './arguments.js';
 import { addBrokerOptions, brokerFlags } from './broker-flags.js';
-import { whereGiven } from './serving-options.js';
+import { whereGiven } from './given.js';
+import { addServerTlsOptions, serverTlsFlags } from './tls-flags.js';
 import type { ListenFlags } from './transports.js';
 
 const ADDRESS = '127.0.0.1:8080';
@@ -33,11 +34,17 @@ export function addListenOptions(command: Command): Command {
         'clients that are devices which speak JSON over MQTT: 8 or 8-9; client 8 is device 9 there',
       ).argParser((text: string) => parseRanges(text)),
     )
+    .addOption(
+      new Option(
+        '--behind-proxy <addresses>',
+        'proxies in front, such as 127.0.0.1 or 10.0.0.0/8: their X-Forwarded-For says where a client is',
+      ).argParser(commaSeparated),
+    )
     .option(
       '--insecure',
-      'listen beyond this machine, although nothing is encrypted and clients need no proof of who they are',
+      'listen beyond this machine, although nothing is encrypted or clients need no proof of who they are',
     );
-  return addBrokerOptions(command);
+  return addServerTlsOptions(addBrokerOptions(command));
 }
 
 /** With what nobody had to say. @throws FedloomError `usage.mobile` for devices without a broker */
@@ -50,7 +57,7 @@ export function reachOf(flags: ListenFlags): ListenFlags {
 
 /** As `run.json` keeps it. */
 export function recordedReach(flags: ListenFlags) {
-  const { listen, mqttListen, mqttPrefix, broker, mobile, insecure = false, pingEvery } = flags;
+  const { listen, mqttListen, mqttPrefix, broker, mobile, insecure = false, pingEvery, behindProxy } = flags;
   const text = (address: ListenFlags['listen']) => address && `${address.host}:${address.port}`;
   return {
     ...whereGiven('listen', text(listen)),
@@ -59,6 +66,8 @@ export function recordedReach(flags: ListenFlags) {
     ...whereGiven('broker', broker),
     ...brokerFlags(flags),
     ...whereGiven('mobile', mobile && formatRanges(mobile)),
+    ...serverTlsFlags(flags),
+    ...whereGiven('behindProxy', behindProxy),
     insecure,
     ...whereGiven('pingEveryMs', pingEvery),
   };
@@ -66,7 +75,7 @@ export function recordedReach(flags: ListenFlags) {
 
 /** A server's reach as `run.json` has it. @param changed what is given in its place */
 export function reachFrom({ arguments: args }: RunFile, changed: ListenFlags): ListenFlags {
-  const { listen, mqttListen, mqttPrefix, broker, mobile, insecure, pingEveryMs } = args;
+  const { listen, mqttListen, mqttPrefix, broker, mobile, insecure, pingEveryMs, behindProxy } = args;
   // Runs of earlier versions had WebSocket alone.
   const webSocket = listen ?? (mqttListen === undefined && broker === undefined ? '127.0.0.1:0' : undefined);
   return {
@@ -76,6 +85,8 @@ export function reachFrom({ arguments: args }: RunFile, changed: ListenFlags): L
     ...whereGiven('broker', broker),
     ...brokerFlags(args),
     ...(mobile !== undefined && { mobile: parseRanges(mobile) }),
+    ...serverTlsFlags(args),
+    ...whereGiven('behindProxy', behindProxy),
     ...(insecure && { insecure }),
     ...whereGiven('pingEvery', pingEveryMs),
     ...Object.fromEntries(Object.entries(changed).filter(([, value]) => value !== undefined)),
@@ -95,7 +106,7 @@ export function samePorts(flags: ListenFlags, { url, urls = url === undefined ? 
     address?.port === 0 && port !== undefined ? { ...address, port: Number(port) } : address;
   return {
     ...flags,
-    ...whereGiven('listen', same(flags.listen, portOf('ws:'))),
+    ...whereGiven('listen', same(flags.listen, portOf('ws:') ?? portOf('wss:'))),
     ...whereGiven('mqttListen', same(flags.mqttListen, portOf('mqtt:'))),
   };
 }

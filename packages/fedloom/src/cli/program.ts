@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import { VERSION } from '../core/version.js';
+import { addCertsCommand } from './commands/certs.js';
 import { addClientCommand } from './commands/client.js';
 import { addDoctorCommand } from './commands/doctor.js';
 import { addEvaluateCommand } from './commands/evaluate.js';
@@ -42,6 +43,7 @@ export function buildProgram(exit: (code: number) => void): Command {
   addPartitionCommand(program, exit);
   addStatisticsCommand(program, exit);
   addSshSetupCommand(program, exit);
+  addCertsCommand(program);
   addDoctorCommand(program, exit);
   addEvaluateCommand(program, exit);
   addExportCommand(program, exit);

@@ -2,6 +2,7 @@ import { type Command, Option } from 'commander';
 import type { RunOptions } from '../server/run/run-options.js';
 import { secondsOrNone, type Wait, wholeNumber } from './arguments.js';
 import { deadlineOption, graceOption, waitMs } from './commands/run.js';
+import { argument, whereGiven } from './given.js';
 import { type PoolKind, pingEveryOption, poolOption } from './run-settings.js';
 
 /** What whoever serves a run may say beside its settings. */
@@ -72,16 +73,6 @@ export function servingArguments(flags: ServingFlags): string[] {
     ...argument('--pool', pool),
     ...(resume ? ['--resume'] : []),
   ];
-}
-
-/** An option with its value, or nothing. */
-export function argument(option: string, value: string | number | undefined): string[] {
-  return value === undefined ? [] : [option, `${value}`];
-}
-
-/** An option's value under its name, or nothing. */
-export function whereGiven<N extends string, T>(name: N, value: T | undefined): { readonly [K in N]?: T } {
-  return value === undefined ? {} : ({ [name]: value } as { readonly [K in N]?: T });
 }
 
 function waitText(wait: Wait | undefined): string | number | undefined {

@@ -6,14 +6,17 @@ import { webSocketListen } from '../transport/websocket/on-demand.js';
 import type { hostAndPort } from './arguments.js';
 import { type BrokerFlags, brokerOptions } from './broker-flags.js';
 import type { ServedDevices } from './devices.js';
+import { type ServerTlsFlags, serverTls } from './tls-flags.js';
 
 /** Where a server is to be reached, as the command line gives it. */
-export interface ListenFlags extends BrokerFlags {
+export interface ListenFlags extends BrokerFlags, ServerTlsFlags {
   readonly listen?: ReturnType<typeof hostAndPort>;
   readonly mqttListen?: ReturnType<typeof hostAndPort>;
   readonly mqttPrefix?: string;
   readonly broker?: string;
   readonly insecure?: true;
+  /** Addresses and nets of proxies in front of the WebSocket. */
+  readonly behindProxy?: readonly string[];
   readonly pingEvery?: number;
   /** Clients that are devices which speak JSON. */
   readonly mobile?: readonly IndexRange[];
@@ -21,12 +24,15 @@ export interface ListenFlags extends BrokerFlags {
 
 /**
  * A server's transports: a WebSocket unless it is to be reached otherwise alone, and MQTT where it was asked for.
- * @throws FedloomError `server.insecure`, `transport.not-installed`, `usage.file`, `transport.connect` for an address that is none
+ * @throws FedloomError `server.insecure`, `transport.not-installed`, `usage.file`, `usage.tls`, `transport.connect` for an address that is none
  */
 export async function listensOf(flags: ListenFlags, devices?: ServedDevices): Promise<readonly Listen[]> {
   const { listen, mqttListen, mqttPrefix: prefix, broker, mqttPacketBytes: packetBytesMax, pingEvery } = flags;
   const common = { insecure: flags.insecure ?? false, ...(pingEvery !== undefined && { pingEveryMs: pingEvery }) };
-  const listens: Listen[] = listen === undefined ? [] : [webSocketListen({ ...listen, ...common })];
+  const tls = await serverTls(flags);
+  const { behindProxy } = flags;
+  const webSocket = { ...(tls && { tls }), ...(behindProxy && { behindProxy }) };
+  const listens: Listen[] = listen === undefined ? [] : [webSocketListen({ ...listen, ...common, ...webSocket })];
   if (mqttListen === undefined && broker === undefined) return listens;
   if (devices !== undefined) listens.push(devices.listen);
   const mqtt = await mqttPackage();

@@ -2,10 +2,14 @@ import { type ErrorCode, FedloomError } from '@fedloom/engine';
 
 /** The library's own checks of what was typed. */
 const USAGE_CODES: ReadonlySet<string> = new Set<ErrorCode>([
+  'certs.exists',
+  'certs.no-authority',
   'run.options',
   'task.override',
   'ranges.syntax',
   'server.insecure',
+  'transport.tls',
+  'transport.options',
   'hostfile.missing',
   'hostfile.slots',
   'launch.address',

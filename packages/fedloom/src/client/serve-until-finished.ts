@@ -2,9 +2,12 @@ import { FedloomError, isFedloomError } from '@fedloom/engine';
 import type { Clock } from '../core/clock.js';
 import type { Finish } from '../protocol/messages.js';
 import type { Dial } from '../protocol/transport.js';
+import type { ConnectReason } from '../transport/error-codes.js';
 import { Backoff } from './backoff.js';
 import type { ClientEvent, ClientHost } from './client-host.js';
 
+/** Why a connection could not be made, where the next attempt would end likewise. */
+const FINAL: ReadonlySet<ConnectReason> = new Set(['url', 'rejected', 'certificate', 'tls']);
 const RETRY_PAUSES = { firstMs: 100, lastMs: 2_000 };
 
 export type JoinEvent =
@@ -92,5 +95,5 @@ function noServer(url: string, waitedMs: number, reason: string, tookPart: boole
 function mayPass(error: unknown): error is FedloomError {
   if (!isFedloomError(error, 'transport.connect')) return false;
   const { reason } = error.fields;
-  return reason !== 'url' && reason !== 'rejected';
+  return reason === undefined || !FINAL.has(reason);
 }

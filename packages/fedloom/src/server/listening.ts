@@ -1,7 +1,7 @@
 import { FedloomError } from '@fedloom/engine';
 import type { Connection, Listen, Listener } from '../protocol/transport.js';
 import { webSocketListen } from '../transport/websocket/on-demand.js';
-import type { AttachableServer } from '../transport/websocket/options.js';
+import type { AttachableServer, ServerTls } from '../transport/websocket/options.js';
 
 /** Where a server or a lobby listens. */
 export interface ListenOptions {
@@ -16,7 +16,11 @@ export interface ListenOptions {
   readonly server?: AttachableServer;
   /** Path of the WebSocket endpoint. Default `/`. */
   readonly path?: string;
-  /** Listen beyond loopback although nothing is encrypted and nobody is asked who they are. */
+  /** Encrypt, and ask for certificates of clients where `clientCa` is given. */
+  readonly tls?: ServerTls;
+  /** Addresses and nets of proxies in front, whose `X-Forwarded-For` names the client. Default none. */
+  readonly behindProxy?: readonly string[];
+  /** Listen beyond loopback although nothing is encrypted, or nobody is asked who they are. */
   readonly insecure?: boolean;
   /** Browser pages from these origins may connect. Default none. */
   readonly allowedOrigins?: readonly string[];
@@ -35,18 +39,23 @@ export const listenOptions: Readonly<Record<keyof ListenOptions, true>> = {
   insecure: true,
   allowedOrigins: true,
   allowedHosts: true,
+  behindProxy: true,
+  tls: true,
   pingEveryMs: true,
 };
 
 /** @throws FedloomError `server.listeners` when there are none, or options of a WebSocket beside them; `server.insecure` */
 export function listensOf(options: ListenOptions): readonly Listen[] {
-  const { listeners, listen, server, path, allowedOrigins, allowedHosts, insecure, pingEveryMs } = options;
+  const { listeners, listen, server, path, allowedOrigins, allowedHosts, insecure, pingEveryMs, tls, behindProxy } =
+    options;
   const webSocket = {
     ...listen,
     ...(server && { server }),
     ...(path && { path }),
     ...(allowedOrigins && { allowedOrigins }),
     ...(allowedHosts && { allowedHosts }),
+    ...(tls && { tls }),
+    ...(behindProxy && { behindProxy }),
     ...(insecure && { insecure }),
     ...(pingEveryMs !== undefined && { pingEveryMs }),
   };

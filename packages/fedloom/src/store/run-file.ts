@@ -81,6 +81,11 @@ export interface RunArguments {
   /** Of `server`, as the following. */
   readonly listen?: string;
   readonly insecure?: boolean;
+  /** Files, absolute. */
+  readonly tlsCert?: string;
+  readonly tlsKey?: string;
+  readonly tlsClientCa?: string;
+  readonly behindProxy?: readonly string[];
   readonly mqttListen?: string;
   readonly mqttPrefix?: string;
   readonly broker?: string;

@@ -1,7 +1,18 @@
 import type { NoFields } from '@fedloom/engine/base';
 
 /** Why there is no connection. */
-export type ConnectReason = 'refused' | 'unknown-host' | 'timeout' | 'rejected' | 'cancelled' | 'url' | 'network';
+export type ConnectReason =
+  | 'refused'
+  | 'unknown-host'
+  | 'timeout'
+  | 'rejected'
+  | 'cancelled'
+  | 'url'
+  | 'network'
+  /** The server's certificate is not to be trusted. */
+  | 'certificate'
+  /** One end speaks TLS and the other does not. */
+  | 'tls';
 
 /** Where a server was to listen: an address of a network, or a path of a socket. */
 type ListenFields = { readonly host: string; readonly port: number } | { readonly path: string };
@@ -23,5 +34,7 @@ export interface TransportErrors {
   'transport.not-listening': NoFields;
   'transport.options': { readonly option: string; readonly value: unknown };
   'transport.port-in-use': ListenFields;
+  /** A certificate or a key of one's own that is of no use. */
+  'transport.tls': { readonly option: string };
   'transport.unsupported': { readonly url: string };
 }

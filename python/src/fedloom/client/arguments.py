@@ -65,7 +65,7 @@ def parser():
         description="Takes part in the federation of a server as one or more clients: trains the plan that the server ships, "
         "on the part folders in --data, or with a trainer of your own.",
     )
-    made.add_argument("--server", required=True, type=server_url, metavar="URL", help="ws://HOST:PORT")
+    made.add_argument("--server", required=True, type=server_url, metavar="URL", help="ws://HOST:PORT, or wss://")
     made.add_argument(
         "--index", required=True, type=parse_ranges, metavar="RANGES", help="clients of this process: 7, 0-4 or 0-4,9"
     )
@@ -86,6 +86,10 @@ def parser():
     made.add_argument(
         "--retry-for", type=seconds, default=60, metavar="SECONDS", help="how long to go on trying to reach the server (60)"
     )
+    secure = made.add_argument_group("at wss://, files in PEM")
+    secure.add_argument("--tls-ca", metavar="FILE", help="certificate of the authority to trust, in place of the known ones")
+    secure.add_argument("--tls-cert", metavar="FILE", help="own certificate, for servers that ask for one")
+    secure.add_argument("--tls-key", metavar="FILE", help="its private key")
     own = made.add_argument_group("a trainer of your own, for tasks that have one")
     own.add_argument("--trainer", metavar="FILE:CLASS", help="its class: f.py:MyTrainer, or package.module:MyTrainer")
     own.add_argument("--model", metavar="FILE:FUNCTION", help="what makes its model, called with its arguments")

@@ -5,7 +5,7 @@ import pathlib
 import signal
 import sys
 
-from . import arguments
+from . import arguments, tls
 from .errors import ClientError
 from .extras import extra
 from .host import Client
@@ -33,6 +33,7 @@ def main(argv=None):
 
 def _take_part(options):
     extra("websockets")
+    secure = tls.context(options.tls_ca, options.tls_cert, options.tls_key) if options.server.startswith("wss:") else None
     clients = [client for first, count in options.index for client in range(first, first + count)]
     work = PlanWork(clients, options.data, options.device) if options.trainer is None else _trainer_work(options)
     folder = options.state_dir or _beside(options.data)
@@ -44,6 +45,7 @@ def _take_part(options):
         states,
         run=options.run,
         retry_for=options.retry_for,
+        secure=secure,
         tell=_tell,
         break_after=options.break_after,
     )

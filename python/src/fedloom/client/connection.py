@@ -1,9 +1,11 @@
 """Whole messages with their bodies over a WebSocket, PROTOCOL.md sections 1 and 3."""
 
 import socket
+import ssl
 import threading
 import time
 
+from . import tls
 from .errors import ConnectionLost, ProtocolError, Refused
 from .extras import extra
 from .frames import CHUNK_BYTES_MAX, FRAME_BYTES_MAX, INLINE_BODY_BYTES_MAX, Chunk, decode_frame, encode_chunk, encode_message
@@ -18,10 +20,12 @@ OPEN_TIMEOUT_S = 10
 class Connection:
     """One thread receives, any may send; messages with large bodies are sent by one that does not receive."""
 
-    def __init__(self, url):
-        """Raises `ConnectionLost` where nobody answers, `Refused` where somebody does and refuses."""
+    def __init__(self, url, secure=None):
+        """`secure`: an `ssl.SSLContext` for `wss://`; None: that of the machine.
+
+        Raises `ConnectionLost` where nobody answers, `Refused` where somebody does and refuses."""
         self._closed = extra("websockets.exceptions").ConnectionClosed
-        self._socket = _dial(url)
+        self._socket = _dial(url, secure)
         _keep_alive(self._socket.socket)
         self._heard, self._asked = time.monotonic(), None
         # Once the server has said `joined` it owes the next message, however long it is silent: TCP tells if it is gone.
@@ -191,15 +195,22 @@ class Connection:
         return message, bytes(so_far)
 
 
-def _dial(url):
+def _dial(url, secure):
     sync, exceptions = extra("websockets.sync.client"), extra("websockets.exceptions")
     options = {"compression": None, "max_size": FRAME_BYTES_MAX, "open_timeout": OPEN_TIMEOUT_S}
     if int(extra("websockets").__version__.split(".")[0]) >= 15:
         # Older ones know neither proxies nor pings of their own.
         options.update(proxy=None, ping_interval=None)
+    if url.startswith("wss:"):
+        options.update(ssl=secure or tls.context())
     try:
         # Entered and never left: it lives as long as this object, and `close` ends it.
         return sync.connect(url, **options).__enter__()
+    except ssl.SSLError as error:
+        untrusted = tls.trouble(url, error)
+        if untrusted is None:
+            raise ConnectionLost(f"The server at {url} broke the connection off ({error}).") from error
+        raise Refused("transport.connect", untrusted) from error
     except (exceptions.InvalidURI, ValueError) as error:
         raise Refused("transport.connect", f"'{url}' is not an address of a server; it reads like ws://HOST:PORT.") from error
     except exceptions.InvalidStatus as error:
@@ -207,7 +218,8 @@ def _dial(url):
         status = error.response.status_code
         raise Refused("transport.connect", f"The server at {url} answered with HTTP status {status}: {text}") from error
     except (exceptions.InvalidHandshake, exceptions.ConnectionClosed, OSError, EOFError) as error:
-        raise ConnectionLost(f"There is no server at {url} yet, or it cannot be reached ({error}).") from error
+        hint = " If it speaks TLS, its address begins with wss://." if isinstance(error, exceptions.InvalidMessage) else ""
+        raise ConnectionLost(f"There is no server at {url} yet, or it cannot be reached ({error}).{hint}") from error
 
 
 def _keep_alive(line):

@@ -25,14 +25,15 @@ class _Finished(Exception):
 class Line:
     """Keeps a connection until the run is over; one thread runs `keep`, others `send`, `join` and `leave`."""
 
-    def __init__(self, url, ranges, *, run, retry_for, on_welcome, on_begin, on_shipped, on_joined, receive, on_lost, tell):
+    def __init__(self, url, ranges, *, run, retry_for, secure, on_welcome, on_begin, on_shipped, on_joined, receive, on_lost, tell):
         """`ranges`: (first, count) of the clients. `run`: the one to take part in, None for the only one there.
-        `retry_for`: seconds to go on dialling.
+        `retry_for`: seconds to go on dialling. `secure`: an `ssl.SSLContext` for `wss://`, or None.
 
         Called by `keep`, in this order: `on_welcome(welcome)`, who raises if it cannot take part; `on_begin()`, for each
         connection; `on_shipped(welcome, plan, frozen)`, once, who calls `join` when it is ready; `on_joined(welcome)`;
         `receive(message, body)`; `on_lost()`. `tell(text)`: a line for people."""
         self._url, self._ranges, self._wanted_run, self._retry_for = url, ranges, run, retry_for
+        self._secure = secure
         self._on_welcome, self._on_begin, self._on_shipped = on_welcome, on_begin, on_shipped
         self._on_joined, self._receive, self._on_lost, self._tell = on_joined, receive, on_lost, tell
         self._welcome = None
@@ -109,7 +110,7 @@ class Line:
                 self._connection.break_line()
 
     def _serve(self):
-        connection = Connection(self._url)
+        connection = Connection(self._url, self._secure)
         with self._lock:
             self._connection = connection
             if self._leaving:

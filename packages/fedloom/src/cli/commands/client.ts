@@ -26,9 +26,10 @@ import {
   workersOption,
 } from '../run-settings.js';
 import { openTerminal } from '../terminal.js';
+import { addClientTlsOptions, type ClientTlsFlags, clientTls } from '../tls-flags.js';
 import { dialsOf } from '../transports.js';
 
-interface ClientFlags extends BrokerFlags {
+interface ClientFlags extends BrokerFlags, ClientTlsFlags {
   readonly server: string;
   readonly index: IndexRange[];
   readonly run?: string;
@@ -62,7 +63,11 @@ export function addClientCommand(program: Command, exit: (code: number) => void)
         'server ships, on the part folders in --data. With one, the plan must be that of the server.',
     )
     .argument('[task]', 'task file; needed without --data, and for tasks with training code of their own')
-    .requiredOption('--server <url>', 'address of the server: ws://HOST:PORT, or mqtt://HOST:PORT/PREFIX', serverUrl)
+    .requiredOption(
+      '--server <url>',
+      'address of the server: ws://HOST:PORT, wss://HOST:PORT, or mqtt://HOST:PORT/PREFIX',
+      serverUrl,
+    )
     .requiredOption('--index <ranges>', 'the clients that this process hosts: 7, 0-49 or 0-49,60', (text) =>
       parseRanges(text),
     )
@@ -101,7 +106,7 @@ export function addClientCommand(program: Command, exit: (code: number) => void)
     .addOption(
       new Option('--lifeline <fd>', 'end when this pipe closes').argParser(wholeNumber('--lifeline', 3)).hideHelp(),
     );
-  addBrokerOptions(command).action(async (path: string | undefined, flags: ClientFlags) =>
+  addClientTlsOptions(addBrokerOptions(command)).action(async (path: string | undefined, flags: ClientFlags) =>
     exit(await join(path, flags)),
   );
 }
@@ -116,6 +121,7 @@ async function join(path: string | undefined, flags: ClientFlags): Promise<numbe
   const gone = new AbortController();
   // The launcher holds this channel open as long as it lives.
   process.once('disconnect', () => gone.abort());
+  const tls = await clientTls(flags);
   const loaded = await taskOf(path, flags);
   const interrupts = watchInterrupts(() => screen.line('Leaving the federation.'));
   const log = (line: string) => screen.line(line);
@@ -136,6 +142,7 @@ async function join(path: string | undefined, flags: ClientFlags): Promise<numbe
       anyTask: path === undefined,
     }),
     ...(flags.pingEvery !== undefined && { pingEveryMs: flags.pingEvery }),
+    ...(tls && { tls }),
     dial: dialsOf(flags),
     ...(flags.workers && { workers: flags.workers }),
     ...(flags.pool && { pool: flags.pool }),

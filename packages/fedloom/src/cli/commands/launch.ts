@@ -23,9 +23,12 @@ export function addLaunchCommand(program: Command, exit: (code: number) => void)
         .default(PORT),
     )
     .option('--address <host>', "where clients find the server (the first host's name, or what ssh makes of it)")
+    .option('--tls-cert <file>', "certificate (PEM) on the server's host: clients then reach it by wss://")
+    .option('--tls-key <file>', 'its private key (PEM), there as well')
+    .option('--tls-ca <file>', "certificate (PEM) of the authority to trust, on each client's host")
     .option(
       '--insecure',
-      'let the server listen beyond its own machine, although nothing is encrypted and clients need no proof of who they are',
+      'let the server listen beyond its own machine, although nothing is encrypted or clients need no proof of who they are',
     )
     .option(
       '--data <dir>',
@@ -41,7 +44,7 @@ export function addLaunchCommand(program: Command, exit: (code: number) => void)
       new Option(
         '--mpi',
         'over MPI: all are the ranks of one mpirun, which is composed for the MPI of this machine',
-      ).conflicts(['mqtt', 'broker', 'address', 'insecure']),
+      ).conflicts(['mqtt', 'broker', 'address', 'insecure', 'tlsCert', 'tlsKey', 'tlsCa']),
     )
     .option('--process-per-client', 'a process for each client, in place of one a host')
     .option('--setup <command>', 'run this on every host first, such as `pip install -r requirements.txt`')

@@ -9,6 +9,7 @@ import { createServer } from '../../server/create-server.js';
 import type { StoredRun } from '../../store/read-runs.js';
 import { hostAndPort, serverUrl } from '../arguments.js';
 import { conductRun } from '../conduct-run.js';
+import { whereGiven } from '../given.js';
 import { guardTask } from '../guard-task.js';
 import { watchInterrupts } from '../interrupts.js';
 import { loadTaskWith } from '../load-settings.js';
@@ -22,7 +23,7 @@ import { type ClientProcess, clientTeller } from '../report/client-events.js';
 import { counted } from '../report/format.js';
 import { errorLines } from '../report/reporter.js';
 import { addRunSettings, type RunSettings, runSettings, withModelFile } from '../run-settings.js';
-import { addServingOptions, type ServingFlags, servingRunOptions, whereGiven } from '../serving-options.js';
+import { addServingOptions, type ServingFlags, servingRunOptions } from '../serving-options.js';
 import { openTerminal, type Terminal } from '../terminal.js';
 import { unfinishedRun } from '../unfinished-run.js';
 
@@ -66,7 +67,13 @@ export function addNodeCommand(program: Command, exit: (code: number) => void): 
         serverUrl,
       ),
     )
-    .option('--insecure', 'with --transport ws: listen beyond this machine, although nothing is encrypted')
+    .option('--tls-cert <file>', 'with --transport ws: certificate (PEM) that rank 0 encrypts with')
+    .option('--tls-key <file>', 'its private key (PEM), needed on rank 0 alone')
+    .option('--tls-ca <file>', 'certificate (PEM) of the authority that the other ranks trust')
+    .option(
+      '--insecure',
+      'with --transport ws: listen beyond this machine, although clients need no proof of who they are',
+    )
     .addOption(new Option('--expected-hosts <text>', 'refuse to run elsewhere').hideHelp())
     .addOption(new Option('--until-stdin-ends', 'end the run, as by Ctrl-C, when nobody holds the input').hideHelp());
   addServingOptions(command).action(

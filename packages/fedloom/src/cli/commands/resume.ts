@@ -3,11 +3,11 @@ import { type Command, Option } from 'commander';
 import { findRun, type StoredRun } from '../../store/read-runs.js';
 import { hostAndPort } from '../arguments.js';
 import { addBrokerOptions, type BrokerFlags, brokerFlags } from '../broker-flags.js';
+import { whereGiven } from '../given.js';
 import { reachFrom } from '../listen-flags.js';
 import { launchedWithOthers, refuseOnRanks, workAsRank } from '../node/rank-pool.js';
 import type { LogFormat } from '../report/log.js';
 import { jsonOption, logFormatOption, outOption, settingsOf, verboseOption, workersOption } from '../run-settings.js';
-import { whereGiven } from '../serving-options.js';
 import { run, waitOf } from './run.js';
 import { type ServerFlags, serve } from './server.js';
 

@@ -5,7 +5,7 @@ import { isOwnMachine } from '../../launch/own-machine.js';
 import type { Place } from '../../launch/part.js';
 import type { SshOptions } from '../../launch/ssh.js';
 import { wholeNumber } from '../arguments.js';
-import { whereGiven } from '../serving-options.js';
+import { whereGiven } from '../given.js';
 
 /** How commands get to other machines. */
 export interface HostFlags {

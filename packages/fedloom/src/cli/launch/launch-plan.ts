@@ -8,12 +8,16 @@ import type { Place } from '../../launch/part.js';
 import { placeRanks } from '../../launch/placement.js';
 import { shellWord, shellWords } from '../../launch/shell-words.js';
 import { type BrokerFlags, brokerArguments } from '../broker-flags.js';
+import { argument } from '../given.js';
 import { changesAsArguments } from '../load-settings.js';
 import { packageFolder } from '../own-files.js';
 import { type RunSettings, settingsAsArguments, shownAsArguments } from '../run-settings.js';
-import { argument, type ServingFlags, servingArguments } from '../serving-options.js';
+import { type ServingFlags, servingArguments } from '../serving-options.js';
+import { type ServerTlsFlags, serverTlsArguments } from '../tls-flags.js';
 
-export interface LaunchFlags extends ServingFlags, BrokerFlags {
+export interface LaunchFlags extends ServingFlags, BrokerFlags, Omit<ServerTlsFlags, 'tlsClientCa'> {
+  /** What clients trust. */
+  readonly tlsCa?: string;
   readonly port: number;
   readonly address?: string;
   readonly insecure?: true;
@@ -72,6 +76,7 @@ export function planLaunch(request: LaunchRequest): LaunchPlan {
         ? ['--broker', flags.broker]
         : [flags.mqtt ? '--mqtt-listen' : '--listen', `${inUrl(listen)}:${flags.port}`]),
       ...brokerArguments(flags),
+      ...serverTlsArguments(flags),
       ...(insecure ? ['--insecure'] : []),
       ...servingArguments(flags),
       '--json',
@@ -80,7 +85,11 @@ export function planLaunch(request: LaunchRequest): LaunchPlan {
   return {
     server,
     ranks,
-    clients: (said = flags.mqtt ? `mqtt://:${flags.port}/fedloom` : `ws://:${flags.port}`) => {
+    clients: (
+      said = flags.mqtt
+        ? `mqtt://:${flags.port}/fedloom`
+        : `${flags.tlsCert === undefined ? 'ws' : 'wss'}://:${flags.port}`,
+    ) => {
       const url = flags.broker ?? said.replace(/^(\w+:\/\/)(?:\[[^\]]*\]|[^:/]*)/, `$1${inUrl(dialled)}`);
       return places.flatMap((place, i) => {
         const own = (ranks[i] ?? []).filter((rank) => rank > 0);
@@ -107,6 +116,7 @@ function clientArguments(
     // One who launches them all means one version.
     ...['--server', url, '--index', index, '--same-version'],
     ...brokerArguments(flags),
+    ...argument('--tls-ca', flags.tlsCa),
     ...argument('--data', flags.data?.replaceAll('{host}', host.name)),
     // A process of its own for each is to take its share of the machine.
     ...argument('--workers', settings.workers ?? (flags.processPerClient ? 1 : undefined)),
@@ -137,8 +147,12 @@ function addressesOf({ flags, list, serverAddress }: LaunchRequest, remote: bool
   }
   if (flags.insecure === undefined) {
     const message =
-      'The server must listen beyond its own machine, but nothing is encrypted yet and clients need no proof of who they are: ' +
-      'whoever reaches its port can read models and updates, and take part. Say --insecure if you trust this network.';
+      'The server must listen beyond its own machine, but ' +
+      (flags.tlsCert === undefined
+        ? 'nothing is encrypted without --tls-cert and --tls-key, and clients need no proof of who they are: ' +
+          'whoever reaches its port can read models and updates, and take part. '
+        : 'clients need no proof of who they are: whoever reaches its port can take part. ') +
+      'Say --insecure if you trust this network.';
     throw new FedloomError('launch.insecure', message);
   }
   return { dialled, listen: anyAddress(dialled), insecure: true };

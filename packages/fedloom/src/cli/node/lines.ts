@@ -5,6 +5,8 @@ import { type Launched, launchedAs, startedAs } from '../../transport/mpi/launch
 import { openMpi } from '../../transport/mpi/open-mpi.js';
 import { webSocketDial, webSocketListen } from '../../transport/websocket/on-demand.js';
 import type { hostAndPort } from '../arguments.js';
+import { whereGiven } from '../given.js';
+import { type ClientTlsFlags, clientTls, serverTls } from '../tls-flags.js';
 
 /** How the processes of one launch talk to each other, as seen by one of them. */
 export interface Lines {
@@ -28,7 +30,8 @@ export interface Lines {
 
 export const transports = ['mpi', 'ws'] as const;
 
-export interface LinesFlags {
+/** `tlsCert` and `tlsKey` are those of rank 0, `tlsCa` is for the others. */
+export interface LinesFlags extends ClientTlsFlags {
   readonly transport: (typeof transports)[number];
   readonly listen?: ReturnType<typeof hostAndPort>;
   readonly server?: string;
@@ -53,13 +56,15 @@ export function placeAmongRanks({ transport }: Pick<LinesFlags, 'transport'>): L
   );
 }
 
-/** @throws FedloomError `mpi.*`, `usage.lines` where an option does not belong to the transport */
+/** @throws FedloomError `mpi.*`, `usage.file`, `usage.tls`, `usage.lines` where an option does not belong to the transport */
 export function openLines(launched: Launched, flags: LinesFlags): Promise<Lines> {
-  return flags.transport === 'ws' ? webSocketLines(flags) : mpiLines(launched, flags);
+  return flags.transport === 'ws' ? webSocketLines(launched, flags) : mpiLines(launched, flags);
 }
 
-async function mpiLines(launched: Launched, { listen, server, insecure, pingEvery }: LinesFlags): Promise<Lines> {
-  const given = Object.entries({ listen, server, insecure, 'ping-every': pingEvery });
+async function mpiLines(launched: Launched, flags: LinesFlags): Promise<Lines> {
+  const { listen, server, insecure, pingEvery, tlsCert, tlsKey, tlsCa } = flags;
+  const tls = { 'tls-cert': tlsCert, 'tls-key': tlsKey, 'tls-ca': tlsCa };
+  const given = Object.entries({ listen, server, insecure, 'ping-every': pingEvery, ...tls });
   const [idle] = given.filter(([, value]) => value !== undefined);
   if (idle !== undefined) {
     const message = `--${idle[0]} has a meaning only with --transport ws: the ranks of MPI find each other.`;
@@ -89,22 +94,27 @@ async function mpiLines(launched: Launched, { listen, server, insecure, pingEver
   };
 }
 
-async function webSocketLines({ listen, server, insecure, pingEvery }: LinesFlags): Promise<Lines> {
+async function webSocketLines({ rank }: Launched, flags: LinesFlags): Promise<Lines> {
+  const { listen, server, insecure, pingEvery, tlsCert, tlsKey, tlsCa } = flags;
   if (listen === undefined || listen.port === 0) {
     const message = '--transport ws needs --listen HOST:PORT, under which the other ranks reach rank 0.';
     throw new FedloomError('usage.lines', message, { option: 'listen' });
   }
   const ping = pingEvery === undefined ? {} : { pingEveryMs: pingEvery };
   const { host, port } = listen;
-  const url = server ?? `ws://${host.includes(':') ? `[${host}]` : host}:${port}`;
+  const scheme = tlsCert === undefined && tlsKey === undefined ? 'ws' : 'wss';
+  const own =
+    rank === 0 ? await serverTls({ ...whereGiven('tlsCert', tlsCert), ...whereGiven('tlsKey', tlsKey) }) : undefined;
+  const trusted = rank === 0 ? undefined : await clientTls(whereGiven('tlsCa', tlsCa));
+  const url = server ?? `${scheme}://${host.includes(':') ? `[${host}]` : host}:${port}`;
   return {
     host: hostname(),
     onThisHost: undefined,
     hostNames: [],
     server: url,
     addressOf: () => url,
-    listen: webSocketListen({ ...listen, ...ping, ...(insecure && { insecure }) }),
-    dial: webSocketDial(ping),
+    listen: webSocketListen({ ...listen, ...ping, ...(insecure && { insecure }), ...(own && { tls: own }) }),
+    dial: webSocketDial({ ...ping, ...(trusted && { tls: trusted }) }),
     close: async () => {},
     // The launcher ends the others when one ends with a code.
     abort: () => {},

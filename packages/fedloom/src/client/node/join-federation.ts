@@ -29,7 +29,7 @@ const STATE_FOLDER = '.fedloom';
 /**
  * Takes part in a federation until it is over, over WebSocket or a transport of your own; dials again when the server is away.
  * @returns how the run ended; undefined when the signal made this process leave
- * @throws FedloomError `client.options`, `client.no-server` after `retryForMs`, `client.no-data`, `compute.pool`, or why the server or the data refuse
+ * @throws FedloomError `client.options`, `client.no-server` after `retryForMs`, `client.no-data`, `compute.pool`, `transport.tls`, or why the server or the data refuse
  */
 export async function joinFederation(url: string, options: JoinOptions): Promise<Finish | undefined> {
   checkJoinOptions(url, options);
@@ -98,8 +98,8 @@ function expectedPlan(task: Task | undefined): Pick<ClientHostOptions, 'expected
   };
 }
 
-function dialOf({ dial, pingEveryMs }: JoinOptions): Dial {
+function dialOf({ dial, pingEveryMs, tls }: JoinOptions): Dial {
   if (typeof dial === 'function') return dial;
-  const overWebSocket = webSocketDial(pingEveryMs === undefined ? {} : { pingEveryMs });
+  const overWebSocket = webSocketDial({ ...(pingEveryMs !== undefined && { pingEveryMs }), ...(tls && { tls }) });
   return dialByScheme({ ws: overWebSocket, wss: overWebSocket, ...dial });
 }

@@ -5,6 +5,7 @@ import type { Join } from '../../protocol/messages.js';
 import type { MessageOptions } from '../../protocol/own-messages.js';
 import type { Dial } from '../../protocol/transport.js';
 import type { Task } from '../../task/task.js';
+import type { ClientTls } from '../../transport/websocket/options.js';
 import type { Stage } from '../../update/stage-contract.js';
 import type { DialsByScheme } from '../dial-by-scheme.js';
 import type { JoinEvent } from '../serve-until-finished.js';
@@ -42,6 +43,8 @@ export interface JoinOptions extends MessageOptions {
    * which serves `ws` and `wss`.
    */
   readonly dial?: Dial | DialsByScheme;
+  /** Whom to trust at an address `wss:`, and the client's own certificate where the server asks for one. */
+  readonly tls?: ClientTls;
   /** How often a WebSocket asks the server for a sign of life; below the idle timeout of proxies between. Default 15 s. */
   readonly pingEveryMs?: number;
   /** Leaves the federation. */
@@ -80,6 +83,7 @@ const RULES: OptionRules = {
     random: true,
     stages: true,
     dial: true,
+    tls: true,
     signal: true,
     onEvent: true,
     messages: true,

@@ -4,12 +4,14 @@ import { FedloomError } from '@fedloom/engine';
 import { WebSocket } from 'ws';
 import type { Connection } from '../../protocol/transport.js';
 import type { ConnectReason } from '../error-codes.js';
+import { connectError, dialError } from './connect-error.js';
 import type { WebSocketDialOptions } from './options.js';
 import { watchOwnAddress } from './own-address.js';
 import { SocketConnection, webSocketOptions } from './socket-connection.js';
+import { clientTlsContext } from './tls.js';
 import { isLoopback } from './upgrade-check.js';
 
-/** Dials from Node over the `ws` package. @throws FedloomError `transport.connect` with a `ConnectReason` */
+/** Dials from Node over the `ws` package. @throws FedloomError `transport.connect` with a `ConnectReason`, `transport.tls` */
 export function dialWebSocket(
   url: string,
   options: WebSocketDialOptions & { readonly signal?: AbortSignal } = {},
@@ -46,7 +48,7 @@ export function dialWebSocket(
       socket = response.socket;
     });
     webSocket.on('open', () => settle());
-    webSocket.on('error', (cause: NodeJS.ErrnoException) => settle(connectError(url, reasonOf(cause), cause)));
+    webSocket.on('error', (cause) => settle(dialError(url, cause, options.tls?.ca !== undefined)));
     webSocket.on('unexpected-response', (_request, response) => {
       firstText(response, (text) => settle(rejectedError(url, response.statusCode ?? 0, text)));
     });
@@ -54,12 +56,14 @@ export function dialWebSocket(
 }
 
 function openSocket(url: string, options: WebSocketDialOptions): WebSocket {
+  const secureContext = options.tls && clientTlsContext(options.tls);
   try {
     const { hostname } = new URL(url);
     return new WebSocket(url, {
       ...webSocketOptions,
       handshakeTimeout: options.connectTimeoutMs ?? 10_000,
       followRedirects: false,
+      ...(secureContext && { secureContext }),
       ...(isLoopback(hostname) ? { generateMask } : {}),
     });
   } catch (cause) {
@@ -73,26 +77,6 @@ function openSocket(url: string, options: WebSocketDialOptions): WebSocket {
  */
 function generateMask(mask: Buffer): void {
   mask.fill(0);
-}
-
-function reasonOf(cause: NodeJS.ErrnoException): ConnectReason {
-  if (cause.code === 'ECONNREFUSED') return 'refused';
-  if (cause.code === 'ENOTFOUND' || cause.code === 'EAI_AGAIN') return 'unknown-host';
-  if (cause.code === 'ETIMEDOUT' || cause.message.includes('timed out')) return 'timeout';
-  return 'network';
-}
-
-function connectError(url: string, reason: ConnectReason, cause: unknown): FedloomError {
-  const why: Record<ConnectReason, string> = {
-    refused: `There is no server at ${url} yet (connection refused). Start it, or check the address.`,
-    'unknown-host': `The host name of ${url} is not known. Check the address.`,
-    timeout: `The server at ${url} did not answer in time. Check the address and the firewall between.`,
-    rejected: `The server at ${url} refused.`,
-    cancelled: `Connecting to ${url} was cancelled.`,
-    url: `'${url}' is not an address of a server; it reads like ws://HOST:PORT.`,
-    network: `Connecting to ${url} failed: ${cause instanceof Error ? cause.message : String(cause)}.`,
-  };
-  return new FedloomError('transport.connect', why[reason], { url, reason }, { cause });
 }
 
 function rejectedError(url: string, status: number, text: string): FedloomError {

@@ -1,17 +1,20 @@
-import { createServer, type IncomingMessage, type Server } from 'node:http';
-import type { Server as HttpsServer } from 'node:https';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer as createHttpsServer, type Server as HttpsServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import type { TLSSocket } from 'node:tls';
 import { FedloomError } from '@fedloom/engine';
 import { WebSocketServer } from 'ws';
 import type { Connection, Listener } from '../../protocol/transport.js';
-import type { WebSocketListenOptions } from './options.js';
+import type { ServerTls, WebSocketListenOptions } from './options.js';
+import { Proxies } from './proxies.js';
 import { SocketConnection, webSocketOptions } from './socket-connection.js';
-import { checkUpgrade } from './upgrade-check.js';
+import { serverTlsOptions } from './tls.js';
+import { certificateRefusal, checkUpgrade } from './upgrade-check.js';
 
 /**
  * Accepts WebSocket connections, on a port of its own or on an existing HTTP server.
- * @throws FedloomError `transport.port-in-use`, `transport.listen`.
+ * @throws FedloomError `transport.port-in-use`, `transport.listen`, `transport.tls`, `transport.options`.
  */
 export async function listenWebSocket(
   options: WebSocketListenOptions,
@@ -19,19 +22,22 @@ export async function listenWebSocket(
 ): Promise<Listener> {
   const { path = '/', host = '127.0.0.1' } = options;
   const given = options.server as Server | HttpsServer | undefined;
-  const server = given ?? (await startServer(host, options.port ?? 0));
+  const proxies = new Proxies(options.behindProxy ?? []);
+  const server = given ?? (await startServer(host, options.port ?? 0, options.tls));
   const webSockets = new WebSocketServer({
     ...webSocketOptions,
     noServer: true,
     clientTracking: true,
   });
 
-  function upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+  function upgrade(request: IncomingMessage, duplex: Duplex, head: Buffer): void {
+    const socket = duplex as Socket;
     const refused = refusal(request);
     if (refused === 'not ours') return;
     if (refused !== undefined) return refuse(socket, refused.status, refused.text);
     webSockets.handleUpgrade(request, socket, head, (webSocket) => {
-      onConnection(new SocketConnection(webSocket, socket as Socket, options));
+      const client = proxies.clientOf(socket.remoteAddress, forwardedFor(request));
+      onConnection(new SocketConnection(webSocket, socket, options, client));
     });
   }
 
@@ -47,6 +53,8 @@ export async function listenWebSocket(
     const rules = { ...options, boundHost: addressOf(server)?.address ?? host };
     const refused = checkUpgrade({ host: request.headers.host, origin: request.headers.origin }, rules);
     if (refused) return { status: '403 Forbidden', text: `${refused.code}: ${refused.message}` };
+    const untrusted = options.tls?.clientCa !== undefined && certificateRefusal(request.socket as TLSSocket);
+    if (untrusted) return { status: '403 Forbidden', text: `transport.certificate: ${untrusted}` };
     if (webSockets.clients.size < (options.connectionsMax ?? 16_384)) return undefined;
     return { status: '503 Service Unavailable', text: 'transport.full: too many connections are open' };
   }
@@ -67,11 +75,19 @@ export async function listenWebSocket(
   };
 }
 
-function startServer(host: string, port: number): Promise<Server> {
-  const server = createServer((_request, response) => {
-    response.writeHead(426, { 'Content-Type': 'text/plain', Upgrade: 'websocket', Connection: 'Upgrade' });
-    response.end('This is a fedloom server: clients connect to it by WebSocket.\n');
-  });
+function forwardedFor({ headers }: IncomingMessage): string | undefined {
+  const forwarded = headers['x-forwarded-for'];
+  return Array.isArray(forwarded) ? forwarded.join(',') : forwarded;
+}
+
+function answerPlainly(_request: IncomingMessage, response: ServerResponse): void {
+  response.writeHead(426, { 'Content-Type': 'text/plain', Upgrade: 'websocket', Connection: 'Upgrade' });
+  response.end('This is a fedloom server: clients connect to it by WebSocket.\n');
+}
+
+async function startServer(host: string, port: number, tls: ServerTls | undefined): Promise<Server | HttpsServer> {
+  const server =
+    tls === undefined ? createServer(answerPlainly) : createHttpsServer(serverTlsOptions(tls), answerPlainly);
   return new Promise((resolve, reject) => {
     server.once('error', (cause) => reject(listenError(cause, host, port)));
     server.listen(port, host, () => {

@@ -7,17 +7,19 @@ import { isLoopback } from './upgrade-check.js';
 
 /**
  * WebSocket as a server's `listeners` take it.
- * @throws FedloomError `server.insecure`, `transport.options`; when it listens `transport.port-in-use`, `transport.listen`
+ * @throws FedloomError `server.insecure`, `transport.options`; when it listens `transport.port-in-use`, `transport.listen`,
+ *   `transport.tls`
  */
-export function webSocketListen(options: WebSocketListenOptions & { readonly insecure?: boolean } = {}): Listen {
+export function webSocketListen(options: WebSocketListenOptions & Openness = {}): Listen {
   checkTimes(options);
   refuseOpenAddress(options);
+  refuseTwoServers(options);
   return async (onConnection) => (await import('./listen.js')).listenWebSocket(options, onConnection);
 }
 
 /**
  * WebSocket as a client's `dial` takes it, for addresses `ws:` and `wss:`.
- * @throws FedloomError `transport.options`; when it dials `transport.connect`
+ * @throws FedloomError `transport.options`; when it dials `transport.connect`, `transport.tls`
  */
 export function webSocketDial(options: WebSocketDialOptions = {}): Dial {
   checkTimes(options);
@@ -36,12 +38,31 @@ function checkTimes({ pingEveryMs, deadAfterMs }: SocketOptions): void {
   }
 }
 
-function refuseOpenAddress({ host, insecure, server }: WebSocketListenOptions & { readonly insecure?: boolean }): void {
+/** Who is let in where others may knock, beside what the transport asks for itself. */
+export interface Openness {
+  /** Listen beyond this machine all the same. */
+  readonly insecure?: boolean;
+}
+
+function refuseOpenAddress({ host, insecure, server, tls }: WebSocketListenOptions & Openness): void {
   if (host === undefined || server !== undefined || insecure || isLoopback(host)) return;
+  const lacks = [
+    ...(tls === undefined ? [{ what: 'encryption', mend: 'tls (--tls-cert and --tls-key)' }] : []),
+    ...(tls?.clientCa === undefined
+      ? [{ what: 'asking who a client is', mend: 'tls.clientCa (--tls-client-ca)' }]
+      : []),
+  ];
+  if (lacks.length === 0) return;
   throw new FedloomError(
     'server.insecure',
-    `The server would listen on ${host}, which other machines can reach, without encryption and without asking who a client is. ` +
-      'Listen on 127.0.0.1, or say insecure: true (--insecure) on a network you trust.',
+    `The server would listen on ${host}, which other machines can reach, ${lacks.map(({ what }) => `without ${what}`).join(' and ')}. ` +
+      `Give ${lacks.map(({ mend }) => mend).join(' and ')}, listen on 127.0.0.1, or say insecure: true (--insecure) on a network you trust.`,
     { host },
   );
+}
+
+function refuseTwoServers({ server, tls }: WebSocketListenOptions): void {
+  if (server === undefined || tls === undefined) return;
+  const message = 'A server of yours has its own TLS: make it with node:https, and leave tls away.';
+  throw new FedloomError('transport.options', message, { option: 'tls', value: 'with server' });
 }

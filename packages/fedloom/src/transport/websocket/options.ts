@@ -8,9 +8,31 @@ export interface SocketOptions {
   readonly deadAfterMs?: number;
 }
 
+/** How a client checks a server of `wss:`, and shows who it is itself. PEM texts. */
+export interface ClientTls {
+  /** Certificates of the authorities to trust, in place of those that Node knows. */
+  readonly ca?: string;
+  /** The client's own certificate, for servers that ask for one; with those between it and its authority behind it. */
+  readonly certificate?: string;
+  /** Its private key. */
+  readonly key?: string;
+}
+
+/** With what a server encrypts, and whom it lets in. PEM texts. */
+export interface ServerTls {
+  /** The server's certificate, with those between it and its authority behind it. */
+  readonly certificate: string;
+  /** Its private key. */
+  readonly key: string;
+  /** Authorities one of which must have signed the certificate of a client. Default: clients need no certificate. */
+  readonly clientCa?: string;
+}
+
 export interface WebSocketDialOptions extends SocketOptions {
   /** For connection and handshake together; default 10 s. */
   readonly connectTimeoutMs?: number;
+  /** For addresses `wss:`. */
+  readonly tls?: ClientTls;
 }
 
 /** A `Server` of `node:http` or `node:https`: what is used of it, so that its types are not needed. */
@@ -36,6 +58,13 @@ export interface WebSocketListenOptions extends SocketOptions, AdmissionOptions 
   readonly port?: number;
   /** Attach to a server of yours instead, which may listen already or later; `host` and `port` then have no meaning. */
   readonly server?: AttachableServer;
+  /** Encrypt: the address begins with `wss:`. Not for a `server` of yours, which has its own. */
+  readonly tls?: ServerTls;
+  /**
+   * Addresses and nets (`10.0.0.0/8`) of proxies in front: a connection that comes from one of them is that of whom its
+   * `X-Forwarded-For` names. From elsewhere nobody believes that header. Default none.
+   */
+  readonly behindProxy?: readonly string[];
   /** Where on the server; default `/`. */
   readonly path?: string;
   /** Connections open at once; further ones are refused with status 503. Default 16,384. */

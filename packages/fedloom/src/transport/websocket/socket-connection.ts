@@ -35,14 +35,12 @@ export class SocketConnection implements Connection {
   #closing = false;
   #closed = false;
 
-  constructor(webSocket: WebSocket, socket: Socket, options: SocketOptions) {
+  /** @param peer who is at the other end, where the socket does not tell */
+  constructor(webSocket: WebSocket, socket: Socket, options: SocketOptions, peer = peerOf(socket)) {
     this.#webSocket = webSocket;
     this.#socket = socket;
     this.#bufferedBytesMax = options.bufferedBytesMax ?? 8 << 20;
-    this.peer =
-      socket.remoteFamily === 'IPv6'
-        ? `[${socket.remoteAddress}]:${socket.remotePort}`
-        : `${socket.remoteAddress}:${socket.remotePort}`;
+    this.peer = peer;
     socket.setKeepAlive(true, keepAliveMs);
     const stopPings = this.#watch(options.pingEveryMs ?? 15_000, options.deadAfterMs ?? 120_000);
     webSocket.on('message', (data: Buffer, isBinary) => this.#receive(data, isBinary));
@@ -130,6 +128,10 @@ export class SocketConnection implements Connection {
     timer.unref();
     return () => clearInterval(timer);
   }
+}
+
+function peerOf({ remoteFamily, remoteAddress, remotePort }: Socket): string {
+  return remoteFamily === 'IPv6' ? `[${remoteAddress}]:${remotePort}` : `${remoteAddress}:${remotePort}`;
 }
 
 function describeError(error: Error & { readonly code?: string }): string {

@@ -1,4 +1,5 @@
 import { isIP } from 'node:net';
+import type { TLSSocket } from 'node:tls';
 import type { AdmissionOptions } from './options.js';
 
 export interface UpgradeRules extends AdmissionOptions {
@@ -36,6 +37,18 @@ export function checkUpgrade(
     code: 'transport.origin',
     message: `Pages of origin '${origin.slice(0, 100)}' may not connect; add it to allowedOrigins if they should.`,
   };
+}
+
+/** Why a client's certificate is not enough, where one is asked for; undefined: it is. */
+export function certificateRefusal(socket: TLSSocket): string | undefined {
+  if (socket.authorized) return undefined;
+  if (socket.getPeerX509Certificate() === undefined) {
+    return 'this server asks clients for a certificate, and this client showed none; give it one by tls.certificate and tls.key (--tls-cert, --tls-key).';
+  }
+  const why = String(socket.authorizationError);
+  return why === 'CERT_HAS_EXPIRED'
+    ? "the client's certificate has expired."
+    : `the client's certificate is not of an authority that this server trusts (${why}).`;
 }
 
 /** `127.0.0.1` and its net, `::1`, `localhost`. */

@@ -1,0 +1,81 @@
+import { resolve } from 'node:path';
+import { FedloomError } from '@fedloom/engine';
+import type { Command } from 'commander';
+import type { ClientTls, ServerTls } from '../transport/websocket/options.js';
+import { argument, whereGiven } from './given.js';
+import { textOfFile } from './option-file.js';
+
+/** TLS of a server's WebSocket, as the command line gives it: files in PEM. */
+export interface ServerTlsFlags {
+  readonly tlsCert?: string;
+  readonly tlsKey?: string;
+  readonly tlsClientCa?: string;
+}
+
+/** TLS of a client, as the command line gives it: files in PEM. */
+export interface ClientTlsFlags {
+  readonly tlsCa?: string;
+  readonly tlsCert?: string;
+  readonly tlsKey?: string;
+}
+
+const SERVER_FILES = ['tlsCert', 'tlsKey', 'tlsClientCa'] as const;
+
+export function addServerTlsOptions(command: Command): Command {
+  return command
+    .option('--tls-cert <file>', 'certificate (PEM) to encrypt WebSocket with: clients then dial wss://')
+    .option('--tls-key <file>', 'its private key (PEM)')
+    .option('--tls-client-ca <file>', 'let in only clients with a certificate that this authority (PEM) signed');
+}
+
+export function addClientTlsOptions(command: Command): Command {
+  return command
+    .option('--tls-ca <file>', 'certificate (PEM) of the authority to trust at wss://, in place of the known ones')
+    .option('--tls-cert <file>', 'own certificate (PEM), for servers that ask for one')
+    .option('--tls-key <file>', 'its private key (PEM)');
+}
+
+/** Those that were given, as `run.json` keeps them: the places of files. */
+export function serverTlsFlags(flags: ServerTlsFlags): ServerTlsFlags {
+  return Object.fromEntries(
+    SERVER_FILES.flatMap((name) => {
+      const file = flags[name];
+      return file === undefined ? [] : [[name, resolve(file)]];
+    }),
+  );
+}
+
+/** As arguments of `server`. */
+export function serverTlsArguments(flags: ServerTlsFlags): string[] {
+  return [
+    ...argument('--tls-cert', flags.tlsCert),
+    ...argument('--tls-key', flags.tlsKey),
+    ...argument('--tls-client-ca', flags.tlsClientCa),
+  ];
+}
+
+/** @throws FedloomError `usage.file`, `usage.tls` where the options do not make a whole */
+export async function serverTls({ tlsCert, tlsKey, tlsClientCa }: ServerTlsFlags): Promise<ServerTls | undefined> {
+  const [certificate, key, clientCa] = await Promise.all([
+    textOfFile('--tls-cert', tlsCert),
+    textOfFile('--tls-key', tlsKey),
+    textOfFile('--tls-client-ca', tlsClientCa),
+  ]);
+  if (certificate !== undefined && key !== undefined) return { certificate, key, ...whereGiven('clientCa', clientCa) };
+  if (certificate === undefined && key === undefined && clientCa === undefined) return undefined;
+  const message =
+    'A server needs --tls-cert and --tls-key together, also with --tls-client-ca. ' +
+    '`fedloom certs init` and `fedloom certs issue` make them for a network of your own.';
+  throw new FedloomError('usage.tls', message);
+}
+
+/** @throws FedloomError `usage.file` */
+export async function clientTls({ tlsCa, tlsCert, tlsKey }: ClientTlsFlags): Promise<ClientTls | undefined> {
+  const [ca, certificate, key] = await Promise.all([
+    textOfFile('--tls-ca', tlsCa),
+    textOfFile('--tls-cert', tlsCert),
+    textOfFile('--tls-key', tlsKey),
+  ]);
+  if (ca === undefined && certificate === undefined && key === undefined) return undefined;
+  return { ...whereGiven('ca', ca), ...whereGiven('certificate', certificate), ...whereGiven('key', key) };
+}

@@ -1,0 +1,199 @@
+/** TLS over real sockets, with an authority of `fedloom certs`. */
+import { createServer as createHttpsServer } from 'node:https';
+import { afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { type CertificatePair, issueCertificate, makeAuthority } from '../../cli/certs/issue.js';
+import { describeSuite } from '../../conformance/testing/describe-suite.js';
+import { transportSuite } from '../../conformance/transport-suite.js';
+import type { Connection } from '../../protocol/transport.js';
+import { dialWebSocket } from './dial.js';
+import { listenWebSocket } from './listen.js';
+import { webSocketListen } from './on-demand.js';
+import type { WebSocketListenOptions } from './options.js';
+
+const ours = await makeAuthority('ours', 2);
+const theirs = await makeAuthority('theirs', 2);
+const server = await issueCertificate(ours, { name: 'server', hosts: ['localhost', '127.0.0.1'], days: 1 });
+const ca = ours.certificate;
+
+describeSuite(
+  'transport websocket over TLS',
+  transportSuite(() => ({
+    listen: (onConnection) => listenWebSocket({ tls: server }, onConnection),
+    dial: (url, options) => dialWebSocket(url, { ...options, tls: { ca } }),
+    nowhere: 'wss://127.0.0.1:9',
+  })),
+);
+
+const cleanUp: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const step of cleanUp.splice(0).reverse()) await step();
+});
+
+async function listening(options: WebSocketListenOptions): Promise<{ url: string; peers: string[] }> {
+  const peers: string[] = [];
+  const listener = await listenWebSocket(options, (connection) => {
+    peers.push(connection.peer);
+    connection.bind({ frame: () => {}, drained: () => {}, closed: () => {} });
+  });
+  cleanUp.push(() => listener.close());
+  return { url: listener.url, peers };
+}
+
+/** A server with a certificate that `listenWebSocket` itself would refuse to show. */
+async function showing({ certificate, key }: CertificatePair): Promise<string> {
+  const https = createHttpsServer({ cert: certificate, key });
+  await new Promise<void>((resolve) => https.listen(0, '127.0.0.1', resolve));
+  cleanUp.push(() => https.close());
+  return (await listening({ server: https })).url;
+}
+
+async function dialled(url: string, tls = { ca }): Promise<Connection> {
+  const connection = await dialWebSocket(url, { tls });
+  cleanUp.push(() => connection.close());
+  connection.bind({ frame: () => {}, drained: () => {}, closed: () => {} });
+  return connection;
+}
+
+const refused = (reason: string, text: RegExp) =>
+  expect.objectContaining({
+    code: 'transport.connect',
+    message: expect.stringMatching(text),
+    fields: expect.objectContaining({ reason }),
+  });
+
+describe('a client does not talk to', () => {
+  test('a server whose authority it does not know', async () => {
+    const { url } = await listening({ tls: server });
+    const mend =
+      /^The certificate of wss:\S+ was not signed by an authority that this machine knows\. Give .*--tls-ca FILE/;
+    await expect(dialWebSocket(url)).rejects.toEqual(refused('certificate', mend));
+    const given = /was not signed by the authority that was given/;
+    await expect(dialled(url, { ca: theirs.certificate })).rejects.toEqual(refused('certificate', given));
+  });
+
+  test('a server whose certificate is for other names', async () => {
+    const other = await issueCertificate(ours, { name: 'other', hosts: ['fed.example', '10.0.0.7'], days: 1 });
+    const { url } = await listening({ tls: other });
+    const names =
+      /is not for 127\.0\.0\.1, but for DNS:fed\.example, IP Address:10\.0\.0\.7\. .*certs issue NAME --host 127\.0\.0\.1/;
+    await expect(dialled(url)).rejects.toEqual(refused('certificate', names));
+  });
+
+  test('a server whose certificate has expired', async () => {
+    const url = await showing(await issueCertificate(ours, { name: 'old', hosts: ['127.0.0.1'], days: -0.01 }));
+    await expect(dialled(url)).rejects.toEqual(
+      refused('certificate', /has expired, by the clock of this machine\. Correct/),
+    );
+  });
+
+  test('a client in the place of a server', async () => {
+    const client = await issueCertificate(ours, { name: 'client', hosts: [], days: 1 });
+    const { url } = await listening({ tls: client });
+    await expect(dialled(url)).rejects.toEqual(refused('certificate', /^The certificate of \S+ is not/));
+  });
+
+  test('a server without TLS by wss, and with TLS by ws', async () => {
+    const plain = await listening({});
+    await expect(dialled(plain.url.replace('ws:', 'wss:'))).rejects.toEqual(refused('tls', /does not speak TLS/));
+    const secure = await listening({ tls: server });
+    const hint = /If the server speaks TLS, its address begins with wss:/;
+    await expect(dialWebSocket(secure.url.replace('wss:', 'ws:'))).rejects.toEqual(refused('network', hint));
+  });
+});
+
+describe('a server that asks for certificates of clients', () => {
+  let mine: CertificatePair;
+  beforeAll(async () => {
+    mine = await issueCertificate(ours, { name: 'hospital-3', hosts: [], days: 1 });
+  });
+
+  test('lets in whom its authority knows, and tells the others why not', async () => {
+    const { url, peers } = await listening({ tls: { ...server, clientCa: ca } });
+    await expect(dialled(url)).rejects.toEqual(
+      refused('rejected', /status 403: transport\.certificate: .* showed none/),
+    );
+    const stranger = await issueCertificate(theirs, { name: 'hospital-3', hosts: [], days: 1 });
+    const strange = /transport\.certificate: .*not of an authority that this server trusts/;
+    await expect(dialWebSocket(url, { tls: { ca, ...stranger } })).rejects.toEqual(refused('rejected', strange));
+    const old = await issueCertificate(ours, { name: 'old', hosts: [], days: -0.01 });
+    await expect(dialWebSocket(url, { tls: { ca, ...old } })).rejects.toMatchObject({ code: 'transport.tls' });
+    expect(peers).toEqual([]);
+    await dialled(url, { ca, ...mine });
+    expect(peers).toEqual([expect.stringMatching(/^127\.0\.0\.1:\d+$/)]);
+  });
+
+  test('may listen beyond this machine', () => {
+    const { certificate, key } = server;
+    const open = { host: '0.0.0.0' };
+    expect(() => webSocketListen({ ...open, tls: { certificate, key, clientCa: ca } })).not.toThrow();
+    expect(() => webSocketListen({ ...open, tls: { certificate, key } })).toThrow(
+      /^The server would listen on 0\.0\.0\.0, which other machines can reach, without asking who a client is\. Give tls\.clientCa/,
+    );
+    expect(() => webSocketListen(open)).toThrow(
+      /without encryption and without asking who a client is\. Give tls \(--tls-cert/,
+    );
+  });
+});
+
+describe('files of no use are told before anybody listens or dials', () => {
+  test.each<[string, Partial<CertificatePair> & { clientCa?: string }, RegExp]>([
+    [
+      'a certificate that is none',
+      { certificate: 'hello' },
+      /^tls\.certificate \(--tls-cert\) is no certificate in PEM/,
+    ],
+    ['a key that is none', { key: 'hello' }, /^tls\.key \(--tls-key\) is no private key in PEM/],
+    ['the key of another', { key: ours.key }, /do not belong together/],
+    ['an authority that is none', { clientCa: 'hello' }, /^tls\.clientCa \(--tls-client-ca\) is no certificate/],
+  ])('%s', async (_, wrong, text) => {
+    const listens = listenWebSocket({ tls: { ...server, ...wrong } }, () => {});
+    await expect(listens).rejects.toMatchObject({ code: 'transport.tls', message: expect.stringMatching(text) });
+  });
+
+  test('of a client, too', async () => {
+    const url = 'wss://127.0.0.1:9';
+    const code = 'transport.tls';
+    await expect(dialWebSocket(url, { tls: { ca: 'hello' } })).rejects.toMatchObject({
+      code,
+      fields: { option: 'ca' },
+    });
+    await expect(dialWebSocket(url, { tls: { key: server.key } })).rejects.toMatchObject({
+      code,
+      message: expect.stringMatching(/^A key alone proves nothing/),
+    });
+  });
+
+  test('an expired certificate and one beside a server of yours', async () => {
+    const old = await issueCertificate(ours, { name: 'old', hosts: ['127.0.0.1'], days: -0.01 });
+    await expect(listenWebSocket({ tls: old }, () => {})).rejects.toThrow(/has expired on .* Get a new one/);
+    const own = createHttpsServer();
+    expect(() => webSocketListen({ server: own, tls: server })).toThrow(/has its own TLS/);
+  });
+});
+
+test('a proxy in front encrypts, and says where its clients are', async () => {
+  const { url, peers } = await listening({ behindProxy: ['127.0.0.1'] });
+  const { port } = new URL(url);
+  const { request } = await import('node:http');
+  const proxy = createHttpsServer({ cert: server.certificate, key: server.key });
+  proxy.on('upgrade', (asked, socket, head) => {
+    const headers = { ...asked.headers, 'x-forwarded-for': '198.51.100.1, 203.0.113.7' };
+    const onward = request({ port, host: '127.0.0.1', path: asked.url, headers });
+    onward.on('upgrade', (answer, upstream, first) => {
+      const lines = Object.entries(answer.headers).map(([name, value]) => `${name}: ${value}\r\n`);
+      socket.write(`HTTP/1.1 101 Switching Protocols\r\n${lines.join('')}\r\n`);
+      upstream.unshift(first);
+      socket.unshift(head);
+      upstream.pipe(socket).pipe(upstream);
+      for (const end of [upstream, socket]) end.on('error', () => {});
+    });
+    onward.end();
+  });
+  await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve));
+  cleanUp.push(() => proxy.close());
+  const address = proxy.address();
+  await dialled(`wss://127.0.0.1:${typeof address === 'object' ? address?.port : 0}`);
+  expect(peers).toEqual(['203.0.113.7']);
+  await dialWebSocket(url).then((direct) => direct.close());
+  expect(peers[1]).toMatch(/^127\.0\.0\.1:\d+$/);
+});
