@@ -201,7 +201,9 @@ export {
   type MessageSender,
 } from './protocol/define-message.js';
 export type { DeviceHandlers, DevicePort } from './protocol/device-port.js';
+export type { AuthContext, ClientAuth, ServerAuth } from './protocol/handshake.js';
 export type { Finish } from './protocol/messages.js';
+export { proveToken } from './protocol/node/token-proof.js';
 export {
   type HandledMessage,
   handleMessage,
@@ -219,6 +221,7 @@ export type {
 export type { PythonTrainerOptions } from './python/options.js';
 export { pythonTrainer } from './python/python-trainer.js';
 export type { ArgumentValue } from './python/requests.js';
+export { type AcceptTokensOptions, acceptTokens } from './server/auth/accept-tokens.js';
 export { createLobby, type FederationLobby, type LobbyOptions } from './server/create-lobby.js';
 export { createServer, type FederationServer, type ServerOptions } from './server/create-server.js';
 export type { ListenOptions } from './server/listening.js';

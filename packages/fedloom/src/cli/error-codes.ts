@@ -56,6 +56,7 @@ export interface CommandErrors {
   'usage.replay': { readonly option: string; readonly given?: unknown; readonly had?: unknown };
   'usage.run-on-ranks': { readonly option: string; readonly size: number };
   'usage.tls': NoFields;
+  'usage.token': NoFields;
   'usage.trainer-on-ranks': { readonly task: string; readonly size: number };
   'usage.template': { readonly option: string; readonly path: string };
   'usage.trainer': NoFields;

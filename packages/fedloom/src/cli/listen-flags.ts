@@ -6,6 +6,7 @@ import { brokerUrl, commaSeparated, hostAndPort } from './arguments.js';
 import { addBrokerOptions, brokerFlags } from './broker-flags.js';
 import { whereGiven } from './given.js';
 import { addServerTlsOptions, serverTlsFlags } from './tls-flags.js';
+import { addServerTokenOption, tokenFlags } from './token-flags.js';
 import type { ListenFlags } from './transports.js';
 
 const ADDRESS = '127.0.0.1:8080';
@@ -44,7 +45,7 @@ export function addListenOptions(command: Command): Command {
       '--insecure',
       'listen beyond this machine, although nothing is encrypted or clients need no proof of who they are',
     );
-  return addServerTlsOptions(addBrokerOptions(command));
+  return addServerTokenOption(addServerTlsOptions(addBrokerOptions(command)));
 }
 
 /** With what nobody had to say. @throws FedloomError `usage.mobile` for devices without a broker */
@@ -67,6 +68,7 @@ export function recordedReach(flags: ListenFlags) {
     ...brokerFlags(flags),
     ...whereGiven('mobile', mobile && formatRanges(mobile)),
     ...serverTlsFlags(flags),
+    ...tokenFlags(flags),
     ...whereGiven('behindProxy', behindProxy),
     insecure,
     ...whereGiven('pingEveryMs', pingEvery),
@@ -86,6 +88,7 @@ export function reachFrom({ arguments: args }: RunFile, changed: ListenFlags): L
     ...brokerFlags(args),
     ...(mobile !== undefined && { mobile: parseRanges(mobile) }),
     ...serverTlsFlags(args),
+    ...tokenFlags(args),
     ...whereGiven('behindProxy', behindProxy),
     ...(insecure && { insecure }),
     ...whereGiven('pingEvery', pingEveryMs),

@@ -2,6 +2,7 @@ import { Command } from 'commander';
 import { VERSION } from '../core/version.js';
 import { addCertsCommand } from './commands/certs.js';
 import { addClientCommand } from './commands/client.js';
+import { addClientsCommand } from './commands/clients.js';
 import { addDoctorCommand } from './commands/doctor.js';
 import { addEvaluateCommand } from './commands/evaluate.js';
 import { addExportCommand } from './commands/export.js';
@@ -44,6 +45,7 @@ export function buildProgram(exit: (code: number) => void): Command {
   addStatisticsCommand(program, exit);
   addSshSetupCommand(program, exit);
   addCertsCommand(program);
+  addClientsCommand(program);
   addDoctorCommand(program, exit);
   addEvaluateCommand(program, exit);
   addExportCommand(program, exit);

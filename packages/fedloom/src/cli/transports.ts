@@ -7,9 +7,10 @@ import type { hostAndPort } from './arguments.js';
 import { type BrokerFlags, brokerOptions } from './broker-flags.js';
 import type { ServedDevices } from './devices.js';
 import { type ServerTlsFlags, serverTls } from './tls-flags.js';
+import type { TokenFlags } from './token-flags.js';
 
 /** Where a server is to be reached, as the command line gives it. */
-export interface ListenFlags extends BrokerFlags, ServerTlsFlags {
+export interface ListenFlags extends BrokerFlags, ServerTlsFlags, TokenFlags {
   readonly listen?: ReturnType<typeof hostAndPort>;
   readonly mqttListen?: ReturnType<typeof hostAndPort>;
   readonly mqttPrefix?: string;
@@ -31,7 +32,8 @@ export async function listensOf(flags: ListenFlags, devices?: ServedDevices): Pr
   const common = { insecure: flags.insecure ?? false, ...(pingEvery !== undefined && { pingEveryMs: pingEvery }) };
   const tls = await serverTls(flags);
   const { behindProxy } = flags;
-  const webSocket = { ...(tls && { tls }), ...(behindProxy && { behindProxy }) };
+  const identified = flags.tokenFile !== undefined;
+  const webSocket = { ...(tls && { tls }), ...(behindProxy && { behindProxy }), identified };
   const listens: Listen[] = listen === undefined ? [] : [webSocketListen({ ...listen, ...common, ...webSocket })];
   if (mqttListen === undefined && broker === undefined) return listens;
   if (devices !== undefined) listens.push(devices.listen);

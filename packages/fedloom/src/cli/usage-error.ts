@@ -4,6 +4,10 @@ import { type ErrorCode, FedloomError } from '@fedloom/engine';
 const USAGE_CODES: ReadonlySet<string> = new Set<ErrorCode>([
   'certs.exists',
   'certs.no-authority',
+  'auth.file',
+  'auth.open-file',
+  'auth.token',
+  'auth.token-file',
   'run.options',
   'task.override',
   'ranges.syntax',

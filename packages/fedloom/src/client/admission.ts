@@ -1,7 +1,7 @@
 import { type ErrorCode, FedloomError } from '@fedloom/engine';
 import type { ClientWorkload } from '../compute/executor.js';
 import type { Channel } from '../protocol/channel.js';
-import { answerChallenge, clientHello } from '../protocol/handshake.js';
+import { answerChallenge, type ClientAuth, clientHello, noAuth } from '../protocol/handshake.js';
 import { wireLimits } from '../protocol/limits.js';
 import type { Challenge, Frozen, Join, Plan, Welcome } from '../protocol/messages.js';
 import { pieces } from '../protocol/pieces.js';
@@ -16,6 +16,8 @@ export interface AdmissionOptions extends ShipmentOptions {
   readonly sameSoftware?: boolean;
   /** The run to take part in, where the server has several. Default: the only one there. */
   readonly run?: string;
+  /** How it proves who it is, where the server asks. Default: it cannot. */
+  readonly auth?: readonly ClientAuth[];
   /** Hash of the plan that the client's own task file compiles to for a run's seed; the server's must equal it. */
   readonly expectedPlan?: (seed: number) => Promise<string>;
   /** What that plan takes from rows that are at hand here, in words: it may be why plans differ. Default nothing. */
@@ -65,8 +67,15 @@ export class Admission {
 
   /** Who comes back names the run that it took part in: the server may have opened another meanwhile. */
   challenged(channel: Channel, challenge: Challenge): void {
-    const { software, run = this.#welcome?.run } = this.#options;
-    channel.send(answerChallenge(challenge, { software, ...(run !== undefined && { run }) }).reply);
+    const { software, auth = [], run = this.#welcome?.run } = this.#options;
+    const { binding } = channel;
+    const { reply } = answerChallenge(challenge, {
+      software,
+      methods: [...auth, noAuth],
+      ...(run !== undefined && { run }),
+      ...(binding !== undefined && { binding }),
+    });
+    channel.send(reply);
   }
 
   /** @throws FedloomError `client.other-software`, `client.other-run`, `client.unknown-fact`, `client.plan-differs`, and what `onWelcome` and `prepare` throw */

@@ -7,6 +7,7 @@ import type { HashFunction } from '../core/hash.js';
 import { textWithPlace } from '../core/own-code-place.js';
 import type { ByteBudget } from '../protocol/byte-budget.js';
 import type { Channel } from '../protocol/channel.js';
+import type { ClientAuth } from '../protocol/handshake.js';
 import { errorCodePattern, type Limits, wireLimits } from '../protocol/limits.js';
 import type { Finish, Join, Message, Settled, UpdateMessage } from '../protocol/messages.js';
 import { OwnMessages } from '../protocol/own-messages.js';
@@ -47,6 +48,8 @@ export interface ClientHostOptions {
   /** Stages that this client knows beside the built-in ones. */
   readonly extraStages?: readonly Stage[];
   readonly onEvent?: (event: ClientEvent) => void;
+  /** How these clients prove who they are, where the server asks. Default: they cannot. */
+  readonly auth?: readonly ClientAuth[];
   /** The run to take part in, where the server has several. Default: the only one there. */
   readonly run?: string;
   /** Refuse a server whose software is another. Default false. */

@@ -106,6 +106,11 @@ export class Channel {
     return this.#open;
   }
 
+  /** What this end knows of the connection's encryption, see `Connection`. */
+  get binding(): string | undefined {
+    return this.#connection.binding;
+  }
+
   /** Bytes of whole frames, both ways, without what the transport adds. */
   get bytesIn(): number {
     return this.#bytesIn;

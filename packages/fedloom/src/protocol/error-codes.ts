@@ -3,8 +3,12 @@ import type { NoFields } from '@fedloom/engine/base';
 type TypeFields = { readonly type: string };
 type StreamFields = { readonly stream: number };
 
-/** The errors of the protocol: code and fields. PROTOCOL.md, section 10, says when each is sent. */
+/** The errors of the protocol and of proofs of identity: code and fields. PROTOCOL.md, section 10, says when each is sent. */
 export interface ProtocolErrors {
+  'auth.file': { readonly path: string };
+  'auth.open-file': { readonly path: string };
+  'auth.token': NoFields;
+
   'protocol.auth': { readonly method: string } | { readonly methods: readonly string[] };
   'protocol.body': TypeFields;
   'protocol.body-size': TypeFields & { readonly bytes: number; readonly bodyBytesMax: number };

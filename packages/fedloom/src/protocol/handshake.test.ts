@@ -1,10 +1,11 @@
 import { FedloomError } from '@fedloom/engine';
 import { expect, test } from 'vitest';
 import {
-  type AuthMethod,
   answerChallenge,
+  type ClientAuth,
   clientHello,
   commonCapabilities,
+  type ServerAuth,
   type ServerHandshakeState,
   stepServerHandshake,
 } from './handshake.js';
@@ -13,11 +14,12 @@ import { examples } from './testing/messages.js';
 const nonce = '00112233445566778899aabbccddeeff';
 const start: ServerHandshakeState = { step: 'hello' };
 
-const token: AuthMethod = {
+const token: ClientAuth & ServerAuth = {
   name: 'token',
-  prove: (given) => `proof of ${given}`,
+  prove: (given) => `proof of ${given.nonce}`,
   verify(proof, given) {
-    if (proof !== `proof of ${given}`) throw new FedloomError('protocol.auth', 'Wrong token.', { method: 'token' });
+    if (proof !== `proof of ${given.nonce}`)
+      throw new FedloomError('protocol.auth', 'Wrong token.', { method: 'token' });
     return 'hospital-north';
   },
 };
@@ -35,7 +37,6 @@ test('hello, challenge, auth lead to accepted', () => {
       version: 2,
       software: 'fedloom/0.1.0',
       capabilities: ['resume', 'gossip'],
-      identity: 'anonymous',
     },
   });
 });

@@ -5,27 +5,45 @@ import type { Auth, Challenge, Hello } from './messages.js';
 /** Versions of this protocol that this software speaks. */
 export const protocolVersions: readonly number[] = [2];
 
-/** A way for a client to prove who it is. */
-export interface AuthMethod {
+/** What a proof is made for, and holds for alone. */
+export interface AuthContext {
+  /** The server's, of this connection. */
+  readonly nonce: string;
+  /** The run that the client names, if it does. */
+  readonly run?: string;
+  /** What this end knows of the encryption, see `Connection`; absent: there is none. */
+  readonly binding?: string;
+}
+
+/** How a client proves who it is, in `auth` of `joinFederation`. */
+export interface ClientAuth {
+  /** Of the method, as the protocol knows it. */
   readonly name: string;
-  /** Client: what to send as `auth.proof`. */
-  prove(nonce: string): string | undefined;
+  /** What to send as `auth.proof`. */
+  prove(context: AuthContext): string | undefined;
+}
+
+/** How a server finds out who a client is, in `auth` of `createServer` and `createLobby`. */
+export interface ServerAuth {
+  readonly name: string;
   /**
-   * Server: who the client is, for records and permissions.
-   * @throws FedloomError `protocol.auth` when the proof does not hold.
+   * @returns who the client is, one word; undefined: anybody
+   * @throws FedloomError `protocol.auth` when the proof does not hold
    */
-  verify(proof: string | undefined, nonce: string): string;
+  verify(proof: string | undefined, context: AuthContext): string | undefined;
 }
 
 /** Takes everybody: for loopback and trusted networks. */
-export const noAuth: AuthMethod = { name: 'none', prove: () => undefined, verify: () => 'anonymous' };
+export const noAuth: ClientAuth & ServerAuth = { name: 'none', prove: () => undefined, verify: () => undefined };
 
 export interface ServerHandshakeOptions {
   /** Fresh for every connection, from a cryptographic generator: 16 bytes or more in hexadecimal. */
   readonly nonce: string;
   /** In order of preference; default `[noAuth]`. */
-  readonly methods?: readonly AuthMethod[];
+  readonly methods?: readonly ServerAuth[];
   readonly versions?: readonly number[];
+  /** What the server knows of the connection's encryption. */
+  readonly binding?: string;
 }
 
 export type ServerHandshakeState =
@@ -47,8 +65,8 @@ export interface ClientAccepted {
   readonly capabilities: readonly string[];
   /** The run that the client named, if it did. */
   readonly run?: string;
-  /** As the auth method names the client. */
-  readonly identity: string;
+  /** As the auth method names the client; absent: it asked nobody. */
+  readonly identity?: string;
 }
 
 /**
@@ -82,8 +100,10 @@ export function stepServerHandshake(
         { method: name },
       );
     }
-    const identity = method.verify(proof, options.nonce);
-    return { state: { ...state, step: 'accepted', identity, ...(run !== undefined && { run }) } };
+    const { nonce, binding } = options;
+    const named = run === undefined ? {} : { run };
+    const identity = method.verify(proof, { nonce, ...named, ...(binding !== undefined && { binding }) });
+    return { state: { ...state, step: 'accepted', ...named, ...(identity !== undefined && { identity }) } };
   }
   throw outOfOrder(message, 'nothing more of the handshake');
 }
@@ -94,10 +114,12 @@ export interface ClientHandshakeOptions {
   /** With `!` before those that the server must have; default none. */
   readonly capabilities?: readonly string[];
   /** Default `[noAuth]`; the first of the server's list that is here is used. */
-  readonly methods?: readonly AuthMethod[];
+  readonly methods?: readonly ClientAuth[];
   readonly versions?: readonly number[];
   /** The run to take part in; default: the only one there is. */
   readonly run?: string;
+  /** What the client knows of the connection's encryption. */
+  readonly binding?: string;
 }
 
 /** The client's first message. */
@@ -124,16 +146,19 @@ export function answerChallenge(
   for (const name of challenge.methods) {
     const method = methods.find((known) => known.name === name);
     if (method === undefined) continue;
-    const proof = method.prove(challenge.nonce);
-    const { run } = options;
-    return {
-      version,
-      reply: { type: 'auth', method: name, ...(proof !== undefined && { proof }), ...(run !== undefined && { run }) },
-    };
+    const { run, binding } = options;
+    const named = run === undefined ? {} : { run };
+    const proof = method.prove({
+      nonce: challenge.nonce,
+      ...named,
+      ...(binding !== undefined && { binding }),
+    });
+    return { version, reply: { type: 'auth', method: name, ...(proof !== undefined && { proof }), ...named } };
   }
   throw new FedloomError(
     'protocol.auth',
-    `The server asks for auth by ${challenge.methods.map((name) => `'${name}'`).join(' or ')}; this client has ${quoted(methods)}.`,
+    `The server asks for auth by ${challenge.methods.map((name) => `'${name}'`).join(' or ')}; this client has ${quoted(methods)}. ` +
+      'A token is given by --token-file or FEDLOOM_TOKEN (auth: [proveToken(text)]).',
     { methods: challenge.methods },
   );
 }
@@ -178,6 +203,6 @@ export function commonCapabilities(theirs: readonly string[], ours: readonly str
   return common;
 }
 
-function quoted(methods: readonly AuthMethod[]): string {
+function quoted(methods: readonly { readonly name: string }[]): string {
   return methods.map(({ name }) => `'${name}'`).join(', ');
 }

@@ -20,6 +20,14 @@ export interface Connection {
   /** Bytes handed over that have not left. */
   readonly bufferedBytes: number;
   /**
+   * What this end knows of the encryption, to which proofs of identity are bound, so that nobody hands them on: `tls:` and the SHA-256
+   * of the server's certificate, in hexadecimal digits; `proxied` at a server whose own proxy encrypts, so that it cannot know;
+   * absent: nothing is encrypted here.
+   */
+  readonly binding?: string;
+  /** Of a server's end: the name in the client's certificate, where the transport asked for one. */
+  readonly certified?: string;
+  /**
    * While true, silence alone does not end the connection: the other end works on what it was asked, and a thread that works
    * cannot speak. A machine that is gone must still be noticed, as by TCP keep-alive. At first false.
    */

@@ -41,7 +41,7 @@ export interface FederationLobby {
  * @throws FedloomError `transport.port-in-use`, `server.insecure`, `server.listeners`
  */
 export async function createLobby(options: LobbyOptions = {}): Promise<FederationLobby> {
-  const lobby = systemLobby();
+  const lobby = systemLobby(options.auth);
   const listeners = new Listeners();
   await listeners.open(listensOf(options), (connection) => lobby.accept(connection));
   const runs = new Map<string, ServedRun>();

@@ -26,7 +26,7 @@ export async function createServer(task: Task, options: ServerOptions): Promise<
   checkRunOptions(options, { ...servedRunOptions, ...listenOptions });
   checkTask(task);
   const listens = listensOf(options);
-  const lobby = systemLobby();
+  const lobby = systemLobby(options.auth);
   const listeners = new Listeners();
   const served = await openRun(task, options, lobby, {
     before: () => listeners.open(listens, (connection) => lobby.accept(connection)),

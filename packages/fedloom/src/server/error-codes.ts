@@ -10,6 +10,7 @@ type Compared = { readonly recorded: unknown; readonly replayed: unknown };
 /** The errors of servers and runs: code and fields. Any other error that ends a run has a `result` too. */
 export interface ServerErrors {
   'aggregator.result': NoFields;
+  'auth.token-file': { readonly file: string; readonly line: number };
   'coordinator.options': {
     readonly option: string;
     readonly value: unknown;

@@ -1,4 +1,5 @@
 import { FedloomError } from '@fedloom/engine';
+import { noAuth, type ServerAuth } from '../protocol/handshake.js';
 import type { Connection, Listen, Listener } from '../protocol/transport.js';
 import { webSocketListen } from '../transport/websocket/on-demand.js';
 import type { AttachableServer, ServerTls } from '../transport/websocket/options.js';
@@ -12,6 +13,11 @@ export interface ListenOptions {
   readonly listeners?: readonly Listen[];
   /** Address to listen on. Default 127.0.0.1 and a free port. */
   readonly listen?: { readonly host?: string; readonly port?: number };
+  /**
+   * How clients prove who they are, in order of preference: `[acceptTokens('tokens.txt')]`. It holds for all transports. Default:
+   * nobody is asked.
+   */
+  readonly auth?: readonly ServerAuth[];
   /** Attach to this HTTP server instead of opening a port. */
   readonly server?: AttachableServer;
   /** Path of the WebSocket endpoint. Default `/`. */
@@ -39,6 +45,7 @@ export const listenOptions: Readonly<Record<keyof ListenOptions, true>> = {
   insecure: true,
   allowedOrigins: true,
   allowedHosts: true,
+  auth: true,
   behindProxy: true,
   tls: true,
   pingEveryMs: true,
@@ -46,8 +53,19 @@ export const listenOptions: Readonly<Record<keyof ListenOptions, true>> = {
 
 /** @throws FedloomError `server.listeners` when there are none, or options of a WebSocket beside them; `server.insecure` */
 export function listensOf(options: ListenOptions): readonly Listen[] {
-  const { listeners, listen, server, path, allowedOrigins, allowedHosts, insecure, pingEveryMs, tls, behindProxy } =
-    options;
+  const {
+    listeners,
+    listen,
+    server,
+    path,
+    allowedOrigins,
+    allowedHosts,
+    insecure,
+    pingEveryMs,
+    tls,
+    behindProxy,
+    auth,
+  } = options;
   const webSocket = {
     ...listen,
     ...(server && { server }),
@@ -59,7 +77,7 @@ export function listensOf(options: ListenOptions): readonly Listen[] {
     ...(insecure && { insecure }),
     ...(pingEveryMs !== undefined && { pingEveryMs }),
   };
-  if (listeners === undefined) return [webSocketListen(webSocket)];
+  if (listeners === undefined) return [webSocketListen({ ...webSocket, identified: asksEverybody(auth) })];
   const idle = Object.keys(webSocket);
   if (listeners.length > 0 && idle.length === 0) return listeners;
   throw new FedloomError(
@@ -69,6 +87,10 @@ export function listensOf(options: ListenOptions): readonly Listen[] {
       : `The options ${idle.join(', ')} are of the server's own WebSocket, which listeners replace: give them to webSocketListen in the list.`,
     { options: idle },
   );
+}
+
+function asksEverybody(auth: readonly ServerAuth[] | undefined): boolean {
+  return auth !== undefined && !auth.some(({ name }) => name === noAuth.name);
 }
 
 /** All of them, in their order. */

@@ -86,6 +86,7 @@ export interface RunArguments {
   readonly tlsKey?: string;
   readonly tlsClientCa?: string;
   readonly behindProxy?: readonly string[];
+  readonly tokenFile?: string;
   readonly mqttListen?: string;
   readonly mqttPrefix?: string;
   readonly broker?: string;

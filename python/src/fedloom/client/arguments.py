@@ -86,6 +86,9 @@ def parser():
     made.add_argument(
         "--retry-for", type=seconds, default=60, metavar="SECONDS", help="how long to go on trying to reach the server (60)"
     )
+    made.add_argument(
+        "--token-file", metavar="FILE", help="file with the token to join with (or the variable FEDLOOM_TOKEN)"
+    )
     secure = made.add_argument_group("at wss://, files in PEM")
     secure.add_argument("--tls-ca", metavar="FILE", help="certificate of the authority to trust, in place of the known ones")
     secure.add_argument("--tls-cert", metavar="FILE", help="own certificate, for servers that ask for one")

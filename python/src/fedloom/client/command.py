@@ -5,7 +5,7 @@ import pathlib
 import signal
 import sys
 
-from . import arguments, tls
+from . import arguments, proof, tls
 from .errors import ClientError
 from .extras import extra
 from .host import Client
@@ -46,6 +46,7 @@ def _take_part(options):
         run=options.run,
         retry_for=options.retry_for,
         secure=secure,
+        token=proof.token_of(options.token_file),
         tell=_tell,
         break_after=options.break_after,
     )

@@ -37,6 +37,11 @@ class Connection:
         self._stream = 0
         self._over = False
 
+    @property
+    def binding(self):
+        """What this end sees of the encryption, PROTOCOL.md section 4."""
+        return tls.binding(self._socket.socket)
+
     def receive(self):
         """The next whole message with its body, None where it has none.
 

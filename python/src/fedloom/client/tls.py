@@ -1,5 +1,6 @@
 """TLS: whom this client trusts at `wss://`, and what it says where it does not."""
 
+import hashlib
 import ssl
 
 from .errors import ClientError
@@ -26,6 +27,13 @@ def context(ca=None, certificate=None, key=None):
         except (OSError, ValueError) as error:
             raise ClientError("transport.tls", f"--tls-cert {certificate} and --tls-key {key} cannot be used: {error}.") from error
     return made
+
+
+def binding(line):
+    """What both ends of a connection know of its encryption, to which proofs are bound."""
+    if not isinstance(line, ssl.SSLSocket):
+        return "plain"
+    return "tls:" + hashlib.sha256(line.getpeercert(binary_form=True)).hexdigest()
 
 
 def trouble(url, error):

@@ -27,9 +27,10 @@ import {
 } from '../run-settings.js';
 import { openTerminal } from '../terminal.js';
 import { addClientTlsOptions, type ClientTlsFlags, clientTls } from '../tls-flags.js';
+import { addClientTokenOption, clientAuth, type TokenFlags } from '../token-flags.js';
 import { dialsOf } from '../transports.js';
 
-interface ClientFlags extends BrokerFlags, ClientTlsFlags {
+interface ClientFlags extends BrokerFlags, ClientTlsFlags, TokenFlags {
   readonly server: string;
   readonly index: IndexRange[];
   readonly run?: string;
@@ -106,8 +107,8 @@ export function addClientCommand(program: Command, exit: (code: number) => void)
     .addOption(
       new Option('--lifeline <fd>', 'end when this pipe closes').argParser(wholeNumber('--lifeline', 3)).hideHelp(),
     );
-  addClientTlsOptions(addBrokerOptions(command)).action(async (path: string | undefined, flags: ClientFlags) =>
-    exit(await join(path, flags)),
+  addClientTokenOption(addClientTlsOptions(addBrokerOptions(command))).action(
+    async (path: string | undefined, flags: ClientFlags) => exit(await join(path, flags)),
   );
 }
 
@@ -122,6 +123,7 @@ async function join(path: string | undefined, flags: ClientFlags): Promise<numbe
   // The launcher holds this channel open as long as it lives.
   process.once('disconnect', () => gone.abort());
   const tls = await clientTls(flags);
+  const auth = clientAuth(flags);
   const loaded = await taskOf(path, flags);
   const interrupts = watchInterrupts(() => screen.line('Leaving the federation.'));
   const log = (line: string) => screen.line(line);
@@ -143,6 +145,7 @@ async function join(path: string | undefined, flags: ClientFlags): Promise<numbe
     }),
     ...(flags.pingEvery !== undefined && { pingEveryMs: flags.pingEvery }),
     ...(tls && { tls }),
+    ...(auth && { auth }),
     dial: dialsOf(flags),
     ...(flags.workers && { workers: flags.workers }),
     ...(flags.pool && { pool: flags.pool }),

@@ -26,6 +26,7 @@ export function addLaunchCommand(program: Command, exit: (code: number) => void)
     .option('--tls-cert <file>', "certificate (PEM) on the server's host: clients then reach it by wss://")
     .option('--tls-key <file>', 'its private key (PEM), there as well')
     .option('--tls-ca <file>', "certificate (PEM) of the authority to trust, on each client's host")
+    .option('--token-file <file>', 'tokens that the server lets in, on every host: clients use the first')
     .option(
       '--insecure',
       'let the server listen beyond its own machine, although nothing is encrypted or clients need no proof of who they are',
@@ -44,7 +45,7 @@ export function addLaunchCommand(program: Command, exit: (code: number) => void)
       new Option(
         '--mpi',
         'over MPI: all are the ranks of one mpirun, which is composed for the MPI of this machine',
-      ).conflicts(['mqtt', 'broker', 'address', 'insecure', 'tlsCert', 'tlsKey', 'tlsCa']),
+      ).conflicts(['mqtt', 'broker', 'address', 'insecure', 'tlsCert', 'tlsKey', 'tlsCa', 'tokenFile']),
     )
     .option('--process-per-client', 'a process for each client, in place of one a host')
     .option('--setup <command>', 'run this on every host first, such as `pip install -r requirements.txt`')

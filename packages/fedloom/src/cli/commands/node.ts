@@ -25,6 +25,7 @@ import { errorLines } from '../report/reporter.js';
 import { addRunSettings, type RunSettings, runSettings, withModelFile } from '../run-settings.js';
 import { addServingOptions, type ServingFlags, servingRunOptions } from '../serving-options.js';
 import { openTerminal, type Terminal } from '../terminal.js';
+import { clientAuth, serverAuth } from '../token-flags.js';
 import { unfinishedRun } from '../unfinished-run.js';
 
 interface NodeFlags extends LinesFlags, ServingFlags {
@@ -70,6 +71,10 @@ export function addNodeCommand(program: Command, exit: (code: number) => void): 
     .option('--tls-cert <file>', 'with --transport ws: certificate (PEM) that rank 0 encrypts with')
     .option('--tls-key <file>', 'its private key (PEM), needed on rank 0 alone')
     .option('--tls-ca <file>', 'certificate (PEM) of the authority that the other ranks trust')
+    .option(
+      '--token-file <file>',
+      'with --transport ws: tokens that rank 0 lets in, of which the other ranks use the first',
+    )
     .option(
       '--insecure',
       'with --transport ws: listen beyond this machine, although clients need no proof of who they are',
@@ -132,6 +137,7 @@ async function serve({ path, settings: given, flags, lines }: Rank, size: number
   const loaded = await loadTaskWith(path, settings);
   const resume: StoredRun | undefined = flags.resume && (await unfinishedRun(path, settings, 'node'));
   const serving = servingRunOptions(flags);
+  const auth = serverAuth(flags, ({ message }) => terminal.screen.line(`Warning: ${message}`));
   return conductRun({
     terminal,
     loaded,
@@ -146,6 +152,7 @@ async function serve({ path, settings: given, flags, lines }: Rank, size: number
         listeners: [lines.listen],
         workers: settings.workers,
         ...whereGiven('pool', flags.pool),
+        ...whereGiven('auth', auth),
       });
       return { run, result, url, notes: [`Rank 0 of ${size} serves on ${lines.host}.`] };
     },
@@ -172,6 +179,7 @@ async function takePart(rank: Rank, number: number, hosted: IndexRange): Promise
       ...whereGiven('dataDir', pathHere(flags.data, lines, hosted)),
       ...whereGiven('stateDir', pathHere(flags.stateDir, lines, hosted)),
       ...whereGiven('pool', flags.pool),
+      ...whereGiven('auth', clientAuth(flags)),
     });
     interrupts.stop();
     // Why a run ended early is rank 0's to tell.

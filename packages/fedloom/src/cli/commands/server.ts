@@ -12,6 +12,7 @@ import { counted } from '../report/format.js';
 import { addRunSettings, type RunSettings, runSettings, withModelFile } from '../run-settings.js';
 import { addServingOptions, type ServingFlags, servingRunOptions } from '../serving-options.js';
 import { openTerminal } from '../terminal.js';
+import { serverAuth } from '../token-flags.js';
 import { type ListenFlags, listensOf } from '../transports.js';
 import { unfinishedRun } from '../unfinished-run.js';
 
@@ -58,6 +59,7 @@ export async function serve(
   const loaded = await loadTaskWith(path, settings);
   const reach = resume === undefined ? reachOf(flags) : samePorts(flags, resume.file);
   const devices = reach.mobile && devicesAt(reach.mobile, settings.clients, terminal.screen);
+  const auth = serverAuth(reach, ({ message }) => terminal.screen.line(`Warning: ${message}`));
   const listeners = await listensOf(reach, devices);
   const { pool } = flags;
   const given = servingRunOptions(flags);
@@ -77,6 +79,7 @@ export async function serve(
       const server = await createServer(task, {
         ...options,
         listeners,
+        ...(auth && { auth }),
         ...(workers && { workers }),
         ...(pool && { pool }),
       });

@@ -14,8 +14,9 @@ import { packageFolder } from '../own-files.js';
 import { type RunSettings, settingsAsArguments, shownAsArguments } from '../run-settings.js';
 import { type ServingFlags, servingArguments } from '../serving-options.js';
 import { type ServerTlsFlags, serverTlsArguments } from '../tls-flags.js';
+import { type TokenFlags, tokenArguments } from '../token-flags.js';
 
-export interface LaunchFlags extends ServingFlags, BrokerFlags, Omit<ServerTlsFlags, 'tlsClientCa'> {
+export interface LaunchFlags extends ServingFlags, BrokerFlags, TokenFlags, Omit<ServerTlsFlags, 'tlsClientCa'> {
   /** What clients trust. */
   readonly tlsCa?: string;
   readonly port: number;
@@ -77,6 +78,7 @@ export function planLaunch(request: LaunchRequest): LaunchPlan {
         : [flags.mqtt ? '--mqtt-listen' : '--listen', `${inUrl(listen)}:${flags.port}`]),
       ...brokerArguments(flags),
       ...serverTlsArguments(flags),
+      ...tokenArguments(flags),
       ...(insecure ? ['--insecure'] : []),
       ...servingArguments(flags),
       '--json',
@@ -117,6 +119,7 @@ function clientArguments(
     ...['--server', url, '--index', index, '--same-version'],
     ...brokerArguments(flags),
     ...argument('--tls-ca', flags.tlsCa),
+    ...tokenArguments(flags),
     ...argument('--data', flags.data?.replaceAll('{host}', host.name)),
     // A process of its own for each is to take its share of the machine.
     ...argument('--workers', settings.workers ?? (flags.processPerClient ? 1 : undefined)),
@@ -145,17 +148,18 @@ function addressesOf({ flags, list, serverAddress }: LaunchRequest, remote: bool
       'Give the name by which they reach it there, or with --address.';
     throw new FedloomError('launch.address', message, { host: dialled });
   }
-  if (flags.insecure === undefined) {
+  const secure = flags.tlsCert !== undefined && flags.tokenFile !== undefined && !flags.mqtt;
+  if (flags.insecure === undefined && !secure) {
     const message =
       'The server must listen beyond its own machine, but ' +
       (flags.tlsCert === undefined
         ? 'nothing is encrypted without --tls-cert and --tls-key, and clients need no proof of who they are: ' +
           'whoever reaches its port can read models and updates, and take part. '
-        : 'clients need no proof of who they are: whoever reaches its port can take part. ') +
+        : 'clients need no proof of who they are without --token-file: whoever reaches its port can take part. ') +
       'Say --insecure if you trust this network.';
     throw new FedloomError('launch.insecure', message);
   }
-  return { dialled, listen: anyAddress(dialled), insecure: true };
+  return { dialled, listen: anyAddress(dialled), insecure: !secure };
 }
 
 /** An address with colons is of IPv6, and its host listens on both kinds. */

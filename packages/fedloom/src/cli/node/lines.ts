@@ -7,6 +7,7 @@ import { webSocketDial, webSocketListen } from '../../transport/websocket/on-dem
 import type { hostAndPort } from '../arguments.js';
 import { whereGiven } from '../given.js';
 import { type ClientTlsFlags, clientTls, serverTls } from '../tls-flags.js';
+import type { TokenFlags } from '../token-flags.js';
 
 /** How the processes of one launch talk to each other, as seen by one of them. */
 export interface Lines {
@@ -31,7 +32,7 @@ export interface Lines {
 export const transports = ['mpi', 'ws'] as const;
 
 /** `tlsCert` and `tlsKey` are those of rank 0, `tlsCa` is for the others. */
-export interface LinesFlags extends ClientTlsFlags {
+export interface LinesFlags extends ClientTlsFlags, TokenFlags {
   readonly transport: (typeof transports)[number];
   readonly listen?: ReturnType<typeof hostAndPort>;
   readonly server?: string;
@@ -62,8 +63,8 @@ export function openLines(launched: Launched, flags: LinesFlags): Promise<Lines>
 }
 
 async function mpiLines(launched: Launched, flags: LinesFlags): Promise<Lines> {
-  const { listen, server, insecure, pingEvery, tlsCert, tlsKey, tlsCa } = flags;
-  const tls = { 'tls-cert': tlsCert, 'tls-key': tlsKey, 'tls-ca': tlsCa };
+  const { listen, server, insecure, pingEvery, tlsCert, tlsKey, tlsCa, tokenFile } = flags;
+  const tls = { 'tls-cert': tlsCert, 'tls-key': tlsKey, 'tls-ca': tlsCa, 'token-file': tokenFile };
   const given = Object.entries({ listen, server, insecure, 'ping-every': pingEvery, ...tls });
   const [idle] = given.filter(([, value]) => value !== undefined);
   if (idle !== undefined) {
@@ -113,7 +114,13 @@ async function webSocketLines({ rank }: Launched, flags: LinesFlags): Promise<Li
     hostNames: [],
     server: url,
     addressOf: () => url,
-    listen: webSocketListen({ ...listen, ...ping, ...(insecure && { insecure }), ...(own && { tls: own }) }),
+    listen: webSocketListen({
+      ...listen,
+      ...ping,
+      ...(insecure && { insecure }),
+      ...(own && { tls: own }),
+      identified: flags.tokenFile !== undefined,
+    }),
     dial: webSocketDial({ ...ping, ...(trusted && { tls: trusted }) }),
     close: async () => {},
     // The launcher ends the others when one ends with a code.

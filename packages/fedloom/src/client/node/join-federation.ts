@@ -48,6 +48,7 @@ export async function joinFederation(url: string, options: JoinOptions): Promise
       keptBytesMax: options.keptBytesMax ?? KEPT_BYTES_MAX,
       extraStages: [...(options.task?.algorithm.client?.stages ?? []), ...(options.stages ?? [])],
       ...(options.run !== undefined && { run: options.run }),
+      ...(options.auth && { auth: options.auth }),
       ...(options.sameVersion !== undefined && { sameSoftware: options.sameVersion }),
       ...(options.onEvent && { onEvent: options.onEvent }),
     });

@@ -1,6 +1,7 @@
 import { FedloomError } from '@fedloom/engine';
 import type { PoolChoice } from '../../compute/node/pool-choice.js';
 import { aboveZero, atLeastZero, type OptionRules, optionProblems, text, whole } from '../../core/option-problems.js';
+import type { ClientAuth } from '../../protocol/handshake.js';
 import type { Join } from '../../protocol/messages.js';
 import type { MessageOptions } from '../../protocol/own-messages.js';
 import type { Dial } from '../../protocol/transport.js';
@@ -15,6 +16,8 @@ export interface JoinOptions extends MessageOptions {
   readonly clients: Join['clients'];
   /** Name of the run to take part in, where the server has several. Default: the only one there. */
   readonly run?: string;
+  /** How this process proves who it is, where the server asks: `[proveToken(text)]`. Default: it cannot. */
+  readonly auth?: readonly ClientAuth[];
   /** Take part only where the server is of this version of fedloom; others speak the same protocol. Default false. */
   readonly sameVersion?: boolean;
   /**
@@ -76,6 +79,7 @@ const RULES: OptionRules = {
     pingEveryMs: aboveZero,
   },
   others: Object.keys({
+    auth: true,
     sameVersion: true,
     task: true,
     anyTask: true,

@@ -6,6 +6,7 @@ import type { MessageRegistry } from '../../protocol/define-message.js';
 import {
   type ClientAccepted,
   commonCapabilities,
+  type ServerAuth,
   type ServerHandshakeState,
   stepServerHandshake,
 } from '../../protocol/handshake.js';
@@ -25,6 +26,8 @@ export interface LobbyParts {
   readonly clock: Clock;
   /** Fresh hexadecimal text, not to be guessed. */
   readonly nonce: () => string;
+  /** How clients prove who they are. Default: nobody is asked. */
+  readonly auth?: readonly ServerAuth[];
 }
 
 /**
@@ -72,7 +75,13 @@ export class Lobby {
 
   /** Takes over a connection that a transport opened. */
   accept(connection: Connection): void {
-    const nonce = this.#parts.nonce();
+    const { auth } = this.#parts;
+    const { binding, certified } = connection;
+    const expected = {
+      nonce: this.#parts.nonce(),
+      ...(auth && { methods: auth }),
+      ...(binding !== undefined && { binding }),
+    };
     let handshake: ServerHandshakeState = { step: 'hello' };
     let guest: Guest | undefined;
     const channel: Channel = new Channel(connection, {
@@ -85,13 +94,13 @@ export class Lobby {
       onMessage: (message, body, release) => {
         if (guest !== undefined) return guest.message(message, body, release);
         release();
-        const { state, reply } = stepServerHandshake(handshake, message, { nonce });
+        const { state, reply } = stepServerHandshake(handshake, message, expected);
         handshake = state;
         if (reply !== undefined) channel.send(reply);
         if (state.step !== 'accepted') return;
         cancelTimer();
         this.#strangers.delete(channel);
-        guest = this.#admit(channel, state);
+        guest = this.#admit(channel, certified === undefined ? state : { identity: certified, ...state });
         guest?.begin();
       },
       onExtension: (message, body, release) => {
@@ -123,13 +132,14 @@ export class Lobby {
    * @returns undefined for a run that is over, of which the client has been told
    * @throws FedloomError `lobby.run`, `lobby.empty`, `protocol.capability`
    */
-  #admit(channel: Channel, { run, capabilities }: ClientAccepted): Guest | undefined {
+  #admit(channel: Channel, { run, capabilities, identity }: ClientAccepted): Guest | undefined {
     const found = this.#doors.find(run);
     const id = `s${this.#nextSession}`;
     this.#nextSession += 1;
     if (found.kind === 'open') {
       const { door } = found;
-      return door.enter(id, channel, commonCapabilities(capabilities, door.options.messages.capabilities));
+      const common = commonCapabilities(capabilities, door.options.messages.capabilities);
+      return door.enter(id, channel, common, identity);
     }
     channel.send({ type: 'welcome', session: id, ...found.welcome });
     channel.send(found.finish);

@@ -90,10 +90,13 @@ export class SessionDoor {
     return this.#finish;
   }
 
-  /** @param capabilities those that the client and the run have */
-  enter(id: string, channel: Channel, capabilities: readonly string[]): Guest {
+  /**
+   * @param capabilities those that the client and the run have
+   * @param identity who the client has proved to be
+   */
+  enter(id: string, channel: Channel, capabilities: readonly string[], identity?: string): Guest {
     const { welcome, messages, onMessage, onClosed, onFailure } = this.#options;
-    const session = new Session(id, channel);
+    const session = new Session(id, channel, identity);
     let peer: MessagePeer | undefined;
     return {
       begin: () => {

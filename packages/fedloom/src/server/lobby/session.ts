@@ -1,5 +1,6 @@
 import { FedloomError } from '@fedloom/engine';
 import type { Hash } from '../../core/brands.js';
+import { visibleText } from '../../core/visible-text.js';
 import { type Channel, owed } from '../../protocol/channel.js';
 import { wireLimits } from '../../protocol/limits.js';
 import type { ClientMessage } from '../../protocol/messages.js';
@@ -26,8 +27,16 @@ export class Session {
   constructor(
     readonly id: string,
     readonly channel: Channel,
+    /** Who the client has proved to be; undefined: nobody asked. */
+    readonly identity?: string,
   ) {
     this.work(() => {});
+  }
+
+  /** Who it is, for people: where it comes from, and who it has proved to be. */
+  get peer(): string {
+    const { peer } = this.channel;
+    return this.identity === undefined ? peer : `${visibleText(this.identity)} at ${peer}`;
   }
 
   /** Notes what the session is asked or has answered. As long as it owes an answer, its silence is borne. */

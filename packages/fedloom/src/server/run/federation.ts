@@ -94,7 +94,7 @@ export class Federation {
       versions: this.#versions,
       aggregation: this.#aggregation,
       staged: this.#staged,
-      refused: (session, refused) => this.#refusals.add(session.id, session.channel.peer, refused),
+      refused: (session, refused) => this.#refusals.add(session.id, session.peer, refused),
       refusal: (tag) => refuseUpdate(this.#state, tag),
       dispatch,
       trained: (input, tag) => {
@@ -302,7 +302,7 @@ export class Federation {
     this.#farewell.joined(effect.ranges);
     const session = this.#outgoing.acceptJoin(effect);
     if (session === undefined) return;
-    const { peer } = session.channel;
+    const { peer } = session;
     this.#options.events.emit('clientsJoined', { ...effect, peer, present: this.present });
   }
 
@@ -333,7 +333,7 @@ export class Federation {
   }
 
   #refuse(session: string, refused: FederationEvents['refused'][0]): void {
-    this.#refusals.add(session, this.#door.get(session)?.channel.peer ?? 'gone', refused);
+    this.#refusals.add(session, this.#door.get(session)?.peer ?? 'gone', refused);
   }
 
   #tellLate(updates: readonly LateUpdate[]): void {

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
+import { TLSSocket } from 'node:tls';
 import { FedloomError } from '@fedloom/engine';
 import { WebSocket } from 'ws';
 import type { Connection } from '../../protocol/transport.js';
@@ -8,7 +9,7 @@ import { connectError, dialError } from './connect-error.js';
 import type { WebSocketDialOptions } from './options.js';
 import { watchOwnAddress } from './own-address.js';
 import { SocketConnection, webSocketOptions } from './socket-connection.js';
-import { clientTlsContext } from './tls.js';
+import { clientTlsContext, tlsBinding } from './tls.js';
 import { isLoopback } from './upgrade-check.js';
 
 /** Dials from Node over the `ws` package. @throws FedloomError `transport.connect` with a `ConnectReason`, `transport.tls` */
@@ -32,7 +33,7 @@ export function dialWebSocket(
           'close',
           watchOwnAddress(localAddress, () => webSocket.terminate()),
         );
-        return resolve(new SocketConnection(webSocket, socket, options));
+        return resolve(new SocketConnection(webSocket, socket, options, serverCertificate(socket)));
       }
       // `terminate` of a socket that is not open emits an error.
       webSocket.on('error', () => {});
@@ -69,6 +70,12 @@ function openSocket(url: string, options: WebSocketDialOptions): WebSocket {
   } catch (cause) {
     throw connectError(url, 'url', cause);
   }
+}
+
+/** By which the server is known, so that a proof for it is of no use elsewhere. */
+function serverCertificate(socket: Socket): { readonly binding?: string } {
+  const certificate = socket instanceof TLSSocket ? socket.getPeerX509Certificate() : undefined;
+  return certificate === undefined ? {} : { binding: tlsBinding(certificate) };
 }
 
 /**

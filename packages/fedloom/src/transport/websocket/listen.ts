@@ -2,14 +2,14 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { createServer as createHttpsServer, type Server as HttpsServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import type { TLSSocket } from 'node:tls';
+import { TLSSocket } from 'node:tls';
 import { FedloomError } from '@fedloom/engine';
 import { WebSocketServer } from 'ws';
 import type { Connection, Listener } from '../../protocol/transport.js';
 import type { ServerTls, WebSocketListenOptions } from './options.js';
 import { Proxies } from './proxies.js';
-import { SocketConnection, webSocketOptions } from './socket-connection.js';
-import { serverTlsOptions } from './tls.js';
+import { type OtherEnd, SocketConnection, webSocketOptions } from './socket-connection.js';
+import { certifiedName, serverTlsOptions, tlsBinding } from './tls.js';
 import { certificateRefusal, checkUpgrade } from './upgrade-check.js';
 
 /**
@@ -36,9 +36,19 @@ export async function listenWebSocket(
     if (refused === 'not ours') return;
     if (refused !== undefined) return refuse(socket, refused.status, refused.text);
     webSockets.handleUpgrade(request, socket, head, (webSocket) => {
-      const client = proxies.clientOf(socket.remoteAddress, forwardedFor(request));
-      onConnection(new SocketConnection(webSocket, socket, options, client));
+      onConnection(new SocketConnection(webSocket, socket, options, otherEnd(request)));
     });
+  }
+
+  function otherEnd(request: IncomingMessage): OtherEnd {
+    const { socket } = request;
+    if (socket instanceof TLSSocket) {
+      const own = socket.getX509Certificate();
+      const certified = options.tls?.clientCa === undefined ? undefined : certifiedName(socket);
+      return { ...(own && { binding: tlsBinding(own) }), ...(certified !== undefined && { certified }) };
+    }
+    const peer = proxies.clientOf(socket.remoteAddress, forwardedFor(request));
+    return peer === undefined ? {} : { peer, binding: PROXIED };
   }
 
   function refusal(
@@ -74,6 +84,9 @@ export async function listenWebSocket(
     },
   };
 }
+
+/** What is in front encrypts, and this server cannot know with which certificate. */
+const PROXIED = 'proxied';
 
 function forwardedFor({ headers }: IncomingMessage): string | undefined {
   const forwarded = headers['x-forwarded-for'];

@@ -42,14 +42,16 @@ function checkTimes({ pingEveryMs, deadAfterMs }: SocketOptions): void {
 export interface Openness {
   /** Listen beyond this machine all the same. */
   readonly insecure?: boolean;
+  /** Clients must prove who they are, by the `auth` of the server that is given this. */
+  readonly identified?: boolean;
 }
 
-function refuseOpenAddress({ host, insecure, server, tls }: WebSocketListenOptions & Openness): void {
+function refuseOpenAddress({ host, insecure, identified, server, tls }: WebSocketListenOptions & Openness): void {
   if (host === undefined || server !== undefined || insecure || isLoopback(host)) return;
   const lacks = [
     ...(tls === undefined ? [{ what: 'encryption', mend: 'tls (--tls-cert and --tls-key)' }] : []),
-    ...(tls?.clientCa === undefined
-      ? [{ what: 'asking who a client is', mend: 'tls.clientCa (--tls-client-ca)' }]
+    ...(tls?.clientCa === undefined && !identified
+      ? [{ what: 'asking who a client is', mend: 'auth (--token-file) or tls.clientCa (--tls-client-ca)' }]
       : []),
   ];
   if (lacks.length === 0) return;

@@ -20,9 +20,14 @@ export const webSocketOptions = {
   closeTimeout: 10_000,
 };
 
+/** Whom a connection leads to, as far as it is known. */
+export type OtherEnd = Partial<Pick<Connection, 'peer' | 'binding' | 'certified'>>;
+
 /** A connection over an open WebSocket of the `ws` package. */
 export class SocketConnection implements Connection {
   readonly peer: string;
+  readonly binding?: string;
+  readonly certified?: string;
   patient = false;
   readonly #webSocket: WebSocket;
   readonly #socket: Socket;
@@ -35,12 +40,14 @@ export class SocketConnection implements Connection {
   #closing = false;
   #closed = false;
 
-  /** @param peer who is at the other end, where the socket does not tell */
-  constructor(webSocket: WebSocket, socket: Socket, options: SocketOptions, peer = peerOf(socket)) {
+  /** @param end what the socket does not tell of who is at the other end */
+  constructor(webSocket: WebSocket, socket: Socket, options: SocketOptions, end: OtherEnd = {}) {
     this.#webSocket = webSocket;
     this.#socket = socket;
     this.#bufferedBytesMax = options.bufferedBytesMax ?? 8 << 20;
-    this.peer = peer;
+    this.peer = end.peer ?? peerOf(socket);
+    if (end.binding !== undefined) this.binding = end.binding;
+    if (end.certified !== undefined) this.certified = end.certified;
     socket.setKeepAlive(true, keepAliveMs);
     const stopPings = this.#watch(options.pingEveryMs ?? 15_000, options.deadAfterMs ?? 120_000);
     webSocket.on('message', (data: Buffer, isBinary) => this.#receive(data, isBinary));

@@ -126,8 +126,9 @@ describe('a server that asks for certificates of clients', () => {
     const { certificate, key } = server;
     const open = { host: '0.0.0.0' };
     expect(() => webSocketListen({ ...open, tls: { certificate, key, clientCa: ca } })).not.toThrow();
+    expect(() => webSocketListen({ ...open, tls: { certificate, key }, identified: true })).not.toThrow();
     expect(() => webSocketListen({ ...open, tls: { certificate, key } })).toThrow(
-      /^The server would listen on 0\.0\.0\.0, which other machines can reach, without asking who a client is\. Give tls\.clientCa/,
+      /^The server would listen on 0\.0\.0\.0, which other machines can reach, without asking who a client is\. Give auth \(--token-file\) or tls\.clientCa/,
     );
     expect(() => webSocketListen(open)).toThrow(
       /without encryption and without asking who a client is\. Give tls \(--tls-cert/,

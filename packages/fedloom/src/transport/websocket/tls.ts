@@ -1,5 +1,5 @@
-import { createPrivateKey, X509Certificate } from 'node:crypto';
-import { createSecureContext, type SecureContext } from 'node:tls';
+import { createHash, createPrivateKey, X509Certificate } from 'node:crypto';
+import { createSecureContext, type SecureContext, type TLSSocket } from 'node:tls';
 import { FedloomError } from '@fedloom/engine';
 import type { ClientTls, ServerTls } from './options.js';
 
@@ -40,6 +40,21 @@ export function clientTlsContext({ ca, certificate, key }: ClientTls): SecureCon
     ...(key !== undefined && { key }),
   });
 }
+
+/** The encryption by a server's certificate, as `Connection.binding` has it. */
+export function tlsBinding({ raw }: X509Certificate): string {
+  return `tls:${createHash('sha256').update(raw).digest('hex')}`;
+}
+
+/** Who a client is by its certificate, which was checked: its common name, or its fingerprint where that is of no use. */
+export function certifiedName(socket: TLSSocket): string | undefined {
+  const certificate = socket.getPeerX509Certificate();
+  if (certificate === undefined) return undefined;
+  const name = /^CN=(.+)$/m.exec(certificate.subject)?.[1] ?? '';
+  return PLAIN_NAME.test(name) ? name : certificate.fingerprint256;
+}
+
+const PLAIN_NAME = /^[\w.@:+-]{1,64}$/;
 
 function checkPair(certificate: string, key: string): void {
   const own = parsed('certificate', certificate);

@@ -1,0 +1,77 @@
+import { FedloomError } from '@fedloom/engine';
+import { isPlainName } from '../../core/visible-text.js';
+import { parseToken, type Token } from '../../protocol/node/token-proof.js';
+
+/** A token and for whom it is. */
+export interface Invitation extends Token {
+  /** Who comes with it. */
+  readonly name?: string;
+  /** How many client processes may come with it. Default: any number. */
+  readonly uses?: number;
+  /** Until when, milliseconds of Unix time. Default: for ever. */
+  readonly expiresMs?: number;
+}
+
+const NAME_LENGTH_MAX = 64;
+
+/**
+ * The lines of a token file: `TOKEN name=hospital-3 uses=10 expires=2026-12-31T00:00:00Z`, with a name, a number of uses or both; what follows `#`
+ * is for people.
+ * @throws FedloomError `auth.token-file` with the line, from 1
+ */
+export function parseInvitations(text: string, file: string): ReadonlyMap<string, Invitation> {
+  const invitations = new Map<string, Invitation>();
+  for (const [number, line] of text.split(/\r?\n/).entries()) {
+    const [token, ...fields] = line
+      .replace(/(?:^|\s)#.*$/, '')
+      .split(/\s+/)
+      .filter((word) => word !== '');
+    if (token === undefined) continue;
+    const invitation = parseLine(token, fields, (why) => brokenLine(file, number + 1, why));
+    if (invitations.has(invitation.id)) throw brokenLine(file, number + 1, 'its token stands in the file before');
+    invitations.set(invitation.id, invitation);
+  }
+  return invitations;
+}
+
+/** As a line of a token file. */
+export function invitationLine({ id, secret, name, uses, expiresMs }: Invitation): string {
+  const fields = [
+    ...(name === undefined ? [] : [`name=${name}`]),
+    ...(uses === undefined ? [] : [`uses=${uses}`]),
+    ...(expiresMs === undefined ? [] : [`expires=${new Date(expiresMs).toISOString()}`]),
+  ];
+  return [`${id}.${secret}`, ...fields].join(' ');
+}
+
+/** Whether it can stand in a token file, and reads as one word wherever it is shown. */
+export function isInvitedName(name: string): boolean {
+  return name.length > 0 && name.length <= NAME_LENGTH_MAX && isPlainName(name) && !/[\s#]/.test(name);
+}
+
+function parseLine(text: string, fields: readonly string[], broken: (why: string) => FedloomError): Invitation {
+  let token: Token;
+  try {
+    token = parseToken(text);
+  } catch {
+    throw broken('it does not begin with a token, as `fedloom clients token` writes it');
+  }
+  const known = new Map(fields.map((field) => [field.split('=', 1)[0] ?? '', field.slice(field.indexOf('=') + 1)]));
+  const unknown = [...known.keys()].find((field) => !['name', 'uses', 'expires'].includes(field));
+  if (unknown !== undefined) throw broken(`${unknown} is neither name=, uses= nor expires=`);
+  const [name, uses, expires] = ['name', 'uses', 'expires'].map((field) => known.get(field));
+  if (name === undefined && uses === undefined) throw broken('a token needs name= or uses=');
+  if (name !== undefined && !isInvitedName(name)) throw broken('name= is one word of at most 64 characters');
+  if (uses !== undefined && !/^[1-9]\d{0,8}$/.test(uses)) throw broken('uses= is a whole number of at least 1');
+  if (expires !== undefined && Number.isNaN(Date.parse(expires))) throw broken('expires= is no time');
+  return {
+    ...token,
+    ...(name !== undefined && { name }),
+    ...(uses !== undefined && { uses: Number(uses) }),
+    ...(expires !== undefined && { expiresMs: Date.parse(expires) }),
+  };
+}
+
+function brokenLine(file: string, line: number, why: string): FedloomError {
+  return new FedloomError('auth.token-file', `Line ${line} of ${file}: ${why}.`, { file, line });
+}

@@ -1,0 +1,84 @@
+/** Join tokens on the command line, with real processes; where they are not to be found. */
+import { execFileSync } from 'node:child_process';
+import { readdir, readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, it } from 'vitest';
+import { CLOUDS, Workplace } from './fedloom.js';
+
+const SIZE = '2 2 30 --seed 11 --json --workers 1';
+
+/** Every text below a folder. */
+async function textsBelow(folder: string): Promise<string> {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+  const files = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
+  return (await Promise.all(files.map((file) => readFile(file, 'latin1')))).join('\n');
+}
+
+it('lets in who has one, by file or environment, and keeps it out of logs, titles and run folders', async () => {
+  const place = await Workplace.create({ 'task.ts': CLOUDS });
+  const make = 'clients token --token-file tokens';
+  const north = await place.run(`${make} --name north --out north.token`);
+  expect([north.code, north.stdout]).toEqual([0, 'The token is in north.token.\n']);
+  const south = (await place.run(`${make} --uses 1 --expires 30m`)).stdout.trim();
+  const modes = await Promise.all(
+    ['tokens', 'north.token'].map(async (file) => (await stat(join(place.path, file))).mode),
+  );
+  expect(modes.map((mode) => mode & 0o777)).toEqual([0o600, 0o600]);
+  const secrets = [south, await readFile(join(place.path, 'north.token'), 'utf8')].map(
+    (text) => text.trim().split('.')[1] ?? '',
+  );
+
+  const server = place.start(`server task.ts ${SIZE} --listen 127.0.0.1:0 --token-file tokens --log-format json`);
+  const { url } = await server.event('listening');
+  const client = `client task.ts --server ${url} --workers 1 --index`;
+  const stranger = await place.run(`${client} 0`);
+  expect([stranger.code, stranger.stderr.replace(/\s+/g, ' ')]).toEqual([
+    1,
+    expect.stringContaining('--token-file or FEDLOOM_TOKEN'),
+  ]);
+  const clients = [
+    place.start(`${client} 0 --token-file north.token`),
+    place.start(`${client} 1`, { FEDLOOM_TOKEN: south }),
+  ];
+  await server.event('begun');
+  const titles = execFileSync('ps', ['-A', 'ww', '-o', 'args=']).toString();
+  const late = await place.run(`${client} 1`, { FEDLOOM_TOKEN: south });
+  expect([late.code, late.stderr.replace(/\s+/g, ' ')]).toEqual([
+    1,
+    expect.stringContaining('was for 1 uses, which are used up'),
+  ]);
+  await server.event('finished');
+  const ended = await Promise.all([server, ...clients].map((one) => one.ended));
+  expect(ended.map(({ code }) => code)).toEqual([0, 0, 0]);
+  expect(server.stderr).toContain('north at 127.0.0.1');
+  const seen = [
+    titles,
+    await textsBelow(join(place.path, 'runs')),
+    ...ended.flatMap(({ stdout, stderr }) => [stdout, stderr]),
+  ];
+  for (const secret of secrets) {
+    expect(secret).toHaveLength(43);
+    expect(seen.filter((text) => text.includes(secret))).toEqual([]);
+  }
+}, 60_000);
+
+it('says in one line what is wrong', async () => {
+  const place = await Workplace.create({ 'task.ts': CLOUDS, open: '# tokens\n' });
+  const cases: readonly (readonly [line: string, text: RegExp])[] = [
+    [`server task.ts ${SIZE} --token-file none`, /A file with secrets cannot be read: ENOENT/],
+    [`server task.ts ${SIZE} --token-file open`, /everybody on this machine may read it.*chmod 600 open/],
+    ['client task.ts --server ws://127.0.0.1:9 --index 0 --token-file open', /chmod 600 open/],
+    ['clients token --token-file tokens', /--name hospital-3, or --uses 10/],
+    ['clients token --token-file tokens --name a,#b', /one word|must be/],
+    ['clients token --token-file tokens --name a --expires yesterday', /--expires must be a time to come/],
+    ['clients token --token-file open --name a', /chmod 600 open/],
+    ['clients token --token-file tokens --name a --out open', /a file of that name is in the way/],
+  ];
+  for (const [line, text] of cases) {
+    const { code, stderr } = await place.run(line);
+    expect.soft(code, line).toBeGreaterThan(0);
+    expect.soft(stderr.replace(/\s+/g, ' '), line).toMatch(text);
+  }
+  const token = await place.run('client task.ts --server ws://127.0.0.1:9 --index 0', { FEDLOOM_TOKEN: 'hello' });
+  expect([token.code, token.stderr.replace(/\s+/g, ' ')]).toEqual([2, expect.stringMatching(/This is no token/)]);
+}, 60_000);
