@@ -26,6 +26,7 @@ const { metafile } = await build({
   external: [
     '@fedloom/onnxruntime',
     'piscina',
+    'prom-client',
     'jiti',
     'ws',
     'asciichart',

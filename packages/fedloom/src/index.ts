@@ -221,14 +221,17 @@ export type {
 export type { PythonTrainerOptions } from './python/options.js';
 export { pythonTrainer } from './python/python-trainer.js';
 export type { ArgumentValue } from './python/requests.js';
+export { type AdminOptions, type AdminServer, serveAdmin } from './server/admin/admin-server.js';
 export { type AcceptTokensOptions, acceptTokens } from './server/auth/accept-tokens.js';
 export { createLobby, type FederationLobby, type LobbyOptions } from './server/create-lobby.js';
 export { createServer, type FederationServer, type ServerOptions } from './server/create-server.js';
 export type { ListenOptions } from './server/listening.js';
 export type { ServedRun, ServedRunOptions } from './server/open-run.js';
+export type { Ban } from './server/run/bans.js';
 export type { FederationEvents } from './server/run/federation-options.js';
 export type { JournalOptions } from './server/run/journal-options.js';
 export { type NamedRun, Run } from './server/run/run.js';
+export type { RunControl, RunPhase, RunStatus, SessionStatus } from './server/run/run-control.js';
 export type { RunOptions } from './server/run/run-options.js';
 export { fedmlSampling, type Sampler } from './server/schedule/sampling.js';
 export { type ReplayOptions, replay } from './simulation/replay.js';

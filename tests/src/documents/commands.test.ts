@@ -14,6 +14,8 @@ const GUIDES = readdirSync(join(root, 'docs'))
 
 interface Typed {
   readonly command: string;
+  /** Perhaps a command within it. */
+  readonly next: string;
   readonly options: readonly string[];
   readonly where: string;
 }
@@ -34,7 +36,7 @@ function typedIn(page: string): Typed[] {
       // What is in quotes is a value.
       const words = rest.replace(/'[^']*'/g, '').split(/\s+/);
       const options = words.filter((word) => word.startsWith('--')).map((word) => word.replace(/=.*/, ''));
-      return [{ command, options, where }];
+      return [{ command, next: words.find((word) => word !== '') ?? '', options, where }];
     });
 }
 
@@ -45,15 +47,18 @@ describe('commands of the README and the guides', () => {
     const place = await Workplace.create();
     const { stdout } = await place.run(`${command} --help`);
     expect(stdout).toContain(`Usage: fedloom ${command}`);
-    // The second page of `runs`.
-    const known = `${stdout}${command === 'runs' ? (await place.run('runs show --help')).stdout : ''}`;
-    const missing = typed
-      .filter((one) => one.command === command)
-      .flatMap(({ options, where }) =>
-        options
-          .filter((option) => !new RegExp(`${option}(?![a-z-])`).test(known))
+    const helps: Record<string, string> = {};
+    const missing: string[] = [];
+    for (const { next, options, where } of typed.filter((one) => one.command === command)) {
+      const inner = stdout.includes(`\n  ${next} `) && stdout.includes('\nCommands:') ? next : undefined;
+      if (inner !== undefined) helps[inner] ??= (await place.run(`${command} ${inner} --help`)).stdout;
+      const known = inner === undefined ? stdout : helps[inner];
+      missing.push(
+        ...options
+          .filter((option) => !new RegExp(`${option}(?![a-z-])`).test(known ?? ''))
           .map((option) => `${where} ${option}`),
       );
+    }
     expect(missing).toEqual([]);
   });
 });

@@ -7,6 +7,7 @@ export interface CommandErrors {
   'certs.exists': { readonly path: string };
   'certs.no-authority': { readonly folder: string };
   'client.run-ended': { readonly reason: string };
+  'admin.refused': { readonly run: string; readonly status: number };
   'evaluate.metric': { readonly problems: readonly string[] };
   'evaluate.no-data': NoFields;
   'fedml-config.file': { readonly path: string };
@@ -61,5 +62,6 @@ export interface CommandErrors {
   'usage.template': { readonly option: string; readonly path: string };
   'usage.trainer': NoFields;
   'usage.twice': { readonly positional: number; readonly value: number };
+  'usage.whom': NoFields;
   'usage.value': { readonly name?: string; readonly text: string };
 }

@@ -18,6 +18,7 @@ import { addRunsCommand } from './commands/runs.js';
 import { addServerCommand } from './commands/server.js';
 import { addSshSetupCommand } from './commands/ssh-setup.js';
 import { addStatisticsCommand } from './commands/statistics.js';
+import { addStatusCommand } from './commands/status.js';
 import { helpStyle } from './help.js';
 
 /**
@@ -51,6 +52,7 @@ export function buildProgram(exit: (code: number) => void): Command {
   addExportCommand(program, exit);
   addPredictCommand(program, exit);
   addRunsCommand(program);
+  addStatusCommand(program);
   addHelpCommand(program);
   return program;
 }

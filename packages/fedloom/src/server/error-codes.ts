@@ -9,6 +9,9 @@ type Compared = { readonly recorded: unknown; readonly replayed: unknown };
 
 /** The errors of servers and runs: code and fields. Any other error that ends a run has a `result` too. */
 export interface ServerErrors {
+  'admin.listen': { readonly host: string; readonly port: number };
+  'admin.options': { readonly option: string };
+  'admin.request': NoFields;
   'aggregator.result': NoFields;
   'auth.token-file': { readonly file: string; readonly line: number };
   'coordinator.options': {
@@ -46,6 +49,8 @@ export interface ServerErrors {
     | { readonly clients: number; readonly clientsPerRound: number }
     | { readonly option: string; readonly value: number; readonly max: number };
   'sampler.permutation': RunFields;
+  'session.banned': { readonly clients: readonly { readonly from: number; readonly count: number }[] };
+  'session.kicked': { readonly session: string };
   /** A bug, or what user code threw. */
   'server.failed': RunFields;
 

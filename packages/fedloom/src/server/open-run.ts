@@ -10,6 +10,7 @@ import type { Lobby } from './lobby/lobby.js';
 import { openFederation } from './run/open-federation.js';
 import { resultOf } from './run/result-of.js';
 import { Run } from './run/run.js';
+import { type RunControl, runControl } from './run/run-control.js';
 import type { MoreOptions, RunOptions } from './run/run-options.js';
 
 /** What a round waits for its cohort when nobody said: a vanished client must not hold up the others for ever. */
@@ -39,6 +40,8 @@ export interface ServedRun extends AsyncIterable<RoundRecord> {
   readonly name: string;
   readonly run: Run;
   readonly result: Promise<RunResult>;
+  /** To look at the run and to steer it. */
+  readonly control: RunControl;
   /** Cancels the run if it is not over. */
   close(): Promise<void>;
 }
@@ -86,7 +89,7 @@ export async function openRun(
     }
   }, options.signal);
   const opening = open(task, options, lobby, run, executor, around);
-  const { prepared } = await opening.catch(async (error: unknown) => {
+  const { prepared, federation: opened } = await opening.catch(async (error: unknown) => {
     await Promise.allSettled([around.after?.(), executor?.close()]);
     throw error;
   });
@@ -94,6 +97,7 @@ export async function openRun(
     name: prepared.run,
     run,
     result: run.result,
+    control: runControl(opened, run, { ...options, run: prepared.run, clock: lobby.clock }),
     close: async () => {
       run.cancel();
       await run.result.catch(() => {});

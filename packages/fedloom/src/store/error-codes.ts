@@ -1,5 +1,6 @@
 /** The errors of run folders: code and fields. */
 export interface StoreErrors {
+  'admin.absent': { readonly run: string };
   'store.unknown-run': { readonly id: string; readonly root: string };
   'store.version': { readonly path: string; readonly found: unknown; readonly known: number };
 }

@@ -1,7 +1,11 @@
 import { FedloomError } from '@fedloom/engine';
 import { type Command, Option } from 'commander';
+import { formatRanges, type IndexRange, parseRanges } from '../../core/index-ranges.js';
+import { askServer } from '../admin/ask-server.js';
 import { wholeNumber } from '../arguments.js';
-import { verboseOption } from '../run-settings.js';
+import { counted } from '../report/format.js';
+import { jsonOption, outOption, verboseOption } from '../run-settings.js';
+import { openTerminal } from '../terminal.js';
 
 /** Short-lived, unless somebody says otherwise. */
 const EXPIRES = '7d';
@@ -12,7 +16,8 @@ export function addClientsCommand(program: Command): void {
   const command = program
     .command('clients')
     .summary('say who may be a client of a server')
-    .description('Makes what clients prove by that a server invited them.');
+    .description('Makes what clients prove by that a server invited them, and steers who is in a run.');
+  addSteering(command);
   command
     .command('token')
     .summary('make a token that lets clients in')
@@ -43,6 +48,74 @@ export function addClientsCommand(program: Command): void {
       });
       process.stdout.write(out === undefined ? `${token}\n` : `The token is in ${out}.\n`);
     });
+}
+
+const STEERING = [
+  [
+    'kick',
+    'close the connections that hold a client',
+    'Closes the connections that hold these clients, or the one of a name; their processes end. Others may join in their place.',
+  ],
+  [
+    'ban',
+    'let a client, or a host, in no more',
+    'Lets these clients, or whoever comes from a host, in no more until the server ends, and closes their connections.',
+  ],
+  ['unban', 'let a banned client or host in again', 'Lifts bans.'],
+] as const;
+
+interface SteeringFlags {
+  readonly index?: readonly IndexRange[];
+  readonly session?: string;
+  readonly host?: string;
+  readonly out: string;
+  readonly json?: true;
+}
+
+/** Of a server that is running on this host: `npx fedloom status` shows who is connected. */
+function addSteering(command: Command): void {
+  for (const [act, summary, description] of STEERING) {
+    const one = command
+      .command(act)
+      .summary(summary)
+      .description(description)
+      .argument('[run]', "the run's name, a part of it that no other has, its folder, or latest", 'latest')
+      .addOption(new Option('--index <indices>', 'of the clients: 0-3,7').argParser(parseRanges));
+    if (act === 'kick') one.option('--session <name>', 'the connection, as status names it');
+    else one.option('--host <address>', 'where they come from, as status says, without the port');
+    one
+      .addOption(outOption())
+      .addOption(jsonOption())
+      .addOption(verboseOption())
+      .action(async (id: string, flags: SteeringFlags) => {
+        const { index, session, host, out, json: asJson } = flags;
+        if (index === undefined && session === undefined && host === undefined) {
+          throw new FedloomError(
+            'usage.whom',
+            `Say whom: --index 0-3${act === 'kick' ? ', or --session s4' : ', or --host 10.0.0.7'}.`,
+          );
+        }
+        const whom = {
+          ...(index && { clients: formatRanges(index) }),
+          ...(session && { session }),
+          ...(host && { host }),
+        };
+        const { screen, json } = await openTerminal(asJson ?? false);
+        const answer = (await askServer(out, id, `POST /${act}`, whom)) as Steered;
+        json?.write({ event: 'steered', act, ...answer });
+        const { closed = [], lifted } = answer;
+        screen.line(
+          lifted === undefined
+            ? `${counted(closed.length, 'connection')} closed${closed.length === 0 ? '' : `: ${closed.join(', ')}`}`
+            : `${counted(lifted, 'ban')} lifted`,
+        );
+      });
+  }
+}
+
+interface Steered {
+  readonly closed?: readonly string[];
+  readonly lifted?: number;
 }
 
 /** Milliseconds of Unix time, or none. */

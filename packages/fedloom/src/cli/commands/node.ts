@@ -7,6 +7,8 @@ import type { IndexRange } from '../../core/index-ranges.js';
 import { namesClient, pathOfClient } from '../../core/path-template.js';
 import { createServer } from '../../server/create-server.js';
 import type { StoredRun } from '../../store/read-runs.js';
+import { type AdminFlags, addAdminOptions, adminOptions } from '../admin/admin-flags.js';
+import { openAdmin } from '../admin/open-admin.js';
 import { hostAndPort, serverUrl } from '../arguments.js';
 import { conductRun } from '../conduct-run.js';
 import { whereGiven } from '../given.js';
@@ -28,7 +30,7 @@ import { openTerminal, type Terminal } from '../terminal.js';
 import { clientAuth, serverAuth } from '../token-flags.js';
 import { unfinishedRun } from '../unfinished-run.js';
 
-interface NodeFlags extends LinesFlags, ServingFlags {
+interface NodeFlags extends LinesFlags, ServingFlags, AdminFlags {
   readonly shareRanks?: true;
   readonly data?: string;
   readonly stateDir?: string;
@@ -81,7 +83,7 @@ export function addNodeCommand(program: Command, exit: (code: number) => void): 
     )
     .addOption(new Option('--expected-hosts <text>', 'refuse to run elsewhere').hideHelp())
     .addOption(new Option('--until-stdin-ends', 'end the run, as by Ctrl-C, when nobody holds the input').hideHelp());
-  addServingOptions(command).action(
+  addAdminOptions(addServingOptions(command)).action(
     async (path: string, clients, perRound, rounds, flags: NodeFlags & Parameters<typeof runSettings>[1]) => {
       exit(await node(path, runSettings([clients, perRound, rounds], flags), flags));
     },
@@ -137,6 +139,7 @@ async function serve({ path, settings: given, flags, lines }: Rank, size: number
   const loaded = await loadTaskWith(path, settings);
   const resume: StoredRun | undefined = flags.resume && (await unfinishedRun(path, settings, 'node'));
   const serving = servingRunOptions(flags);
+  const admin = await adminOptions(flags);
   const auth = serverAuth(flags, ({ message }) => terminal.screen.line(`Warning: ${message}`));
   return conductRun({
     terminal,
@@ -146,14 +149,17 @@ async function serve({ path, settings: given, flags, lines }: Rank, size: number
     ...(resume && { resume }),
     otherArguments: { transport: flags.transport, ranks: size, ...serving },
     runOptions: serving,
-    start: async (options, task) => {
-      const { run, result, url } = await createServer(task, {
+    start: async (options, task, folder) => {
+      const server = await createServer(task, {
         ...options,
         listeners: [lines.listen],
         workers: settings.workers,
         ...whereGiven('pool', flags.pool),
         ...whereGiven('auth', auth),
       });
+      const operators = admin && (await openAdmin(server, admin, folder));
+      const { run, url } = server;
+      const result = server.result.finally(() => operators?.close());
       return { run, result, url, notes: [`Rank 0 of ${size} serves on ${lines.host}.`] };
     },
   });

@@ -4,6 +4,7 @@ import type { Results, RoundRecord } from '../../core/records.js';
 import { findRun, listRuns, readRounds, type StoredRun } from '../../store/read-runs.js';
 import type { RunArguments } from '../../store/run-file.js';
 import { BEST_FILE } from '../../store/run-folder.js';
+import { askServer } from '../admin/ask-server.js';
 import {
   allResults,
   counted,
@@ -29,16 +30,38 @@ const ALL_SHOWN_TO = 20;
 /** Rounds that it prints at most; longer runs are thinned out evenly. */
 const ROUNDS_SHOWN = 100;
 
+/** Of a server that is running. */
+const STEERING = [
+  ['pause', 'lets a running server decide nothing further until it is told to resume'],
+  ['resume', 'lets a paused server go on'],
+  ['stop', 'ends a running server in order, after the round under way'],
+] as const;
+const TOLD = {
+  pause: 'It is paused when the round under way is written: clients end what they train.',
+  resume: 'It goes on.',
+  stop: 'It ends after the round under way.',
+} as const;
+
 export function addRunsCommand(program: Command): void {
   const runs = program
     .command('runs')
-    .summary('list the runs of a folder, or show one')
-    .description('Looks at past and present runs.')
+    .summary('list the runs of a folder, show one, or steer one')
+    .description('Looks at past and present runs, and steers those of servers on this host.')
     .helpCommand(false);
   const add = (command: Command) => command.addOption(outOption()).addOption(jsonOption()).addOption(verboseOption());
   add(runs.command('list').description('lists the runs, the latest last')).action(async (flags: RunsFlags) => {
     await list(await listRuns(flags.out), flags.out, await openTerminal(flags.json ?? false));
   });
+  for (const [act, what] of STEERING) {
+    add(runs.command(act).description(what))
+      .argument('[id]', "the run's name, a part of it that no other has, or latest", 'latest')
+      .action(async (id: string, flags: RunsFlags) => {
+        const { screen, json } = await openTerminal(flags.json ?? false);
+        const answer = (await askServer(flags.out, id, `POST /${act}`)) as { readonly phase: string };
+        json?.write({ event: 'steered', act, ...answer });
+        screen.line(TOLD[act]);
+      });
+  }
   add(runs.command('show').description('shows a run: its arguments, rounds and accuracy curve'))
     .argument('<id>', "the run's name, a part of it that no other has, or latest")
     .action(async (id: string, flags: RunsFlags) => {

@@ -4,6 +4,8 @@ import { shellWords } from '../../launch/shell-words.js';
 import { createServer } from '../../server/create-server.js';
 import type { StoredRun } from '../../store/read-runs.js';
 import type { Task } from '../../task/task.js';
+import { type AdminFlags, addAdminOptions, adminOptions } from '../admin/admin-flags.js';
+import { openAdmin } from '../admin/open-admin.js';
 import { conductRun } from '../conduct-run.js';
 import { devicesAt } from '../devices.js';
 import { addListenOptions, reachOf, recordedReach, samePorts } from '../listen-flags.js';
@@ -16,10 +18,10 @@ import { serverAuth } from '../token-flags.js';
 import { type ListenFlags, listensOf } from '../transports.js';
 import { unfinishedRun } from '../unfinished-run.js';
 
-export interface ServerFlags extends ServingFlags, ListenFlags {}
+export interface ServerFlags extends ServingFlags, ListenFlags, AdminFlags {}
 
 export function addServerCommand(program: Command, exit: (code: number) => void): void {
-  const command = addListenOptions(addRunSettings(program.command('server'), '<task>'))
+  const command = addAdminOptions(addListenOptions(addRunSettings(program.command('server'), '<task>')))
     .summary('serve a task to clients that connect over WebSocket or MQTT')
     .description('Serves a task to clients that connect over WebSocket or MQTT. The run starts when they have joined.');
   addServingOptions(command).action(async (path, clients, perRound, rounds, flags) => {
@@ -61,6 +63,7 @@ export async function serve(
   const devices = reach.mobile && devicesAt(reach.mobile, settings.clients, terminal.screen);
   const auth = serverAuth(reach, ({ message }) => terminal.screen.line(`Warning: ${message}`));
   const listeners = await listensOf(reach, devices);
+  const admin = await adminOptions(flags);
   const { pool } = flags;
   const given = servingRunOptions(flags);
   const { workers } = settings;
@@ -75,7 +78,7 @@ export async function serve(
       ...given,
     },
     runOptions: given,
-    start: async (options, task) => {
+    start: async (options, task, folder) => {
       const server = await createServer(task, {
         ...options,
         listeners,
@@ -85,7 +88,8 @@ export async function serve(
       });
       const { run } = server;
       const urls = server.urls.filter((url) => !url.startsWith('memory:'));
-      const result = server.result.finally(() => devices?.close());
+      const operators = admin && (await openAdmin(server, admin, folder));
+      const result = server.result.finally(() => Promise.allSettled([devices?.close(), operators?.close()]));
       const hint = `Join: ${clientCommand(path, settings, loaded.task, urls[0] ?? '', reach.mobile)}`;
       return { run, result, urls, notes: [`Listening on ${urls.join(' and ')}`, terminal.screen.colors.dim(hint)] };
     },

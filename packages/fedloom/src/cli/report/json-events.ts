@@ -4,6 +4,7 @@ import type { Losses } from '../../core/losses.js';
 import type { RoundRecord, RunResult } from '../../core/records.js';
 import type { DataDescription } from '../../data/description.js';
 import type { FederationEvents } from '../../server/run/federation-options.js';
+import type { RunStatus } from '../../server/run/run-control.js';
 import type { BestFile, RunFile } from '../../store/run-file.js';
 import type { ClientShare } from './partition-lines.js';
 
@@ -35,6 +36,8 @@ export type JsonEvent =
     }
   | { readonly event: 'ssh-setup'; readonly hosts: readonly { readonly host: string; readonly state: string }[] }
   | { readonly event: 'doctor'; readonly hosts: readonly object[] }
+  | ({ readonly event: 'status' } & RunStatus)
+  | { readonly event: 'steered'; readonly act: string; readonly phase?: string }
   | ({ readonly event: 'statistics'; readonly sources: readonly string[] } & DataDescription)
   | { readonly event: 'partition'; readonly clients: readonly ClientShare[] }
   | { readonly event: 'partitioned'; readonly folder: string; readonly clients: number }

@@ -22,6 +22,8 @@ export interface CandidatesOptions extends Pick<FederationOptions, 'workload' | 
   readonly virtualTime: () => VirtualTime | null;
   /** The run ends with what is on record. Default: it goes on. */
   readonly stopped?: () => boolean;
+  /** Settles when the run is to go on; undefined: it is. */
+  readonly paused?: () => Promise<void> | undefined;
   /** Default: none. A version that is kept, though nobody trains from it. */
   readonly kept?: () => ModelVersion | undefined;
 }
@@ -82,13 +84,14 @@ export class Candidates {
   }
 
   #write(round: number, decidedRound: () => DecidedRound): void {
-    const { versions, persistence, checkpoint, dispatch, fail } = this.options;
+    const { versions, persistence, checkpoint, paused, dispatch, fail } = this.options;
     const done = () => dispatch({ type: 'persisted', round });
     try {
       const decided = persistence.decided(decidedRound);
       const saved = checkpoint?.(round, versions.wholeModel(versions.newest));
-      if (decided === undefined && saved === undefined) return done();
-      Promise.all([decided, saved]).then(done).catch(fail);
+      const pause = paused?.();
+      if (decided === undefined && saved === undefined && pause === undefined) return done();
+      Promise.all([decided, saved, pause]).then(done).catch(fail);
     } catch (error) {
       fail(error);
     }

@@ -3,7 +3,7 @@ import { type Hash, versionNumber } from '../../core/brands.js';
 import type { BestModel, RoundRecord, RunResult } from '../../core/records.js';
 import type { SessionDoor } from '../lobby/session-door.js';
 import { initialState, isQuiet, step } from '../schedule/coordinator.js';
-import { clientsOf } from '../schedule/membership.js';
+import { clientsOf, presentRanges } from '../schedule/membership.js';
 import { refuseUpdate } from '../schedule/refusals.js';
 import { resumeState } from '../schedule/resume.js';
 import type { CoordinatorState } from '../schedule/schedule.js';
@@ -22,6 +22,7 @@ import { Refusals } from './refusals.js';
 import { RoundBooks } from './round-books.js';
 import { type Ending, RunEnd } from './run-end.js';
 import { type LateUpdate, StagedUpdates } from './staged-updates.js';
+import { type Holder, Steering } from './steering.js';
 import type { Turns } from './turns.js';
 import { type ModelVersion, Versions } from './versions.js';
 import { VirtualTurns } from './virtual-turns.js';
@@ -49,6 +50,8 @@ export class Federation {
   readonly #abort = new AbortController();
   readonly #queue: Input[] = [];
   readonly #watch: MetricWatch;
+  /** What an operator wishes. */
+  readonly steering = new Steering(() => this.sessions);
   /** The model of the best round, where it is kept. */
   #best: ModelVersion | undefined;
   /** Names of results that were recorded. */
@@ -107,7 +110,10 @@ export class Federation {
     this.#door = options.lobby.openDoor({
       ...options,
       welcome: welcomeOf(options, this.#versions.frozen?.hash),
-      onMessage: (session, message, body) => incoming.receive(session, message, body),
+      onMessage: (session, message, body) => {
+        if (message.type === 'join') this.steering.bans.check(session, message.clients);
+        return incoming.receive(session, message, body);
+      },
       wants: (session, message) => incoming.wants(session, message),
       onFailure: (error) => this.fail(error),
       onClosed: (session, reason) => {
@@ -143,6 +149,7 @@ export class Federation {
       fail: (error) => this.fail(error),
       virtualTime: () => this.#turns?.time ?? null,
       stopped: () => this.#watch.stopped !== undefined,
+      paused: () => this.steering.until,
       kept: () => this.#best,
     });
     this.#end = new RunEnd({
@@ -172,6 +179,23 @@ export class Federation {
   /** Clients that have joined and not left. */
   get present(): number {
     return this.#state.membership.present;
+  }
+
+  get isOver(): boolean {
+    return this.#end.isOver;
+  }
+
+  /** Bytes over all sessions so far. */
+  get bytes(): { readonly up: number; readonly down: number } {
+    return this.#door.bytes;
+  }
+
+  /** Those that hold clients, with them. */
+  get sessions(): readonly Holder[] {
+    return [...presentRanges(this.#state.membership)].flatMap(([id, clients]) => {
+      const session = this.#door.get(id);
+      return session === undefined ? [] : [{ session, clients }];
+    });
   }
 
   /** Clients may come: the wait for them begins. */
@@ -352,6 +376,7 @@ export class Federation {
     const record = (told: RoundRecord) => {
       if (this.#end.isOver) return;
       const { isBest, missing } = this.#note(told);
+      if (this.steering.stop !== undefined) this.#watch.stop(round, this.steering.stop);
       if (isBest) this.#best = newest;
       this.#end.roundFinished(newest, evaluated !== null && voided === null ? told : undefined);
       this.#persistence.recorded(told, evaluated?.recorded ?? null);
@@ -394,6 +419,7 @@ export class Federation {
 
   #finish(ending: Ending, cause?: unknown): void {
     if (this.#end.isOver) return;
+    this.steering.goOn();
     this.#abort.abort();
     for (const cancel of this.#timers.values()) cancel();
     const late = this.#staged.close();

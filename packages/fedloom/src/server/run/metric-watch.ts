@@ -100,6 +100,11 @@ export class MetricWatch {
     }
   }
 
+  /** The run ends here, whatever the metrics say. @param why for people */
+  stop(round: number, why: string): void {
+    if (this.#stopped === undefined) this.#end(round, why);
+  }
+
   #end(round: number, why: string): void {
     this.#stopped = { code: 'run.stopped', message: `Ended after round ${round + 1}: ${why}.` };
   }

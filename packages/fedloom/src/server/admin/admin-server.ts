@@ -1,0 +1,189 @@
+import { createHash, timingSafeEqual } from 'node:crypto';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { FedloomError } from '@fedloom/engine';
+import * as z from 'zod';
+import { parseRanges } from '../../core/index-ranges.js';
+import { isLoopback } from '../../transport/websocket/upgrade-check.js';
+import type { RunControl } from '../run/run-control.js';
+import { metricsOf } from './metrics.js';
+
+export interface AdminOptions {
+  /** A loopback address: what is said here is not encrypted. Default 127.0.0.1. */
+  readonly host?: string;
+  /** Default: one that is free. */
+  readonly port?: number;
+  /** What whoever asks must know, at least 32 characters. */
+  readonly token: string;
+}
+
+/** The endpoints for operators of a run, on a socket of their own. */
+export interface AdminServer {
+  /** `http://127.0.0.1:9090` */
+  readonly url: string;
+  close(): Promise<void>;
+}
+
+const TOKEN_LENGTH_MIN = 32;
+const BODY_BYTES_MAX = 64 << 10;
+const TIMES = {
+  headersTimeout: 10_000,
+  requestTimeout: 10_000,
+  keepAliveTimeout: 5_000,
+  maxHeaderSize: 8 << 10,
+} as const;
+const CONNECTIONS_MAX = 64;
+
+type Answer = { readonly status: number; readonly type: string; readonly text: string };
+
+/**
+ * Serves an operator: `GET /status`, `/metrics` (Prometheus), `POST /pause`, `/resume`, `/stop`, `/kick`, `/ban`, `/unban`, each with
+ * `Authorization: Bearer <token>`; `GET /healthz` and `/readyz` without.
+ * @throws FedloomError `admin.options`, `admin.listen`
+ */
+export async function serveAdmin(control: RunControl, options: AdminOptions): Promise<AdminServer> {
+  const { host = '127.0.0.1', port = 0, token } = options;
+  if (!isLoopback(host)) {
+    const message = `The endpoints for operators would listen on ${host}, unencrypted. Take 127.0.0.1, and a proxy with TLS in front of it.`;
+    throw new FedloomError('admin.options', message, { option: 'host' });
+  }
+  if (token.length < TOKEN_LENGTH_MIN) {
+    const message = `The operators' token has ${token.length} characters; take at least ${TOKEN_LENGTH_MIN} that nobody can guess.`;
+    throw new FedloomError('admin.options', message, { option: 'token' });
+  }
+  const metrics = metricsOf(control);
+  metrics.catch(() => {});
+  const server = createServer(TIMES, (request, response) => {
+    answer(request)
+      .catch(
+        (error: unknown): Answer =>
+          json(error instanceof FedloomError ? 400 : 500, { error: (error as Error).message }),
+      )
+      .then((told) => respond(response, told))
+      // Whoever asked has gone.
+      .catch(() => response.destroy());
+  });
+  server.maxConnections = CONNECTIONS_MAX;
+  await listen(server, host, port);
+
+  async function answer(request: IncomingMessage): Promise<Answer> {
+    const path = (request.url ?? '').replace(/\?.*/, '');
+    if (path === '/healthz') return text(200, 'ok\n');
+    if (path === '/readyz') return isReady(control) ? text(200, 'ready\n') : text(503, 'the run is over\n');
+    if (!knows(request.headers.authorization, token)) return json(401, { error: 'Say Authorization: Bearer <token>.' });
+    const endpoint = `${request.method} ${path}`;
+    if (endpoint === 'GET /status') return json(200, control.status());
+    if (endpoint === 'GET /metrics')
+      return { status: 200, type: (await metrics).type, text: await (await metrics).text() };
+    const act = ACTS[endpoint];
+    if (act === undefined) return json(404, { error: `There is no ${endpoint} here.` });
+    return json(200, { ...act(control, await bodyOf(request)), phase: control.status().phase });
+  }
+
+  const { port: bound } = server.address() as AddressInfo;
+  return {
+    url: `http://${host.includes(':') ? `[${host}]` : host}:${bound}`,
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}
+
+const isReady = (control: RunControl) => control.status().phase !== 'over';
+
+const ranges = z.string().transform((typed) => parseRanges(typed));
+const whom = z.strictObject({
+  clients: ranges.optional(),
+  session: z.string().optional(),
+  host: z.string().optional(),
+});
+type Whom = z.infer<typeof whom>;
+
+const ACTS: Readonly<Record<string, (control: RunControl, body: unknown) => object>> = {
+  'POST /pause': (control) => {
+    control.pause();
+    return {};
+  },
+  'POST /resume': (control) => {
+    control.resume();
+    return {};
+  },
+  'POST /stop': (control) => {
+    control.stop();
+    return {};
+  },
+  'POST /kick': (control, body) => {
+    const { clients, session } = whomIn(body);
+    return { closed: control.kick({ ...(clients && { clients }), ...(session !== undefined && { session }) }) };
+  },
+  'POST /ban': (control, body) => ({ closed: control.ban(banIn(body)) }),
+  'POST /unban': (control, body) => ({ lifted: control.unban(banIn(body)) }),
+};
+
+function banIn(body: unknown) {
+  const { clients, host } = whomIn(body);
+  return { ...(clients && { clients }), ...(host !== undefined && { host }) };
+}
+
+/** @throws FedloomError `admin.request` */
+function whomIn(body: unknown): Whom {
+  const checked = whom.safeParse(body);
+  if (checked.success && Object.keys(checked.data).length > 0) return checked.data;
+  throw new FedloomError(
+    'admin.request',
+    'Say whom: {"clients": "0-3,7"}, {"session": "s4"}, or of bans {"host": "10.0.0.7"}.',
+  );
+}
+
+/** @throws FedloomError `admin.request` */
+async function bodyOf(request: IncomingMessage): Promise<unknown> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    bytes += chunk.length;
+    if (bytes > BODY_BYTES_MAX) throw new FedloomError('admin.request', `More than ${BODY_BYTES_MAX} bytes were sent.`);
+    chunks.push(chunk);
+  }
+  if (bytes === 0) return {};
+  try {
+    return JSON.parse(Buffer.concat(chunks).toString('utf8'));
+  } catch (cause) {
+    throw new FedloomError('admin.request', 'What was sent is no JSON.', undefined, { cause });
+  }
+}
+
+/** In a time that does not tell how much of a wrong token is right. */
+function knows(header: string | undefined, token: string): boolean {
+  const digest = (said: string) => createHash('sha256').update(said).digest();
+  return timingSafeEqual(digest(header ?? ''), digest(`Bearer ${token}`));
+}
+
+function json(status: number, value: object): Answer {
+  return { status, type: 'application/json', text: `${JSON.stringify(value)}\n` };
+}
+
+function text(status: number, said: string): Answer {
+  return { status, type: 'text/plain; charset=utf-8', text: said };
+}
+
+function respond(response: ServerResponse, { status, type, text: said }: Answer): void {
+  response.writeHead(status, {
+    'content-type': type,
+    'cache-control': 'no-store',
+    'x-content-type-options': 'nosniff',
+  });
+  response.end(said);
+}
+
+function listen(server: Server, host: string, port: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', (cause: NodeJS.ErrnoException) => {
+      const why = cause.code === 'EADDRINUSE' ? 'another process has the port' : cause.message;
+      const message = `The endpoints for operators cannot listen on ${host}:${port}: ${why}. Choose another with --admin.`;
+      reject(new FedloomError('admin.listen', message, { host, port }, { cause }));
+    });
+    server.listen(port, host, () => resolve());
+  });
+}
