@@ -36,7 +36,7 @@ function adminAddress(typed: string): AdminAddress {
   return { port: Number(port), ...(host !== undefined && { host: host.replace(/^\[(.*)\]$/, '$1') }) };
 }
 
-/** @throws FedloomError `store.read`, `usage.file`; undefined: nobody is answered */
+/** @throws FedloomError `store.*`, `usage.file`; undefined: nobody is answered */
 export async function adminOptions({ admin, adminTokenFile }: AdminFlags): Promise<AdminOptions | undefined> {
   if (admin === 'off') return undefined;
   if (adminTokenFile === undefined) return { ...admin, token: randomBytes(TOKEN_BYTES).toString('base64url') };
