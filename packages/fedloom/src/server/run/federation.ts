@@ -99,6 +99,7 @@ export class Federation {
       staged: this.#staged,
       refused: (session, refused) => this.#refusals.add(session.id, session.peer, refused),
       refusal: (tag) => refuseUpdate(this.#state, tag),
+      askedFrom: (client) => this.#state.options.schedule.askedFrom(this.#state, client),
       dispatch,
       trained: (input, tag) => {
         if (this.#turns === undefined) return dispatch(input());

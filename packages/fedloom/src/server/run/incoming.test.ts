@@ -47,6 +47,26 @@ describe('what sessions say', () => {
     }
   });
 
+  it('an update from another version than its client was asked to train from is refused', async () => {
+    const { federation, enter, refused, records } = federationUnderTest({
+      coordinator: { clients: 3, rounds: 5, schedule: buffered({ concurrency: 2, bufferSize: 1 }) },
+    });
+    const client = await enter(0, 1, 2);
+    const first = await client.asked(0);
+    const [slow = clientIndex(0), quick = clientIndex(1)] = first.clients;
+    client.update(quick, first, 1, 1);
+    await until(() => records.length === 1 && client.of('model').length === 2);
+    const [newer] = client.of('model').slice(-1);
+    if (newer === undefined) throw new Error('there is no second model');
+    // A server that believed it would take an old update for a fresh one.
+    client.update(slow, { ...first, base: newer.version }, 1, 1);
+    await until(() => refused.length === 1);
+    expect(refused[0]).toMatchObject({ client: slow, code: 'update.base' });
+    expect(records).toHaveLength(1);
+    federation.cancel();
+    await federation.result;
+  });
+
   it('asks for frozen parameters are answered with them, and with nothing else', async () => {
     const frozen: Tensor = { dtype: 'float32', shape: [1], data: Float32Array.of(7) };
     const workload = workloadOf({

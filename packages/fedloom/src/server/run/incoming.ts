@@ -1,5 +1,5 @@
 import { FedloomError } from '@fedloom/engine';
-import type { Hash } from '../../core/brands.js';
+import type { ClientIndex, Hash, VersionNumber } from '../../core/brands.js';
 import type { Evaluation } from '../../core/evaluation.js';
 import { TEST_SAMPLES_MAX } from '../../core/sound-evaluation.js';
 import type { Evaluations, Failed, UpdateMessage } from '../../protocol/messages.js';
@@ -33,6 +33,8 @@ export interface IncomingOptions extends Pick<FederationOptions, 'workload' | 'c
   readonly refused: (session: Session, refused: FederationEvents['refused'][0]) => void;
   /** Why the coordinator would drop an update; null: it waits for it. */
   readonly refusal: (tag: UpdateTag) => Reason | null;
+  /** Number of the version that a client was asked to train from; undefined: it was not asked. */
+  readonly askedFrom: (client: ClientIndex) => VersionNumber | undefined;
   /**
    * What came of a client's training, to be made when it has its turn: how much an update counts follows from what has counted
    * before. A promise where that is not now.
@@ -127,7 +129,7 @@ export class Incoming {
     };
     const refused = (error: unknown) => trained(() => refusal(error), tag);
     try {
-      const from = this.#baseOf(message);
+      const from = this.#baseOf(message, tag);
       const received = (sound: SoundUpdate) => {
         const checkMs = clock.now() - startedMs;
         return trained(() => this.#weighed({ message, sound, from, tag, checkMs }, refusal), tag);
@@ -167,13 +169,21 @@ export class Incoming {
     }
   }
 
-  /** @throws FedloomError `update.base`: it starts from a model that this run does not have, or has no more */
-  #baseOf({ client, base }: UpdateMessage): ModelVersion {
-    const { versions } = this.options;
+  /**
+   * @throws FedloomError `update.base`: it starts from a model that this run does not have, or has no more, or from another than
+   *   the client was asked to start from
+   */
+  #baseOf({ client, base }: UpdateMessage, tag: UpdateTag): ModelVersion {
+    const { versions, askedFrom, refusal } = this.options;
     const { number, hash } = versions.accepted.version;
     const from = versions.find(base);
     // Clients may have a candidate to evaluate; nobody is asked to train from it.
-    if (from !== undefined && from.version.number <= number) return from;
+    if (from !== undefined && from.version.number <= number) {
+      const asked = askedFrom(client);
+      if (asked === undefined || asked === base.number || refusal(tag) !== null) return from;
+      const text = `The update of client ${client} starts from version ${base.number}; it was asked to train from version ${asked}.`;
+      throw new FedloomError('update.base', text, { client, base, newest: number });
+    }
     const text =
       `The update of client ${client} starts from version ${base.number} of "${base.model}" (${base.hash}), which the server ` +
       `does not have, or has no more; it is at version ${number} (${hash}).`;

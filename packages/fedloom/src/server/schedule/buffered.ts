@@ -75,6 +75,7 @@ export function buffered(options: BufferedOptions): Schedule {
     departed: when(departed),
     missed: when(missed),
     settled: when(settled),
+    askedFrom: (state, client) => ownOf(state).asks.get(client)?.base,
     refuse,
     received: when(received),
     failed: when(failed),

@@ -68,6 +68,7 @@ export function replay(folds: readonly RecordedFold[], clients: number): ReplayS
     departed: (state, gone, output) => left(state, gone, output),
     missed: () => {},
     settled: (state, clients, output) => askAll(inContext(state, output), clients),
+    askedFrom: (state, client) => ownOf(state).asked.get(client)?.base,
     refuse: (state, tag) => refuse(state, tag),
     received: (state, tag, output) => received(inContext(state, output), tag),
     failed: (state, event, output) => failed(state, event, output),

@@ -68,6 +68,10 @@ export function rounds(options: RoundsOptions): Schedule {
     departed: when(departed),
     missed: when(missed),
     settled: when(settled),
+    askedFrom: (state, client) => {
+      const { training } = ownOf(state);
+      return training?.members.has(client) ? training.base : undefined;
+    },
     refuse,
     received: when(updateReceived),
     failed: when(clientFailed),

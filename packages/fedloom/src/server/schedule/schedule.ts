@@ -36,6 +36,8 @@ export interface Schedule {
   missed(state: CoordinatorState, clients: readonly ClientIndex[], output: Output): void;
   /** Updates of these clients have just been settled: they may be asked again, those that are there. */
   settled(state: CoordinatorState, clients: readonly ClientIndex[], output: Output): void;
+  /** The version that the client was asked to train from last; undefined: it is not asked now. */
+  askedFrom(state: CoordinatorState, client: ClientIndex): VersionNumber | undefined;
   /** Why an update must not be folded; null: it may. The client's session and the end of the run are checked before. */
   refuse(state: CoordinatorState, tag: UpdateTag): Reason | null;
   /** An update that was not refused: it is folded or discarded now. */
