@@ -20,8 +20,11 @@ const MAY_END = new Set(['client.no-server', 'join.held', 'store.full']);
 const RETRY_FOR_MS = 60_000;
 const BUDGET_BYTES = 1 << 30;
 
-/** What a client's process sends instead of what it should. */
-export type Lie = (frame: Uint8Array) => readonly Uint8Array[];
+/** A client's process that lies: what it sends instead of what it should, and what it knows. */
+export interface Lie {
+  instead(frame: Uint8Array): readonly Uint8Array[];
+  heard(frame: Uint8Array): void;
+}
 
 /** The machine of some clients: a disk, and one process after the other. */
 export class ClientMachine {
@@ -132,10 +135,14 @@ export class ClientMachine {
       const connection = await dial(url);
       const see = witness.ofClient();
       const lie = this.lie?.();
-      return new Intercepted(connection, (frame) => {
-        see(frame);
-        return lie === undefined ? [frame] : lie(frame);
-      });
+      return new Intercepted(
+        connection,
+        (frame) => {
+          see(frame);
+          return lie?.instead(frame) ?? [frame];
+        },
+        lie?.heard,
+      );
     };
   }
 }

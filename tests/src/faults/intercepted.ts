@@ -2,10 +2,14 @@ import type { Connection, ConnectionHandlers } from '../../../packages/fedloom/d
 
 /** A connection whose frames somebody sees, or changes, before they leave. */
 export class Intercepted implements Connection {
-  /** @param sending what is sent in the place of a frame */
+  /**
+   * @param sending what is sent in the place of a frame
+   * @param coming sees what comes, which it must not keep
+   */
   constructor(
     private readonly inner: Connection,
     private readonly sending: (frame: Uint8Array) => readonly Uint8Array[],
+    private readonly coming: (frame: Uint8Array) => void = () => {},
   ) {}
 
   get peer(): string {
@@ -25,7 +29,13 @@ export class Intercepted implements Connection {
   }
 
   bind(handlers: ConnectionHandlers): void {
-    this.inner.bind(handlers);
+    this.inner.bind({
+      ...handlers,
+      frame: (frame) => {
+        this.coming(frame);
+        handlers.frame(frame);
+      },
+    });
   }
 
   send(frame: Uint8Array): boolean {

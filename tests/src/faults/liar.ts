@@ -3,7 +3,7 @@ import { knownClient } from '../../../packages/fedloom/dist/core/brands.js';
 import { sha256 } from '../../../packages/fedloom/dist/core/node/sha256.js';
 import { decodeSafetensors, encodeSafetensors } from '../../../packages/fedloom/dist/core/safetensors.js';
 import { decodeFrame, encodeControl, encodeInline } from '../../../packages/fedloom/dist/protocol/codec.js';
-import type { Message, UpdateMessage } from '../../../packages/fedloom/dist/protocol/messages.js';
+import type { Message, Model, UpdateMessage } from '../../../packages/fedloom/dist/protocol/messages.js';
 import type { Lie } from './client-machine.js';
 import type { Dice } from './dice.js';
 import { floats, valuesOf } from './training.js';
@@ -14,7 +14,7 @@ interface Knows {
   readonly dice: Dice;
   /** Clients of other processes. */
   readonly others: readonly number[];
-  /** Models that it trained from. */
+  /** Models that it has heard of. */
   readonly bases: readonly UpdateMessage['base'][];
 }
 
@@ -70,8 +70,14 @@ const KINDS: Readonly<Record<string, Kind>> = {
       Uint8Array.from({ length: dice.whole(0, 64) }, () => dice.whole(0, 255)),
     ),
   ],
-  'unknown base': (told) => [said(told, { base: { ...told.message.base, hash: sha256(Uint8Array.of(1)) } })],
-  'earlier base': (told, { dice, bases }) => [said(told, { base: dice.pick(bases) })],
+  'unknown base': (told) => [
+    said(told, { base: { ...told.message.base, hash: sha256(Uint8Array.of(1)) } }, doubled(told)),
+  ],
+  'another base': (told, { dice, bases }) => [
+    said(told, {
+      base: dice.pick([...bases].filter(({ hash }) => hash !== told.message.base.hash).concat(told.message.base)),
+    }),
+  ],
   twice: (told) => [said(told), said(told)],
   'another client': (told, { dice, others }) => [
     said(told),
@@ -103,16 +109,26 @@ export function liarOf(world: World, own: readonly number[], dice: Dice): () => 
   const all = Array.from({ length: world.scenario.clients }, (_, client) => client);
   const others = all.filter((client) => !own.includes(client));
   const bases: UpdateMessage['base'][] = [];
-  return () => (frame) => {
+  const instead = (frame: Uint8Array): readonly Uint8Array[] => {
     const read = decodeFrame(frame);
     const message = read.kind === 'inline' ? (read.message as Message) : undefined;
     if (read.kind !== 'inline' || message?.type !== 'update') return [frame];
-    bases.push(message.base);
     if (isQuiet(world) || dice.chance(0.5)) return [frame];
     const kind = dice.pick(Object.keys(KINDS));
     world.witness.fault(`lie: ${kind}`, `client ${message.client} task ${message.task}`);
     return KINDS[kind]?.({ message, body: read.body.slice() }, { dice, others, bases }) ?? [frame];
   };
+  const heard = (frame: Uint8Array) => {
+    // What is damaged on its way tells it nothing.
+    if (frame[0] !== 3 || frame[1] !== 0 || frame.length < 16) return;
+    const read = decodeFrame(frame);
+    if (read.kind === 'inline' && read.message.type === 'model') bases.push((read.message as Model).version);
+  };
+  return () => ({ instead, heard });
+}
+
+function doubled(told: Told): Uint8Array {
+  return changed(told, (tensor) => floats(valuesOf(tensor).map((value) => 2 * value + 1)));
 }
 
 /** The body with one of its float tensors changed. */

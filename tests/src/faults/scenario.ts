@@ -26,6 +26,8 @@ export interface Scenario {
   readonly keptBytesMax: number;
   readonly evaluateEvery: number;
   readonly serverTests: boolean;
+  /** In every third round the server's test says that the model has diverged: the round is void. */
+  readonly diverges: boolean;
   readonly deadlineMs: number | null;
   readonly graceMs: number;
   readonly quorum: number;
@@ -92,7 +94,8 @@ export function scenarioOf(seed: number): Scenario {
   const robust = ['median', 'trimmedMean', 'multiKrum'].includes(algorithm);
   const clients = dice.whole(robust ? 4 : 2, 8);
   const clientsPerRound = algorithm === 'fedBuff' ? dice.whole(2, clients) : dice.whole(robust ? 4 : 1, clients);
-  const isLarge = dice.chance(0.05);
+  const isLarge = dice.chance(0.03);
+  const diverges = dice.chance(0.25);
   const trainHigh = dice.logarithmic(5, 8_000);
   const faults = faultsOf(dice.of('faults'));
   // Who is there and silent is waited for without end, where there is no deadline.
@@ -111,7 +114,8 @@ export function scenarioOf(seed: number): Scenario {
     statesOnDisk: dice.chance(0.8),
     keptBytesMax: dice.chance(0.8) ? 1 << 20 : 0,
     evaluateEvery: dice.pick([0, 1, 1, 2]),
-    serverTests: dice.chance(0.5),
+    serverTests: diverges || dice.chance(0.5),
+    diverges,
     deadlineMs,
     graceMs: Math.round(dice.logarithmic(500, 15_000)),
     quorum: dice.whole(robust ? 4 : 1, clientsPerRound),
@@ -139,7 +143,7 @@ function faultsOf(dice: Dice): FaultPlan {
     clientCrashAtWrite: sometimes(0.3, dice.logarithmic(0.01, 0.2)),
     diskFull: sometimes(0.15, 1),
     pauses: sometimes(0.25, dice.whole(1, 4)),
-    liars: sometimes(0.3, 1),
+    liars: sometimes(0.35, dice.whole(1, 2)),
     intruders: sometimes(0.3, dice.whole(1, 4)),
   };
 }
@@ -174,6 +178,10 @@ export function algorithmOf({ algorithm, clientsPerRound }: Scenario): Federated
       throw new RangeError(`no algorithm ${algorithm}`);
   }
 }
+
+/** Whether the candidate of this round is found to have diverged, if the server tests it. */
+export const divergesIn = ({ diverges, seed }: Scenario, round: number): boolean =>
+  diverges && (round + seed) % 3 === 0;
 
 export const isBuffered = ({ algorithm }: Pick<Scenario, 'algorithm'>): boolean =>
   algorithm === 'fedBuff' || algorithm === 'fedAsync';

@@ -89,7 +89,7 @@ export class ServerMachine {
     witness.durable.found(this.disk.log);
     this.doing = 'opens its journal';
     const events = new EventEmitter() as unknown as Emitter<FederationEvents>;
-    const { federation, announce, close } = await openFederation(taskOf(this.world), this.#options(process), {
+    const { federation, announce, close } = await openFederation(taskOf(this.world, process), this.#options(process), {
       lobby,
       events,
       evaluator: undefined,

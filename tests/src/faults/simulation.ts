@@ -4,7 +4,7 @@ import { injectFaults } from './injector.js';
 import { liarOf } from './liar.js';
 import { Network } from './network.js';
 import { checkBodies, checkVersions } from './reference.js';
-import type { Scenario } from './scenario.js';
+import { divergesIn, type Scenario } from './scenario.js';
 import { ServerMachine } from './server-machine.js';
 import { SimulatedTime } from './simulated-time.js';
 import { Witness } from './witness.js';
@@ -79,6 +79,12 @@ export async function simulate(scenario: Scenario, keepsTrace = false): Promise<
   const { rounds } = witness.durable;
   if (server.isDone && rounds.length !== scenario.rounds)
     witness.problem(`${rounds.length} rounds were decided, of ${scenario.rounds}`);
+  for (const { round, outcome, reason } of rounds) {
+    if (outcome === 'counted' || divergesIn(scenario, round)) continue;
+    witness.problem(
+      `round ${round} is void, though nothing is wrong with what honest clients sent: ${reason?.message}`,
+    );
+  }
   return {
     problems: witness.problems,
     faults: witness.faults,
@@ -88,7 +94,10 @@ export async function simulate(scenario: Scenario, keepsTrace = false): Promise<
     modelHash: server.result?.modelHash,
     isAsMeant:
       witness.forgetful.size === 0 &&
-      rounds.every(({ counted, replaced }) => counted.length === scenario.clientsPerRound && replaced.length === 0),
+      rounds.every(
+        ({ counted, voidUpdates, replaced }) =>
+          counted.length + voidUpdates.length === scenario.clientsPerRound && replaced.length === 0,
+      ),
     trace: witness.lines,
   };
 }

@@ -17,7 +17,11 @@ export async function examine(seed: number, keepsTrace = false): Promise<Outcome
 }
 
 /** Simulates many seeds, one after the other. @returns the exit code */
-export async function sweep(from: number, count: number, print: (line: string) => void): Promise<number> {
+export async function sweep(
+  from: number,
+  count: number,
+  { print, untilFailure = false }: { readonly print: (line: string) => void; readonly untilFailure?: boolean },
+): Promise<number> {
   const startedMs = performance.now();
   const faults = new Map<string, number>();
   let [events, virtualMs, failures] = [0, 0, 0];
@@ -29,6 +33,7 @@ export async function sweep(from: number, count: number, print: (line: string) =
     if (outcome.problems.length === 0) continue;
     failures += 1;
     if (failures <= FAILURES_SHOWN) print(`seed ${seed}: ${told(outcome)}`);
+    if (untilFailure) return 1;
   }
   const seconds = (performance.now() - startedMs) / 1000;
   for (const [kind, times] of [...faults].sort()) print(`${String(times).padStart(9)}  ${kind}`);

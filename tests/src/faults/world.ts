@@ -3,7 +3,7 @@ import type { TrainerTask } from '../../../packages/fedloom/dist/task/task.js';
 import type { Trainer, TrainerClient } from '../../../packages/fedloom/dist/task/trainer.js';
 import type { Dice } from './dice.js';
 import type { Network } from './network.js';
-import { algorithmOf, type Scenario } from './scenario.js';
+import { algorithmOf, divergesIn, type Scenario } from './scenario.js';
 import type { SimulatedProcess } from './simulated-process.js';
 import type { SimulatedTime } from './simulated-time.js';
 import { at, BUFFER, samplesOf, startModel, train, valuesOf } from './training.js';
@@ -66,9 +66,12 @@ function trainerOf(world: World, { index }: TrainerClient, process?: SimulatedPr
         ...kept,
       };
     },
-    test: () => {
-      if (index < 0 && !scenario.serverTests) return { results: {}, sampleCount: 0 };
-      return { results: { loss: Math.abs(at(valuesOf(params.get('w')), 0)) }, sampleCount: 1 + ((index + 8) % 3) };
+    async test({ round }) {
+      const tested = Math.abs(at(valuesOf(params.get('w')), 0));
+      if (index >= 0) return { results: { loss: tested }, sampleCount: 1 + (index % 3) };
+      if (!scenario.serverTests) return { results: {}, sampleCount: 0 };
+      await process?.sleep(dice.logarithmic(...scenario.diskMs));
+      return { results: { loss: divergesIn(scenario, round) ? Number.NaN : tested }, sampleCount: 5 };
     },
   };
 }
