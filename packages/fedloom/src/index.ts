@@ -203,6 +203,7 @@ export {
 export type { DeviceHandlers, DevicePort } from './protocol/device-port.js';
 export type { AuthContext, ClientAuth, ServerAuth } from './protocol/handshake.js';
 export type { Finish } from './protocol/messages.js';
+export { proveKey } from './protocol/node/key-proof.js';
 export { proveToken } from './protocol/node/token-proof.js';
 export {
   type HandledMessage,
@@ -222,13 +223,16 @@ export type { PythonTrainerOptions } from './python/options.js';
 export { pythonTrainer } from './python/python-trainer.js';
 export type { ArgumentValue } from './python/requests.js';
 export { type AdminOptions, type AdminServer, serveAdmin } from './server/admin/admin-server.js';
-export { type AcceptTokensOptions, acceptTokens } from './server/auth/accept-tokens.js';
+export { acceptKeys } from './server/auth/accept-keys.js';
+export { type AcceptOptions, acceptTokens } from './server/auth/accept-tokens.js';
+export { ownersFile } from './server/auth/owners-file.js';
 export { createLobby, type FederationLobby, type LobbyOptions } from './server/create-lobby.js';
 export { createServer, type FederationServer, type ServerOptions } from './server/create-server.js';
 export type { ListenOptions } from './server/listening.js';
 export type { ServedRun, ServedRunOptions } from './server/open-run.js';
 export type { Ban } from './server/run/bans.js';
 export type { FederationEvents } from './server/run/federation-options.js';
+export type { OwnedRange, OwnerBook } from './server/run/index-owners.js';
 export type { JournalOptions } from './server/run/journal-options.js';
 export { type NamedRun, Run } from './server/run/run.js';
 export type { RunControl, RunPhase, RunStatus, SessionStatus } from './server/run/run-control.js';

@@ -1,5 +1,6 @@
 """Proofs by a token: the one of PROTOCOL.md, and what is none."""
 
+import importlib.util
 import os
 import pathlib
 import re
@@ -20,13 +21,23 @@ class Proofs(unittest.TestCase):
         token = proof.TokenProof(TOKEN, nonce="00112233445566778899aabbccddeeff")
         self.assertEqual(token.prove(NONCE, "plain", "tiny"), written)
 
+    @unittest.skipUnless(importlib.util.find_spec("cryptography"), "pip install cryptography")
+    def test_the_proof_by_a_key_of_the_document(self):
+        text = PROTOCOL.read_text(encoding="utf-8")
+        pem = re.search(r"With the private key `([^`]*)`", text).group(1)
+        key = proof.KeyProof(
+            f"-----BEGIN PRIVATE KEY-----\n{pem}\n-----END PRIVATE KEY-----\n".encode(), nonce="00112233445566778899aabbccddeeff"
+        )
+        self.assertEqual(key.prove(NONCE, "plain", "tiny"), re.search(r"^```text key\n(.*)\n```$", text, re.M).group(1))
+        self.assertNotIn("secret", self.fails("auth.key", lambda: proof.KeyProof(b"secret")))
+
     def test_the_first_method_that_it_has_is_taken(self):
         token = proof.TokenProof(TOKEN)
         challenge = {"methods": ["other", "token", "none"], "nonce": NONCE}
-        self.assertEqual(proof.answer(challenge, token, "plain", "r")["method"], "token")
-        self.assertEqual(proof.answer(challenge, None, "plain", None), {"type": "auth", "method": "none"})
+        self.assertEqual(proof.answer(challenge, [token], "plain", "r")["method"], "token")
+        self.assertEqual(proof.answer(challenge, [], "plain", None), {"type": "auth", "method": "none"})
         with self.assertRaises(ProtocolError) as caught:
-            proof.answer({"methods": ["token"], "nonce": NONCE}, None, "plain", None)
+            proof.answer({"methods": ["token"], "nonce": NONCE}, [], "plain", None)
         self.assertIn("--token-file or FEDLOOM_TOKEN", caught.exception.message)
 
     def test_a_token_comes_by_file_or_environment(self):
@@ -34,14 +45,14 @@ class Proofs(unittest.TestCase):
             file = pathlib.Path(folder) / "token"
             file.write_text(f"# north\n\n{TOKEN} name=north\n", encoding="utf-8")
             file.chmod(0o600)
-            self.assertIsInstance(proof.token_of(str(file)), proof.TokenProof)
+            self.assertEqual([one.name for one in proof.proofs_of(str(file), None)], ["token"])
             file.chmod(0o644)
-            self.fails("auth.open-file", lambda: proof.token_of(str(file)))
-            self.fails("auth.file", lambda: proof.token_of(folder + "/none"))
+            self.fails("auth.open-file", lambda: proof.proofs_of(str(file), None))
+            self.fails("auth.file", lambda: proof.proofs_of(None, folder + "/none"))
         os.environ[proof.VARIABLE] = TOKEN
-        self.assertIsInstance(proof.token_of(None), proof.TokenProof)
+        self.assertEqual([one.name for one in proof.proofs_of(None, None)], ["token"])
         self.assertNotIn(proof.VARIABLE, os.environ)
-        self.assertIsNone(proof.token_of(None))
+        self.assertEqual(proof.proofs_of(None, None), [])
 
     def test_what_is_no_token_is_not_repeated(self):
         for text in ("", "ghp_secret", TOKEN + "x", TOKEN.replace(".", " ")):

@@ -65,8 +65,8 @@ it('lets in who has one, by file or environment, and keeps it out of logs, title
 it('says in one line what is wrong', async () => {
   const place = await Workplace.create({ 'task.ts': CLOUDS, open: '# tokens\n' });
   const cases: readonly (readonly [line: string, text: RegExp])[] = [
-    [`server task.ts ${SIZE} --token-file none`, /A file with secrets cannot be read: ENOENT/],
-    [`server task.ts ${SIZE} --token-file open`, /everybody on this machine may read it.*chmod 600 open/],
+    [`server task.ts ${SIZE} --token-file none`, /A file with tokens or keys cannot be read: ENOENT/],
+    [`server task.ts ${SIZE} --token-file open`, /everybody on this machine may read or change it.*chmod 600 open/],
     ['client task.ts --server ws://127.0.0.1:9 --index 0 --token-file open', /chmod 600 open/],
     ['clients token --token-file tokens', /--name hospital-3, or --uses 10/],
     ['clients token --token-file tokens --name a,#b', /one word|must be/],

@@ -41,6 +41,7 @@ export interface CommandErrors {
   'task.not-found': { readonly path: string };
   'task.stuck': NoFields;
 
+  'usage.clients': NoFields;
   'usage.command': { readonly command: string };
   'usage.config': NoFields;
   'usage.deadline': NoFields;

@@ -3,10 +3,10 @@ import { type Command, Option } from 'commander';
 import { formatRanges, parseRanges } from '../core/index-ranges.js';
 import type { RunFile } from '../store/run-file.js';
 import { brokerUrl, commaSeparated, hostAndPort } from './arguments.js';
+import { addServerAuthOptions, serverAuthFlags } from './auth-flags.js';
 import { addBrokerOptions, brokerFlags } from './broker-flags.js';
 import { whereGiven } from './given.js';
 import { addServerTlsOptions, serverTlsFlags } from './tls-flags.js';
-import { addServerTokenOption, tokenFlags } from './token-flags.js';
 import type { ListenFlags } from './transports.js';
 
 const ADDRESS = '127.0.0.1:8080';
@@ -45,7 +45,7 @@ export function addListenOptions(command: Command): Command {
       '--insecure',
       'listen beyond this machine, although nothing is encrypted or clients need no proof of who they are',
     );
-  return addServerTokenOption(addServerTlsOptions(addBrokerOptions(command)));
+  return addServerAuthOptions(addServerTlsOptions(addBrokerOptions(command)));
 }
 
 /** With what nobody had to say. @throws FedloomError `usage.mobile` for devices without a broker */
@@ -68,7 +68,7 @@ export function recordedReach(flags: ListenFlags) {
     ...brokerFlags(flags),
     ...whereGiven('mobile', mobile && formatRanges(mobile)),
     ...serverTlsFlags(flags),
-    ...tokenFlags(flags),
+    ...serverAuthFlags(flags),
     ...whereGiven('behindProxy', behindProxy),
     insecure,
     ...whereGiven('pingEveryMs', pingEvery),
@@ -88,7 +88,7 @@ export function reachFrom({ arguments: args }: RunFile, changed: ListenFlags): L
     ...brokerFlags(args),
     ...(mobile !== undefined && { mobile: parseRanges(mobile) }),
     ...serverTlsFlags(args),
-    ...tokenFlags(args),
+    ...serverAuthFlags(args),
     ...whereGiven('behindProxy', behindProxy),
     ...(insecure && { insecure }),
     ...whereGiven('pingEvery', pingEveryMs),

@@ -4,13 +4,13 @@ import type { Dial, Listen } from '../protocol/transport.js';
 import { mqttPackage } from '../transport/mqtt/mqtt-package.js';
 import { webSocketListen } from '../transport/websocket/on-demand.js';
 import type { hostAndPort } from './arguments.js';
+import { asksWho, type ServerAuthFlags } from './auth-flags.js';
 import { type BrokerFlags, brokerOptions } from './broker-flags.js';
 import type { ServedDevices } from './devices.js';
 import { type ServerTlsFlags, serverTls } from './tls-flags.js';
-import type { TokenFlags } from './token-flags.js';
 
 /** Where a server is to be reached, as the command line gives it. */
-export interface ListenFlags extends BrokerFlags, ServerTlsFlags, TokenFlags {
+export interface ListenFlags extends BrokerFlags, ServerTlsFlags, ServerAuthFlags {
   readonly listen?: ReturnType<typeof hostAndPort>;
   readonly mqttListen?: ReturnType<typeof hostAndPort>;
   readonly mqttPrefix?: string;
@@ -32,7 +32,7 @@ export async function listensOf(flags: ListenFlags, devices?: ServedDevices): Pr
   const common = { insecure: flags.insecure ?? false, ...(pingEvery !== undefined && { pingEveryMs: pingEvery }) };
   const tls = await serverTls(flags);
   const { behindProxy } = flags;
-  const identified = flags.tokenFile !== undefined;
+  const identified = asksWho(flags);
   const webSocket = { ...(tls && { tls }), ...(behindProxy && { behindProxy }), identified };
   const listens: Listen[] = listen === undefined ? [] : [webSocketListen({ ...listen, ...common, ...webSocket })];
   if (mqttListen === undefined && broker === undefined) return listens;

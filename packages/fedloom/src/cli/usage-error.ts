@@ -4,7 +4,9 @@ import { type ErrorCode, FedloomError } from '@fedloom/engine';
 const USAGE_CODES: ReadonlySet<string> = new Set<ErrorCode>([
   'certs.exists',
   'certs.no-authority',
+  'auth.clients-file',
   'auth.file',
+  'auth.key',
   'auth.open-file',
   'auth.token',
   'auth.token-file',

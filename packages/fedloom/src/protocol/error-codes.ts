@@ -6,6 +6,7 @@ type StreamFields = { readonly stream: number };
 /** The errors of the protocol and of proofs of identity: code and fields. PROTOCOL.md, section 10, says when each is sent. */
 export interface ProtocolErrors {
   'auth.file': { readonly path: string };
+  'auth.key': NoFields;
   'auth.open-file': { readonly path: string };
   'auth.token': NoFields;
 

@@ -158,7 +158,7 @@ export function answerChallenge(
   throw new FedloomError(
     'protocol.auth',
     `The server asks for auth by ${challenge.methods.map((name) => `'${name}'`).join(' or ')}; this client has ${quoted(methods)}. ` +
-      'A token is given by --token-file or FEDLOOM_TOKEN (auth: [proveToken(text)]).',
+      'A token is given by --token-file or FEDLOOM_TOKEN (auth: [proveToken(text)]), a key by --key-file (proveKey).',
     { methods: challenge.methods },
   );
 }

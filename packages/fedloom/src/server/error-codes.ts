@@ -13,6 +13,7 @@ export interface ServerErrors {
   'admin.options': { readonly option: string };
   'admin.request': NoFields;
   'aggregator.result': NoFields;
+  'auth.clients-file': { readonly file: string; readonly line: number };
   'auth.token-file': { readonly file: string; readonly line: number };
   'coordinator.options': {
     readonly option: string;
@@ -25,6 +26,7 @@ export interface ServerErrors {
   'virtual-clock.duration': { readonly client: number; readonly speed: number; readonly work: number };
 
   'join.held': NoFields;
+  'join.owned': { readonly client: number; readonly owner: string };
   'join.range': NoFields;
   'run.finished': NoFields;
 

@@ -7,6 +7,7 @@ import type { RoundRecord, RunResult } from '../core/records.js';
 import { checkTask } from '../task/check-task.js';
 import type { Task } from '../task/task.js';
 import type { Lobby } from './lobby/lobby.js';
+import type { OwnerBook } from './run/index-owners.js';
 import { openFederation } from './run/open-federation.js';
 import { resultOf } from './run/result-of.js';
 import { Run } from './run/run.js';
@@ -28,11 +29,21 @@ export interface ServedRunOptions extends RunOptions {
   readonly workers?: number;
   /** What evaluates a plan; results do not depend on it. Default `threads`. */
   readonly pool?: PoolChoice;
+  /**
+   * Where it is written down whose clients are whose, where clients prove who they are: an index belongs to who took it first.
+   * Default: it is forgotten with the process. See `ownersFile`.
+   */
+  readonly owners?: OwnerBook;
   /** Handed to a task's own trainer. */
   readonly dataDir?: string;
 }
 
-export const servedRunOptions: MoreOptions<ServedRunOptions> = { workers: whole(1), pool: true, dataDir: true };
+export const servedRunOptions: MoreOptions<ServedRunOptions> = {
+  workers: whole(1),
+  pool: true,
+  dataDir: true,
+  owners: true,
+};
 
 /** A run that is served; it starts when its clients have joined. */
 export interface ServedRun extends AsyncIterable<RoundRecord> {
@@ -114,7 +125,7 @@ async function open(
   executor: PlanExecutor | undefined,
   { before }: AroundRun,
 ) {
-  const { dataDir } = options;
+  const { dataDir, owners } = options;
   const opened = await openFederation(task, options, {
     lobby,
     events,
@@ -126,6 +137,7 @@ async function open(
       farewellMs: FAREWELL_MS,
     },
     ...(dataDir && { dataDir }),
+    ...(owners && { owners }),
   });
   try {
     await before?.();

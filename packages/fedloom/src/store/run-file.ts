@@ -87,6 +87,7 @@ export interface RunArguments {
   readonly tlsClientCa?: string;
   readonly behindProxy?: readonly string[];
   readonly tokenFile?: string;
+  readonly knownClients?: string;
   readonly mqttListen?: string;
   readonly mqttPrefix?: string;
   readonly broker?: string;

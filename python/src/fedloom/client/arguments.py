@@ -89,6 +89,7 @@ def parser():
     made.add_argument(
         "--token-file", metavar="FILE", help="file with the token to join with (or the variable FEDLOOM_TOKEN)"
     )
+    made.add_argument("--key-file", metavar="FILE", help="own key, of `fedloom clients enrol`, for servers that know it")
     secure = made.add_argument_group("at wss://, files in PEM")
     secure.add_argument("--tls-ca", metavar="FILE", help="certificate of the authority to trust, in place of the known ones")
     secure.add_argument("--tls-cert", metavar="FILE", help="own certificate, for servers that ask for one")

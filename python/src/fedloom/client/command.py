@@ -46,7 +46,7 @@ def _take_part(options):
         run=options.run,
         retry_for=options.retry_for,
         secure=secure,
-        token=proof.token_of(options.token_file),
+        proofs=proof.proofs_of(options.token_file, options.key_file),
         tell=_tell,
         break_after=options.break_after,
     )

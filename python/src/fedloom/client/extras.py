@@ -4,7 +4,7 @@ import importlib
 
 from .errors import ClientError
 
-def extra(name):
+def extra(name, group="client"):
     """The module of that name.
 
     Raises `ClientError` `client.package` where it is not installed."""
@@ -14,5 +14,5 @@ def extra(name):
         raise ClientError(
             "client.package",
             f"The client in Python needs {name.split('.')[0]} ({error}). "
-            "Install it: pip install './python[client]' in fedloom's repository.",
+            f"Install it: pip install './python[{group}]' in fedloom's repository.",
         ) from error

@@ -11,8 +11,9 @@ from .line import Line
 class Client:
     """Takes part in one run with all clients of this process."""
 
-    def __init__(self, url, ranges, work, states, *, run=None, retry_for=60.0, secure=None, token=None, tell=print, break_after=None):
-        """`url`: ws://HOST:PORT, or wss://. `secure`: an `ssl.SSLContext` for that. `token`: a `TokenProof`. `ranges`: (first, count) of the clients. `work`: a `Work`. `states`: where private state
+    def __init__(self, url, ranges, work, states, *, run=None, retry_for=60.0, secure=None, proofs=(), tell=print, break_after=None):
+        """`url`: ws://HOST:PORT, or wss://. `secure`: an `ssl.SSLContext` for that. `proofs`: of who this
+        client is, of `proof.py`. `ranges`: (first, count) of the clients. `work`: a `Work`. `states`: where private state
         lies. `run`: the run's name, where the server has several. `retry_for`: seconds to go on dialling a server that is
         not there. `tell(text)`: a line for people. `break_after`: break the line after so many updates, once, for tests."""
         self._work, self._states, self._tell, self._ranges = work, states, tell, ranges
@@ -27,7 +28,7 @@ class Client:
             run=run,
             retry_for=retry_for,
             secure=secure,
-            token=token,
+            proofs=proofs,
             on_welcome=self._welcomed,
             on_begin=self._desk.begin,
             on_shipped=lambda *shipped: self._jobs.add(Job(lambda _: self._prepare(*shipped))),

@@ -25,16 +25,16 @@ class _Finished(Exception):
 class Line:
     """Keeps a connection until the run is over; one thread runs `keep`, others `send`, `join` and `leave`."""
 
-    def __init__(self, url, ranges, *, run, retry_for, secure, token, on_welcome, on_begin, on_shipped, on_joined, receive, on_lost, tell):
+    def __init__(self, url, ranges, *, run, retry_for, secure, proofs, on_welcome, on_begin, on_shipped, on_joined, receive, on_lost, tell):
         """`ranges`: (first, count) of the clients. `run`: the one to take part in, None for the only one there.
-        `retry_for`: seconds to go on dialling. `secure`: an `ssl.SSLContext` for `wss://`, or None. `token`: a
-        `TokenProof`, or None.
+        `retry_for`: seconds to go on dialling. `secure`: an `ssl.SSLContext` for `wss://`, or None. `proofs`:
+        of who this client is.
 
         Called by `keep`, in this order: `on_welcome(welcome)`, who raises if it cannot take part; `on_begin()`, for each
         connection; `on_shipped(welcome, plan, frozen)`, once, who calls `join` when it is ready; `on_joined(welcome)`;
         `receive(message, body)`; `on_lost()`. `tell(text)`: a line for people."""
         self._url, self._ranges, self._wanted_run, self._retry_for = url, ranges, run, retry_for
-        self._secure, self._token = secure, token
+        self._secure, self._proofs = secure, proofs
         self._on_welcome, self._on_begin, self._on_shipped = on_welcome, on_begin, on_shipped
         self._on_joined, self._receive, self._on_lost, self._tell = on_joined, receive, on_lost, tell
         self._welcome = None
@@ -145,7 +145,7 @@ class Line:
         challenge = _expect(connection, "challenge")[0]
         # Who comes back names the run that it took part in: the server may have opened another meanwhile.
         run = self._wanted_run or (self._welcome and self._welcome["run"])
-        connection.send(proof.answer(challenge, self._token, connection.binding, run))
+        connection.send(proof.answer(challenge, self._proofs, connection.binding, run))
         welcome = _expect(connection, "welcome")[0]
         self._refuse_other_run(welcome["run"])
         self._on_welcome(welcome)

@@ -1,5 +1,6 @@
 """Proofs of who this client is, PROTOCOL.md section 4."""
 
+import base64
 import hashlib
 import hmac
 import os
@@ -8,6 +9,7 @@ import secrets
 import stat
 
 from .errors import ClientError, ProtocolError
+from .extras import extra
 
 VARIABLE = "FEDLOOM_TOKEN"
 TOKEN = re.compile(r"([0-9a-f]{12})\.([A-Za-z0-9_-]{43})")
@@ -15,6 +17,8 @@ TOKEN = re.compile(r"([0-9a-f]{12})\.([A-Za-z0-9_-]{43})")
 
 class TokenProof:
     """Proves that this client has a token, which itself does not travel."""
+
+    name = "token"
 
     def __init__(self, text, nonce=None):
         """Raises `ClientError` for a text that is no token; it is not repeated."""
@@ -27,36 +31,72 @@ class TokenProof:
         self._nonce = nonce or secrets.token_hex(16)
 
     def prove(self, nonce, binding, run):
-        text = "\n".join(["fedloom token 1", nonce, self._nonce, binding, run or ""])
-        seal = hmac.new(self._secret.encode(), text.encode(), hashlib.sha256).hexdigest()
+        text = _sealed(self.name, nonce, self._nonce, binding, run)
+        seal = hmac.new(self._secret.encode(), text, hashlib.sha256).hexdigest()
         return f"{self._id} {self._nonce} {binding} {seal}"
 
 
-def answer(challenge, token, binding, run):
-    """The `auth` message: by the first of the server's methods that this client has.
+class KeyProof:
+    """Proves that this client has the private half of a key that the server knows."""
+
+    name = "key"
+
+    def __init__(self, pem, nonce=None):
+        """`pem`: of Ed25519 in PKCS #8, bytes. Raises `ClientError` for what is none; it is not repeated."""
+        serialization = extra("cryptography.hazmat.primitives.serialization", "keys")
+        ed25519 = extra("cryptography.hazmat.primitives.asymmetric.ed25519", "keys")
+        try:
+            self._key = serialization.load_pem_private_key(pem, password=None)
+        except (ValueError, TypeError):
+            self._key = None
+        if not isinstance(self._key, ed25519.Ed25519PrivateKey):
+            raise ClientError("auth.key", "This is no private key of Ed25519 in PEM, as `fedloom clients enrol` writes it.")
+        raw = serialization.Encoding.Raw, serialization.PublicFormat.Raw
+        self._who = _base64url(self._key.public_key().public_bytes(*raw))
+        self._nonce = nonce or secrets.token_hex(16)
+
+    def prove(self, nonce, binding, run):
+        seal = _base64url(self._key.sign(_sealed(self.name, nonce, self._nonce, binding, run)))
+        return f"{self._who} {self._nonce} {binding} {seal}"
+
+
+def _sealed(method, nonce, own_nonce, binding, run):
+    return "\n".join([f"fedloom {method} 1", nonce, own_nonce, binding, run or ""]).encode()
+
+
+def _base64url(data):
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+def answer(challenge, proofs, binding, run):
+    """The `auth` message: by the first of the server's methods that this client has, of `proofs` or none.
 
     Raises `ProtocolError` where there is none."""
     named = {"run": run} if run else {}
     for method in challenge["methods"]:
         if method == "none":
             return {"type": "auth", "method": method, **named}
-        if method == "token" and token is not None:
-            return {"type": "auth", "method": method, "proof": token.prove(challenge["nonce"], binding, run), **named}
+        for proof in proofs:
+            if proof.name == method:
+                return {"type": "auth", "method": method, "proof": proof.prove(challenge["nonce"], binding, run), **named}
     raise ProtocolError(
         "protocol.auth",
         f"The server asks for auth by {' or '.join(challenge['methods'])}, which this client has not. "
-        f"A token is given by --token-file or {VARIABLE}.",
+        f"A token is given by --token-file or {VARIABLE}, a key by --key-file.",
     )
 
 
-def token_of(path):
-    """Of a file, or of the environment, from which it is taken; None where there is none.
+def proofs_of(token_file, key_file):
+    """Those that files and the environment give, from which a token is taken.
 
     Raises `ClientError`."""
     given = os.environ.pop(VARIABLE, "")
-    if path is not None:
-        return TokenProof(_first_word(_read(path)))
-    return TokenProof(given) if given else None
+    found = [] if key_file is None else [KeyProof(_read(key_file).encode())]
+    if token_file is not None:
+        found.append(TokenProof(_first_word(_read(token_file))))
+    elif given:
+        found.append(TokenProof(given))
+    return found
 
 
 def _read(path):
@@ -65,11 +105,11 @@ def _read(path):
             if os.name == "posix" and os.fstat(file.fileno()).st_mode & stat.S_IRWXO:
                 raise ClientError(
                     "auth.open-file",
-                    f"{path} holds secrets, and everybody on this machine may read it. Take that away: chmod 600 {path}",
+                    f"{path} says who may come in, and everybody on this machine may read or change it. Take that away: chmod 600 {path}",
                 )
             return file.read()
     except (OSError, ValueError) as error:
-        raise ClientError("auth.file", f"A file with secrets cannot be read: {error}.") from error
+        raise ClientError("auth.file", f"A file with tokens or keys cannot be read: {error}.") from error
 
 
 def _first_word(text):

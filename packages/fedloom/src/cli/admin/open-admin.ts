@@ -1,29 +1,41 @@
 import type { AdminOptions } from '../../server/admin/admin-server.js';
-import type { ServedRun } from '../../server/open-run.js';
+import type { FederationServer } from '../../server/create-server.js';
 import { removeAdminFile, writeAdminFile } from '../../store/admin-file.js';
 
+export interface OperatedServer {
+  readonly server: FederationServer;
+  /** That of the server, when its operators are answered no more. */
+  readonly result: FederationServer['result'];
+}
+
 /**
- * Answers the operators of a run, who find the way in its folder. A run that cannot be begun for them is cancelled.
- * @throws FedloomError `admin.*`
+ * Opens a server whose operators are answered; they find the way in the run's folder.
+ * @param options undefined: nobody is answered
+ * @throws FedloomError `admin.*`, and what `open` throws
  */
-export async function openAdmin(
-  served: ServedRun,
-  options: AdminOptions,
+export async function withOperators(
+  options: AdminOptions | undefined,
   folder: string,
-): Promise<{ close(): Promise<void> }> {
+  open: () => Promise<FederationServer>,
+): Promise<OperatedServer> {
+  if (options === undefined) {
+    const server = await open();
+    return { server, result: server.result };
+  }
+  // Loaded for servers only. It listens first: when the run is there, its events are not to wait for anything.
+  const { listenAdmin } = await import('../../server/admin/admin-server.js');
+  const admin = await listenAdmin(options);
+  const close = async () => {
+    await removeAdminFile(folder);
+    await admin.close();
+  };
   try {
-    // Loaded for servers only.
-    const { serveAdmin } = await import('../../server/admin/admin-server.js');
-    const server = await serveAdmin(served.control, options);
-    await writeAdminFile(folder, { url: server.url, token: options.token, pid: process.pid });
-    return {
-      close: async () => {
-        await removeAdminFile(folder);
-        await server.close();
-      },
-    };
+    await writeAdminFile(folder, { url: admin.url, token: options.token, pid: process.pid });
+    const server = await open();
+    admin.attach(server.control);
+    return { server, result: server.result.finally(close) };
   } catch (error) {
-    await served.close();
+    await close();
     throw error;
   }
 }

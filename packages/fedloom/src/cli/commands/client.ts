@@ -6,6 +6,7 @@ import { type IndexRange, parseRanges } from '../../core/index-ranges.js';
 import { endWithParent } from '../../core/node/lifeline.js';
 import type { Task } from '../../task/task.js';
 import { seconds, serverUrl, wholeNumber } from '../arguments.js';
+import { addClientAuthOptions, type ClientAuthFlags, clientAuth } from '../auth-flags.js';
 import { addBrokerOptions, type BrokerFlags } from '../broker-flags.js';
 import { guardTask } from '../guard-task.js';
 import { watchInterrupts } from '../interrupts.js';
@@ -27,10 +28,9 @@ import {
 } from '../run-settings.js';
 import { openTerminal } from '../terminal.js';
 import { addClientTlsOptions, type ClientTlsFlags, clientTls } from '../tls-flags.js';
-import { addClientTokenOption, clientAuth, type TokenFlags } from '../token-flags.js';
 import { dialsOf } from '../transports.js';
 
-interface ClientFlags extends BrokerFlags, ClientTlsFlags, TokenFlags {
+interface ClientFlags extends BrokerFlags, ClientTlsFlags, ClientAuthFlags {
   readonly server: string;
   readonly index: IndexRange[];
   readonly run?: string;
@@ -107,7 +107,7 @@ export function addClientCommand(program: Command, exit: (code: number) => void)
     .addOption(
       new Option('--lifeline <fd>', 'end when this pipe closes').argParser(wholeNumber('--lifeline', 3)).hideHelp(),
     );
-  addClientTokenOption(addClientTlsOptions(addBrokerOptions(command))).action(
+  addClientAuthOptions(addClientTlsOptions(addBrokerOptions(command))).action(
     async (path: string | undefined, flags: ClientFlags) => exit(await join(path, flags)),
   );
 }
@@ -145,7 +145,7 @@ async function join(path: string | undefined, flags: ClientFlags): Promise<numbe
     }),
     ...(flags.pingEvery !== undefined && { pingEveryMs: flags.pingEvery }),
     ...(tls && { tls }),
-    ...(auth && { auth }),
+    auth,
     dial: dialsOf(flags),
     ...(flags.workers && { workers: flags.workers }),
     ...(flags.pool && { pool: flags.pool }),

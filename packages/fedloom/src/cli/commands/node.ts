@@ -8,8 +8,9 @@ import { namesClient, pathOfClient } from '../../core/path-template.js';
 import { createServer } from '../../server/create-server.js';
 import type { StoredRun } from '../../store/read-runs.js';
 import { type AdminFlags, addAdminOptions, adminOptions } from '../admin/admin-flags.js';
-import { openAdmin } from '../admin/open-admin.js';
+import { withOperators } from '../admin/open-admin.js';
 import { hostAndPort, serverUrl } from '../arguments.js';
+import { clientAuth, serverAuth } from '../auth-flags.js';
 import { conductRun } from '../conduct-run.js';
 import { whereGiven } from '../given.js';
 import { guardTask } from '../guard-task.js';
@@ -27,7 +28,6 @@ import { errorLines } from '../report/reporter.js';
 import { addRunSettings, type RunSettings, runSettings, withModelFile } from '../run-settings.js';
 import { addServingOptions, type ServingFlags, servingRunOptions } from '../serving-options.js';
 import { openTerminal, type Terminal } from '../terminal.js';
-import { clientAuth, serverAuth } from '../token-flags.js';
 import { unfinishedRun } from '../unfinished-run.js';
 
 interface NodeFlags extends LinesFlags, ServingFlags, AdminFlags {
@@ -150,16 +150,16 @@ async function serve({ path, settings: given, flags, lines }: Rank, size: number
     otherArguments: { transport: flags.transport, ranks: size, ...serving },
     runOptions: serving,
     start: async (options, task, folder) => {
-      const server = await createServer(task, {
-        ...options,
-        listeners: [lines.listen],
-        workers: settings.workers,
-        ...whereGiven('pool', flags.pool),
-        ...whereGiven('auth', auth),
-      });
-      const operators = admin && (await openAdmin(server, admin, folder));
+      const open = () =>
+        createServer(task, {
+          ...options,
+          listeners: [lines.listen],
+          workers: settings.workers,
+          ...whereGiven('pool', flags.pool),
+          ...whereGiven('auth', auth),
+        });
+      const { server, result } = await withOperators(admin, folder, open);
       const { run, url } = server;
-      const result = server.result.finally(() => operators?.close());
       return { run, result, url, notes: [`Rank 0 of ${size} serves on ${lines.host}.`] };
     },
   });

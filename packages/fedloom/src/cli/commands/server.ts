@@ -1,11 +1,14 @@
+import { join } from 'node:path';
 import type { Command } from 'commander';
 import { expandRanges, formatRanges, type IndexRange, rangesFromIndices } from '../../core/index-ranges.js';
 import { shellWords } from '../../launch/shell-words.js';
+import { ownersFile } from '../../server/auth/owners-file.js';
 import { createServer } from '../../server/create-server.js';
 import type { StoredRun } from '../../store/read-runs.js';
 import type { Task } from '../../task/task.js';
 import { type AdminFlags, addAdminOptions, adminOptions } from '../admin/admin-flags.js';
-import { openAdmin } from '../admin/open-admin.js';
+import { withOperators } from '../admin/open-admin.js';
+import { serverAuth } from '../auth-flags.js';
 import { conductRun } from '../conduct-run.js';
 import { devicesAt } from '../devices.js';
 import { addListenOptions, reachOf, recordedReach, samePorts } from '../listen-flags.js';
@@ -14,9 +17,11 @@ import { counted } from '../report/format.js';
 import { addRunSettings, type RunSettings, runSettings, withModelFile } from '../run-settings.js';
 import { addServingOptions, type ServingFlags, servingRunOptions } from '../serving-options.js';
 import { openTerminal } from '../terminal.js';
-import { serverAuth } from '../token-flags.js';
 import { type ListenFlags, listensOf } from '../transports.js';
 import { unfinishedRun } from '../unfinished-run.js';
+
+/** Whose clients are whose, in the run's folder. */
+const OWNERS_FILE = 'owners.jsonl';
 
 export interface ServerFlags extends ServingFlags, ListenFlags, AdminFlags {}
 
@@ -79,17 +84,20 @@ export async function serve(
     },
     runOptions: given,
     start: async (options, task, folder) => {
-      const server = await createServer(task, {
-        ...options,
-        listeners,
-        ...(auth && { auth }),
-        ...(workers && { workers }),
-        ...(pool && { pool }),
-      });
+      const open = () =>
+        createServer(task, {
+          ...options,
+          owners: ownersFile(join(folder, OWNERS_FILE)),
+          listeners,
+          ...(auth && { auth }),
+          ...(workers && { workers }),
+          ...(pool && { pool }),
+        });
+      const operated = await withOperators(admin, folder, open);
+      const { server } = operated;
       const { run } = server;
       const urls = server.urls.filter((url) => !url.startsWith('memory:'));
-      const operators = admin && (await openAdmin(server, admin, folder));
-      const result = server.result.finally(() => Promise.allSettled([devices?.close(), operators?.close()]));
+      const result = operated.result.finally(() => devices?.close());
       const hint = `Join: ${clientCommand(path, settings, loaded.task, urls[0] ?? '', reach.mobile)}`;
       return { run, result, urls, notes: [`Listening on ${urls.join(' and ')}`, terminal.screen.colors.dim(hint)] };
     },

@@ -7,6 +7,7 @@ import { isLoopbackName } from '../../launch/own-machine.js';
 import type { Place } from '../../launch/part.js';
 import { placeRanks } from '../../launch/placement.js';
 import { shellWord, shellWords } from '../../launch/shell-words.js';
+import { type TokenFlags, tokenArguments } from '../auth-flags.js';
 import { type BrokerFlags, brokerArguments } from '../broker-flags.js';
 import { argument } from '../given.js';
 import { changesAsArguments } from '../load-settings.js';
@@ -14,7 +15,6 @@ import { packageFolder } from '../own-files.js';
 import { type RunSettings, settingsAsArguments, shownAsArguments } from '../run-settings.js';
 import { type ServingFlags, servingArguments } from '../serving-options.js';
 import { type ServerTlsFlags, serverTlsArguments } from '../tls-flags.js';
-import { type TokenFlags, tokenArguments } from '../token-flags.js';
 
 export interface LaunchFlags extends ServingFlags, BrokerFlags, TokenFlags, Omit<ServerTlsFlags, 'tlsClientCa'> {
   /** What clients trust. */

@@ -5,9 +5,9 @@ import { type Launched, launchedAs, startedAs } from '../../transport/mpi/launch
 import { openMpi } from '../../transport/mpi/open-mpi.js';
 import { webSocketDial, webSocketListen } from '../../transport/websocket/on-demand.js';
 import type { hostAndPort } from '../arguments.js';
+import type { TokenFlags } from '../auth-flags.js';
 import { whereGiven } from '../given.js';
 import { type ClientTlsFlags, clientTls, serverTls } from '../tls-flags.js';
-import type { TokenFlags } from '../token-flags.js';
 
 /** How the processes of one launch talk to each other, as seen by one of them. */
 export interface Lines {

@@ -12,7 +12,7 @@ export interface SecretFile {
 }
 
 /**
- * Reads a file that only those may read who must.
+ * Reads a file of tokens or keys, which are secret or must not be changed by others.
  * @throws FedloomError `auth.open-file` if everybody may, `auth.file` if this process may not, or there is none
  */
 export function readSecretFile(path: string): SecretFile {
@@ -25,13 +25,13 @@ export function readSecretFile(path: string): SecretFile {
   } catch (cause) {
     if (cause instanceof FedloomError) throw cause;
     const why = cause instanceof Error ? cause.message : String(cause);
-    throw new FedloomError('auth.file', `A file with secrets cannot be read: ${why}.`, { path }, { cause });
+    throw new FedloomError('auth.file', `A file with tokens or keys cannot be read: ${why}.`, { path }, { cause });
   } finally {
     if (file !== undefined) closeSync(file);
   }
 }
 
 function openFile(path: string): FedloomError {
-  const message = `${path} holds secrets, and everybody on this machine may read it. Take that away: chmod 600 ${path}`;
+  const message = `${path} says who may come in, and everybody on this machine may read or change it. Take that away: chmod 600 ${path}`;
   return new FedloomError('auth.open-file', message, { path });
 }

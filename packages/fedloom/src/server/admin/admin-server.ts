@@ -36,12 +36,25 @@ const CONNECTIONS_MAX = 64;
 
 type Answer = { readonly status: number; readonly type: string; readonly text: string };
 
+/** One that listens before the run is there, so that an address that cannot be had shows before anything begins. */
+export interface EarlyAdminServer extends AdminServer {
+  /** From now on there is something to tell. */
+  attach(control: RunControl): void;
+}
+
 /**
  * Serves an operator: `GET /status`, `/metrics` (Prometheus), `POST /pause`, `/resume`, `/stop`, `/kick`, `/ban`, `/unban`, each with
  * `Authorization: Bearer <token>`; `GET /healthz` and `/readyz` without.
  * @throws FedloomError `admin.options`, `admin.listen`
  */
 export async function serveAdmin(control: RunControl, options: AdminOptions): Promise<AdminServer> {
+  const server = await listenAdmin(options);
+  server.attach(control);
+  return server;
+}
+
+/** As `serveAdmin`; until a run is attached it is not ready. @throws FedloomError `admin.options`, `admin.listen` */
+export async function listenAdmin(options: AdminOptions): Promise<EarlyAdminServer> {
   const { host = '127.0.0.1', port = 0, token } = options;
   if (!isLoopback(host)) {
     const message = `The endpoints for operators would listen on ${host}, unencrypted. Take 127.0.0.1, and a proxy with TLS in front of it.`;
@@ -51,8 +64,8 @@ export async function serveAdmin(control: RunControl, options: AdminOptions): Pr
     const message = `The operators' token has ${token.length} characters; take at least ${TOKEN_LENGTH_MIN} that nobody can guess.`;
     throw new FedloomError('admin.options', message, { option: 'token' });
   }
-  const metrics = metricsOf(control);
-  metrics.catch(() => {});
+  let control: RunControl | undefined;
+  let metrics: ReturnType<typeof metricsOf> | undefined;
   const server = createServer(TIMES, (request, response) => {
     answer(request)
       .catch(
@@ -69,12 +82,16 @@ export async function serveAdmin(control: RunControl, options: AdminOptions): Pr
   async function answer(request: IncomingMessage): Promise<Answer> {
     const path = (request.url ?? '').replace(/\?.*/, '');
     if (path === '/healthz') return text(200, 'ok\n');
-    if (path === '/readyz') return isReady(control) ? text(200, 'ready\n') : text(503, 'the run is over\n');
+    if (path === '/readyz') return control && isReady(control) ? text(200, 'ready\n') : text(503, 'not ready\n');
     if (!knows(request.headers.authorization, token)) return json(401, { error: 'Say Authorization: Bearer <token>.' });
+    if (control === undefined) return json(503, { error: 'The run is being made ready.' });
     const endpoint = `${request.method} ${path}`;
     if (endpoint === 'GET /status') return json(200, control.status());
-    if (endpoint === 'GET /metrics')
-      return { status: 200, type: (await metrics).type, text: await (await metrics).text() };
+    if (endpoint === 'GET /metrics') {
+      metrics ??= metricsOf(control);
+      const { type, text: scrape } = await metrics;
+      return { status: 200, type, text: await scrape() };
+    }
     const act = ACTS[endpoint];
     if (act === undefined) return json(404, { error: `There is no ${endpoint} here.` });
     return json(200, { ...act(control, await bodyOf(request)), phase: control.status().phase });
@@ -83,6 +100,9 @@ export async function serveAdmin(control: RunControl, options: AdminOptions): Pr
   const { port: bound } = server.address() as AddressInfo;
   return {
     url: `http://${host.includes(':') ? `[${host}]` : host}:${bound}`,
+    attach(run) {
+      control = run;
+    },
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve());

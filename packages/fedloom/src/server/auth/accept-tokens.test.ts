@@ -107,6 +107,6 @@ test('a file of no use is told before anybody is let in, without what it holds',
   }
   await write(`${named} name=north`);
   await chmod(file, 0o644);
-  expect(() => acceptTokens(file)).toThrow(/everybody on this machine may read it.*chmod 600/);
-  expect(() => acceptTokens(join(folder, 'none'))).toThrow(/A file with secrets cannot be read: ENOENT/);
+  expect(() => acceptTokens(file)).toThrow(/everybody on this machine may read or change it.*chmod 600/);
+  expect(() => acceptTokens(join(folder, 'none'))).toThrow(/A file with tokens or keys cannot be read: ENOENT/);
 });

@@ -1,6 +1,7 @@
 import { FedloomError } from '@fedloom/engine';
 import { isPlainName } from '../../core/visible-text.js';
 import { parseToken, type Token } from '../../protocol/node/token-proof.js';
+import { type Line, linesOf } from './lines.js';
 
 /** A token and for whom it is. */
 export interface Invitation extends Token {
@@ -13,6 +14,7 @@ export interface Invitation extends Token {
 }
 
 const NAME_LENGTH_MAX = 64;
+const FIELDS = ['name', 'uses', 'expires'];
 
 /**
  * The lines of a token file: `TOKEN name=hospital-3 uses=10 expires=2026-12-31T00:00:00Z`, with a name, a number of uses or both; what follows `#`
@@ -21,14 +23,11 @@ const NAME_LENGTH_MAX = 64;
  */
 export function parseInvitations(text: string, file: string): ReadonlyMap<string, Invitation> {
   const invitations = new Map<string, Invitation>();
-  for (const [number, line] of text.split(/\r?\n/).entries()) {
-    const [token, ...fields] = line
-      .replace(/(?:^|\s)#.*$/, '')
-      .split(/\s+/)
-      .filter((word) => word !== '');
-    if (token === undefined) continue;
-    const invitation = parseLine(token, fields, (why) => brokenLine(file, number + 1, why));
-    if (invitations.has(invitation.id)) throw brokenLine(file, number + 1, 'its token stands in the file before');
+  for (const line of linesOf(text)) {
+    const broken = (why: string) =>
+      new FedloomError('auth.token-file', `Line ${line.number} of ${file}: ${why}.`, { file, line: line.number });
+    const invitation = parseLine(line, broken);
+    if (invitations.has(invitation.id)) throw broken('its token stands in the file before');
     invitations.set(invitation.id, invitation);
   }
   return invitations;
@@ -49,17 +48,16 @@ export function isInvitedName(name: string): boolean {
   return name.length > 0 && name.length <= NAME_LENGTH_MAX && isPlainName(name) && !/[\s#]/.test(name);
 }
 
-function parseLine(text: string, fields: readonly string[], broken: (why: string) => FedloomError): Invitation {
+function parseLine({ word, fields }: Line, broken: (why: string) => FedloomError): Invitation {
   let token: Token;
   try {
-    token = parseToken(text);
+    token = parseToken(word);
   } catch {
     throw broken('it does not begin with a token, as `fedloom clients token` writes it');
   }
-  const known = new Map(fields.map((field) => [field.split('=', 1)[0] ?? '', field.slice(field.indexOf('=') + 1)]));
-  const unknown = [...known.keys()].find((field) => !['name', 'uses', 'expires'].includes(field));
+  const unknown = [...fields.keys()].find((field) => !FIELDS.includes(field));
   if (unknown !== undefined) throw broken(`${unknown} is neither name=, uses= nor expires=`);
-  const [name, uses, expires] = ['name', 'uses', 'expires'].map((field) => known.get(field));
+  const [name, uses, expires] = FIELDS.map((field) => fields.get(field));
   if (name === undefined && uses === undefined) throw broken('a token needs name= or uses=');
   if (name !== undefined && !isInvitedName(name)) throw broken('name= is one word of at most 64 characters');
   if (uses !== undefined && !/^[1-9]\d{0,8}$/.test(uses)) throw broken('uses= is a whole number of at least 1');
@@ -70,8 +68,4 @@ function parseLine(text: string, fields: readonly string[], broken: (why: string
     ...(uses !== undefined && { uses: Number(uses) }),
     ...(expires !== undefined && { expiresMs: Date.parse(expires) }),
   };
-}
-
-function brokenLine(file: string, line: number, why: string): FedloomError {
-  return new FedloomError('auth.token-file', `Line ${line} of ${file}: ${why}.`, { file, line });
 }

@@ -14,6 +14,7 @@ import type { ReplaySchedule } from '../schedule/replay.js';
 import type { CoordinatorOptions } from '../schedule/schedule.js';
 import type { ResumePoint } from '../schedule/state.js';
 import type { VirtualTime } from '../schedule/virtual-clock.js';
+import type { OwnerBook } from './index-owners.js';
 import type { WatchOptions } from './metric-watch.js';
 import type { Persistence } from './persistence.js';
 import type { SavedVersion } from './versions.js';
@@ -70,6 +71,8 @@ export interface FederationOptions {
   };
   /** A replay takes each update when it is its turn, by what is recorded. */
   readonly isDue?: ReplaySchedule['isDue'];
+  /** Where it is written down whose clients are whose. Default: nowhere. */
+  readonly owners?: OwnerBook;
   /** The run's stages with what travels between them. */
   readonly chain: StageChain;
 }

@@ -13,6 +13,7 @@ import { Candidates } from './candidates.js';
 import { Farewell } from './farewell.js';
 import type { FederationEvents, FederationOptions } from './federation-options.js';
 import { type HeldUpdate, Incoming, type Input } from './incoming.js';
+import { IndexOwners } from './index-owners.js';
 import { MetricWatch } from './metric-watch.js';
 import { type Effect, Outgoing } from './outgoing.js';
 import { noPersistence, type Persistence } from './persistence.js';
@@ -97,6 +98,8 @@ export class Federation {
       versions: this.#versions,
       aggregation: this.#aggregation,
       staged: this.#staged,
+      clients: totalClients,
+      owners: new IndexOwners(options.owners),
       refused: (session, refused) => this.#refusals.add(session.id, session.peer, refused),
       refusal: (tag) => refuseUpdate(this.#state, tag),
       askedFrom: (client) => this.#state.options.schedule.askedFrom(this.#state, client),

@@ -1,12 +1,14 @@
 import { FedloomError } from '@fedloom/engine';
 import type { ClientIndex, Hash, VersionNumber } from '../../core/brands.js';
 import type { Evaluation } from '../../core/evaluation.js';
+import type { IndexRange } from '../../core/index-ranges.js';
 import { TEST_SAMPLES_MAX } from '../../core/sound-evaluation.js';
 import type { Evaluations, Failed, UpdateMessage } from '../../protocol/messages.js';
 import type { Session, SessionMessage } from '../lobby/session.js';
 import type { CoordinatorEvent, Reason, UpdateTag } from '../schedule/types.js';
 import type { Aggregation, CheckedUpdate, SoundUpdate } from './aggregation.js';
 import type { FederationEvents, FederationOptions } from './federation-options.js';
+import type { IndexOwners } from './index-owners.js';
 import type { StagedUpdates } from './staged-updates.js';
 import type { ModelVersion, Versions } from './versions.js';
 
@@ -29,6 +31,10 @@ export interface IncomingOptions extends Pick<FederationOptions, 'workload' | 'c
   readonly versions: Versions;
   readonly aggregation: Aggregation;
   readonly staged: StagedUpdates;
+  /** In the federation. */
+  readonly clients: number;
+  /** Whose clients are whose, as far as clients prove who they are. */
+  readonly owners: IndexOwners;
   /** Tells that something which a session sent was refused. */
   readonly refused: (session: Session, refused: FederationEvents['refused'][0]) => void;
   /** Why the coordinator would drop an update; null: it waits for it. */
@@ -68,6 +74,7 @@ export class Incoming {
       case 'getFrozen':
         return this.#sendFrozen(session, message.hash);
       case 'join':
+        this.#claim(session, message.clients);
         session.work((work) => work.joined());
         return dispatch({ event: { type: 'clientsJoined', session: session.id, ranges: message.clients } });
       case 'leave':
@@ -79,6 +86,13 @@ export class Incoming {
       case 'evaluations':
         return this.#evaluations(session, message);
     }
+  }
+
+  /** An index beyond the federation is nobody's, and refused for that. @throws FedloomError `join.owned` */
+  #claim({ identity }: Session, ranges: readonly IndexRange[]): void {
+    const { owners, clients } = this.options;
+    if (identity === undefined || ranges.some(({ from, count }) => from + count > clients)) return;
+    owners.claim(identity, ranges);
   }
 
   /**

@@ -14,6 +14,7 @@ import type { UpdateSpec } from '../../update/update.js';
 import type { Lobby } from '../lobby/lobby.js';
 import { Federation } from './federation.js';
 import type { FederationEvents, FederationOptions } from './federation-options.js';
+import type { OwnerBook } from './index-owners.js';
 import { checkWatched } from './metric-watch.js';
 import { type OpenedJournal, openJournal } from './open-journal.js';
 import { openWorkload } from './open-workload.js';
@@ -75,9 +76,11 @@ export async function openFederation(
     /** The run follows what another has decided. */
     readonly replayed?: ReplayedRun;
     readonly dataDir?: string;
+    /** Where it is written down whose clients are whose. */
+    readonly owners?: OwnerBook;
   },
 ): Promise<OpenFederation> {
-  const { lobby, events, evaluator, waits, simulated = false, replayed, dataDir } = parts;
+  const { lobby, events, evaluator, waits, simulated = false, replayed, dataDir, owners } = parts;
   const {
     clients,
     clientsPerRound,
@@ -142,6 +145,7 @@ export async function openFederation(
     events,
     chain,
     watch: options,
+    ...(owners && { owners }),
     ...(checkpoint && { checkpoint }),
     ...(farewellMs !== undefined && { farewellMs }),
   };

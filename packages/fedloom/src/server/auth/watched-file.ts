@@ -1,0 +1,35 @@
+import { statSync } from 'node:fs';
+import { FedloomError } from '@fedloom/engine';
+import { readSecretFile } from '../../protocol/node/secret-file.js';
+
+/** What a file says that may change meanwhile. What cannot be read changes nothing, and is told. */
+export class WatchedFile<T> {
+  #state: string;
+  #value: T;
+
+  /** @throws FedloomError `auth.file`, `auth.open-file`, and what `parse` throws */
+  constructor(
+    private readonly file: string,
+    private readonly parse: (text: string, file: string) => T,
+    private readonly onTrouble: (error: FedloomError) => void,
+  ) {
+    const { text, state } = readSecretFile(file);
+    this.#state = state;
+    this.#value = parse(text, file);
+  }
+
+  /** As of now. */
+  get value(): T {
+    const found = statSync(this.file, { throwIfNoEntry: false });
+    const state = found === undefined ? 'none' : `${found.mtimeMs} ${found.ino} ${found.size}`;
+    if (state === this.#state) return this.#value;
+    this.#state = state;
+    try {
+      this.#value = this.parse(readSecretFile(this.file).text, this.file);
+    } catch (error) {
+      if (!(error instanceof FedloomError)) throw error;
+      this.onTrouble(error);
+    }
+    return this.#value;
+  }
+}
