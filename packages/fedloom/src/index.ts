@@ -274,7 +274,7 @@ export type {
   MqttListenOptions,
   MqttPackage,
 } from './transport/mqtt/mqtt-package.js';
-export { webSocketDial, webSocketListen } from './transport/websocket/on-demand.js';
+export { type Openness, webSocketDial, webSocketListen } from './transport/websocket/on-demand.js';
 export type {
   AdmissionOptions,
   AttachableServer,
