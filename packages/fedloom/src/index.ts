@@ -279,6 +279,7 @@ export type {
   AdmissionOptions,
   AttachableServer,
   ClientTls,
+  ConnectionLimits,
   ServerTls,
   SocketOptions,
   WebSocketDialOptions,

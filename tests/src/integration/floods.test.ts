@@ -67,43 +67,6 @@ const failed = (client: number, message: string) => ({
   message,
 });
 
-it('asking again and again for the plan, and taking nothing, costs the connection', async () => {
-  const { server } = await open();
-  const evil = await RawClient.enter(server.url);
-  const { workload } = (await evil.next('welcome')) as { workload: { hash: string } };
-  evil.deaf = true;
-  for (let i = 0; i < 1_000; i += 1) evil.send({ type: 'getPlan', hash: workload.hash });
-  evil.deaf = false;
-  await evil.closed;
-  expect(evil.received.at(-1)).toMatchObject({ type: 'error', code: 'protocol.repeated' });
-  await honestlyDone(server);
-});
-
-it('joining again and again, and taking nothing, costs the connection before its answers cost memory', async () => {
-  // Every second client, so that each answer names them one by one.
-  const { server } = await open({ clients: 1_000, clientsPerRound: 2, minimumClients: 1_000 });
-  const evil = await RawClient.enter(server.url);
-  await evil.next('welcome');
-  evil.deaf = true;
-  const join = { type: 'join', clients: Array.from({ length: 500 }, (_, i) => ({ from: 2 * i, count: 1 })) };
-  const left: string[] = [];
-  const gone = new Promise<true>((resolve) => {
-    server.run.on('clientsLeft', ({ reason }) => {
-      left.push(reason);
-      resolve(true);
-    });
-  });
-  const pause = () => new Promise<false>((resolve) => setTimeout(() => resolve(false), 1));
-  let sent = 0;
-  for (let over = false; !over && sent < 20_000; sent += 1) {
-    evil.send(join);
-    if (evil.unsentBytes > 1 << 20 || sent % 100 === 0) over = await Promise.race([gone, pause()]);
-  }
-  await expect
-    .poll(() => left, { timeout: 30_000 })
-    .toEqual([expect.stringMatching(/^protocol\.owed: .* bytes wait for it/)]);
-}, 120_000);
-
 it('room for bodies is for updates that were asked for: others are declined', async () => {
   const { server, refused } = await open();
   const stranger = await RawClient.enter(server.url);
@@ -136,9 +99,12 @@ it('who fails without end, of clients that are none of its, fills no log and ste
   // Refused after all before it.
   evil.send({ type: 'getPlan', hash: `sha256:${'0'.repeat(64)}` });
   await evil.closed;
-  await expect
-    .poll(() => warnings.join())
-    .toMatch(/peer\.refusals: 49\d\d more refusals of session s\d+ \(.*127\.0\.0\.1/);
+  const untold = () =>
+    warnings.reduce(
+      (sum, text) => sum + Number(/^peer\.refusals: (\d+) more refusals of 127\.0\.0\.1/.exec(text)?.[1] ?? 0),
+      0,
+    );
+  await expect.poll(untold, { timeout: 10_000 }).toBeGreaterThan(4_800);
   expect(refused.length).toBeLessThan(100);
   expect(refused[0]).toBe('0 attack.text \\u001b[2J\\u202ethe server is yours');
   await honestlyDone(server);

@@ -1,3 +1,4 @@
+import { connect, type Socket } from 'node:net';
 import { WebSocket } from 'ws';
 
 /**
@@ -28,6 +29,23 @@ export class RawClient {
     const client = new RawClient(socket);
     await new Promise((resolve, reject) => socket.once('open', resolve).once('error', reject));
     return client;
+  }
+
+  /** Opens a WebSocket by hand and begins a binary frame of so many bytes, of which the last 64 never come. */
+  static async halfAFrame(url: string, bytes: number): Promise<Socket> {
+    const { hostname, port, host } = new URL(url);
+    const socket = connect(Number(port), hostname);
+    socket.on('error', () => {});
+    const key = 'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==';
+    socket.write(`GET / HTTP/1.1\r\nHost: ${host}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n${key}\r\n\r\n`);
+    await new Promise((resolve) => socket.once('data', resolve).once('close', resolve));
+    // FIN and binary; masked, with 64 bits of length; a mask of zeros.
+    const head = Buffer.alloc(14);
+    head.set([0x82, 0xff]);
+    head.writeBigUInt64BE(BigInt(bytes), 2);
+    socket.write(head);
+    await new Promise((resolve) => socket.write(Buffer.alloc(bytes - 64), resolve));
+    return socket;
   }
 
   /** Connects and shakes hands. */

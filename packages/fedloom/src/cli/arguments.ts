@@ -76,6 +76,27 @@ export function seconds(name: string): (text: string) => number {
   };
 }
 
+const BYTES_OF_UNITS: Readonly<Record<string, number>> = {
+  '': 1,
+  kB: 1e3,
+  MB: 1e6,
+  GB: 1e9,
+  KiB: 2 ** 10,
+  MiB: 2 ** 20,
+  GiB: 2 ** 30,
+};
+
+/** Bytes, or so many of a larger unit: `2GiB`. */
+export function byteCount(name: string): (text: string) => number {
+  return (text) => {
+    const [, number, unit = ''] = /^(\d+(?:\.\d+)?) ?([A-Za-z]*)$/.exec(text) ?? [];
+    const bytes = Math.floor(Number(number) * (BYTES_OF_UNITS[unit] ?? Number.NaN));
+    if (bytes >= 1 && bytes <= Number.MAX_SAFE_INTEGER) return bytes;
+    const message = `${name} must be a size such as 500MB or 2GiB, but is "${text}".`;
+    throw new FedloomError('usage.value', message, { name, text });
+  };
+}
+
 /** Milliseconds, or none: not null, which the parser of the command line takes for an option without its value. */
 export type Wait = number | 'none';
 

@@ -5,6 +5,7 @@ import type { RunFile } from '../store/run-file.js';
 import { brokerUrl, commaSeparated, hostAndPort } from './arguments.js';
 import { addServerAuthOptions, serverAuthFlags } from './auth-flags.js';
 import { addBrokerOptions, brokerFlags } from './broker-flags.js';
+import { addConnectionOptions, connectionsFrom, recordedConnections } from './connection-flags.js';
 import { whereGiven } from './given.js';
 import { addServerTlsOptions, serverTlsFlags } from './tls-flags.js';
 import type { ListenFlags } from './transports.js';
@@ -45,7 +46,7 @@ export function addListenOptions(command: Command): Command {
       '--insecure',
       'listen beyond this machine, although nothing is encrypted or clients need no proof of who they are',
     );
-  return addServerAuthOptions(addServerTlsOptions(addBrokerOptions(command)));
+  return addServerAuthOptions(addServerTlsOptions(addBrokerOptions(addConnectionOptions(command))));
 }
 
 /** With what nobody had to say. @throws FedloomError `usage.mobile` for devices without a broker */
@@ -72,6 +73,7 @@ export function recordedReach(flags: ListenFlags) {
     ...whereGiven('behindProxy', behindProxy),
     insecure,
     ...whereGiven('pingEveryMs', pingEvery),
+    ...recordedConnections(flags),
   };
 }
 
@@ -92,6 +94,7 @@ export function reachFrom({ arguments: args }: RunFile, changed: ListenFlags): L
     ...whereGiven('behindProxy', behindProxy),
     ...(insecure && { insecure }),
     ...whereGiven('pingEvery', pingEveryMs),
+    ...connectionsFrom({ arguments: args }),
     ...Object.fromEntries(Object.entries(changed).filter(([, value]) => value !== undefined)),
   };
 }

@@ -6,11 +6,12 @@ import { webSocketListen } from '../transport/websocket/on-demand.js';
 import type { hostAndPort } from './arguments.js';
 import { asksWho, type ServerAuthFlags } from './auth-flags.js';
 import { type BrokerFlags, brokerOptions } from './broker-flags.js';
+import { type ConnectionFlags, connectionOptions } from './connection-flags.js';
 import type { ServedDevices } from './devices.js';
 import { type ServerTlsFlags, serverTls } from './tls-flags.js';
 
 /** Where a server is to be reached, as the command line gives it. */
-export interface ListenFlags extends BrokerFlags, ServerTlsFlags, ServerAuthFlags {
+export interface ListenFlags extends BrokerFlags, ConnectionFlags, ServerTlsFlags, ServerAuthFlags {
   readonly listen?: ReturnType<typeof hostAndPort>;
   readonly mqttListen?: ReturnType<typeof hostAndPort>;
   readonly mqttPrefix?: string;
@@ -33,7 +34,12 @@ export async function listensOf(flags: ListenFlags, devices?: ServedDevices): Pr
   const tls = await serverTls(flags);
   const { behindProxy } = flags;
   const identified = asksWho(flags);
-  const webSocket = { ...(tls && { tls }), ...(behindProxy && { behindProxy }), identified };
+  const webSocket = {
+    ...(tls && { tls }),
+    ...(behindProxy && { behindProxy }),
+    identified,
+    ...connectionOptions(flags),
+  };
   const listens: Listen[] = listen === undefined ? [] : [webSocketListen({ ...listen, ...common, ...webSocket })];
   if (mqttListen === undefined && broker === undefined) return listens;
   if (devices !== undefined) listens.push(devices.listen);

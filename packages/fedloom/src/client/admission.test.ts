@@ -43,7 +43,6 @@ function underTest(over: Partial<AdmissionOptions> = {}) {
     const cut = async () => {
       server.channel.close('cut');
       await client.closed;
-      admission.lost(client.channel, undefined);
     };
     return { channel: client.channel, said, types, cut };
   };
@@ -263,9 +262,16 @@ describe('a refusal that may pass', () => {
   const mayPass = ({ admission }: ReturnType<typeof underTest>, ...codes: string[]) =>
     codes.map((code) => admission.mayPass(refused(code)));
 
-  it('is one of a bad line, or of a server that has no run yet', () => {
-    const codes = ['protocol.stalled', 'protocol.handshake-timeout', 'lobby.empty', 'protocol.frame', 'join.range'];
-    expect(mayPass(underTest(), ...codes)).toEqual([true, true, true, false, false]);
+  it('is one of a bad line, of a server that is full or has no run yet, or of clients that somebody holds', () => {
+    const passing = [
+      'protocol.stalled',
+      'protocol.owed',
+      'protocol.handshake-timeout',
+      'transport.full',
+      'lobby.empty',
+    ];
+    expect(mayPass(underTest(), ...passing, 'join.held', 'join.timeout')).not.toContain(false);
+    expect(mayPass(underTest(), 'protocol.frame', 'join.range')).toEqual([false, false]);
   });
 
   it('is that of its run, once it was let in: the server may be opening it again', async () => {
@@ -273,19 +279,5 @@ describe('a refusal that may pass', () => {
     expect(mayPass(test, 'lobby.run')).toEqual([false]);
     await test.admission.welcomed((await test.line()).channel, welcome);
     expect(mayPass(test, 'lobby.run')).toEqual([true]);
-  });
-
-  it('is that somebody holds its clients, if it may be itself: it had asked for them over a line that broke', async () => {
-    const test = underTest();
-    const { admission, line } = test;
-    const before = await line();
-    await before.cut();
-    expect(mayPass(test, 'join.held')).toEqual([false]);
-    const asked = await line();
-    await admission.welcomed(asked.channel, welcome);
-    admission.lost(asked.channel, refused('join.held'));
-    expect(mayPass(test, 'join.held')).toEqual([false]);
-    await asked.cut();
-    expect(mayPass(test, 'join.held')).toEqual([true]);
   });
 });

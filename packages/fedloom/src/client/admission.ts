@@ -28,11 +28,15 @@ export interface AdmissionOptions extends ShipmentOptions {
   readonly prepare: (workload: ClientWorkload, welcome: Welcome) => Promise<void>;
 }
 
-/** Errors of a line on which too little moved: the next may be better. */
-const LINE_ERRORS: ReadonlySet<string> = new Set<ErrorCode>([
+/** Of a line on which too little moved, or of a moment: the next may be better. */
+const PASSING: ReadonlySet<string> = new Set<ErrorCode>([
   'protocol.stalled',
   'protocol.owed',
   'protocol.handshake-timeout',
+  'transport.full',
+  'lobby.empty',
+  'join.held',
+  'join.timeout',
 ]);
 
 /**
@@ -44,10 +48,6 @@ export class Admission {
   readonly #shipment: Shipment;
   #welcome: Welcome | undefined;
   #preparing: Promise<void> | undefined;
-  /** The connection over which the clients asked to be taken in last. */
-  #askedOver: Channel | undefined;
-  /** The server may hold these clients for a connection that is gone. */
-  #mayBeHeld = false;
 
   constructor(options: AdmissionOptions) {
     this.#options = options;
@@ -110,17 +110,12 @@ export class Admission {
   }
 
   /**
-   * Whether dialling again may help: the line was bad, or the server has not noticed yet that an earlier connection is gone
-   * and thinks that somebody holds these clients, or it has not opened its runs yet, which it does one after another.
+   * Whether dialling again may help: the line was bad, the server is full, somebody holds these clients (be it an earlier
+   * connection of theirs, of which the server has not noticed yet that it is gone), they were not ready in time, or the server
+   * has not opened its runs yet, which it does one after another.
    */
   mayPass({ code }: FedloomError): boolean {
-    if (LINE_ERRORS.has(code) || code === 'lobby.empty') return true;
-    return code === 'join.held' ? this.#mayBeHeld : code === 'lobby.run' && this.#welcome !== undefined;
-  }
-
-  /** A connection has broken: by the time the next is there, the server may not have noticed. */
-  lost(channel: Channel, error: FedloomError | undefined): void {
-    if (this.#askedOver === channel && error?.code !== 'join.held') this.#mayBeHeld = true;
+    return PASSING.has(code) || (code === 'lobby.run' && this.#welcome !== undefined);
   }
 
   #refuseOtherSoftware({ software: server }: Welcome): void {
@@ -164,7 +159,6 @@ export class Admission {
   async #joinPrepared(channel: Channel, preparing: Promise<void>): Promise<void> {
     await preparing;
     if (!channel.open) return;
-    this.#askedOver = channel;
     for (const clients of pieces(this.#options.clients, wireLimits.joinRangesMax)) {
       channel.send({ type: 'join', clients });
     }

@@ -143,9 +143,8 @@ export class ClientHost {
       onOpen: (channel) => this.#admission.begin(channel),
       onMessage: (channel, message, body) => this.#receive(channel, message, body),
       mayPass: (error) => this.#admission.mayPass(error),
-      onClosed: (channel, lost, error) => {
+      onClosed: (_channel, lost) => {
         this.#channel = undefined;
-        if (lost) this.#admission.lost(channel, error);
         return this.#endJobs(lost);
       },
     });

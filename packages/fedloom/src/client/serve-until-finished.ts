@@ -87,13 +87,16 @@ function noServer(url: string, waitedMs: number, reason: string, tookPart: boole
   const message = tookPart
     ? `The server at ${url}, in whose run this client took part, is gone: nobody was there ${after}. ${reason} ` +
       'If the run is not complete there, resume it, and start this client again.'
-    : `No server at ${url} ${after}. ${reason}`;
+    : cause === undefined
+      ? `The server at ${url} did not take this client in, not even ${after}: ${reason}`
+      : `No server at ${url} ${after}. ${reason}`;
   return new FedloomError('client.no-server', message, { url, waitedMs, tookPart }, { cause });
 }
 
 /** Whether dialling again may help: nobody is there yet, or the network is down for a while. */
 function mayPass(error: unknown): error is FedloomError {
   if (!isFedloomError(error, 'transport.connect')) return false;
-  const { reason } = error.fields;
-  return reason === undefined || !FINAL.has(reason);
+  const { reason, status } = error.fields;
+  // A server that is full says so with 503; it may have room later.
+  return reason === undefined || status === 503 || !FINAL.has(reason);
 }

@@ -4,6 +4,10 @@ import type { Results } from './records.js';
 /** More samples than any client tests on: who says so is mistaken, and would outweigh everybody else. */
 export const TEST_SAMPLES_MAX = 1e9;
 
+/** Larger values are no results: sums of them over all clients and samples, and their means, stay finite. */
+export const RESULT_MAX = 1e200;
+const WEIGHT_MAX = 1e100;
+
 export interface ResultLimits {
   readonly namesMax: number;
   readonly nameLengthMax: number;
@@ -67,21 +71,28 @@ function problemOfName(name: string, { nameLengthMax }: ResultLimits): string | 
   return name.length > nameLengthMax ? `its name has more than ${nameLengthMax} characters` : undefined;
 }
 
-function problemOfStatistic(statistic: Statistic, limits: ResultLimits): string | undefined {
+/** Why a statistic cannot be counted; undefined: it can. */
+export function problemOfStatistic(statistic: Statistic, limits: ResultLimits = UNBOUNDED): string | undefined {
   if (!isNamed(statistic)) return `is ${shown(statistic)}, in place of { sum, weight }`;
   const { sum, weight } = statistic;
   if (!(Number.isFinite(weight) && weight > 0))
     return `has the weight ${shown(weight)}; it must be a finite number above 0`;
+  if (weight > WEIGHT_MAX || weight < 1 / WEIGHT_MAX)
+    return `has the weight ${shown(weight)}; it must be from ${1 / WEIGHT_MAX} to ${WEIGHT_MAX}`;
   return problemOfResult(sum, limits);
 }
 
-/** Why a value is no result: a finite number, or a list of them; undefined: it is one. */
+/** Why a value is no result: a number of magnitude `RESULT_MAX` at most, or a list of them; undefined: it is one. */
 export function problemOfResult(value: unknown, { listLengthMax }: ResultLimits = UNBOUNDED): string | undefined {
-  if (!Array.isArray(value)) return Number.isFinite(value) ? undefined : `is ${shown(value)}`;
+  if (!Array.isArray(value)) return isSound(value) ? undefined : `is ${shown(value)}`;
   if (value.length === 0) return 'is an empty list';
   if (value.length > listLengthMax) return `is a list of ${value.length}; at most ${listLengthMax} travel`;
-  const bad = value.findIndex((element) => !Number.isFinite(element));
+  const bad = value.findIndex((element) => !isSound(element));
   return bad < 0 ? undefined : `holds ${shown(value[bad])} at place ${bad + 1}`;
+}
+
+function isSound(value: unknown): boolean {
+  return Number.isFinite(value) && Math.abs(value as number) <= RESULT_MAX;
 }
 
 function isNamed(value: unknown): value is Readonly<Record<string, unknown>> {

@@ -19,8 +19,39 @@ test('channels take turns, however much one asks', () => {
   const granted: string[] = [];
   for (let i = 0; i < 4; i++) greedy.request(10, () => granted.push(`greedy ${i}`));
   for (let i = 0; i < 2; i++) modest.request(10, () => granted.push(`modest ${i}`));
-  for (let i = 0; i < 5; i++) greedy.release(10);
+  for (const lane of [greedy, greedy, modest, greedy, modest]) lane.release(10);
   expect(granted).toEqual(['greedy 0', 'greedy 1', 'modest 0', 'greedy 2', 'modest 1', 'greedy 3']);
+});
+
+test('beyond one body, a lane holds no more than is free to others, unless it is alone', () => {
+  const alone = new ByteBudget(100);
+  let granted = 0;
+  const only = alone.lane();
+  for (let i = 0; i < 10; i++) only.request(10, () => granted++);
+  expect(granted).toBe(10);
+
+  const shared = new ByteBudget(100);
+  const held = [0, 0, 0];
+  const lanes = held.map(() => shared.lane());
+  for (const [i, lane] of lanes.entries()) {
+    for (let j = 0; j < 10; j++) lane.request(10, () => (held[i] = (held[i] ?? 0) + 1));
+  }
+  expect(held).toEqual([5, 3, 1]);
+  // Who gives nothing back gets nothing; the others go on.
+  for (let i = 0; i < 3; i++) lanes[2]?.release(10);
+  expect(held).toEqual([5, 3, 4]);
+});
+
+test('one body is granted whatever its lane’s share, as soon as there is room', () => {
+  const budget = new ByteBudget(100);
+  const [hoarder, honest] = [budget.lane(), budget.lane()];
+  let granted = 0;
+  for (let i = 0; i < 10; i++) hoarder.request(20, () => {});
+  expect([hoarder.contended, honest.contended]).toEqual([false, true]);
+  honest.request(40, () => granted++);
+  expect([granted, hoarder.contended]).toEqual([1, false]);
+  honest.request(90, () => granted++);
+  expect(hoarder.contended).toBe(true);
 });
 
 test('a closed lane asks for nothing more and lets the others on', () => {

@@ -2,10 +2,14 @@
  * Bytes that incoming bodies of all channels of a process may occupy together. Each channel asks through its own lane;
  * lanes take turns, and within a lane the first request comes first. The request whose turn it is waits for its room:
  * no smaller one slips past, so a large body is never starved. Granted bytes come back when their owner releases them.
+ *
+ * Where there are several lanes, each has a share: beyond one body it holds no more than is left free to the others (the
+ * dynamic threshold of Choudhury and Hahne 1998, with alpha 1). So n that give nothing back leave 1 / (n + 1) of it.
  */
 export class ByteBudget {
   #capacityBytes: number;
   #usedBytes = 0;
+  #lanes = 0;
   /** Lanes with requests, in order of their turns. */
   readonly #waiting: BudgetLane[] = [];
   #granting = false;
@@ -30,6 +34,7 @@ export class ByteBudget {
   }
 
   lane(): BudgetLane {
+    this.#lanes += 1;
     const lane: BudgetLane = new BudgetLane({
       changeUsed: (bytes) => {
         this.#usedBytes += bytes;
@@ -42,6 +47,10 @@ export class ByteBudget {
         if (place >= 0) this.#waiting.splice(place, 1);
       },
       grantWaiting: () => this.#grantWaiting(),
+      gone: () => {
+        this.#lanes -= 1;
+      },
+      others: () => this.#waiting.some((other) => other !== lane),
     });
     return lane;
   }
@@ -51,14 +60,21 @@ export class ByteBudget {
     if (this.#granting) return;
     this.#granting = true;
     try {
-      for (let lane = this.#waiting[0]; lane !== undefined; lane = this.#waiting[0]) {
+      for (let lane = this.#next(); lane !== undefined; lane = this.#next()) {
         if (this.#usedBytes + lane.nextBytes > this.#capacityBytes) break;
-        this.#waiting.shift();
+        this.#waiting.splice(this.#waiting.indexOf(lane), 1);
         lane.grantNext();
       }
     } finally {
       this.#granting = false;
     }
+  }
+
+  /** Whose turn it is, of those that have not had their share. */
+  #next(): BudgetLane | undefined {
+    if (this.#lanes <= 1) return this.#waiting[0];
+    const freeBytes = this.#capacityBytes - this.#usedBytes;
+    return this.#waiting.find(({ heldBytes, nextBytes }) => heldBytes === 0 || heldBytes + nextBytes <= freeBytes);
   }
 }
 
@@ -67,6 +83,8 @@ interface LaneHost {
   queue(): void;
   unqueue(): void;
   grantWaiting(): void;
+  gone(): void;
+  others(): boolean;
 }
 
 /** One channel's access to the budget. */
@@ -74,6 +92,7 @@ export class BudgetLane {
   readonly #host: LaneHost;
   #requests: { readonly bytes: number; readonly granted: () => void }[] = [];
   #closed = false;
+  #heldBytes = 0;
 
   constructor(host: LaneHost) {
     this.#host = host;
@@ -89,21 +108,34 @@ export class BudgetLane {
 
   /** Counts bytes that are here already, whether there is room or not; grants wait until there is room again. */
   take(bytes: number): void {
+    this.#heldBytes += bytes;
     this.#host.changeUsed(bytes);
   }
 
   release(bytes: number): void {
+    this.#heldBytes -= bytes;
     this.#host.changeUsed(-bytes);
     this.#host.grantWaiting();
   }
 
   /** Forgets requests that wait. What was granted must still be released. */
   close(): void {
+    if (!this.#closed) this.#host.gone();
     this.#closed = true;
     if (this.#requests.length === 0) return;
     this.#requests = [];
     this.#host.unqueue();
     this.#host.grantWaiting();
+  }
+
+  /** Others wait for room. */
+  get contended(): boolean {
+    return this.#host.others();
+  }
+
+  /** @internal For the budget: granted, or taken, and not released. */
+  get heldBytes(): number {
+    return this.#heldBytes;
   }
 
   /** @internal For the budget. */
@@ -115,6 +147,7 @@ export class BudgetLane {
   grantNext(): void {
     const request = this.#requests.shift();
     if (request === undefined) return;
+    this.#heldBytes += request.bytes;
     this.#host.changeUsed(request.bytes);
     if (this.#requests.length > 0) this.#host.queue();
     request.granted();

@@ -3,6 +3,8 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import { ByteBudget } from './byte-budget.js';
 import { encodeChunk, encodeControl } from './codec.js';
 import { defaultLimits } from './limits.js';
+import { OwedBytes } from './owed-bytes.js';
+import { systemTimers } from './stall-watch.js';
 import { channelPair, connectionPair, TestEnd } from './testing/channel-pair.js';
 import { examples, pattern, update } from './testing/messages.js';
 
@@ -261,5 +263,44 @@ describe('sending', () => {
     expect(() => client.channel.send(update)).toThrow('needs a body');
     expect(() => client.channel.send(examples.leave, pattern(1))).toThrow('has no body');
     expect(client.channel.open).toBe(true);
+  });
+});
+
+describe('what waits for all ends together', () => {
+  /** A client that takes nothing, to which 2.5 MiB are owed of 4 that may be. */
+  async function oneIsDeaf() {
+    const owed = new OwedBytes(4 << 20, systemTimers);
+    const deaf = await connectionPair();
+    const server = new TestEnd(deaf.server, { role: 'server', owed });
+    const text = { ...examples.settled, reason: 'x'.repeat(4_000) };
+    for (let i = 0; i < 650; i += 1) server.channel.send(text);
+    onTestFinished(() => server.channel.close());
+    return { owed, server, say: () => deaf.client.send(encodeControl(examples.failed)) };
+  }
+
+  test('who says more is dropped, once it is owed more than its share; others are not', async () => {
+    const { owed, server, say } = await oneIsDeaf();
+    const other = await connectionPair();
+    const honest = new TestEnd(other.server, { role: 'server', owed });
+    const client = new TestEnd(other.client, { role: 'client' });
+    client.channel.send(examples.failed);
+    await honest.messages(1);
+    say();
+    expect((await server.closed).error).toMatchObject({ code: 'protocol.owed', fields: { bytesMax: 2 << 20 } });
+    expect(honest.channel.open).toBe(true);
+    honest.channel.close();
+  });
+
+  test('large bodies go on, piece by piece', async () => {
+    const { owed, server } = await oneIsDeaf();
+    const other = await connectionPair();
+    const honest = new TestEnd(other.server, { role: 'server', owed });
+    const client = new TestEnd(other.client, { role: 'client' });
+    const body = pattern(3_500_000);
+    honest.channel.send(examples.model, body);
+    const [received] = await client.messages(1);
+    expect(Buffer.compare(received?.body ?? new Uint8Array(), body)).toBe(0);
+    expect(server.channel.open).toBe(true);
+    honest.channel.close();
   });
 });

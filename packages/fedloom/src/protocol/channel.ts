@@ -7,6 +7,7 @@ import { aligned, IncomingBodies } from './incoming-bodies.js';
 import { defaultLimits, errorCodePattern, type Limits, wireLimits } from './limits.js';
 import type { Decline, ErrorMessage, Grant, Message } from './messages.js';
 import { Outbox, type SendOptions } from './outbox.js';
+import type { Debtor, OwedBytes } from './owed-bytes.js';
 import { builtInRegistry } from './schemas.js';
 import { StallWatch, systemTimers, type Timers } from './stall-watch.js';
 import type { Connection } from './transport.js';
@@ -22,6 +23,8 @@ export interface ChannelOptions {
   readonly role: 'server' | 'client';
   /** Shared by all channels of a process that should share their memory for incoming bodies. */
   readonly budget: ByteBudget;
+  /** Shared likewise: what waits for the other ends. Default: each connection counts for itself. */
+  readonly owed?: OwedBytes;
   readonly limits?: Limits;
   /** What this end understands; default: the built-in messages. */
   readonly registry?: MessageRegistry;
@@ -61,6 +64,10 @@ export class Channel {
   #closeWhenSent: string | undefined;
   #bytesIn = 0;
   #bytesOut = 0;
+  /** Of large bodies, since nothing waited with the transport. */
+  #chunkBytes = 0;
+  readonly #debtor: Debtor;
+  readonly #leave: () => void;
 
   constructor(connection: Connection, options: ChannelOptions) {
     const limits = options.limits ?? defaultLimits;
@@ -71,12 +78,22 @@ export class Channel {
     this.#bodyBytesMax = limits.bodyBytesMax;
     this.#lane = options.budget.lane();
     this.#owedBytesMax = options.role === 'server' ? limits.owedBytesMax : Number.POSITIVE_INFINITY;
-    const stepBytes = Math.max(1, (limits.bodyBytesPerSecondMin * limits.bodyStallMs) / 1000);
+    const bytesPerSecondMin = () =>
+      this.#lane.contended ? limits.bodyBytesPerSecondContended : limits.bodyBytesPerSecondMin;
     const share = connection.share?.bind(connection);
-    this.#outbox = new Outbox((frame) => this.#write(frame), this.#registry, share);
+    this.#debtor = this.#asDebtor();
+    this.#leave = options.owed?.enter(this.#debtor) ?? (() => {});
+    this.#outbox = new Outbox({
+      write: (frame) => this.#write(frame),
+      writeChunk: (frame) => this.#writeChunk(frame),
+      hasRoom: () => options.owed?.hasRoom(this.#debtor) ?? true,
+      registry: this.#registry,
+      share,
+    });
     this.#incoming = new IncomingBodies({
       lane: this.#lane,
       bodyBytesMax: () => Math.min(this.#bodyBytesMax, options.budget.capacityBytes),
+      bodySizeAdvice: BODY_SIZE_ADVICE[options.role],
       sendGrant: (stream, bytes) => this.#sendGrant(stream, bytes),
       wants: (message) => options.wants?.(message) ?? true,
       sendDecline: (stream) => this.#write(encodeControl({ type: 'decline', stream })),
@@ -89,7 +106,7 @@ export class Channel {
       // A step of it is so much as must come in that time, or the end of a body.
       progress: () => {
         const { bytes, whole } = this.#incoming.progress;
-        return whole + Math.floor(bytes / stepBytes);
+        return whole + Math.floor(bytes / Math.max(1, (bytesPerSecondMin() * limits.bodyStallMs) / 1000));
       },
       onStalled: () => this.fail(stalled(limits.bodyStallMs)),
     });
@@ -144,7 +161,9 @@ export class Channel {
    */
   send(message: AnyMessage, body?: Uint8Array, options: SendOptions = {}): void {
     if (!this.#open || this.#closeWhenSent !== undefined) return options.onSent?.();
+    const beforeBytes = this.#outbox.frameBytes;
     this.#outbox.push(message, body, options);
+    this.#options.owed?.grew(Math.max(0, this.#outbox.frameBytes - beforeBytes));
   }
 
   /** Tells the other end what went wrong and closes; queued messages are dropped. */
@@ -153,6 +172,15 @@ export class Channel {
     const text = error.message.slice(0, wireLimits.textLengthMax);
     this.#write(encodeControl({ type: 'error', code: wireCode(error.code), message: text }));
     this.#shut(`${error.code}: ${error.message}`, error);
+  }
+
+  /** Ends with a peer that takes nothing of what waits for it, and so would take no good-bye. */
+  drop(error: FedloomError): void {
+    if (!this.#open) return;
+    const reason = `${error.code}: ${error.message}`;
+    if (this.#connection.abort === undefined) return this.fail(error);
+    this.#connection.abort(reason.slice(0, 120));
+    this.#end(reason, error);
   }
 
   /** Closes; queued messages are dropped, what the transport holds still leaves. */
@@ -169,7 +197,40 @@ export class Channel {
 
   #write(frame: Uint8Array): boolean {
     this.#bytesOut += frame.length;
+    if (this.#connection.bufferedBytes === 0) this.#chunkBytes = 0;
+    this.#options.owed?.grew(frame.length);
     return this.#connection.send(frame);
+  }
+
+  #writeChunk(frame: Uint8Array): boolean {
+    const { length } = frame;
+    const goesOn = this.#write(frame);
+    this.#chunkBytes += length;
+    return goesOn;
+  }
+
+  #asDebtor(): Debtor {
+    const owedBytes = () => this.#outbox.frameBytes + this.#connection.bufferedBytes;
+    const heldBytes = () => this.#connection.bufferedBytes;
+    const leftBytes = () => this.#bytesOut - this.#connection.bufferedBytes;
+    return {
+      get owedBytes() {
+        return owedBytes();
+      },
+      get heldBytes() {
+        return heldBytes();
+      },
+      get leftBytes() {
+        return leftBytes();
+      },
+      resume: () => this.#drained(),
+      cut: () => this.drop(takesNothing(owedBytes())),
+    };
+  }
+
+  /** Messages and small bodies that wait for the other end, here and with the transport. */
+  get #messageBytes(): number {
+    return this.#outbox.frameBytes + Math.max(0, this.#connection.bufferedBytes - this.#chunkBytes);
   }
 
   #sendGrant(stream: number, bytes: number): void {
@@ -209,8 +270,8 @@ export class Channel {
   #receive(bytes: Uint8Array): void {
     if (!this.#open) return;
     this.#bytesIn += bytes.length;
-    if (this.#outbox.frameBytes > this.#owedBytesMax)
-      return this.fail(owed(this.#outbox.frameBytes, this.#owedBytesMax));
+    const waitingMax = Math.min(this.#owedBytesMax, this.#options.owed?.shareBytes ?? Number.POSITIVE_INFINITY);
+    if (this.#messageBytes > waitingMax) return this.drop(owed(this.#messageBytes, waitingMax));
     try {
       this.#handle(decodeFrame(bytes, this.#registry), bytes);
     } catch (error) {
@@ -286,12 +347,18 @@ export class Channel {
   #end(reason: string, error?: FedloomError): void {
     if (!this.#open) return;
     this.#open = false;
+    this.#leave();
     this.#stall.stop();
     this.#outbox.clear();
     this.#incoming.close();
     queueMicrotask(() => this.#options.onClosed(reason, error));
   }
 }
+
+const BODY_SIZE_ADVICE = {
+  client: 'Raise the limit with --max-body (bodyBytesMax), or use a smaller model.',
+  server: "No update of this run's model is larger: does the client train another?",
+};
 
 /** Error codes of extensions may read as they like; on the wire they keep to the rule. */
 function wireCode(code: string): string {
@@ -302,8 +369,16 @@ function wireCode(code: string): string {
 export function owed(bytes: number, bytesMax: number): FedloomError {
   return new FedloomError(
     'protocol.owed',
-    `The other end sends messages and does not take what it is sent: ${bytes} bytes wait for it, and at most ${bytesMax} may.`,
+    `The other end does not take what it is sent: ${bytes} bytes wait for it, and at most ${Math.floor(bytesMax)} may.`,
     { bytes, bytesMax },
+  );
+}
+
+function takesNothing(bytes: number): FedloomError {
+  return new FedloomError(
+    'protocol.owed',
+    `The other end has taken nothing of ${bytes} bytes that wait for it for a while, and others need the room.`,
+    { bytes, bytesMax: 0 },
   );
 }
 

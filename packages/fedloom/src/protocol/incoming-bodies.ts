@@ -19,6 +19,8 @@ export interface IncomingBodiesHost {
   readonly lane: BudgetLane;
   /** Largest body to accept, bytes; it may change. */
   readonly bodyBytesMax: () => number;
+  /** What to do about a body that is larger. */
+  readonly bodySizeAdvice: string;
   sendGrant(stream: number, bytes: number): void;
   /** Whether the body of a message is wanted; what is not is declined before it takes room. */
   wants(message: AnyMessage): boolean;
@@ -70,7 +72,7 @@ export class IncomingBodies {
     if (bytes > bodyBytesMax) {
       throw new FedloomError(
         'protocol.body-size',
-        `The body of message '${message.type}' has ${bytes} bytes; at most ${bodyBytesMax} are accepted here. Raise the limit or the byte budget, or use a smaller model.`,
+        `The body of message '${message.type}' has ${bytes} bytes; at most ${bodyBytesMax} are accepted here. ${this.#host.bodySizeAdvice}`,
         { type: message.type, bytes, bodyBytesMax },
       );
     }

@@ -55,6 +55,8 @@ export interface Limits {
   readonly bodyStallMs: number;
   /** What granted bodies of a connection must bring together, in the mean of `bodyStallMs`. */
   readonly bodyBytesPerSecondMin: number;
+  /** The same while others wait for the room that these have. */
+  readonly bodyBytesPerSecondContended: number;
   /**
    * Messages, and small bodies, that wait for the other end to read. Who says more while a server owes it so much is not
    * listened to any longer.
@@ -66,6 +68,7 @@ export const defaultLimits: Limits = {
   bodyBytesMax: 1 << 30,
   bodyStallMs: 60_000,
   bodyBytesPerSecondMin: 1 << 10,
+  bodyBytesPerSecondContended: 64 << 10,
   owedBytesMax: 16 << 20,
 };
 

@@ -36,14 +36,24 @@ interface OutgoingBody {
 
 type Outgoing = ({ readonly frame: Uint8Array } | { readonly body: OutgoingBody }) & { readonly onSent?: () => void };
 
+export interface OutboxHost {
+  /** Hands a frame to the transport; false asks to wait for `drained`. */
+  write(frame: Uint8Array): boolean;
+  /** The same of a piece of a large body. */
+  writeChunk(frame: Uint8Array): boolean;
+  /** Whether such a piece may be sent now; if not, `drained` is called when it may. */
+  hasRoom(): boolean;
+  /** What the other end may be sent. */
+  readonly registry: MessageRegistry;
+  readonly share: Connection['share'] | undefined;
+}
+
 /**
  * Messages on their way out of one connection. They arrive in the order in which they were pushed: a message follows when
  * the body before it is sent to the end. Bodies further back are announced ahead, so that their grants are there in time.
  */
 export class Outbox {
-  /** Hands a frame to the transport; false asks to wait for `drained`. */
-  readonly #write: (frame: Uint8Array) => boolean;
-  readonly #share: Connection['share'] | undefined;
+  readonly #host: OutboxHost;
   /** What the other end may be sent. */
   registry: MessageRegistry;
   /** Sent places are emptied at once, so that nothing holds a sent body, and cut off later. */
@@ -57,14 +67,9 @@ export class Outbox {
   #blocked = false;
   #pumping = false;
 
-  constructor(
-    write: (frame: Uint8Array) => boolean,
-    registry: MessageRegistry,
-    share?: Connection['share'] | undefined,
-  ) {
-    this.#write = write;
-    this.registry = registry;
-    this.#share = share;
+  constructor(host: OutboxHost) {
+    this.#host = host;
+    this.registry = host.registry;
   }
 
   /** Bytes of whole messages that are not with the transport; of large bodies none. */
@@ -181,8 +186,9 @@ export class Outbox {
   #announcementOf(body: OutgoingBody): BodyInfo {
     const { stream, bytes, shared } = body;
     const announcement = { stream, bytes: bytes.length };
-    if (shared === undefined || this.#share === undefined) return announcement;
-    body.giveBack = this.#share(shared, bytes);
+    const { share } = this.#host;
+    if (shared === undefined || share === undefined) return announcement;
+    body.giveBack = share(shared, bytes);
     return { ...announcement, shared };
   }
 
@@ -215,6 +221,10 @@ export class Outbox {
     }
     const end = Math.min(creditBytes, sentBytes + wireLimits.chunkBytesMax);
     if (end === sentBytes) return false;
+    if (!this.#host.hasRoom()) {
+      this.#blocked = true;
+      return false;
+    }
     item.body.sentBytes = end;
     const whole = end === bytes.length;
     if (whole) {
@@ -222,14 +232,15 @@ export class Outbox {
       this.#open.delete(stream);
     }
     const wrapped = giveAway && whole && sentBytes === 0 ? wrapInChunk(stream, bytes) : undefined;
-    this.#send(wrapped ?? encodeChunk(stream, sentBytes, bytes.subarray(sentBytes, end)));
+    const chunk = wrapped ?? encodeChunk(stream, sentBytes, bytes.subarray(sentBytes, end));
+    this.#blocked = !this.#host.writeChunk(chunk);
     if (whole && giveAway && wrapped === undefined) freeBytes(bytes);
     if (whole) item.onSent?.();
     return true;
   }
 
   #send(frame: Uint8Array): void {
-    this.#blocked = !this.#write(frame);
+    this.#blocked = !this.#host.write(frame);
   }
 
   #forgetSent(): void {

@@ -34,6 +34,8 @@ export interface Connection {
   patient: boolean;
   /** Lets what was sent leave, then closes; safe to call twice. `reason` is at most 120 characters. */
   close(reason?: string): void;
+  /** Closes at once: what has not left is dropped, and its memory with it. Default: as `close`. */
+  abort?(reason: string): void;
   /**
    * Only of a server's end, where the transport carries a body once for all its connections: makes `body` ready to be fetched
    * by the other end, before whatever is sent after. `name` is the body's hash; it must not change until it is given back.

@@ -28,6 +28,7 @@ export interface ServerErrors {
   'join.held': NoFields;
   'join.owned': { readonly client: number; readonly owner: string };
   'join.range': NoFields;
+  'join.timeout': { readonly joinTimeoutMs: number };
   'run.finished': NoFields;
 
   'lobby.closed': NoFields;

@@ -2,10 +2,13 @@ import { FedloomError } from '@fedloom/engine';
 import { noAuth, type ServerAuth } from '../protocol/handshake.js';
 import type { Connection, Listen, Listener } from '../protocol/transport.js';
 import { webSocketListen } from '../transport/websocket/on-demand.js';
-import type { AttachableServer, ServerTls } from '../transport/websocket/options.js';
+import type { AttachableServer, ConnectionLimits, ServerTls } from '../transport/websocket/options.js';
+
+/** Longer than most clients read their data for before they join. */
+const JOIN_TIMEOUT_MS = 600_000;
 
 /** Where a server or a lobby listens. */
-export interface ListenOptions {
+export interface ListenOptions extends ConnectionLimits {
   /**
    * Transports to listen on, in place of the one WebSocket that the options below describe; `webSocketListen` may be among
    * them. Who may reach them is up to whoever made them.
@@ -34,6 +37,11 @@ export interface ListenOptions {
   readonly allowedHosts?: readonly string[];
   /** How often a WebSocket asks its client for a sign of life; below the idle timeout of proxies between. Default 15 s. */
   readonly pingEveryMs?: number;
+  /**
+   * A connection over which no client has joined after so long is closed, whatever the transport; whoever still prepares dials again.
+   * Default 10 min.
+   */
+  readonly joinTimeoutMs?: number;
 }
 
 /** Their names: transports check them. The compiler sees that none is forgotten. */
@@ -49,7 +57,20 @@ export const listenOptions: Readonly<Record<keyof ListenOptions, true>> = {
   behindProxy: true,
   tls: true,
   pingEveryMs: true,
+  connectionsMax: true,
+  connectionsPerAddressMax: true,
+  joinTimeoutMs: true,
 };
+
+/** What a lobby is told of where it listens. @throws FedloomError `transport.options` */
+export function lobbyLimits({ joinTimeoutMs = JOIN_TIMEOUT_MS }: ListenOptions): { readonly joinTimeoutMs: number } {
+  if (joinTimeoutMs > 0 && Number.isFinite(joinTimeoutMs)) return { joinTimeoutMs };
+  throw new FedloomError(
+    'transport.options',
+    `joinTimeoutMs must be a number of milliseconds above 0; got ${joinTimeoutMs}.`,
+    { option: 'joinTimeoutMs', value: joinTimeoutMs },
+  );
+}
 
 /** @throws FedloomError `server.listeners` when there are none, or options of a WebSocket beside them; `server.insecure` */
 export function listensOf(options: ListenOptions): readonly Listen[] {
@@ -65,6 +86,8 @@ export function listensOf(options: ListenOptions): readonly Listen[] {
     tls,
     behindProxy,
     auth,
+    connectionsMax,
+    connectionsPerAddressMax,
   } = options;
   const webSocket = {
     ...listen,
@@ -76,6 +99,8 @@ export function listensOf(options: ListenOptions): readonly Listen[] {
     ...(behindProxy && { behindProxy }),
     ...(insecure && { insecure }),
     ...(pingEveryMs !== undefined && { pingEveryMs }),
+    ...(connectionsMax !== undefined && { connectionsMax }),
+    ...(connectionsPerAddressMax !== undefined && { connectionsPerAddressMax }),
   };
   if (listeners === undefined) return [webSocketListen({ ...webSocket, identified: asksEverybody(auth) })];
   const idle = Object.keys(webSocket);

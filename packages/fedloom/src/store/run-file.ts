@@ -104,6 +104,10 @@ export interface RunArguments {
   readonly minimumClients?: number;
   readonly waitForClientsMs?: number | null;
   readonly pingEveryMs?: number;
+  readonly allowedHosts?: readonly string[];
+  readonly connectionsMax?: number;
+  readonly connectionsPerAddressMax?: number;
+  readonly joinTimeoutMs?: number;
   readonly [other: string]: unknown;
 }
 

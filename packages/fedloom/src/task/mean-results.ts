@@ -3,6 +3,9 @@ import type { Results } from '../core/records.js';
 import { problemOfResult, TEST_SAMPLES_MAX } from '../core/sound-evaluation.js';
 import type { ClientResults, CountedResults, ResultAggregator, UnsoundResult } from './result-aggregator.js';
 
+/** Names in a round's record: those that most clients give. */
+const NAMES_MAX = 256;
+
 type Result = number | readonly number[];
 
 /** One client's value of one name. */
@@ -30,7 +33,7 @@ function countedMeans(results: ReadonlyMap<number, ClientResults>): CountedResul
   const { byName, unsound } = contributionsOf(results);
   const means: Record<string, Result> = {};
   const clients: Record<string, number> = {};
-  for (const [name, given] of byName) {
+  for (const [name, given] of mostGiven(byName, unsound)) {
     const form = commonForm(given);
     const alike = given.filter(({ value }) => formOf(value) === form);
     for (const { client, value } of given) {
@@ -64,6 +67,20 @@ function contributionsOf(results: ReadonlyMap<number, ClientResults>) {
     }
   }
   return { byName, unsound };
+}
+
+/** Of equally many clients, the first that came; the others are told as left out, each by the first client that gave it. */
+function mostGiven(
+  byName: ReadonlyMap<string, readonly Contribution[]>,
+  unsound: UnsoundResult[],
+): Iterable<readonly [string, readonly Contribution[]]> {
+  if (byName.size <= NAMES_MAX) return byName;
+  const sorted = [...byName].sort(([, a], [, b]) => b.length - a.length);
+  for (const [result, [first]] of sorted.slice(NAMES_MAX)) {
+    const reason = `is one of ${byName.size} names; a round has the ${NAMES_MAX} that most clients give`;
+    unsound.push({ client: first?.client ?? null, result, reason });
+  }
+  return sorted.slice(0, NAMES_MAX);
 }
 
 function weighted(

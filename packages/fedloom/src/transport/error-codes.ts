@@ -29,6 +29,7 @@ export interface TransportErrors {
 
   /** `status` is that of an HTTP answer in place of a connection. */
   'transport.connect': { readonly url: string; readonly reason?: ConnectReason; readonly status?: number };
+  'transport.full': NoFields;
   'transport.listen': ListenFields;
   'transport.not-installed': { readonly package: string };
   'transport.not-listening': NoFields;

@@ -13,8 +13,8 @@ export const defaultUpdateLimits: UpdateLimits = { sampleCountMax: 1e9 };
 /** An update has no more facts than this, and their names no more characters. */
 export const FACTS_MAX = 64;
 export const FACT_NAME_CHARS_MAX = 256;
-/** No fact is larger than this in magnitude, so that sums and ratios of facts stay finite. */
-export const FACT_MAX = 1e300;
+/** No fact is larger than this in magnitude, so that sums of facts times sample counts, and products of two facts, stay finite. */
+export const FACT_MAX = 1e100;
 
 /**
  * Checks a whole client update before any of it touches the aggregate.

@@ -221,7 +221,9 @@ def _dial(url, secure):
     except exceptions.InvalidStatus as error:
         text = (error.response.body or b"")[:200].decode(errors="replace") or "it is no fedloom server"
         status = error.response.status_code
-        raise Refused("transport.connect", f"The server at {url} answered with HTTP status {status}: {text}") from error
+        # A server that is full says so with 503; it may have room later.
+        kind = "transport.full" if status == 503 else "transport.connect"
+        raise Refused(kind, f"The server at {url} answered with HTTP status {status}: {text}") from error
     except (exceptions.InvalidHandshake, exceptions.ConnectionClosed, OSError, EOFError) as error:
         hint = " If it speaks TLS, its address begins with wss://." if isinstance(error, exceptions.InvalidMessage) else ""
         raise ConnectionLost(f"There is no server at {url} yet, or it cannot be reached ({error}).{hint}") from error

@@ -12,8 +12,17 @@ from .errors import ClientError, ConnectionLost, ProtocolError, Refused
 VERSION = 2
 PAUSE_FIRST_S, PAUSE_LAST_S = 0.1, 2.0
 JOIN_RANGES_MAX = 512
-# Errors of a line on which too little moved, or of a server that has not opened its runs yet: the next may be better.
-MAY_PASS = {"protocol.stalled", "protocol.owed", "protocol.handshake-timeout", "lobby.empty"}
+# Errors of a line on which too little moved, of a server that is full or has not opened its runs yet, of clients that somebody
+# still holds: the next may be better.
+MAY_PASS = {
+    "protocol.stalled",
+    "protocol.owed",
+    "protocol.handshake-timeout",
+    "transport.full",
+    "lobby.empty",
+    "join.held",
+    "join.timeout",
+}
 
 
 class _Finished(Exception):
@@ -38,7 +47,7 @@ class Line:
         self._on_welcome, self._on_begin, self._on_shipped = on_welcome, on_begin, on_shipped
         self._on_joined, self._receive, self._on_lost, self._tell = on_joined, receive, on_lost, tell
         self._welcome = None
-        self._shipped = self._ready = self._leaving = self._took_part = self._may_be_held = False
+        self._shipped = self._ready = self._leaving = self._took_part = False
         self._connection = None  # that is open
         self._entered = False  # it waits for `join`, or has sent it
         self._joined = False
@@ -192,17 +201,12 @@ class Line:
 
     def _close_down(self):
         with self._lock:
-            if self._connection is not None and self._entered and self._ready:
-                self._may_be_held = True
             if self._joined:
                 self._alone_since = time.monotonic()
             self._connection, self._entered, self._joined = None, False, False
         self._on_lost()
 
     def _passes(self, error):
-        """The server may think that somebody holds these clients, for a connection whose end it has not noticed yet."""
-        if error.code == "join.held":
-            return self._may_be_held
         return error.code in MAY_PASS or (error.code == "lobby.run" and self._welcome is not None)
 
     def _refuse_other_run(self, run):

@@ -5,7 +5,7 @@ import { joinFederation } from '../../client/node/join-federation.js';
 import { type IndexRange, parseRanges } from '../../core/index-ranges.js';
 import { endWithParent } from '../../core/node/lifeline.js';
 import type { Task } from '../../task/task.js';
-import { seconds, serverUrl, wholeNumber } from '../arguments.js';
+import { byteCount, seconds, serverUrl, wholeNumber } from '../arguments.js';
 import { addClientAuthOptions, type ClientAuthFlags, clientAuth } from '../auth-flags.js';
 import { addBrokerOptions, type BrokerFlags } from '../broker-flags.js';
 import { guardTask } from '../guard-task.js';
@@ -45,6 +45,7 @@ interface ClientFlags extends BrokerFlags, ClientTlsFlags, ClientAuthFlags {
   readonly algorithm?: string;
   readonly fold?: string;
   readonly retryFor: number;
+  readonly maxBody?: number;
   readonly pingEvery?: number;
   readonly pool?: PoolKind;
   readonly logFormat?: LogFormat;
@@ -99,6 +100,11 @@ export function addClientCommand(program: Command, exit: (code: number) => void)
         .argParser(seconds('--retry-for'))
         .default(RETRY_SECONDS * 1000, `${RETRY_SECONDS}`),
     )
+    .addOption(
+      new Option('--max-body <size>', 'largest model that the server may send, such as 2GiB (default: 1GiB)').argParser(
+        byteCount('--max-body'),
+      ),
+    )
     .addOption(pingEveryOption())
     .addOption(poolOption('trains'))
     .addOption(logFormatOption())
@@ -143,6 +149,7 @@ async function join(path: string | undefined, flags: ClientFlags): Promise<numbe
       task: guardTask(loaded.task, interrupts, { folder: loaded.folder, log, verbose }),
       anyTask: path === undefined,
     }),
+    ...(flags.maxBody !== undefined && { bodyBytesMax: flags.maxBody }),
     ...(flags.pingEvery !== undefined && { pingEveryMs: flags.pingEvery }),
     ...(tls && { tls }),
     auth,

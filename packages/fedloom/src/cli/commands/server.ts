@@ -90,6 +90,7 @@ export async function serve(
           owners: ownersFile(join(folder, OWNERS_FILE)),
           listeners,
           ...(auth && { auth }),
+          ...(reach.joinTimeout !== undefined && { joinTimeoutMs: reach.joinTimeout }),
           ...(workers && { workers }),
           ...(pool && { pool }),
         });

@@ -38,7 +38,7 @@ export class LogReporter implements RunReporter {
     run.on('clientsJoined', ({ peer, ranges, present }) =>
       log.write('info', { event: 'joined', peer, clients: formatRanges(ranges), present }),
     );
-    run.on('clientsLeft', ({ reason, present }) => log.write('info', { event: 'left', reason, present }));
+    run.on('clientsLeft', ({ peer, reason, present }) => log.write('info', { event: 'left', peer, reason, present }));
     run.on('roundStarted', ({ round }) => log.write('debug', { event: 'round-started', round }));
     run.on('round', (record) => log.write('info', { event: 'round', ...shortRecord(record) }));
     run.on('refused', (refused) => log.write('warn', { event: 'refused', ...refused }));

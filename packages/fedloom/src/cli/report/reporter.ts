@@ -112,16 +112,16 @@ export class Reporter implements RunReporter {
 
   #followDetails(run: Run): void {
     // Where it costs the round a client, a warning tells it too.
-    run.on('refused', ({ client, round, message }) =>
-      this.screen.line(`round ${round + 1}, client ${client}: ${message}`),
+    run.on('refused', ({ client, round, message, peer }) =>
+      this.screen.line(`round ${round + 1}, client ${client}${peer === undefined ? '' : ` (${peer})`}: ${message}`),
     );
     const present = () =>
       `${formatCount(this.#progress.present)} of ${counted(this.#progress.clients, 'client')} present`;
     run.on('clientsJoined', ({ peer, session }) =>
       this.screen.line(`session ${session} from ${peer} joined; ${present()}`),
     );
-    run.on('clientsLeft', ({ session, reason }) =>
-      this.screen.line(`session ${session} left (${reason}); ${present()}`),
+    run.on('clientsLeft', ({ session, peer, reason }) =>
+      this.screen.line(`session ${session} from ${peer} left (${reason}); ${present()}`),
     );
   }
 

@@ -49,6 +49,7 @@ export async function joinFederation(url: string, options: JoinOptions): Promise
       extraStages: [...(options.task?.algorithm.client?.stages ?? []), ...(options.stages ?? [])],
       ...(options.run !== undefined && { run: options.run }),
       ...(options.auth && { auth: options.auth }),
+      ...(options.bodyBytesMax !== undefined && { bodyBytesMax: options.bodyBytesMax }),
       ...(options.sameVersion !== undefined && { sameSoftware: options.sameVersion }),
       ...(options.onEvent && { onEvent: options.onEvent }),
     });

@@ -37,6 +37,8 @@ export interface JoinOptions extends MessageOptions {
   readonly retryForMs?: number;
   /** Bytes of updates kept until they are settled, so that a line that breaks costs no training. Default 256 MiB. */
   readonly keptBytesMax?: number;
+  /** Largest model, plan or set of frozen parameters that the server may send, in bytes. Default 1 GiB. */
+  readonly bodyBytesMax?: number;
   /** Uniform in [0, 1): spreads the pauses between attempts to reach the server. Default `Math.random`. */
   readonly random?: () => number;
   /** Stages that the run may ask for beside the built-in ones and those of the task's algorithm. */
@@ -76,6 +78,7 @@ const RULES: OptionRules = {
     workers: whole(1),
     retryForMs: atLeastZero,
     keptBytesMax: aboveZero,
+    bodyBytesMax: whole(1),
     pingEveryMs: aboveZero,
   },
   others: Object.keys({

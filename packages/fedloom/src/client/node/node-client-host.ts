@@ -24,13 +24,14 @@ export function nodeClientHost(
     | 'messages'
     | 'run'
     | 'sameSoftware'
-  >,
+  > & { readonly bodyBytesMax?: number },
 ): ClientHost {
+  const { bodyBytesMax = defaultLimits.bodyBytesMax } = options;
   return new ClientHost({
     clock: systemClock,
     hash: sha256,
-    budget: new ByteBudget(BUDGET_BYTES),
-    limits: defaultLimits,
+    budget: new ByteBudget(Math.max(BUDGET_BYTES, bodyBytesMax)),
+    limits: { ...defaultLimits, bodyBytesMax },
     software: SOFTWARE,
     decodePlan: (bytes, hash) => ({ kind: 'plan', plan: decodePlan(bytes), hash }),
     ...options,

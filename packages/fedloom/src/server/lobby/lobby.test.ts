@@ -253,3 +253,37 @@ describe('strangers', () => {
     expect([error?.code, error?.message.includes('digits')]).toEqual(['protocol.auth', false]);
   });
 });
+
+describe('a connection over which nobody takes part', () => {
+  const leave = { type: 'leave', clients: [{ from: 0, count: 1 }] } as const;
+
+  test('is closed after a while, from the handshake or from the last who left', async () => {
+    const { lobby, clock, enter } = testLobby({ joinTimeoutMs: 60_000 });
+    const present = new Set<string>();
+    const { came } = openDoor(lobby, 'r', {
+      takesPart: ({ id }) => present.has(id),
+      onMessage: ({ id }, { type }) => {
+        if (type === 'join') present.add(id);
+        if (type === 'leave') present.delete(id);
+      },
+    });
+    const [idle, busy] = [await enter(), await enter()];
+    busy.channel.send(join);
+    await vi.waitFor(() => expect(came).toHaveLength(1));
+    clock.fire(60_000);
+    expect((await idle.closed).error).toMatchObject({ code: 'join.timeout', message: expect.stringContaining('60 s') });
+    busy.channel.send(leave);
+    await vi.waitFor(() => expect(came).toHaveLength(2));
+    expect([busy.channel.open, clock.delaysMs]).toEqual([true, [60_000]]);
+    clock.fire();
+    expect((await busy.closed).error?.code).toBe('join.timeout');
+    expect(clock.delaysMs).toEqual([]);
+  });
+
+  test('may stay in a lobby that sets no time', async () => {
+    const { lobby, clock, enter } = testLobby();
+    openDoor(lobby, 'r', { takesPart: () => false });
+    await enter();
+    expect(clock.delaysMs).toEqual([]);
+  });
+});

@@ -12,6 +12,7 @@ import {
 } from '../../protocol/handshake.js';
 import { defaultLimits, wireLimits } from '../../protocol/limits.js';
 import type { Message } from '../../protocol/messages.js';
+import { OwedBytes } from '../../protocol/owed-bytes.js';
 import { builtInRegistry } from '../../protocol/schemas.js';
 import type { Connection } from '../../protocol/transport.js';
 import { Doors } from './doors.js';
@@ -19,6 +20,10 @@ import type { Guest, SessionDoor, SessionDoorOptions } from './session-door.js';
 
 /** A client that has not said who it is after this long is let go. */
 const HANDSHAKE_TIMEOUT_MS = 10_000;
+/** Connections over which no client takes part (yet). */
+const UNJOINED_MAX = 8_192;
+/** Bytes that may wait for all clients together; at half of it those who take nothing are seen to. */
+const OWED_BYTES_MAX = 128 << 20;
 /** Nobody sends bodies before it is let in: those that come with their message are refused for their order. */
 const limitsOfStrangers = { ...defaultLimits, bodyBytesMax: wireLimits.inlineBodyBytesMax };
 
@@ -28,6 +33,8 @@ export interface LobbyParts {
   readonly nonce: () => string;
   /** How clients prove who they are. Default: nobody is asked. */
   readonly auth?: readonly ServerAuth[];
+  /** After so long without a client that takes part a connection is closed. Default: never. */
+  readonly joinTimeoutMs?: number;
 }
 
 /**
@@ -37,14 +44,17 @@ export interface LobbyParts {
 export class Lobby {
   /** Memory for bodies on their way in, shared by the runs: it grows to what the largest of them needs. */
   readonly budget = new ByteBudget(0);
+  readonly #owed: OwedBytes;
   readonly #parts: LobbyParts;
   readonly #doors: Doors;
   readonly #strangers = new Set<Channel>();
+  readonly #unjoined = new Set<Channel>();
   #nextSession = 0;
   #closed = false;
 
   constructor(parts: LobbyParts) {
     this.#parts = parts;
+    this.#owed = new OwedBytes(OWED_BYTES_MAX, parts.clock);
     this.#doors = new Doors(parts.clock);
   }
 
@@ -84,15 +94,23 @@ export class Lobby {
     };
     let handshake: ServerHandshakeState = { step: 'hello' };
     let guest: Guest | undefined;
+    let cancelTimer = (): void => {};
+    let cancelJoin = (): void => {};
     const channel: Channel = new Channel(connection, {
       role: 'server',
       budget: this.budget,
+      owed: this.#owed,
       limits: limitsOfStrangers,
       registry: this.#registryOfStrangers,
       timers: this.#parts.clock,
       wants: (message) => guest?.wants(message) ?? true,
       onMessage: (message, body, release) => {
-        if (guest !== undefined) return guest.message(message, body, release);
+        if (guest !== undefined) {
+          guest.message(message, body, release);
+          if (message.type === 'join') this.#unjoined.delete(channel);
+          else if (message.type === 'leave') awaitJoin();
+          return;
+        }
         release();
         const { state, reply } = stepServerHandshake(handshake, message, expected);
         handshake = state;
@@ -102,6 +120,7 @@ export class Lobby {
         this.#strangers.delete(channel);
         guest = this.#admit(channel, certified === undefined ? state : { identity: certified, ...state });
         guest?.begin();
+        if (guest !== undefined) awaitJoin();
       },
       onExtension: (message, body, release) => {
         if (guest === undefined) throw tooEarly(message);
@@ -109,17 +128,34 @@ export class Lobby {
       },
       onClosed: (reason) => {
         cancelTimer();
+        cancelJoin();
         this.#strangers.delete(channel);
+        this.#unjoined.delete(channel);
         guest?.closed(reason);
       },
     });
+    const awaitJoin = (): void => {
+      cancelJoin();
+      cancelJoin = this.#awaitJoin(channel, () => guest?.takesPart ?? false);
+    };
+    if (this.#unjoined.size >= UNJOINED_MAX) return channel.fail(full());
     this.#strangers.add(channel);
-    const cancelTimer = this.#parts.clock.setTimer(HANDSHAKE_TIMEOUT_MS, () =>
+    this.#unjoined.add(channel);
+    cancelTimer = this.#parts.clock.setTimer(HANDSHAKE_TIMEOUT_MS, () =>
       channel.fail(
         new FedloomError('protocol.handshake-timeout', `No complete handshake within ${HANDSHAKE_TIMEOUT_MS} ms.`),
       ),
     );
     if (this.#closed) channel.close(CLOSED);
+  }
+
+  /** Connections are few: who has nobody to take part goes. */
+  #awaitJoin(channel: Channel, takesPart: () => boolean): () => void {
+    const { clock, joinTimeoutMs } = this.#parts;
+    if (joinTimeoutMs === undefined) return () => {};
+    return clock.setTimer(joinTimeoutMs, () => {
+      if (!takesPart()) channel.fail(joinTimeout(joinTimeoutMs));
+    });
   }
 
   /** Lets nobody in any more. Sessions stay until their runs close them. */
@@ -154,6 +190,19 @@ export class Lobby {
 }
 
 const CLOSED = 'the server is closing';
+
+function full(): FedloomError {
+  return new FedloomError(
+    'transport.full',
+    `${UNJOINED_MAX} connections are open over which nobody takes part; try again later.`,
+    {},
+  );
+}
+
+function joinTimeout(joinTimeoutMs: number): FedloomError {
+  const message = `No client of this connection takes part after ${joinTimeoutMs / 1000} s; dial again when they can join.`;
+  return new FedloomError('join.timeout', message, { joinTimeoutMs });
+}
 
 function tooEarly({ type }: Pick<Message, 'type'> | { readonly type: string }): FedloomError {
   return new FedloomError('protocol.order', `Message '${type}' came before the handshake was over.`, { type });

@@ -25,6 +25,8 @@ export interface SessionDoorOptions {
   readonly onMessage: (session: Session, message: SessionMessage, body: Uint8Array | undefined) => void | Promise<void>;
   /** Whether the body that a message announces is to come, now. What it throws closes the session. Default: all are. */
   readonly wants?: (session: Session, message: SessionMessage) => boolean;
+  /** Whether clients of the session take part. Default: they do. */
+  readonly takesPart?: (session: Session) => boolean;
   readonly onClosed: (session: Session, reason: string) => void;
   /** Its own code threw where no session is to blame. */
   readonly onFailure: (error: unknown) => void;
@@ -37,6 +39,8 @@ export interface Guest {
   readonly message: MessageHandler<Message>;
   readonly extension: MessageHandler<ExtensionMessage>;
   wants(message: AnyMessage): boolean;
+  /** Clients of it have joined and not left. */
+  readonly takesPart: boolean;
   closed(reason: string): void;
 }
 
@@ -95,7 +99,7 @@ export class SessionDoor {
    * @param identity who the client has proved to be
    */
   enter(id: string, channel: Channel, capabilities: readonly string[], identity?: string): Guest {
-    const { welcome, messages, onMessage, onClosed, onFailure } = this.#options;
+    const { welcome, messages, onMessage, onClosed, onFailure, takesPart = () => true } = this.#options;
     const session = new Session(id, channel, identity);
     let peer: MessagePeer | undefined;
     return {
@@ -119,6 +123,9 @@ export class SessionDoor {
       },
       wants: (message) =>
         message.type.includes('/') || (this.#options.wants?.(session, sessionMessage(message as Message)) ?? true),
+      get takesPart() {
+        return takesPart(session);
+      },
       extension: (message, body, release) => messages.receive(channel, peer, message, body, release),
       closed: (reason) => {
         this.#sessions.delete(id);

@@ -60,7 +60,7 @@ export class Session {
     this.#owedModels += 1;
     this.#owedModelBytes += bytes.length;
     if (this.#owedModels > MODELS_OWED_MAX && this.#owedModelBytes > MODEL_BYTES_OWED_MAX) {
-      return this.channel.fail(owed(this.#owedModelBytes, MODEL_BYTES_OWED_MAX));
+      return this.channel.drop(owed(this.#owedModelBytes, MODEL_BYTES_OWED_MAX));
     }
     const onSent = () => {
       this.#owedModels -= 1;

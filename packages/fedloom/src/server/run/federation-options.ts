@@ -99,12 +99,20 @@ export interface FederationEvents {
       readonly present: number;
     },
   ];
-  clientsLeft: [{ readonly session: string; readonly reason: string; readonly present: number }];
+  clientsLeft: [{ readonly session: string; readonly peer: string; readonly reason: string; readonly present: number }];
   roundStarted: [{ readonly round: number }];
   /** An update was folded. */
   update: [ClientRecord];
-  /** An update was refused or a client failed: its code says why. */
-  refused: [{ readonly client: ClientIndex; readonly round: number; readonly code: string; readonly message: string }];
+  /** An update was refused or a client failed: its code says why. `peer`: whose it was, where it is known. */
+  refused: [
+    {
+      readonly client: ClientIndex;
+      readonly round: number;
+      readonly code: string;
+      readonly message: string;
+      readonly peer?: string;
+    },
+  ];
   evaluating: [{ readonly round: number }];
   round: [RoundRecord];
   /** The round that was just told is the best so far, and its model is kept. */

@@ -1,6 +1,7 @@
 import { FedloomError } from '@fedloom/engine';
 import { type Hash, versionNumber } from '../../core/brands.js';
 import type { BestModel, RoundRecord, RunResult } from '../../core/records.js';
+import type { Session } from '../lobby/session.js';
 import type { SessionDoor } from '../lobby/session-door.js';
 import { initialState, isQuiet, step } from '../schedule/coordinator.js';
 import { clientsOf, presentRanges } from '../schedule/membership.js';
@@ -87,20 +88,19 @@ export class Federation {
     const dispatch = (input: Input) => this.#dispatch(input);
     this.#refusals = new Refusals({
       clock: options.clock,
-      tell: (refused) => options.events.emit('refused', refused),
-      tellUntold: (session, count, peer) => {
-        const message = `${count} more refusals of session ${session} (${peer}) are left out here.`;
+      tellUntold: (count, peer) => {
+        const message = `${count} more refusals of ${peer} are left out here.`;
         options.events.emit('warning', { code: 'peer.refusals', message });
       },
     });
     const incoming = new Incoming({
       ...options,
+      clients: totalClients,
       versions: this.#versions,
       aggregation: this.#aggregation,
       staged: this.#staged,
-      clients: totalClients,
       owners: new IndexOwners(options.owners),
-      refused: (session, refused) => this.#refusals.add(session.id, session.peer, refused),
+      refused: ({ peer }, refused) => this.#tellRefused(peer, refused),
       refusal: (tag) => refuseUpdate(this.#state, tag),
       askedFrom: (client) => this.#state.options.schedule.askedFrom(this.#state, client),
       dispatch,
@@ -119,14 +119,15 @@ export class Federation {
         return incoming.receive(session, message, body);
       },
       wants: (session, message) => incoming.wants(session, message),
+      takesPart: ({ id }) => this.#state.membership.slots.has(id),
       onFailure: (error) => this.fail(error),
       onClosed: (session, reason) => {
+        const tookPart = this.#state.membership.slots.has(session.id);
         const late = this.#staged.sessionClosed(session.id);
         this.#farewell.closed(clientsOf(this.#state.membership, session.id), reason);
         this.#dispatch({ event: { type: 'sessionClosed', session: session.id } });
         this.#tellLate(late);
-        this.#refusals.closed(session.id);
-        this.#options.events.emit('clientsLeft', { session: session.id, reason, present: this.present });
+        this.#tellLeft(session, reason, tookPart);
       },
     });
     this.#farewell = new Farewell({
@@ -361,7 +362,23 @@ export class Federation {
   }
 
   #refuse(session: string, refused: FederationEvents['refused'][0]): void {
-    this.#refusals.add(session, this.#door.get(session)?.peer ?? 'gone', refused);
+    this.#tellRefused(this.#door.get(session)?.peer ?? 'gone', refused);
+  }
+
+  #tellRefused(peer: string, refused: FederationEvents['refused'][0]): void {
+    this.#refusals.add(peer, () => this.#options.events.emit('refused', { ...refused, peer }));
+  }
+
+  /** Who never took part is told of as often as others are refused: connections cost nothing. */
+  #tellLeft({ id, peer }: Session, reason: string, tookPart: boolean): void {
+    const { events } = this.#options;
+    const tell = () => events.emit('clientsLeft', { session: id, peer, reason, present: this.present });
+    if (FAULT.test(reason)) {
+      const message = `The connection ${id} of ${peer} was closed. ${reason}`;
+      this.#refusals.add(peer, () => events.emit('warning', { code: 'peer.closed', message }));
+    }
+    if (tookPart) tell();
+    else this.#refusals.add(peer, tell);
   }
 
   #tellLate(updates: readonly LateUpdate[]): void {
@@ -427,6 +444,7 @@ export class Federation {
     this.#abort.abort();
     for (const cancel of this.#timers.values()) cancel();
     const late = this.#staged.close();
+    this.#refusals.close();
     const { metrics = [], events } = this.#options;
     const missing = ending.reason === 'completed' ? metrics.filter((name) => !this.#seenNames.has(name)) : [];
     if (missing.length > 0) {
@@ -438,6 +456,9 @@ export class Federation {
     this.#tellLate(late);
   }
 }
+
+/** Codes of what a peer did, and should not have done. */
+const FAULT = /^(protocol|join)\./;
 
 function noSuchMetric(missing: readonly string[], { round, metrics, clientMetrics }: RoundRecord) {
   const names = Object.keys({ ...clientMetrics, ...metrics });

@@ -2,11 +2,11 @@ import { FedloomError } from '@fedloom/engine';
 import type { ClientIndex, Hash, VersionNumber } from '../../core/brands.js';
 import type { Evaluation } from '../../core/evaluation.js';
 import type { IndexRange } from '../../core/index-ranges.js';
-import { TEST_SAMPLES_MAX } from '../../core/sound-evaluation.js';
 import type { Evaluations, Failed, UpdateMessage } from '../../protocol/messages.js';
 import type { Session, SessionMessage } from '../lobby/session.js';
 import type { CoordinatorEvent, Reason, UpdateTag } from '../schedule/types.js';
 import type { Aggregation, CheckedUpdate, SoundUpdate } from './aggregation.js';
+import { EvaluationBounds } from './evaluation-bounds.js';
 import type { FederationEvents, FederationOptions } from './federation-options.js';
 import type { IndexOwners } from './index-owners.js';
 import type { StagedUpdates } from './staged-updates.js';
@@ -28,11 +28,11 @@ export interface Input {
 }
 
 export interface IncomingOptions extends Pick<FederationOptions, 'workload' | 'clock'> {
+  /** Clients in the federation. */
+  readonly clients: number;
   readonly versions: Versions;
   readonly aggregation: Aggregation;
   readonly staged: StagedUpdates;
-  /** In the federation. */
-  readonly clients: number;
   /** Whose clients are whose, as far as clients prove who they are. */
   readonly owners: IndexOwners;
   /** Tells that something which a session sent was refused. */
@@ -60,7 +60,12 @@ interface Received {
 
 /** What sessions say, as events for the coordinator. Updates are checked whole before it hears of them. */
 export class Incoming {
-  constructor(private readonly options: IncomingOptions) {}
+  readonly #bounds: EvaluationBounds;
+
+  constructor(private readonly options: IncomingOptions) {
+    const { clients, workload } = options;
+    this.#bounds = new EvaluationBounds({ clients, metrics: workload.metrics });
+  }
 
   /**
    * @returns a promise as long as the body is still needed
@@ -221,14 +226,12 @@ export class Incoming {
     const { dispatch } = this.options;
     session.work((work) => work.evaluated(round, entries.length));
     for (const { client, ...evaluation } of entries) {
-      const { sampleCount } = evaluation;
       const at = { session: session.id, round, client };
-      if (Number.isSafeInteger(sampleCount) && sampleCount >= 0 && sampleCount <= TEST_SAMPLES_MAX) {
+      const reason = this.#bounds.problem(client, evaluation);
+      if (reason === undefined) {
         dispatch({ event: { type: 'evaluationReceived', ...at }, evaluation });
         continue;
       }
-      const message = `Client ${client} says that it tested on ${sampleCount} samples; it must be a whole number from 0 to ${TEST_SAMPLES_MAX}.`;
-      const reason = { code: 'evaluation.sample-count', message };
       this.#tellRefused(session, { client, task: round }, reason);
       dispatch({ event: { type: 'evaluationFailed', ...at, ...reason } });
     }

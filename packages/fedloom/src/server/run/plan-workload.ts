@@ -67,6 +67,7 @@ export async function planWorkload(
     frozen,
     trained: trainedParameters(manifest),
     specs: updateSpecs(manifest),
+    metrics: new Map(manifest.metrics.map(({ name, size }) => [name, size])),
     scalars: manifest.scalars,
     keepsParameters: shared.length < manifest.parameters.length,
     scalarsOf: (round) => {

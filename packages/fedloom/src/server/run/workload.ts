@@ -21,6 +21,8 @@ export interface ServerWorkload {
   readonly trained: ReadonlySet<string>;
   /** What an update must hold: the shared parameters that change, and the algorithm's uploads. */
   readonly specs: readonly UpdateSpec[];
+  /** Metrics of a plan, the only ones that its clients tell: how many numbers each is, where it is a list; absent for trainer objects. */
+  readonly metrics?: ReadonlyMap<string, number | undefined>;
   readonly scalars: Readonly<Record<string, number>>;
   /** Clients keep something of their own that their tests need. Default false. */
   readonly keepsParameters?: boolean;

@@ -6,11 +6,15 @@ import { TLSSocket } from 'node:tls';
 import { FedloomError } from '@fedloom/engine';
 import { WebSocketServer } from 'ws';
 import type { Connection, Listener } from '../../protocol/transport.js';
+import { ConnectionGuard, requestLimits } from './connection-guard.js';
 import type { ServerTls, WebSocketListenOptions } from './options.js';
 import { Proxies } from './proxies.js';
 import { type OtherEnd, SocketConnection, webSocketOptions } from './socket-connection.js';
 import { certifiedName, serverTlsOptions, tlsBinding } from './tls.js';
+import { UnfinishedFrames } from './unfinished-frames.js';
 import { certificateRefusal, checkUpgrade } from './upgrade-check.js';
+
+const UNFINISHED = 'transport.unfinished: the frame that began longest ago had no end, and others need the room';
 
 /**
  * Accepts WebSocket connections, on a port of its own or on an existing HTTP server.
@@ -23,7 +27,9 @@ export async function listenWebSocket(
   const { path = '/', host = '127.0.0.1' } = options;
   const given = options.server as Server | HttpsServer | undefined;
   const proxies = new Proxies(options.behindProxy ?? []);
-  const server = given ?? (await startServer(host, options.port ?? 0, options.tls));
+  const guard = new ConnectionGuard(options);
+  const unfinished = new UnfinishedFrames();
+  const server = given ?? (await startServer(host, options.port ?? 0, guard, options.tls));
   const webSockets = new WebSocketServer({
     ...webSocketOptions,
     noServer: true,
@@ -32,11 +38,13 @@ export async function listenWebSocket(
 
   function upgrade(request: IncomingMessage, duplex: Duplex, head: Buffer): void {
     const socket = duplex as Socket;
-    const refused = refusal(request);
+    const refused = refusal(request, socket);
     if (refused === 'not ours') return;
     if (refused !== undefined) return refuse(socket, refused.status, refused.text);
     webSockets.handleUpgrade(request, socket, head, (webSocket) => {
-      onConnection(new SocketConnection(webSocket, socket, options, otherEnd(request)));
+      const connection = new SocketConnection(webSocket, socket, options, otherEnd(request));
+      unfinished.watch(webSocket, socket, () => connection.abort(UNFINISHED));
+      onConnection(connection);
     });
   }
 
@@ -53,6 +61,7 @@ export async function listenWebSocket(
 
   function refusal(
     request: IncomingMessage,
+    socket: Socket,
   ): 'not ours' | { readonly status: string; readonly text: string } | undefined {
     if ((request.url ?? '').split('?')[0] !== path) {
       // Others may listen for upgrades on the same server at other paths.
@@ -65,8 +74,8 @@ export async function listenWebSocket(
     if (refused) return { status: '403 Forbidden', text: `${refused.code}: ${refused.message}` };
     const untrusted = options.tls?.clientCa !== undefined && certificateRefusal(request.socket as TLSSocket);
     if (untrusted) return { status: '403 Forbidden', text: `transport.certificate: ${untrusted}` };
-    if (webSockets.clients.size < (options.connectionsMax ?? 16_384)) return undefined;
-    return { status: '503 Service Unavailable', text: 'transport.full: too many connections are open' };
+    const full = guard.refusal(socket, webSockets.clients.size);
+    return full === undefined ? undefined : { status: '503 Service Unavailable', text: `transport.full: ${full}` };
   }
 
   server.on('upgrade', upgrade);
@@ -94,13 +103,22 @@ function forwardedFor({ headers }: IncomingMessage): string | undefined {
 }
 
 function answerPlainly(_request: IncomingMessage, response: ServerResponse): void {
-  response.writeHead(426, { 'Content-Type': 'text/plain', Upgrade: 'websocket', Connection: 'Upgrade' });
+  // Closed, whatever of its body is still to come.
+  response.writeHead(426, { 'Content-Type': 'text/plain', Upgrade: 'websocket', Connection: 'Upgrade, close' });
   response.end('This is a fedloom server: clients connect to it by WebSocket.\n');
 }
 
-async function startServer(host: string, port: number, tls: ServerTls | undefined): Promise<Server | HttpsServer> {
+async function startServer(
+  host: string,
+  port: number,
+  guard: ConnectionGuard,
+  tls: ServerTls | undefined,
+): Promise<Server | HttpsServer> {
   const server =
-    tls === undefined ? createServer(answerPlainly) : createHttpsServer(serverTlsOptions(tls), answerPlainly);
+    tls === undefined
+      ? createServer(requestLimits, answerPlainly)
+      : createHttpsServer({ ...requestLimits, ...serverTlsOptions(tls) }, answerPlainly);
+  guard.watch(server);
   return new Promise((resolve, reject) => {
     server.once('error', (cause) => reject(listenError(cause, host, port)));
     server.listen(port, host, () => {

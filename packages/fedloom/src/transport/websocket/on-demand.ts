@@ -1,6 +1,6 @@
 import { FedloomError } from '@fedloom/engine';
 import type { Dial, Listen } from '../../protocol/transport.js';
-import type { SocketOptions, WebSocketDialOptions, WebSocketListenOptions } from './options.js';
+import type { ConnectionLimits, SocketOptions, WebSocketDialOptions, WebSocketListenOptions } from './options.js';
 import { isLoopback } from './upgrade-check.js';
 
 // The sockets' code is loaded when it is used: a simulation needs none and starts 50 ms sooner.
@@ -12,6 +12,7 @@ import { isLoopback } from './upgrade-check.js';
  */
 export function webSocketListen(options: WebSocketListenOptions & Openness = {}): Listen {
   checkTimes(options);
+  checkCounts(options);
   refuseOpenAddress(options);
   refuseTwoServers(options);
   return async (onConnection) => (await import('./listen.js')).listenWebSocket(options, onConnection);
@@ -32,6 +33,16 @@ function checkTimes({ pingEveryMs, deadAfterMs }: SocketOptions): void {
   for (const [name, value] of Object.entries({ pingEveryMs, deadAfterMs })) {
     if (value === undefined || (value >= 1 && value < 2 ** 31)) continue;
     throw new FedloomError('transport.options', `${name} must be 1 to 2^31 - 1 milliseconds; got ${value}.`, {
+      option: name,
+      value,
+    });
+  }
+}
+
+function checkCounts({ connectionsMax, connectionsPerAddressMax }: ConnectionLimits): void {
+  for (const [name, value] of Object.entries({ connectionsMax, connectionsPerAddressMax })) {
+    if (value === undefined || (Number.isSafeInteger(value) && value >= 1)) continue;
+    throw new FedloomError('transport.options', `${name} must be a whole number of at least 1; got ${value}.`, {
       option: name,
       value,
     });

@@ -51,12 +51,26 @@ export interface AdmissionOptions {
   readonly allowedHosts?: readonly string[];
 }
 
-export interface WebSocketListenOptions extends SocketOptions, AdmissionOptions {
+/** How many connections a server keeps open at once. Whoever comes beyond is refused with status 503 (`transport.full`). */
+export interface ConnectionLimits {
+  /**
+   * TCP connections in all, whatever they say. Default 16,384. Less where the process may not open as many files: 64 and 8 for
+   * each core, at most half, are kept for its own.
+   */
+  readonly connectionsMax?: number;
+  /** The same of one address. Default: half of all, or all where there are proxies in front (`behindProxy`). */
+  readonly connectionsPerAddressMax?: number;
+}
+
+export interface WebSocketListenOptions extends SocketOptions, AdmissionOptions, ConnectionLimits {
   /** Default `127.0.0.1`. */
   readonly host?: string;
   /** Default 0: a free one. */
   readonly port?: number;
-  /** Attach to a server of yours instead, which may listen already or later; `host` and `port` then have no meaning. */
+  /**
+   * Attach to a server of yours instead, which may listen already or later; `host` and `port` then have no meaning, and its TCP
+   * connections are yours to limit: only WebSockets are counted.
+   */
   readonly server?: AttachableServer;
   /** Encrypt: the address begins with `wss:`. Not for a `server` of yours, which has its own. */
   readonly tls?: ServerTls;
@@ -67,6 +81,4 @@ export interface WebSocketListenOptions extends SocketOptions, AdmissionOptions 
   readonly behindProxy?: readonly string[];
   /** Where on the server; default `/`. */
   readonly path?: string;
-  /** Connections open at once; further ones are refused with status 503. Default 16,384. */
-  readonly connectionsMax?: number;
 }

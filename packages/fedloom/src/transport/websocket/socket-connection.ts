@@ -91,6 +91,13 @@ export class SocketConnection implements Connection {
     this.#close(1000, reason);
   }
 
+  abort(reason: string): void {
+    if (this.#closed) return;
+    this.#closing = true;
+    this.#reason ??= reason;
+    this.#webSocket.terminate();
+  }
+
   #close(code: number, reason: string): void {
     if (this.#closing || this.#closed) return;
     this.#closing = true;

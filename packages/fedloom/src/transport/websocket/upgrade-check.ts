@@ -29,7 +29,7 @@ export function checkUpgrade(
   if (hostName === undefined || !(anyName || isKnownHost(hostName, rules))) {
     return {
       code: 'transport.host',
-      message: `Requests for host '${(host ?? '').slice(0, 100)}' are not accepted; add its name to allowedHosts if it is this server.`,
+      message: `Requests for host '${(host ?? '').slice(0, 100)}' are not accepted; add its name to allowedHosts (--allowed-hosts) if it is this server.`,
     };
   }
   if (program || rules.allowedOrigins?.includes(origin) || originHost(origin) === host?.toLowerCase()) return undefined;

@@ -3,7 +3,7 @@ import { OwnMessages } from '../../../protocol/own-messages.js';
 import { TestEnd } from '../../../protocol/testing/channel-pair.js';
 import type { Connection } from '../../../protocol/transport.js';
 import { memoryTransport } from '../../../transport/memory/memory-transport.js';
-import { Lobby } from '../lobby.js';
+import { Lobby, type LobbyParts } from '../lobby.js';
 import type { SessionDoor, SessionDoorOptions } from '../session-door.js';
 import { HandClock } from './hand-clock.js';
 
@@ -16,11 +16,11 @@ export interface TestDoor {
 }
 
 /** A lobby over the memory transport, and clients of it. */
-export function testLobby() {
+export function testLobby(limits: Pick<LobbyParts, 'joinTimeoutMs'> = {}) {
   const clock = new HandClock();
   const transport = memoryTransport();
   const accepted: Connection[] = [];
-  const lobby = new Lobby({ clock, nonce: () => '00'.repeat(16) });
+  const lobby = new Lobby({ clock, nonce: () => '00'.repeat(16), ...limits });
   const listener = transport.listen((connection) => {
     accepted.push(connection);
     lobby.accept(connection);
@@ -47,7 +47,7 @@ export function testLobby() {
 export function openDoor(
   lobby: Lobby,
   run = 'r',
-  over: Partial<Pick<SessionDoorOptions, 'onMessage' | 'onClosed' | 'bodyBytesMax' | 'budgetBytes'>> &
+  over: Partial<Pick<SessionDoorOptions, 'onMessage' | 'onClosed' | 'takesPart' | 'bodyBytesMax' | 'budgetBytes'>> &
     MessageOptions = {},
 ): TestDoor {
   const came: [string, string][] = [];
@@ -76,6 +76,7 @@ export function openDoor(
       over.onClosed?.(session, reason);
     },
     onFailure: (error) => failures.push(error),
+    ...(over.takesPart && { takesPart: over.takesPart }),
   });
   return { door, came, gone, failures };
 }
