@@ -153,6 +153,7 @@ export type {
   Results,
   RoundRecord,
   RunResult,
+  Suspect,
 } from './core/records.js';
 export { decodeSafetensors, encodeSafetensors, type SafetensorsLimits } from './core/safetensors.js';
 export { VERSION } from './core/version.js';

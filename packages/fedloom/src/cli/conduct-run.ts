@@ -174,7 +174,15 @@ async function optionsOf(
     return stageNamed(name, options);
   });
   const sizes = { clients, clientsPerRound, rounds, seed, evaluateEvery };
-  const all = { ...sizes, ...watched, stages, ...(initialModel && { initialModel }), ...runOptions, run };
+  const all = {
+    ...sizes,
+    ...watched,
+    ...settings.trust,
+    stages,
+    ...(initialModel && { initialModel }),
+    ...runOptions,
+    run,
+  };
   checkRunOptions(all, {});
   return all;
 }
@@ -199,6 +207,7 @@ function describe({ loaded, settings, command, otherArguments, replayOf }: Condu
   const watched = watchedOf(settings);
   const changes = {
     ...watched,
+    ...settings.trust,
     ...(algorithm && { algorithm }),
     ...(fold && { fold }),
     ...(stages.length > 0 && { stages }),

@@ -9,7 +9,7 @@ export type Typed = Readonly<Record<string, unknown>>;
 const PLACES = ['CLIENTS', 'PER_ROUND', 'ROUNDS'] as const;
 
 /** What only a run that others decide has a use for. */
-const MEANINGLESS = ['processes', 'deadline', 'grace'] as const;
+const MEANINGLESS = ['processes', 'deadline', 'grace', 'evaluation-deadline'] as const;
 
 /**
  * The settings of a replay: those of its run, and how it is shown.
@@ -45,10 +45,14 @@ export function replaySettings(
   refuse('--keep-best', typed.keepBest, args.keepBest);
   refuse('--stop-when', typed.stopWhen, args.stopWhen);
   refuse('--patience', typed.patience, args.patience);
+  refuse('--update-norm-max', typed.updateNormMax, args.updateNormMax);
+  refuse('--sample-count-max', typed.sampleCountMax, args.sampleCountMax);
+  refuse('--quarantine-after', typed.quarantineAfter, args.quarantineAfter === null ? 'none' : args.quarantineAfter);
+  refuse('--over-select', typed.overSelect, args.overSelect);
   // The file may lie elsewhere now; whether it is the same model, the journal says.
   if (args.init === undefined) refuse('--init', typed.init, undefined);
   for (const name of MEANINGLESS) {
-    if (typed[name] === undefined) continue;
+    if (typed[camelCase(name)] === undefined) continue;
     const message = `--${name} has no meaning with --replay: all clients train in this process, and the journal says who counted.`;
     throw new FedloomError('usage.replay', message, { option: name });
   }
@@ -62,6 +66,10 @@ export function replaySettings(
   const { workers: _, ...recorded } = settingsOf(file, shown);
   const init = typeof typed.init === 'string' ? typed.init : recorded.init;
   return { ...recorded, workers: shown.workers, init, rounds };
+}
+
+function camelCase(option: string): string {
+  return option.replace(/-(.)/g, (_, letter: string) => letter.toUpperCase());
 }
 
 function textOf(value: unknown): string {

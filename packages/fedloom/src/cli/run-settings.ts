@@ -10,6 +10,7 @@ import { addConfigOption } from './fedml-config/option.js';
 import { changesAsArguments } from './load-settings.js';
 import { modelPath } from './model-file.js';
 import { LOG_FORMATS, type LogFormat } from './report/log.js';
+import { addTrustOptions, type TrustFlags, type TrustSettings, trustAsArguments, trustOf } from './trust-settings.js';
 
 export type { PoolKind } from '../compute/node/pool-choice.js';
 
@@ -29,6 +30,7 @@ export interface RunSettings {
   readonly keepBest: string | undefined;
   readonly stopWhen: string | undefined;
   readonly patience: number | undefined;
+  readonly trust: TrustSettings;
   readonly out: string;
   readonly json: boolean;
   readonly logFormat: LogFormat;
@@ -39,7 +41,7 @@ export interface RunSettings {
   readonly notes: readonly string[];
 }
 
-interface Parsed {
+interface Parsed extends TrustFlags {
   readonly clients?: number;
   readonly perRound?: number;
   readonly rounds?: number;
@@ -72,7 +74,7 @@ const SEED_MAX = 2 ** 32 - 1;
  * @param task whether the task file must be named
  */
 export function addRunSettings(command: Command, task: '<task>' | '[task]'): Command {
-  return addConfigOption(command)
+  addConfigOption(command)
     .argument(task, 'task file: a TypeScript or JavaScript module whose default export is a task')
     .addArgument(
       new Argument('[CLIENTS]', `clients in the federation (default: ${CLIENTS})`).argParser(wholeNumber('CLIENTS', 1)),
@@ -122,6 +124,7 @@ export function addRunSettings(command: Command, task: '<task>' | '[task]'): Com
     .addOption(jsonOption())
     .addOption(logFormatOption())
     .addOption(verboseOption());
+  return addTrustOptions(command);
 }
 
 /** Texts stay as they were written: as such they are recorded. */
@@ -152,6 +155,7 @@ export function runSettings(positional: readonly (number | undefined)[], parsed:
     keepBest: parsed.keepBest,
     stopWhen: parsed.stopWhen,
     patience: parsed.patience,
+    trust: trustOf(parsed),
     out: parsed.out,
     json: parsed.json ?? false,
     logFormat: parsed.logFormat ?? 'text',
@@ -179,7 +183,7 @@ export function settingsOf(
   const { clients, clientsPerRound, rounds, evaluateEvery, set, algorithm, fold, stages = [], init } = args;
   const { keepBest, stopWhen, patience } = args;
   return {
-    ...{ keepBest, stopWhen, patience },
+    ...{ keepBest, stopWhen, patience, trust: trustOf(args) },
     ...{ clients, clientsPerRound, rounds, evaluateEvery, seed, set, algorithm, fold, stages, init },
     workers: shown.workers ?? args.workers,
     out: shown.out,
@@ -194,7 +198,7 @@ export function settingsOf(
 /** As arguments of a command that is to run with the same. */
 export function settingsAsArguments(settings: RunSettings): string[] {
   const { clients, clientsPerRound, rounds, evaluateEvery, seed, workers, stages, init, out } = settings;
-  const { keepBest, stopWhen, patience } = settings;
+  const { keepBest, stopWhen, patience, trust } = settings;
   return [
     ...[`${clients}`, `${clientsPerRound}`, `${rounds}`, '--seed', `${seed}`, '--evaluate-every', `${evaluateEvery}`],
     ...(workers === undefined ? [] : ['--workers', `${workers}`]),
@@ -204,6 +208,7 @@ export function settingsAsArguments(settings: RunSettings): string[] {
     ...(keepBest === undefined ? [] : ['--keep-best', keepBest]),
     ...(stopWhen === undefined ? [] : ['--stop-when', stopWhen]),
     ...(patience === undefined ? [] : ['--patience', `${patience}`]),
+    ...trustAsArguments(trust),
     ...['--out', out],
     ...shownAsArguments(settings),
   ];

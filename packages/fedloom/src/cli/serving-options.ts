@@ -1,7 +1,7 @@
 import { type Command, Option } from 'commander';
 import type { RunOptions } from '../server/run/run-options.js';
 import { secondsOrNone, type Wait, wholeNumber } from './arguments.js';
-import { deadlineOption, graceOption, waitMs } from './commands/run.js';
+import { deadlineOption, evaluationDeadlineOption, graceOption, waitMs } from './commands/run.js';
 import { argument, whereGiven } from './given.js';
 import { type PoolKind, pingEveryOption, poolOption } from './run-settings.js';
 
@@ -9,6 +9,7 @@ import { type PoolKind, pingEveryOption, poolOption } from './run-settings.js';
 export interface ServingFlags {
   readonly deadline?: Wait;
   readonly grace?: Wait;
+  readonly evaluationDeadline?: Wait;
   readonly waitForClients?: Wait;
   readonly quorum?: number;
   readonly minimumClients?: number;
@@ -21,6 +22,7 @@ export function addServingOptions(command: Command): Command {
   return command
     .addOption(deadlineOption('120'))
     .addOption(graceOption('10'))
+    .addOption(evaluationDeadlineOption('half of --deadline'))
     .addOption(
       new Option(
         '--wait-for-clients <seconds>',
@@ -50,10 +52,14 @@ export function addServingOptions(command: Command): Command {
 /** What of these a run takes. */
 export function servingRunOptions(
   flags: ServingFlags,
-): Pick<RunOptions, 'deadlineMs' | 'graceMs' | 'waitForClientsMs' | 'quorum' | 'minimumClients'> {
+): Pick<
+  RunOptions,
+  'deadlineMs' | 'graceMs' | 'evaluationDeadlineMs' | 'waitForClientsMs' | 'quorum' | 'minimumClients'
+> {
   return {
     ...whereGiven('deadlineMs', waitMs(flags.deadline)),
     ...whereGiven('graceMs', waitMs(flags.grace)),
+    ...whereGiven('evaluationDeadlineMs', waitMs(flags.evaluationDeadline)),
     ...whereGiven('waitForClientsMs', waitMs(flags.waitForClients)),
     ...whereGiven('quorum', flags.quorum),
     ...whereGiven('minimumClients', flags.minimumClients),
@@ -62,10 +68,12 @@ export function servingRunOptions(
 
 /** As arguments of `server`. */
 export function servingArguments(flags: ServingFlags): string[] {
-  const { deadline, grace, waitForClients, quorum, minimumClients, pingEvery, pool, resume } = flags;
+  const { deadline, grace, evaluationDeadline, waitForClients, quorum, minimumClients, pingEvery, pool, resume } =
+    flags;
   return [
     ...argument('--deadline', waitText(deadline)),
     ...argument('--grace', waitText(grace)),
+    ...argument('--evaluation-deadline', waitText(evaluationDeadline)),
     ...argument('--wait-for-clients', waitText(waitForClients)),
     ...argument('--quorum', quorum),
     ...argument('--minimum-clients', minimumClients),

@@ -24,7 +24,7 @@ export async function unfinishedRun(
 /** All that a run's result depends on. */
 function key(settings: RunSettings): string {
   const { clients, clientsPerRound, rounds, evaluateEvery, seed, set, algorithm, fold, stages, init } = settings;
-  const { keepBest = null, stopWhen = null, patience = null } = settings;
+  const { keepBest = null, stopWhen = null, patience = null, trust } = settings;
   const size = [clients, clientsPerRound, rounds, evaluateEvery, seed];
   return JSON.stringify([
     ...size,
@@ -36,5 +36,6 @@ function key(settings: RunSettings): string {
     keepBest,
     stopWhen,
     patience,
+    trust,
   ]);
 }

@@ -29,6 +29,7 @@ const USAGE_CODES: ReadonlySet<string> = new Set<ErrorCode>([
   'fold.option',
   'fold.too-few',
   'fold.memory',
+  'bound.syntax',
   'metric.rule',
   'metric.unknown',
   'stage.unknown',

@@ -11,6 +11,7 @@ export interface CoreErrors {
   /** What is no `FedloomError` and ended the command. */
   bug: NoFields;
 
+  'bound.syntax': { readonly name: string; readonly text: string };
   'call.syntax': { readonly text: string; readonly at: number };
   'metric.rule': { readonly text: string };
   'ranges.syntax': { readonly text: string; readonly part: string };

@@ -23,8 +23,10 @@ export interface RoundRecord {
   readonly replaced: readonly { readonly client: number; readonly by: number; readonly reason: string }[];
   /** Clients that were away for a while when they were to train; ascending. */
   readonly awaited: readonly number[];
-  /** Why the round changed nothing; null: it did. */
-  readonly voided: { readonly code: string; readonly message: string } | null;
+  /** Why the round changed nothing, and which of its updates stand out, the most suspicious first; null: it did. */
+  readonly voided: { readonly code: string; readonly message: string; readonly suspects?: readonly Suspect[] } | null;
+  /** Who is not asked in so many rounds after this one, for its updates. Absent: nobody. */
+  readonly quarantined?: readonly { readonly client: number; readonly rounds: number }[];
   /** The model that came of it. */
   readonly version: { readonly model: string; readonly number: number; readonly hash: string };
   /** When it was over by the virtual clock of a simulated buffered run; else null. */
@@ -53,6 +55,18 @@ export interface RoundRecord {
     readonly evaluate: number;
     readonly total: number;
   };
+}
+
+/** An update of a void round that is far larger than the others. */
+export interface Suspect {
+  readonly client: number;
+  /** What of it stands out most: the norm of its trained deltas, of its buffers, of its uploads, or the samples it claims. */
+  readonly measure: 'trained' | 'buffer' | 'upload' | 'sampleCount';
+  /** So many times the median of the round's updates. */
+  readonly times: number;
+  /** l2 norm of that part; of the trained deltas where it is the samples. */
+  readonly norm: number;
+  readonly sampleCount: number;
 }
 
 /** From whom the results of a round come. */

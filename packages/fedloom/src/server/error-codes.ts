@@ -29,6 +29,7 @@ export interface ServerErrors {
   'join.owned': { readonly client: number; readonly owner: string };
   'join.range': NoFields;
   'join.timeout': { readonly joinTimeoutMs: number };
+  'join.taken': NoFields;
   'run.finished': NoFields;
 
   'lobby.closed': NoFields;

@@ -68,6 +68,12 @@ export interface RunArguments {
   /** `accuracy>=0.97` */
   readonly stopWhen?: string;
   readonly patience?: number;
+  /** `10x`: how large an update may be, and what it may claim. */
+  readonly updateNormMax?: number | string;
+  readonly sampleCountMax?: number | string;
+  /** Null: nobody goes into quarantine. */
+  readonly quarantineAfter?: number | null;
+  readonly overSelect?: number;
   readonly workers?: number;
   /** The run that this one follows; it cannot be resumed. */
   readonly replayOf?: string;
@@ -78,6 +84,7 @@ export interface RunArguments {
   /** Null: none; absent: as the command has it. */
   readonly deadlineMs?: number | null;
   readonly graceMs?: number | null;
+  readonly evaluationDeadlineMs?: number | null;
   /** Of `server`, as the following. */
   readonly listen?: string;
   readonly insecure?: boolean;

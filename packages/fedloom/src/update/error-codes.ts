@@ -1,5 +1,6 @@
 import type { DType, NoFields } from '@fedloom/engine/base';
 import type { Version } from './update.js';
+import type { UpdatePart } from './usual-update.js';
 
 /** `who` says whose update it is: `client 7`. */
 type UpdateFields = { readonly who: string };
@@ -18,6 +19,7 @@ export interface UpdateErrors {
     | (UpdateFields & { readonly count: number })
     | (UpdateFields & { readonly length: number });
   'update.names': TensorFields;
+  'update.norm': UpdateFields & { readonly part: UpdatePart; readonly norm: number; readonly normMax: number };
   'update.not-finite': TensorFields;
   'update.sample-count': UpdateFields & { readonly sampleCount: number | undefined; readonly sampleCountMax: number };
   'update.shape': TensorFields;
@@ -27,6 +29,7 @@ export interface UpdateErrors {
   'aggregate.dtype': AggregateFields;
   'aggregate.empty': NoFields;
   'aggregate.names': AggregateFields;
+  'aggregate.outliers': { readonly outliers: number; readonly updates: number };
   'aggregate.overflow': { readonly fold?: string; readonly tensor?: string };
   'aggregate.partial': NoFields;
   'aggregate.shape': AggregateFields;

@@ -44,13 +44,14 @@ function errorOf(changes: Changes, sampleCountMax?: number): FedloomError {
 }
 
 describe('checkUpdate', () => {
-  it('gives the largest magnitude of each tensor in the order of the specs', () => {
-    expect(checkUpdate(updateOf(), specs)).toEqual(Float64Array.of(7, 2.5, 0));
+  it('gives the largest magnitude and the norm of each tensor in the order of the specs', () => {
+    const norms = Float64Array.of(0, Math.sqrt(1 + 2.5 ** 2 + 4), 0);
+    expect(checkUpdate(updateOf(), specs)).toEqual({ magnitudes: Float64Array.of(7, 2.5, 0), norms });
   });
 
   it('passes what the exact sums hold, however large', () => {
     const large = { bias: tensorOf('float32', [1e6, 3e38, 0]), top: tensorOf('float64', [1e300]) };
-    expect(checkUpdate(updateOf({ tensors: large, facts: { sampleCount: 1e9 } }), specs)[2]).toBe(1e300);
+    expect(checkUpdate(updateOf({ tensors: large, facts: { sampleCount: 1e9 } }), specs).magnitudes[2]).toBe(1e300);
   });
 
   it.each<[string, RegExp, Changes]>([
@@ -125,7 +126,7 @@ describe('checkTerms', () => {
         ['top', tensorOf('float64', [1e308])],
       ]),
     };
-    const magnitudes = checkUpdate(update, specs);
+    const { magnitudes } = checkUpdate(update, specs);
     checkTerms(update, weight, magnitudes, specs);
     return { update, weight, magnitudes };
   };

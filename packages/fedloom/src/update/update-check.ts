@@ -1,6 +1,6 @@
 import { FedloomError, type NamedTensors, type Tensor } from '@fedloom/engine';
 import { findMismatch } from '../core/params.js';
-import { largestMagnitude } from './magnitude.js';
+import { measure } from './measure.js';
 import { TERM_MAX } from './quanta.js';
 import type { Facts, Update, UpdateSpec } from './update.js';
 
@@ -16,9 +16,16 @@ export const FACT_NAME_CHARS_MAX = 256;
 /** No fact is larger than this in magnitude, so that sums of facts times sample counts, and products of two facts, stay finite. */
 export const FACT_MAX = 1e100;
 
+/** What the checks find of an update's tensors, in the order of the specs. */
+export interface TensorMeasures {
+  /** The largest magnitude of each, as `Contribution.magnitudes`. */
+  readonly magnitudes: Float64Array;
+  /** The l2 norm of each, in float64; 0 of integers. */
+  readonly norms: Float64Array;
+}
+
 /**
  * Checks a whole client update before any of it touches the aggregate.
- * @returns the largest magnitude of each tensor in the order of the specs, as `Contribution.magnitudes`
  * @throws FedloomError `update.sample-count` unless `facts.sampleCount` is a whole number from 1 to the limit;
  *   `update.fact` for a fact that is not finite or beyond `FACT_MAX`, too many facts, or a name that is empty or too long;
  *   `update.names`, `update.shape` or `update.dtype` unless the tensors are exactly those of the specs;
@@ -28,7 +35,7 @@ export function checkUpdate(
   update: Update,
   specs: readonly UpdateSpec[],
   limits: UpdateLimits = defaultUpdateLimits,
-): Float64Array {
+): TensorMeasures {
   const who = `client ${update.client}`;
   checkSampleCount(update.facts.sampleCount, limits, who);
   checkFacts(update.facts, who);
@@ -36,7 +43,7 @@ export function checkUpdate(
 }
 
 /** As `checkUpdate`, of the tensors alone. */
-export function checkTensors(tensors: NamedTensors, specs: readonly UpdateSpec[], who: string): Float64Array {
+export function checkTensors(tensors: NamedTensors, specs: readonly UpdateSpec[], who: string): TensorMeasures {
   const mismatch = findMismatch(tensors, specs);
   if (mismatch !== undefined) {
     const { kind, tensor, text } = mismatch;
@@ -47,14 +54,16 @@ export function checkTensors(tensors: NamedTensors, specs: readonly UpdateSpec[]
     );
   }
   const magnitudes = new Float64Array(specs.length);
+  const norms = new Float64Array(specs.length);
   for (const [index, { name }] of specs.entries()) {
     // It is there: nothing is missing.
     const tensor = tensors.get(name) as Tensor;
-    const magnitude = largestMagnitude(tensor);
-    if (!Number.isFinite(magnitude)) throw notFinite(who, name, tensor);
-    magnitudes[index] = magnitude;
+    const { largest, norm } = measure(tensor);
+    if (!Number.isFinite(largest)) throw notFinite(who, name, tensor);
+    magnitudes[index] = largest;
+    norms[index] = norm;
   }
-  return magnitudes;
+  return { magnitudes, norms };
 }
 
 function notFinite(who: string, name: string, { data }: Tensor): FedloomError {

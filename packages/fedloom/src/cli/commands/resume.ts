@@ -56,11 +56,15 @@ export function addResumeCommand(program: Command, exit: (code: number) => void)
 
 async function resume(found: StoredRun, flags: ResumeFlags): Promise<number> {
   const { file } = found;
-  const { command, processes, deadlineMs, graceMs, replayOf } = file.arguments;
+  const { command, processes, deadlineMs, graceMs, evaluationDeadlineMs, replayOf } = file.arguments;
   if (replayOf !== undefined) throw notResumed(file.run, replayOf);
   if (command === 'node') throw resumedByLauncher(file);
   const settings = settingsOf(file, flags);
-  const waits = { ...whereGiven('deadline', waitOf(deadlineMs)), ...whereGiven('grace', waitOf(graceMs)) };
+  const waits = {
+    ...whereGiven('deadline', waitOf(deadlineMs)),
+    ...whereGiven('grace', waitOf(graceMs)),
+    ...whereGiven('evaluationDeadline', waitOf(evaluationDeadlineMs)),
+  };
   if (command === 'server') refuseOnRanks(launchedWithOthers(), 'A server', 'it is one process');
   if (command === 'server') return serve(file.taskFile, settings, { ...waits, ...serverFlags(found, flags) }, found);
   return run(file.taskFile, settings, processes === undefined ? {} : { ...waits, processes }, found);

@@ -40,6 +40,7 @@ export interface RunFlags {
   readonly processes?: number;
   readonly deadline?: Wait;
   readonly grace?: Wait;
+  readonly evaluationDeadline?: Wait;
   readonly pool?: PoolKind;
 }
 
@@ -68,6 +69,7 @@ export function addRunCommand(program: Command, exit: (code: number) => void): v
     .addOption(new Option('--replay <run>', 'do this run again: its name, a part of it, its folder, or latest'))
     .addOption(deadlineOption('none').hideHelp())
     .addOption(graceOption('none').hideHelp())
+    .addOption(evaluationDeadlineOption('half of --deadline').hideHelp())
     .action(async (path: string | undefined, clients, perRound, rounds, flags, command: Command) => {
       const launched = launchedWithOthers();
       if (launched !== undefined && launched.rank > 0) return exit(await workAsRank(launched, flags));
@@ -108,6 +110,14 @@ export function graceOption(unsaid: string): Option {
   ).argParser(secondsOrNone('--grace', 'zero'));
 }
 
+/** @param unsaid how long one waits when nobody says */
+export function evaluationDeadlineOption(unsaid: string): Option {
+  return new Option(
+    '--evaluation-deadline <seconds>',
+    `how long an evaluation waits for the clients; or none (default: ${unsaid})`,
+  ).argParser(secondsOrNone('--evaluation-deadline'));
+}
+
 /** The option's value as runs take it; undefined where it was not given. */
 export function waitMs(wait: Wait | undefined): number | null | undefined {
   return wait === 'none' ? null : wait;
@@ -122,7 +132,7 @@ export function waitOf(ms: number | null | undefined): Wait | undefined {
 export async function run(
   path: string,
   settings: RunSettings,
-  { processes, deadline, grace, pool }: RunFlags,
+  { processes, deadline, grace, evaluationDeadline, pool }: RunFlags,
   resume?: StoredRun,
 ): Promise<number> {
   if (deadline !== undefined && processes === undefined) {
@@ -137,6 +147,12 @@ export async function run(
       '--grace has a meaning only with --processes: simulated clients do not vanish.',
     );
   }
+  if (evaluationDeadline !== undefined && processes === undefined) {
+    throw new FedloomError(
+      'usage.deadline',
+      '--evaluation-deadline has a meaning only with --processes: simulated clients do not vanish.',
+    );
+  }
   if (pool !== undefined && processes !== undefined) {
     throw new FedloomError(
       'usage.pool',
@@ -149,7 +165,11 @@ export async function run(
   const terminal = await openTerminal(settings.json, { format: settings.logFormat, owner: { role: 'run', rank: 0 } });
   const { workers = availableParallelism() } = settings;
   // Our own children do not vanish without a word: they have the time that they need, and who has ended does not come back.
-  const waits = { deadlineMs: waitMs(deadline) ?? null, graceMs: waitMs(grace) ?? null };
+  const evaluationDeadlineMs = waitMs(evaluationDeadline);
+  const waits = {
+    ...{ deadlineMs: waitMs(deadline) ?? null, graceMs: waitMs(grace) ?? null },
+    ...(evaluationDeadlineMs !== undefined && { evaluationDeadlineMs }),
+  };
   const runOptions = { ...waits, farewellMs: 0 };
   // They load their code while this process loads the task, which may turn out to need none.
   const ranks = launched && (await openRankPool(launched, { workers: settings.workers, pool }));

@@ -166,6 +166,10 @@ function changesOf({
   keepBest,
   stopWhen,
   patience,
+  updateNormMax,
+  sampleCountMax,
+  quarantineAfter,
+  overSelect,
 }: RunArguments): [string, string][] {
   const given: [string, string | undefined][] = [
     ['set', set.length === 0 ? undefined : set.join(' ')],
@@ -176,6 +180,10 @@ function changesOf({
     ['keep best', keepBest],
     ['stop when', stopWhen],
     ['patience', patience === undefined ? undefined : counted(patience, 'evaluation')],
+    ['norm max', updateNormMax === undefined ? undefined : `${updateNormMax}`],
+    ['samples max', sampleCountMax === undefined ? undefined : `${sampleCountMax}`],
+    ['quarantine', quarantineAfter === undefined ? undefined : `after ${quarantineAfter ?? 'none'}`],
+    ['over-select', overSelect === undefined ? undefined : `${overSelect}`],
   ];
   return given.flatMap(([name, text]) => (text === undefined ? [] : [[name, text]]));
 }

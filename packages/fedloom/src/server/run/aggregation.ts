@@ -12,12 +12,16 @@ import type { StageChain } from '../../update/stages/payload-specs.js';
 import { runServerStages } from '../../update/stages/server-stages.js';
 import type { Facts, Update, UpdateSpec } from '../../update/update.js';
 import { checkTerms, checkUpdate } from '../../update/update-check.js';
+import { type SizedUpdate, sizeOf, type UpdateSize } from '../../update/usual-update.js';
 import { roundedWeight } from '../../update/weight.js';
+import type { UpdateBounds } from './update-bounds.js';
 import type { ModelVersion } from './versions.js';
 
 export interface AggregationOptions {
   readonly chain: StageChain;
   readonly algorithm: FederatedAlgorithm;
+  /** Default: none. */
+  readonly bounds?: Pick<UpdateBounds, 'check'>;
 }
 
 type MaybePromise<T> = T | Promise<T>;
@@ -52,22 +56,25 @@ export class Aggregation {
   #checked(update: Update): SoundUpdate {
     const { chain, algorithm } = this.#options;
     const { client, facts } = update;
-    const magnitudes = checkUpdate(update, chain.specs);
+    const { magnitudes, norms } = checkUpdate(update, chain.specs);
     for (const fact of algorithm.client?.needs ?? []) {
       if (fact !== 'deltaNorm' && facts[fact] === undefined) throw missingFact(client, fact, algorithm.name);
     }
-    return { update, magnitudes };
+    return { update, magnitudes, size: sizeOf(factOf(facts, 'sampleCount'), norms, chain.specs) };
   }
 
   /**
    * How much a sound update counts, and as a difference to what.
    * @param from the version it started from @param newest that clients start from now
-   * @throws FedloomError `update.weight`, `update.fact`, and of the algorithm's weight
+   * @throws FedloomError `update.norm`, `update.sample-count`, `update.weight`, `update.fact`, and of the algorithm's weight
    */
   weigh(sound: SoundUpdate, from: StartedFrom, newest: StartedFrom): CheckedUpdate {
-    const { chain, algorithm } = this.#options;
+    const { chain, algorithm, bounds } = this.#options;
     const { scalars } = from;
     const { client } = sound.update;
+    // What it sent, whatever it is the difference to when it counts.
+    const size = { client, ...sound.size };
+    bounds?.check(size);
     const staleness = newest.version.number - from.version.number;
     const { update, magnitudes } = this.#referred(sound, from, newest, staleness);
     const norm = this.#needsNorm ? { deltaNorm: deltaNorm(update.tensors, chain.specs) } : {};
@@ -77,7 +84,7 @@ export class Aggregation {
       `client ${client}`,
     );
     checkTerms(update, weight, magnitudes, chain.specs);
-    return { contribution: { update, weight, magnitudes }, counted: { client, facts, weight, scalars } };
+    return { contribution: { update, weight, magnitudes }, counted: { client, facts, weight, scalars }, size };
   }
 
   #referred(sound: SoundUpdate, from: StartedFrom, newest: StartedFrom, staleness: number): SoundUpdate {
@@ -87,16 +94,31 @@ export class Aggregation {
   }
 
   /** Folds an update that was checked: it throws for none. */
-  add(round: number, { contribution, counted }: CheckedUpdate): void {
+  add(round: number, { contribution, counted, size }: CheckedUpdate): void {
     let fold = this.#open.get(round);
     if (fold === undefined) {
       const { algorithm, chain } = this.#options;
       const gathering = this.#idle.pop() ?? gatheringOf(algorithm.fold ?? meanFold(), chain.specs);
-      fold = { gathering, counted: new Map() };
+      fold = { gathering, counted: new Map(), sizes: [] };
       this.#open.set(round, fold);
     }
     fold.gathering.add(contribution);
     fold.counted.set(counted.client, counted);
+    fold.sizes.push(size);
+  }
+
+  /** Of the updates that were added to a round, ascending by client. */
+  sizes(round: number): readonly SizedUpdate[] {
+    return (this.#open.get(round)?.sizes ?? []).toSorted((a, b) => a.client - b.client);
+  }
+
+  /** Forgets what was added to a round. */
+  drop(round: number): void {
+    const fold = this.#open.get(round);
+    if (fold === undefined) return;
+    this.#open.delete(round);
+    fold.gathering.reset();
+    this.#idle.push(fold.gathering);
   }
 
   /** The aggregate of what was added to a round, and whose it was, ascending. @throws FedloomError `aggregate.*` */
@@ -116,18 +138,21 @@ export class Aggregation {
 interface OpenFold {
   readonly gathering: Gathering;
   readonly counted: Map<number, CountedClient>;
+  readonly sizes: SizedUpdate[];
 }
 
 /** An update that passed its checks, with the largest magnitude of each tensor. */
 export interface SoundUpdate {
   readonly update: Update;
   readonly magnitudes: Float64Array;
+  readonly size: UpdateSize;
 }
 
 /** One that is ready to be folded, and what the server update will be told of it. */
 export interface CheckedUpdate {
   readonly contribution: Contribution;
   readonly counted: CountedClient;
+  readonly size: SizedUpdate;
 }
 
 /** As much of a version as an update's checks look at. */
@@ -137,6 +162,8 @@ export type StartedFrom = Pick<ModelVersion, 'version' | 'model' | 'scalars'>;
 interface Gathering {
   add(contribution: Contribution): void;
   close(): Aggregate;
+  /** Forgets what was added. */
+  reset(): void;
 }
 
 function gatheringOf(fold: Fold, specs: readonly UpdateSpec[]): Gathering {
@@ -151,6 +178,7 @@ function gatheringOf(fold: Fold, specs: readonly UpdateSpec[]): Gathering {
           sum.reset();
         }
       },
+      reset: () => sum.reset(),
     };
   }
   let held: Contribution[] = [];
@@ -160,6 +188,9 @@ function gatheringOf(fold: Fold, specs: readonly UpdateSpec[]): Gathering {
       const contributions = held.sort((a, b) => a.update.client - b.update.client);
       held = [];
       return fold.combine(contributions, specs);
+    },
+    reset: () => {
+      held = [];
     },
   };
 }

@@ -14,6 +14,7 @@ import { Candidates, type CandidatesOptions } from './candidates.js';
 import { noPersistence, type Persistence } from './persistence.js';
 import { RoundBooks } from './round-books.js';
 import { specs, tensorsOf, until, workloadOf } from './testing/federation-under-test.js';
+import { UpdateBounds } from './update-bounds.js';
 import { Versions } from './versions.js';
 
 type Over = Partial<Pick<CandidatesOptions, 'checkpoint'>> & {
@@ -39,6 +40,7 @@ function candidatesUnderTest({ persistence, evaluate, start = 0, ...over }: Over
     events,
     versions,
     aggregation,
+    bounds: new UpdateBounds({ given: {} }),
     books,
     persistence: { ...noPersistence, made: ({ version }) => made.push(version.number), ...persistence },
     signal: abort.signal,
@@ -56,6 +58,7 @@ function candidatesUnderTest({ persistence, evaluate, start = 0, ...over }: Over
     aggregation.add(0, {
       contribution: { update, weight: 1, magnitudes },
       counted: { client, facts, weight: 1, scalars: {} },
+      size: { client, sampleCount: 1, norms: { trained: by, buffer: 0, upload: 0 } },
     });
   };
   const decision = {

@@ -1,6 +1,8 @@
 import { FedloomError, isFedloomError } from '@fedloom/engine';
 import type { Evaluation } from '../../core/evaluation.js';
 import { soundEvaluation } from '../../core/sound-evaluation.js';
+import type { SizedUpdate, UsualUpdate } from '../../update/usual-update.js';
+import { suspectsOf } from '../schedule/suspects.js';
 import type { CoordinatorEvent } from '../schedule/types.js';
 import type { VirtualTime } from '../schedule/virtual-clock.js';
 import type { Aggregation } from './aggregation.js';
@@ -8,11 +10,13 @@ import type { FederationOptions } from './federation-options.js';
 import type { Effect } from './outgoing.js';
 import type { DecidedRound, Persistence } from './persistence.js';
 import type { RoundBooks } from './round-books.js';
+import type { UpdateBounds } from './update-bounds.js';
 import type { ModelVersion, Versions } from './versions.js';
 
 export interface CandidatesOptions extends Pick<FederationOptions, 'workload' | 'events' | 'checkpoint'> {
   readonly versions: Versions;
   readonly aggregation: Aggregation;
+  readonly bounds: Pick<UpdateBounds, 'judge' | 'accept'>;
   readonly books: RoundBooks;
   readonly persistence: Persistence;
   readonly signal: AbortSignal;
@@ -30,14 +34,30 @@ export interface CandidatesOptions extends Pick<FederationOptions, 'workload' | 
 
 /** A closed fold's way: the candidate, its evaluation on the server's data, the disk. */
 export class Candidates {
+  /** Of rounds that are on their way: their updates, and what was usual among them. */
+  readonly #sizes = new Map<number, readonly SizedUpdate[]>();
+  readonly #usual = new Map<number, UsualUpdate>();
+
   constructor(private readonly options: CandidatesOptions) {}
 
-  /** The server update. What is not finite, or cannot be folded, voids the round; anything else ends the run. */
+  /**
+   * The server update. What is not finite, cannot be folded, or is out of all proportion voids the round; anything else ends the
+   * run.
+   */
   aggregate({ round }: Effect<'aggregate'>): void {
-    const { versions, aggregation, books, persistence, dispatch, fail } = this.options;
+    const { versions, aggregation, bounds, books, persistence, dispatch, fail } = this.options;
     try {
+      const sizes = aggregation.sizes(round);
+      const { outliers, usual } = bounds.judge(round, sizes);
+      this.#sizes.set(round, sizes);
+      if (outliers.length > 0) {
+        aggregation.drop(round);
+        if (usual !== null) this.#usual.set(round, usual);
+        return this.#void(round, outOfProportion(outliers.length, sizes.length));
+      }
       const { aggregate, clients } = aggregation.close(round);
       persistence.made(versions.update(round, aggregate, clients));
+      if (usual !== null) this.#usual.set(round, usual);
       books.aggregated(round);
       dispatch({ type: 'aggregated', round });
     } catch (error) {
@@ -55,6 +75,7 @@ export class Candidates {
       if (loss !== undefined && !Number.isFinite(loss)) {
         const message = `The loss of its candidate on the server's data is ${loss}.`;
         versions.takeBack();
+        this.#usual.delete(round);
         return this.#void(round, new FedloomError('model.not-finite', message));
       }
       const evaluation = tested && soundEvaluation(tested);
@@ -76,11 +97,16 @@ export class Candidates {
    * @param recording settles when the round before is on record; undefined: it is
    */
   persist(effect: Effect<'persist'>, recording: Promise<void> | undefined): void {
-    const { versions, fail, stopped } = this.options;
+    const { versions, bounds, fail, stopped } = this.options;
+    const { round } = effect;
     if (effect.voided === null) versions.accept();
-    if (recording === undefined) return this.#write(effect.round, () => this.#decided(effect));
-    const decided = this.#decided(effect);
-    recording.then(() => stopped?.() || this.#write(effect.round, () => decided)).catch(fail);
+    const usual = this.#usual.get(round);
+    if (usual !== undefined) bounds.accept(usual);
+    this.#sizes.delete(round);
+    this.#usual.delete(round);
+    if (recording === undefined) return this.#write(round, () => this.#decided(effect, usual));
+    const decided = this.#decided(effect, usual);
+    recording.then(() => stopped?.() || this.#write(round, () => decided)).catch(fail);
   }
 
   #write(round: number, decidedRound: () => DecidedRound): void {
@@ -97,7 +123,7 @@ export class Candidates {
     }
   }
 
-  #decided({ type: _, ...decision }: Effect<'persist'>): DecidedRound {
+  #decided({ type: _, ...decision }: Effect<'persist'>, usual: UsualUpdate | undefined): DecidedRound {
     const { versions, books, virtualTime, kept } = this.options;
     const best = kept?.()?.version.number;
     const counted = decision.counted.map(({ client }) => client);
@@ -108,12 +134,21 @@ export class Candidates {
       serverResults: books.serverResults(decision.round),
       training: books.training(decision.round, counted),
       virtualTime: virtualTime(),
+      usual: usual ?? null,
     };
   }
 
   #void(round: number, { code, message }: FedloomError): void {
-    this.options.dispatch({ type: 'aggregationVoided', round, code, message });
+    const suspects = suspectsOf(this.#sizes.get(round) ?? []);
+    this.options.dispatch({ type: 'aggregationVoided', round, code, message, suspects });
   }
+}
+
+/** Clients hear it too: whose they are is for the operator. */
+function outOfProportion(outliers: number, updates: number): FedloomError {
+  const message =
+    'Some of its updates are out of all proportion to the others, and no round before says what is usual.';
+  return new FedloomError('aggregate.outliers', message, { outliers, updates });
 }
 
 function isVoid(error: unknown): error is FedloomError {

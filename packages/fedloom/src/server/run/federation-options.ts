@@ -17,6 +17,7 @@ import type { VirtualTime } from '../schedule/virtual-clock.js';
 import type { OwnerBook } from './index-owners.js';
 import type { WatchOptions } from './metric-watch.js';
 import type { Persistence } from './persistence.js';
+import type { UpdateBoundsOptions } from './update-bounds.js';
 import type { SavedVersion } from './versions.js';
 import type { ServerWorkload } from './workload.js';
 
@@ -43,6 +44,8 @@ export interface FederationOptions {
   /** Called when a round's model is made; the round goes on when it settles. Rejecting ends the run as failed. */
   readonly checkpoint?: (round: number, model: NamedTensors) => void | Promise<void>;
   readonly events: Emitter<FederationEvents>;
+  /** What an update may claim and be. Default: as `RunOptions` has it. */
+  readonly bounds?: UpdateBoundsOptions;
   /** What the run's metrics decide. */
   readonly watch?: WatchOptions;
   /** How long a run that is complete waits for clients whose line broke, to tell them, in milliseconds. Default 0: not at all. */
@@ -62,7 +65,7 @@ export interface FederationOptions {
     /** What is known of the last round, where it was not recorded. */
     readonly unrecorded?: Pick<RoundRecord, 'trainLoss' | 'sampleCount'> & { readonly serverResults: Results | null };
   };
-  /** Simulated buffered runs take results by a virtual clock, and so do not depend on who computes them. */
+  /** Simulated runs in which it matters who comes first take results by a virtual clock, and so do not depend on who computes them. */
   readonly virtual?: {
     /** Units of work a client does in a unit of time. */
     readonly speed: (client: ClientIndex) => number;

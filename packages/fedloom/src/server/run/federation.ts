@@ -26,6 +26,7 @@ import { type Ending, RunEnd } from './run-end.js';
 import { type LateUpdate, StagedUpdates } from './staged-updates.js';
 import { type Holder, Steering } from './steering.js';
 import type { Turns } from './turns.js';
+import { UpdateBounds } from './update-bounds.js';
 import { type ModelVersion, Versions } from './versions.js';
 import { VirtualTurns } from './virtual-turns.js';
 
@@ -76,7 +77,8 @@ export class Federation {
       ...(resumed && { resumed: resumed.version, older: resumed.older }),
       ...(resumed?.frozen && { frozen: resumed.frozen }),
     });
-    this.#aggregation = new Aggregation({ chain, algorithm });
+    const bounds = new UpdateBounds(options.bounds ?? { given: {} });
+    this.#aggregation = new Aggregation({ chain, algorithm, bounds });
     const serverHalves = chain.stages.filter(({ stage }) => stage.server !== undefined);
     this.#staged = new StagedUpdates(serverHalves.map(({ stage }) => stage.name));
     const { point, records = [] } = resumed ?? {};
@@ -147,6 +149,7 @@ export class Federation {
       ...options,
       versions: this.#versions,
       aggregation: this.#aggregation,
+      bounds,
       books: this.#books,
       persistence: this.#persistence,
       signal: this.#abort.signal,
@@ -272,6 +275,9 @@ export class Federation {
         return this.#acceptJoin(effect);
       case 'refuseJoin':
         return this.#outgoing.refuseJoin(effect);
+      case 'takeOver':
+        events.emit('warning', { code: effect.code, message: effect.message });
+        return this.#outgoing.takeOver(effect);
       case 'configure':
         this.#books.begun(this.#state.round);
         this.#turns?.asked(effect.clients, effect.task);

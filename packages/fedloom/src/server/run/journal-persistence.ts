@@ -10,7 +10,7 @@ import type { DecidedRound, Persistence } from './persistence.js';
 import { MODEL, type ModelVersion } from './versions.js';
 
 /** What a round's record holds beside what the journal itself looks at: where the schedule stands, and parts of its record. */
-export type Progress = Pick<DecidedRound, 'decision' | 'virtualTime' | 'training'>;
+export type Progress = Pick<DecidedRound, 'decision' | 'virtualTime' | 'training' | 'usual'>;
 
 /** A version of which the journal has the bytes, and no record yet. */
 interface Stored {
@@ -54,10 +54,10 @@ export class JournalPersistence implements Persistence {
   }
 
   async decided(round: () => DecidedRound): Promise<void> {
-    const { decision, version, needs, serverResults, virtualTime, training } = round();
+    const { decision, version, needs, serverResults, virtualTime, training, usual } = round();
     await this.#first;
     const { counted, uncounted, replaced, voided, voidUpdates } = decision;
-    const progress: Progress = { decision, virtualTime, training };
+    const progress: Progress = { decision, virtualTime, training, usual };
     if (version === null) this.#release();
     await this.#journal.commitRound({
       decided: {

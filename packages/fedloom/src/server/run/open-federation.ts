@@ -71,7 +71,7 @@ export async function openFederation(
     /** Needed for plan tasks only: a trainer evaluates itself. */
     readonly evaluator: PlanEvaluator | undefined;
     readonly waits: Waits;
-    /** Clients are simulated in this process: a buffered run then takes results by a virtual clock. */
+    /** Clients are simulated in this process: where it matters who comes first, results are taken by a virtual clock. */
     readonly simulated?: boolean;
     /** The run follows what another has decided. */
     readonly replayed?: ReplayedRun;
@@ -111,9 +111,11 @@ export async function openFederation(
     await close();
     await journal?.close();
   };
-  const isVirtual = simulated && replayed === undefined && task.algorithm.schedule !== undefined;
+  const { overSelect = 1 } = options;
+  const isVirtual = simulated && replayed === undefined && (task.algorithm.schedule !== undefined || overSelect > 1);
   // Results that wait for their turn are held: each of those at work may have one.
-  const held = replayed?.schedule.heldMax ?? (isVirtual ? options.clientsPerRound : 0);
+  const held =
+    replayed?.schedule.heldMax ?? (isVirtual ? Math.min(clients, Math.ceil(clientsPerRound * overSelect)) : 0);
   const settings: FederationOptions = {
     run,
     software: SOFTWARE,
@@ -125,7 +127,9 @@ export async function openFederation(
     coordinator: {
       ...coordinatorOptions(options, waits, task.algorithm.schedule),
       // Its void rounds are those of the other run.
-      ...(replayed && { schedule: replayed.schedule, voidRoundsMax: Number.MAX_SAFE_INTEGER }),
+      ...(replayed && {
+        ...{ schedule: replayed.schedule, voidRoundsMax: Number.MAX_SAFE_INTEGER, quarantineAfter: null },
+      }),
       // What they keep is used in their evaluation.
       evaluateAfterSettlement: workload.keepsParameters ?? false,
       ...(journal && { firstAttempt: journal.firstAttempt }),
@@ -146,6 +150,12 @@ export async function openFederation(
     chain,
     watch: options,
     ...(owners && { owners }),
+    bounds: {
+      given: options,
+      isRobust: task.algorithm.fold?.kind === 'individual',
+      ...(replayed && { replayed }),
+      ...(journal && { usual: journal.usual }),
+    },
     ...(checkpoint && { checkpoint }),
     ...(farewellMs !== undefined && { farewellMs }),
   };

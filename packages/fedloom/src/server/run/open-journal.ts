@@ -15,6 +15,7 @@ import { RunJournal } from '../../journal/run-journal.js';
 import type { JournalStorage } from '../../journal/storage.js';
 import type { Task } from '../../task/task.js';
 import { taskSummary } from '../../task/task-summary.js';
+import type { UsualUpdate } from '../../update/usual-update.js';
 import { resumePoint } from '../schedule/resume.js';
 import type { Reason } from '../schedule/types.js';
 import type { VirtualTime } from '../schedule/virtual-clock.js';
@@ -27,7 +28,7 @@ import { MODEL, type SavedVersion } from './versions.js';
 import type { ServerWorkload } from './workload.js';
 
 /** A run that had them cannot go on without. */
-const NO_WATCH = { keepBest: null, stopWhen: null, patience: null };
+const NO_WATCH = { keepBest: null, stopWhen: null, patience: null, updateNormMax: null, sampleCountMax: null };
 
 /** A journal that is open, and where its run goes on. */
 export interface OpenedJournal {
@@ -38,6 +39,8 @@ export interface OpenedJournal {
   readonly run: string;
   readonly resumed: FederationOptions['resumed'];
   readonly virtualTime: VirtualTime | undefined;
+  /** What was usual among the updates of the rounds before, ascending. */
+  readonly usual: readonly UsualUpdate[];
   /** Records of the rounds before, ascending. */
   readonly records: readonly RoundRecord[];
   /** What is to be said of the place where it goes on. */
@@ -88,7 +91,14 @@ export async function openJournal(
   );
   const states = new JournalStates(journal);
   const persistence = new JournalPersistence(journal, states);
-  const begun = { resumed: undefined, virtualTime: undefined, records: [], run: options.run, firstAttempt: 0 };
+  const begun = {
+    resumed: undefined,
+    virtualTime: undefined,
+    usual: [],
+    records: [],
+    run: options.run,
+    firstAttempt: 0,
+  };
   return { close: closing(journal, onClosed), persistence, states, ...begun, warning: undefined };
 }
 
@@ -139,6 +149,7 @@ async function resumed(
     firstAttempt: journal.attemptBase,
     records,
     virtualTime: progress?.virtualTime ?? undefined,
+    usual: decided.flatMap(({ usual }) => usual ?? []),
   };
   // Nothing but the run's description came to the disk.
   if (version === undefined) {
@@ -191,12 +202,16 @@ function settingsOf({
   keepBest,
   stopWhen,
   patience,
+  updateNormMax,
+  sampleCountMax,
 }: RunOptions): Readonly<Record<string, Json>> {
   const named = stages.map(({ name, options }) => ({ name, options }));
   const watched = {
     ...(keepBest !== undefined && { keepBest }),
     ...(stopWhen !== undefined && { stopWhen }),
     ...(patience !== undefined && { patience }),
+    ...(updateNormMax !== undefined && { updateNormMax }),
+    ...(sampleCountMax !== undefined && { sampleCountMax }),
   };
   return { clients, clientsPerRound, rounds, evaluateEvery, stages: named, ...watched };
 }

@@ -33,6 +33,15 @@ export class Outgoing {
     this.door.get(session)?.channel.fail(new FedloomError(code, message));
   }
 
+  /** Who has no clients left has no business here; who has others goes on with them. */
+  takeOver({ session: id, task, clients, keeps, code, message }: Effect<'takeOver'>): void {
+    const session = this.door.get(id);
+    session?.work((work) => work.trained(clients));
+    if (!keeps) session?.channel.fail(new FedloomError(code, message));
+    else
+      session?.channel.send({ type: 'settled', task, attempt: 0, clients, counted: false, ...whyNot(code, message) });
+  }
+
   /**
    * Tells clients that come back again that their last counted update counted: the first time may have been lost with the
    * connection, and their private state must follow. Hearing it twice changes nothing.

@@ -1,6 +1,7 @@
 import type { Hash, VersionNumber } from '../../core/brands.js';
 import type { Results, RoundRecord } from '../../core/records.js';
 import type { IndexRange } from '../../protocol/messages.js';
+import type { UsualUpdate } from '../../update/usual-update.js';
 import type { RoundDecision } from '../schedule/types.js';
 import type { VirtualTime } from '../schedule/virtual-clock.js';
 import type { ModelVersion } from './versions.js';
@@ -17,6 +18,8 @@ export interface DecidedRound {
   readonly training: Pick<RoundRecord, 'trainLoss' | 'sampleCount'>;
   /** Where the virtual clock stands, where there is one. */
   readonly virtualTime: VirtualTime | null;
+  /** What was usual among its updates, for the bounds of those that follow; null: it says nothing of that. */
+  readonly usual: UsualUpdate | null;
 }
 
 /** What a run writes down before anybody is told. What it rejects with ends the run as failed. */

@@ -7,14 +7,17 @@ import type { RunOptions } from './run-options.js';
 /** What a result depends on, as the journal has it. */
 export type RecordedOptions = Pick<
   RunOptions,
-  'clients' | 'clientsPerRound' | 'rounds' | 'evaluateEvery' | 'seed' | 'stages' | 'keepBest' | 'stopWhen' | 'patience'
+  'clients' | 'clientsPerRound' | 'rounds' | 'evaluateEvery' | 'seed' | 'stages' | (typeof WATCHED)[number]
 >;
 
-/** What its metrics decide. */
-const WATCHED = ['keepBest', 'stopWhen', 'patience'] as const;
+/** What its metrics, and the sizes of its updates, decide. */
+const WATCHED = ['keepBest', 'stopWhen', 'patience', 'updateNormMax', 'sampleCountMax'] as const;
 const SIZES = ['clients', 'clientsPerRound', 'rounds', 'evaluateEvery'] as const;
 /** What decides whose update counts: in a replay the journal does. */
-const DECIDING = ['sampler', 'deadlineMs', 'quorum', 'graceMs', 'minimumClients', 'waitForClientsMs'] as const;
+const DECIDING = [
+  ...(['sampler', 'deadlineMs', 'quorum', 'graceMs', 'minimumClients', 'waitForClientsMs'] as const),
+  ...(['quarantineAfter', 'overSelect', 'evaluationDeadlineMs'] as const),
+];
 
 /**
  * What a run was made with.

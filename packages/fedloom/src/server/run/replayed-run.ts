@@ -7,6 +7,8 @@ import { ReplayCheck } from './replay-check.js';
 export interface ReplayedRun {
   readonly schedule: ReplaySchedule;
   readonly check: ReplayCheck;
+  /** Rounds that were void for updates out of all proportion. */
+  readonly outlierRounds: ReadonlySet<number>;
 }
 
 /** @throws FedloomError `replay.decisions` */
@@ -16,5 +18,8 @@ export function replayedRun(recorded: Recovered, clients: number): ReplayedRun {
     const evaluators = recorded.evaluators.get(round);
     return { updates: isVoid ? voidUpdates : counted, isVoid, ...(evaluators && { evaluators }) };
   });
-  return { schedule: replay(folds, clients), check: new ReplayCheck(recorded) };
+  const outlierRounds = new Set(
+    recorded.decided.filter(({ reason }) => reason?.code === 'aggregate.outliers').map(({ round }) => round),
+  );
+  return { schedule: replay(folds, clients), check: new ReplayCheck(recorded), outlierRounds };
 }

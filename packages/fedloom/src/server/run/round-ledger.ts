@@ -77,7 +77,7 @@ export class RoundLedger {
     readonly bytes: { readonly up: number; readonly down: number };
   }): RoundRecord {
     const { finished, version, virtualTime, clientMetrics, evaluation, nowMs, bytes } = input;
-    const { counted, replaced, awaited, voided } = finished;
+    const { counted, replaced, awaited, voided, quarantined } = finished;
     return {
       round: this.round,
       cohort: wholeCohort(finished),
@@ -86,6 +86,7 @@ export class RoundLedger {
       replaced,
       awaited,
       voided,
+      ...(quarantined && { quarantined }),
       version,
       virtualTime,
       ...(this.restored ?? this.training(counted)),

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { FedloomError, type NamedTensors } from '@fedloom/engine';
 import type { BufferedSchedule } from '../../algorithms/algorithm.js';
+import { parseBound } from '../../core/bound.js';
 import { parseBestRule, parseStopRule } from '../../core/metric-rules.js';
 import {
   aboveZero,
@@ -45,6 +46,26 @@ export interface RunOptions extends MessageOptions {
   readonly sampler?: Sampler;
   /** Names the run. Default: the time, the task's name and four random characters. */
   readonly run?: string;
+  /**
+   * How large an update may be, by its l2 norm: a number; a multiple of what was usual in the last ten rounds, `10x`; both,
+   * `10x,25`; or `none`. A number bounds the trained deltas; a multiple those, the buffers, and the algorithm's uploads, each by its
+   * own. Default `1000x`: it stops what no training comes to.
+   */
+  readonly updateNormMax?: number | string;
+  /** How many samples an update may claim, likewise: `100000`, `20x`. Default `none`: 1e9, as for all. */
+  readonly sampleCountMax?: number | string;
+  /**
+   * Updates of a client that are refused for what they are, or stand out in rounds that are void, before it is not asked for 4 rounds,
+   * the next time for 8, and so on. Null: never. Default 3.
+   */
+  readonly quarantineAfter?: number | null;
+  /**
+   * So many times as many clients are asked as a round needs, at least 1; the first that answer count. Default 1. Who counts then
+   * depends on who comes first: in simulations by a virtual clock and the task's `speed`; a served run is repeated by `replay` alone.
+   */
+  readonly overSelect?: number;
+  /** How long an evaluation waits for the clients, in milliseconds; null: without end. Default: half of the rounds' deadline. */
+  readonly evaluationDeadlineMs?: number | null;
   /** Called with each round's model; the round goes on when it settles. */
   readonly checkpoint?: (round: number, model: NamedTensors) => void | Promise<void>;
   /**
@@ -85,8 +106,14 @@ export function federationStages(task: Task, { stages = [] }: Pick<RunOptions, '
 
 /** In a row. */
 const VOID_ROUNDS_MAX = 3;
+const QUARANTINE_AFTER = 3;
 const ROUNDS_MAX = 2 ** 31 - 1;
 const RUN_NAME = /^[A-Za-z0-9._:-]{1,128}$/;
+
+const bound: OptionCheck = [
+  (value) => typeof value === 'number' || typeof value === 'string',
+  "a number, a multiple such as '10x', both ('10x,25'), or 'none'",
+];
 
 const REQUIRED = {
   clients: whole(1, wireLimits.clientsPerSessionMax),
@@ -107,6 +134,11 @@ const OPTIONAL = {
   graceMs: orNull(atLeastZero),
   farewellMs: atLeastZero,
   waitForClientsMs: orNull(aboveZero),
+  updateNormMax: bound,
+  sampleCountMax: bound,
+  quarantineAfter: orNull(whole(1)),
+  overSelect: [(value) => typeof value === 'number' && value >= 1 && value <= 1000, 'a number from 1 to 1000'],
+  evaluationDeadlineMs: orNull(aboveZero),
   stages: [
     (value) => Array.isArray(value) && value.every((stage) => typeof stage?.name === 'string' && 'options' in stage),
     'a list of stages, such as [topK({ fraction: 0.01 })]',
@@ -143,13 +175,15 @@ function rulesWith(more: Readonly<Record<string, OptionCheck | true>>): OptionRu
   };
 }
 
-/** @throws FedloomError `run.options` that names every option at fault, `metric.rule` */
+/** @throws FedloomError `run.options` that names every option at fault, `metric.rule`, `bound.syntax` */
 export function checkRunOptions<Options extends RunOptions>(options: Options, more: MoreOptions<Options>): void {
   const issues = optionProblems(options, rulesWith(more));
   if (issues.length > 0) {
     throw new FedloomError('run.options', `These options of the run are not right: ${issues.join('; ')}.`, { issues });
   }
-  const { clients, clientsPerRound } = options;
+  const { clients, clientsPerRound, updateNormMax, sampleCountMax } = options;
+  if (updateNormMax !== undefined) parseBound(updateNormMax, 'updateNormMax');
+  if (sampleCountMax !== undefined) parseBound(sampleCountMax, 'sampleCountMax');
   if (options.keepBest !== undefined) parseBestRule(options.keepBest);
   if (options.stopWhen !== undefined) parseStopRule(options.stopWhen);
   if (clientsPerRound > clients) {
@@ -191,9 +225,16 @@ export interface Waits {
 function scheduleOf(
   buffer: BufferedSchedule | undefined,
   clientsPerRound: number,
-  common: Omit<RoundsOptions, 'clientsPerRound'>,
+  overSelect: number | undefined,
+  common: Omit<RoundsOptions, 'clientsPerRound' | 'overSelect'>,
 ): Schedule {
-  if (buffer === undefined) return roundsSchedule({ clientsPerRound, ...common });
+  if (buffer === undefined) {
+    return roundsSchedule({ clientsPerRound, ...common, ...(overSelect !== undefined && { overSelect }) });
+  }
+  if (overSelect !== undefined) {
+    const issue = 'overSelect has a meaning only for rounds, and the algorithm trains without them';
+    throw new FedloomError('run.options', `These options of the run are not right: ${issue}.`, { issues: [issue] });
+  }
   const { bufferSize, stalenessMax = null } = buffer;
   return bufferedSchedule({ concurrency: clientsPerRound, bufferSize, stalenessMax, ...common });
 }
@@ -203,7 +244,7 @@ export function coordinatorOptions(
   { deadlineMs, farewellMs: _, ...waits }: Waits,
   schedule?: BufferedSchedule,
 ): CoordinatorOptions {
-  const { clients, clientsPerRound, rounds, evaluateEvery, minimumClients, quorum, sampler } = options;
+  const { clients, clientsPerRound, rounds, evaluateEvery, minimumClients, quorum, sampler, overSelect } = options;
   const deadline = options.deadlineMs === undefined ? deadlineMs : options.deadlineMs;
   const common = {
     deadlineMs: deadline,
@@ -214,17 +255,23 @@ export function coordinatorOptions(
   return {
     clients,
     rounds,
-    schedule: scheduleOf(schedule, clientsPerRound, common),
+    schedule: scheduleOf(schedule, clientsPerRound, overSelect, common),
     ...waits,
     ...(graceMs !== undefined && { graceMs }),
     ...(waitForClientsMs !== undefined && { waitForClientsMs }),
     evaluateOnServer: true,
-    evaluationDeadlineMs: deadline,
+    evaluationDeadlineMs: options.evaluationDeadlineMs === undefined ? halfOf(deadline) : options.evaluationDeadlineMs,
+    quarantineAfter: options.quarantineAfter === undefined ? QUARANTINE_AFTER : options.quarantineAfter,
     // A run in which no round changed anything has come to nothing.
     voidRoundsMax: Math.min(VOID_ROUNDS_MAX, rounds),
     ...(evaluateEvery !== undefined && { evaluateEvery }),
     ...(minimumClients !== undefined && { minimumClients }),
   };
+}
+
+/** To test takes less than to train. */
+function halfOf(deadlineMs: number | null): number | null {
+  return deadlineMs === null ? null : Math.ceil(deadlineMs / 2);
 }
 
 /** `20261123-184512-mnist-3f2a`: sorts by time, reads well as a folder. */

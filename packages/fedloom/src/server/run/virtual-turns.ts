@@ -20,7 +20,7 @@ interface Waiting {
   readonly taken: () => void;
 }
 
-/** Hands the results of a simulated buffered run to the coordinator in the order of virtual time, whoever computed first. */
+/** Hands the results of a simulated run to the coordinator in the order of virtual time, whoever computed first. */
 export class VirtualTurns implements Turns {
   readonly #clock: VirtualClock<Waiting>;
 

@@ -6,7 +6,8 @@ import { sessionOf } from './membership.js';
 import { notCounted } from './output.js';
 import type { CoordinatorState } from './schedule.js';
 import { addSpare, createSpares, firstSpare, nextSpare, removeSpare } from './spares.js';
-import type { Ongoing, Reason } from './types.js';
+import { barOf, barredClients } from './trust.js';
+import type { Ongoing, Reason, UncountedClient } from './types.js';
 import { holdVersion, releaseVersion } from './versions.js';
 
 /** The attempt of one that was not asked yet. */
@@ -22,8 +23,22 @@ export function removeIdle({ own }: BufferedContext, client: ClientIndex): void 
 }
 
 function mayBeAsked(state: CoordinatorState, own: BufferedState, client: ClientIndex): boolean {
-  if (own.asks.has(client) || own.fold.failed.has(client)) return false;
+  if (own.asks.has(client) || own.fold.failed.has(client) || own.barred.has(client)) return false;
   return sessionOf(state.membership, client) !== undefined && !state.unsettled.has(client);
+}
+
+/** Takes out who may not be asked now, and back in whose time is over. To be called before anybody is asked. */
+export function heedBars(context: BufferedContext): void {
+  const { state, own } = context;
+  for (const client of own.barred) {
+    if (barOf(state.trust, client, state.round) !== undefined) continue;
+    own.barred.delete(client);
+    addIdle(context, client);
+  }
+  for (const client of barredClients(state.trust, state.round)) {
+    own.barred.add(client);
+    removeIdle(context, client);
+  }
 }
 
 export function someoneIdle({ own }: BufferedContext): boolean {
@@ -130,8 +145,11 @@ export function freePlace({ state, own, output }: BufferedContext, asked: Buffer
   output.clearTimer(state, asked.timer);
 }
 
+/** Why a client's update does not count, and what that says of the client. */
+type Loss = Reason & Pick<UncountedClient, 'offence' | 'silent'>;
+
 /** Takes the place from a client whose update does not count, and tells it. */
-export function dropAsk(context: BufferedContext, asked: BufferedAsk, reason: Reason): void {
+export function dropAsk(context: BufferedContext, asked: BufferedAsk, reason: Loss): void {
   const { state, own, output } = context;
   const { client, base, task, lastAttempt } = asked;
   freePlace(context, asked);
@@ -144,7 +162,7 @@ export function dropAsk(context: BufferedContext, asked: BufferedAsk, reason: Re
 }
 
 /** As `dropAsk`, for another client to take the place over. */
-export function vacate(context: BufferedContext, asked: BufferedAsk, reason: Reason): void {
+export function vacate(context: BufferedContext, asked: BufferedAsk, reason: Loss): void {
   context.own.vacated.push({ client: asked.client, reason: reason.message });
   dropAsk(context, asked, reason);
 }

@@ -1,7 +1,7 @@
 /** The fold of `buffered`: what is taken in, and when it is closed. */
 
 import type { ClientIndex } from '../../core/brands.js';
-import { addIdle, dropAsk, fill, freePlace, someoneIdle, vacate } from './asks.js';
+import { addIdle, dropAsk, fill, freePlace, heedBars, someoneIdle, vacate } from './asks.js';
 import { type BufferedAsk, type BufferedContext, type BufferedState, openFold } from './buffered-state.js';
 import { finish } from './finish.js';
 import { closeFold } from './folds.js';
@@ -28,6 +28,7 @@ export function takeIn(context: BufferedContext, asked: BufferedAsk, tag: Update
 export function advance(context: BufferedContext): void {
   const { state, own } = context;
   if (own.done || state.phase !== 'running') return;
+  heedBars(context);
   if (mayAsk(state)) fill(context);
   if (own.working === 0) replaceAbsent(context);
   if (own.working > 0 || state.folds.length > 0 || finished(state)) return;
@@ -88,7 +89,12 @@ export function bufferDeadline(context: BufferedContext, timer: string): void {
   own.fold.failed.add(client);
   const message = `no update was taken in within ${settings.deadlineMs} ms`;
   output.warn('ask.deadline', `Client ${client} loses its place in round ${state.round + 1}: ${message}.`);
-  vacate(context, asked, { code: 'ask.deadline', message } satisfies Reason<Uncounted>);
+  const silent = asked.status === 'working';
+  if (silent) state.overdue.add(client);
+  vacate(context, asked, {
+    ...({ code: 'ask.deadline', message } satisfies Reason<Uncounted>),
+    ...(silent && { silent }),
+  });
   advance(context);
 }
 

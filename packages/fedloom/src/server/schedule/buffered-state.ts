@@ -35,6 +35,8 @@ export interface BufferedState {
   readonly timers: Map<string, ClientIndex>;
   /** Places that were taken from clients and wait for another. */
   readonly vacated: { readonly client: ClientIndex; readonly reason: string }[];
+  /** Clients that are kept out: they may be asked again when that is over. */
+  readonly barred: Set<ClientIndex>;
   fold: OpenFold;
   /** All folds are closed. */
   done: boolean;

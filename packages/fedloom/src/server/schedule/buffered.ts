@@ -16,7 +16,7 @@ import { fedmlSampling, type Sampler } from './sampling.js';
 import type { CoordinatorState, Schedule } from './schedule.js';
 import { createSpares } from './spares.js';
 import type { ResumePoint } from './state.js';
-import type { Reason, UpdateTag } from './types.js';
+import type { Failure, Reason, UpdateTag } from './types.js';
 import { stalenessOf } from './versions.js';
 
 export interface BufferedOptions {
@@ -66,6 +66,7 @@ export function buffered(options: BufferedOptions): Schedule {
   return {
     name: 'buffered',
     taskNoun: 'its task',
+    quorum: settings.quorum,
     settings: { ...settings, sampler: settings.sampler.name },
     check: ({ clients }) => check(settings, clients),
     initial: ({ clients }) => initial(clients),
@@ -77,6 +78,7 @@ export function buffered(options: BufferedOptions): Schedule {
     settled: when(settled),
     askedFrom: (state, client) => ownOf(state).asks.get(client)?.base,
     refuse,
+    lastTask: (state, client) => Math.max(0, (ownOf(state).tasks[client] ?? 0) - 1),
     received: when(received),
     failed: when(failed),
     deadline: when(bufferDeadline),
@@ -158,12 +160,12 @@ function received(context: BufferedContext, tag: UpdateTag): void {
   advance(context);
 }
 
-function failed(context: BufferedContext, { client, code, message }: UpdateTag & Reason): void {
+function failed(context: BufferedContext, { client, code, message, offence }: Failure): void {
   const { state, own, output } = context;
   const asked = own.asks.get(client);
   if (asked === undefined) return;
   own.fold.failed.add(client);
-  vacate(context, asked, { code, message });
+  vacate(context, asked, { code, message, ...(offence && { offence }) });
   output.push({ type: 'warn', code, message: `Client ${client} is lost to round ${state.round + 1}: ${message}` });
   advance(context);
 }
@@ -185,6 +187,7 @@ function initial(clients: number): BufferedState {
     cursor: 0,
     timers: new Map(),
     vacated: [],
+    barred: new Set(),
     fold: openFold(),
     done: false,
   };

@@ -18,14 +18,15 @@ import {
 } from './evaluation.js';
 import { abort, finish } from './finish.js';
 import { aggregated, aggregationVoided, goOnAfterEvaluation, persisted, recordFold, serverEvaluated } from './folds.js';
-import { addClient, anyClientOf, createMembership, removeClient, sessionOf } from './membership.js';
+import { addClient, anyClientOf, createMembership, hasOthers, removeClient, sessionOf } from './membership.js';
 import { resolveOptions } from './options.js';
 import { Output } from './output.js';
 import { appendIndex, describeRanges, splitRanges } from './ranges.js';
 import { refuseUpdate } from './refusals.js';
 import type { CoordinatorOptions, CoordinatorState, Step } from './schedule.js';
 import { endRun, isOver, startRun } from './start.js';
-import type { CoordinatorEvent, Reason, UpdateTag } from './types.js';
+import { createTrust, isOffence } from './trust.js';
+import type { CoordinatorEvent, Failure, UpdateTag } from './types.js';
 
 /**
  * A coordinator that waits for its clients.
@@ -48,6 +49,9 @@ export function initialState(options: CoordinatorOptions): CoordinatorState {
     evaluation: null,
     timers: new Set(),
     voidInARow: 0,
+    trust: createTrust(),
+    overdue: new Set(),
+    unheard: new Map(),
     collection: schedule.initial(resolved),
   };
 }
@@ -91,8 +95,9 @@ function dispatch(state: CoordinatorState, event: CoordinatorEvent, output: Outp
     case 'updateReceived':
       return updateReceived(state, event, output);
     case 'updateInvalid':
+      return clientFailed(state, { ...event, offence: isOffence(event.code) }, output);
     case 'clientFailed':
-      return clientFailed(state, event, output);
+      return clientFailed(state, { ...event, offence: false }, output);
     case 'aggregated':
       return aggregated(state, event.round, output);
     case 'aggregationVoided':
@@ -143,6 +148,7 @@ function clientsJoined(state: CoordinatorState, session: string, ranges: readonl
     const message = `Clients ${describeRanges(outside)} cannot join: this federation has the indices 0 to ${last}. Correct the index.`;
     output.push({ type: 'refuseJoin', session, ranges: outside, code: 'join.range', message });
   }
+  takeOver(state, session, inside, output);
   const { accepted, arrived } = admit(state, session, inside, output);
   if (accepted.length > 0) output.push({ type: 'acceptJoin', session, ranges: accepted });
   for (const client of arrived) {
@@ -163,6 +169,23 @@ function clientsJoined(state: CoordinatorState, session: string, ranges: readonl
 function beginRun(state: CoordinatorState, output: Output): void {
   if (state.folds.length === 0) startRun(state, output);
   else recordFold(state, output);
+}
+
+/** Takes those clients from their sessions that were asked there and let a deadline pass: somebody else would do their work. */
+function takeOver(state: CoordinatorState, session: string, ranges: readonly IndexRange[], output: Output): void {
+  if (state.overdue.size === 0 || state.phase === 'finished') return;
+  for (const client of [...state.overdue].sort((a, b) => a - b)) {
+    const holder = sessionOf(state.membership, client);
+    const wanted = ranges.some(({ from, count }) => client >= from && client < from + count);
+    if (!wanted || holder === undefined || holder === session) continue;
+    const task = state.options.schedule.lastTask(state, client);
+    const message =
+      `Client ${client} went to another connection that asked for it: it let a deadline pass here. ` +
+      'See why this process does not answer, and join again.';
+    const keeps = hasOthers(state.membership, holder, client);
+    output.push({ type: 'takeOver', session: holder, task, clients: [client], keeps, code: 'join.taken', message });
+    clientsLeft(state, holder, [{ from: client, count: 1 }], output);
+  }
 }
 
 /**
@@ -231,6 +254,7 @@ function sessionClosed(state: CoordinatorState, session: string, output: Output)
 
 function release(state: CoordinatorState, client: ClientIndex): void {
   removeClient(state.membership, client);
+  state.overdue.delete(client);
   noteDeparture(state, client);
   if (state.evaluation !== null) evaluatorLeft(state.evaluation, client);
 }
@@ -250,8 +274,10 @@ function updateReceived(state: CoordinatorState, tag: UpdateTag, output: Output)
 }
 
 /** An invalid update or a failure. One that is out of date means nothing. */
-function clientFailed(state: CoordinatorState, event: UpdateTag & Reason, output: Output): void {
-  if (refuseUpdate(state, event) === null) state.options.schedule.failed(state, event, output);
+function clientFailed(state: CoordinatorState, event: Failure, output: Output): void {
+  if (refuseUpdate(state, event) !== null) return;
+  state.overdue.delete(event.client);
+  state.options.schedule.failed(state, event, output);
 }
 
 function deadline(state: CoordinatorState, timer: string, output: Output): void {
@@ -259,7 +285,7 @@ function deadline(state: CoordinatorState, timer: string, output: Output): void 
   const { evaluation } = state;
   if (waitingDeadline(state, timer, output) || graceDeadline(state, timer, output)) return;
   if (evaluation !== null && evaluation.timer === timer) {
-    evaluationDeadline(evaluation);
+    evaluationDeadline(state, evaluation);
     goOnAfterEvaluation(state, output);
   } else {
     state.options.schedule.deadline(state, timer, output);

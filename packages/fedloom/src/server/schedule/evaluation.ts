@@ -1,12 +1,13 @@
 /** The evaluation of a round's model on all clients that are there. */
-import type { ClientIndex } from '../../core/brands.js';
+import { type ClientIndex, knownClient } from '../../core/brands.js';
 import type { IndexRange } from '../../protocol/messages.js';
 import { presentRanges } from './membership.js';
 import type { Output } from './output.js';
-import { appendIndex, commonRanges, describeClients, describeRanges } from './ranges.js';
+import { appendIndex, commonRanges, describeClients, describeRanges, withoutClients } from './ranges.js';
 import { ASKED, AWAY, MISSING, NOT_ASKED, RECORDED, refuseEvaluation } from './refusals.js';
 import type { CoordinatorState, ResolvedOptions } from './schedule.js';
 import type { EvaluationState } from './state.js';
+import { barOf, barredClients, skipsAfter } from './trust.js';
 import type { EvaluationOutcome, EvaluationTag, Reason } from './types.js';
 
 /** So many different reasons are told. */
@@ -18,7 +19,7 @@ export function isEvaluationRound(options: ResolvedOptions, round: number): bool
   return round === rounds - 1 || (evaluateEvery > 0 && round % evaluateEvery === 0);
 }
 
-/** Asks all present clients, or those among them that the schedule names. */
+/** Asks all present clients, or those among them that the schedule names, but for those that are kept out. */
 export function startEvaluation(state: CoordinatorState, round: number, output: Output): void {
   const { clients, schedule } = state.options;
   const evaluation: EvaluationState = {
@@ -31,8 +32,9 @@ export function startEvaluation(state: CoordinatorState, round: number, output: 
   };
   state.evaluation = evaluation;
   const wanted = schedule.evaluators?.(round);
+  const barred = barredEvaluators(state, round);
   for (const [session, present] of presentRanges(state.membership)) {
-    const ranges = wanted === undefined ? present : commonRanges(present, wanted);
+    const ranges = withoutClients(wanted === undefined ? present : commonRanges(present, wanted), barred);
     if (ranges.length === 0) continue;
     output.push({ type: 'requestEvaluation', session, round, ranges });
     for (const { from, count } of ranges) {
@@ -45,6 +47,17 @@ export function startEvaluation(state: CoordinatorState, round: number, output: 
   } else {
     setDeadline(state, evaluation, output);
   }
+}
+
+/** Who is not asked to train is not asked to evaluate; who let an evaluation pass loses some. Ascending. */
+function barredEvaluators(state: CoordinatorState, round: number): readonly ClientIndex[] {
+  const { trust, unheard } = state;
+  const silent = [...unheard].flatMap(([client, { missed, skips }]) => {
+    if (skips === 0) return [];
+    unheard.set(client, { missed, skips: skips - 1 });
+    return [client];
+  });
+  return [...new Set([...barredClients(trust, round), ...silent])].sort((a, b) => a - b);
 }
 
 /** Once, when the first clients are asked. */
@@ -67,7 +80,9 @@ export function evaluatorsArrived(
   const { round, status } = evaluation;
   const wanted = state.options.schedule.evaluators?.(round);
   const isWanted = (client: ClientIndex) =>
-    wanted?.some(({ from, count }) => client >= from && client < from + count) ?? true;
+    (wanted?.some(({ from, count }) => client >= from && client < from + count) ?? true) &&
+    barOf(state.trust, client, round) === undefined &&
+    !state.unheard.has(client);
   const ranges: IndexRange[] = [];
   for (const client of arrived) {
     if ((status[client] !== NOT_ASKED && status[client] !== AWAY) || !isWanted(client)) continue;
@@ -98,6 +113,8 @@ export function evaluationReceived(state: CoordinatorState, tag: EvaluationTag, 
   if (evaluation === null) return;
   evaluation.status[client] = RECORDED;
   evaluation.pending -= 1;
+  state.overdue.delete(client);
+  state.unheard.delete(client);
   output.push({ type: 'recordEvaluation', session, round, client });
 }
 
@@ -124,13 +141,20 @@ function noLongerAsked(evaluation: EvaluationState, client: ClientIndex, status:
   evaluation.pending -= 1;
 }
 
-/** The clients' time is over. */
-export function evaluationDeadline(evaluation: EvaluationState): void {
+/** The clients' time is over: who has not answered loses the next evaluations, and its index to whoever asks for it. */
+export function evaluationDeadline({ overdue, unheard }: CoordinatorState, evaluation: EvaluationState): void {
   evaluation.timer = null;
   evaluation.closed = true;
   evaluation.pending = 0;
   const { status } = evaluation;
-  for (let client = 0; client < status.length; client++) if (status[client] === ASKED) status[client] = MISSING;
+  for (const [index, value] of status.entries()) {
+    if (value !== ASKED) continue;
+    status[index] = MISSING;
+    const client = knownClient(index);
+    const missed = (unheard.get(client)?.missed ?? 0) + 1;
+    unheard.set(client, { missed, skips: skipsAfter(missed) });
+    overdue.add(client);
+  }
 }
 
 /** What the evaluation came to, nobody being awaited any more. */

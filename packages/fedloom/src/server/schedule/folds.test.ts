@@ -119,7 +119,7 @@ describe('what a round decided', () => {
     );
     expect(uncounted).toMatchObject([
       { client: 0, task: 0, attempt: 0, code: 'train.failed', message: 'no memory' },
-      { client: 2, task: 0, attempt: 1, code: 'round.closed' },
+      { client: 2, task: 0, attempt: 1, code: 'round.deadline' },
     ]);
     expect(replaced).toEqual([{ client: 0, by: 2, reason: 'no memory' }]);
   });

@@ -5,7 +5,9 @@ import { notCounted, type Output } from './output.js';
 import type { CoordinatorState } from './schedule.js';
 import { startRun } from './start.js';
 import type { ClosedFold } from './state.js';
-import type { EvaluationOutcome, Reason, RoundDecision } from './types.js';
+import { suspectsText } from './suspects.js';
+import { bookDecision } from './trust.js';
+import type { EvaluationOutcome, RoundDecision, VoidReason } from './types.js';
 import { addVersion, releaseHeldBack } from './versions.js';
 
 /** No client was asked to evaluate. */
@@ -84,27 +86,50 @@ function accept(state: CoordinatorState, fold: ClosedFold, output: Output): void
   goOnAfterEvaluation(state, output);
 }
 
-/** The candidate, or its held-out loss, is not finite: the round changes nothing. */
-export function aggregationVoided(state: CoordinatorState, round: number, reason: Reason, output: Output): void {
+/** The candidate, or its held-out loss, is not finite, or its updates are not to be added up: the round changes nothing. */
+export function aggregationVoided(state: CoordinatorState, round: number, reason: VoidReason, output: Output): void {
   const fold = foldAt(state, round, 'aggregating') ?? foldAt(state, round, 'evaluating');
   if (fold === undefined) return;
-  const { code, message } = reason;
+  const { code, message, suspects = [] } = reason;
+  const voided: VoidReason = { code, message, ...(suspects.length > 0 && { suspects }) };
   const none = fold.folded.map(({ client, task, attempt }) => ({ client, task, attempt, code, message }));
   const uncounted = [...fold.decision.uncounted, ...none].sort((a, b) => a.client - b.client);
-  fold.decision = { ...fold.decision, counted: [], uncounted, voided: { code, message }, voidUpdates: fold.folded };
+  fold.decision = { ...fold.decision, counted: [], uncounted, voided, voidUpdates: fold.folded };
   fold.evaluated = null;
   abandonEvaluation(state, output);
   state.voidInARow += 1;
-  output.warn('round.void', `Round ${round + 1} changes nothing, and none of its updates counts: ${message}`);
+  const text = `Round ${round + 1} changes nothing, and none of its updates counts: ${withSuspects(voided)}`;
+  output.warn('round.void', text);
   persist(state, fold, output);
+}
+
+/** Clients are told the reason alone. */
+function withSuspects({ message, suspects }: VoidReason): string {
+  return suspects === undefined ? message : `${message} ${suspectsText(suspects)}`;
 }
 
 function persist(state: CoordinatorState, fold: ClosedFold, output: Output): void {
   fold.stage = 'persisting';
+  const quarantined = bookDecision(state.trust, fold.decision, state.options);
+  if (quarantined.length > 0) fold.decision = { ...fold.decision, quarantined };
   output.push({ type: 'persist', ...fold.decision });
+  tellBarred(state, fold.decision, output);
   releaseHeldBack(state, fold, output);
   if (fold.decision.voided === null) addVersion(state, output);
   if (goesOn(state, fold)) tellEvaluated(state, fold, output);
+}
+
+/** Who goes into quarantine, and whose is over. */
+function tellBarred({ trust }: CoordinatorState, { round, quarantined = [] }: RoundDecision, output: Output): void {
+  for (const { client, rounds } of quarantined) {
+    const until = rounds === 1 ? `in round ${round + 2}` : `in rounds ${round + 2} to ${round + 1 + rounds}`;
+    const message = `Client ${client} is not asked ${until}: its updates were refused too often, or made a round void.`;
+    output.warn('client.quarantined', message);
+  }
+  for (const [client, { until }] of trust.quarantines) {
+    if (until === round + 1)
+      output.warn('client.released', `Client ${client} is asked again from round ${round + 2} on.`);
+  }
 }
 
 /** The decision is on the disk: now it may be told. */
@@ -167,9 +192,11 @@ function end(state: CoordinatorState, { voided }: RoundDecision, output: Output)
     return;
   }
   const many = state.voidInARow === 1 ? 'The last round' : `The last ${state.voidInARow} rounds`;
-  const message =
-    `${many} changed nothing, the last because: ${voided?.message} ` +
-    'Lower the learning rate, or look for clients whose data or training spoil the model.';
+  const advice =
+    voided?.suspects === undefined
+      ? 'Lower the learning rate, or look for clients whose data or training spoil the model.'
+      : 'Bound what an update may be (updateNormMax, sampleCountMax), take a robust fold, or keep these clients out.';
+  const message = `${many} changed nothing, the last because: ${voided && withSuspects(voided)} ${advice}`;
   finish(state, 'failed', 'round.void', message, output);
 }
 

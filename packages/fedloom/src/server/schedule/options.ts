@@ -28,6 +28,7 @@ export function resolveOptions(options: CoordinatorOptions): ResolvedOptions {
     waitForClientsMs: options.waitForClientsMs ?? null,
     noticeEveryMs: options.noticeEveryMs ?? null,
     voidRoundsMax: options.voidRoundsMax ?? 3,
+    quarantineAfter: options.quarantineAfter ?? null,
   };
   // Of a run whose rounds are all decided, the last record may be missing, or the word that it is over.
   checkWhole('firstRound', resolved.firstRound, 0, rounds, 'the number of rounds');
@@ -35,6 +36,9 @@ export function resolveOptions(options: CoordinatorOptions): ResolvedOptions {
   checkWhole('evaluateEvery', resolved.evaluateEvery, 0, Number.MAX_SAFE_INTEGER);
   checkWhole('minimumClients', resolved.minimumClients, 1, clients, 'the number of clients');
   checkWhole('voidRoundsMax', resolved.voidRoundsMax, 1, Number.MAX_SAFE_INTEGER);
+  if (resolved.quarantineAfter !== null) {
+    checkWhole('quarantineAfter', resolved.quarantineAfter, 1, Number.MAX_SAFE_INTEGER);
+  }
   checkDelay('evaluationDeadlineMs', resolved.evaluationDeadlineMs, 1);
   checkDelay('graceMs', resolved.graceMs, 0);
   checkDelay('waitForClientsMs', resolved.waitForClientsMs, 1);

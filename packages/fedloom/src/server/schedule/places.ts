@@ -8,10 +8,17 @@ import type { Uncounted } from './reason-codes.js';
 import type { Member, RoundContext, RoundsSettings, RoundsState, TrainingState } from './rounds-state.js';
 import type { CoordinatorState } from './schedule.js';
 import { addSpare, createSpares, firstSpare, removeSpare, type Spares } from './spares.js';
+import { barOf } from './trust.js';
 import type { Reason } from './types.js';
 import { holdVersion, releaseVersion } from './versions.js';
 
 export const LOST = -1;
+
+/** How many clients a round asks. */
+export function placesOf({ clientsPerRound, overSelect }: RoundsSettings, clients: number): number {
+  // 10 times 1.1 is a little more than 11.
+  return Math.min(clients, Math.ceil(Number((clientsPerRound * overSelect).toFixed(6))));
+}
 
 /** Gives the cohort its places and configures those that are there. Null: the sampler gave no permutation. */
 export function openPlaces(
@@ -22,14 +29,15 @@ export function openPlaces(
 ): TrainingState | null {
   const { clients, firstAttempt } = state.options;
   const { sampler, clientsPerRound } = settings;
+  const places = placesOf(settings, clients);
   const order = own.nextOrder ?? sampler.permutation(state.round, clients, clientsPerRound);
   own.nextOrder = null;
   const training: TrainingState = {
     order,
     base: state.version,
     members: new Map(),
-    places: new Int32Array(clientsPerRound).fill(LOST),
-    nextAttempt: new Int32Array(clientsPerRound).fill(firstAttempt),
+    places: new Int32Array(places).fill(LOST),
+    nextAttempt: new Int32Array(places).fill(firstAttempt),
     lost: [],
     missedPlaces: [],
     spares: null,
@@ -47,28 +55,34 @@ export function openPlaces(
   own.training = training;
   if (order.length !== clients) return null;
   const context: RoundContext = { state, settings, own, training, output };
-  for (let place = 0; place < clientsPerRound; place++) {
+  for (let place = 0; place < places; place++) {
     const chosen = order[place] ?? LOST;
     if (!(chosen >= 0 && chosen < clients)) return null;
     const client = knownClient(chosen);
     if (training.members.has(client)) return null;
-    occupy(context, place, client);
+    const bar = barOf(state.trust, client, state.round);
+    if (bar === undefined) occupy(context, place, client);
+    else pass(training, place, client, bar);
     if (isMissed(state, client)) training.missedPlaces.push(place);
   }
   return training;
 }
 
+function memberAt(place: number, client: ClientIndex, status: Member['status']): Member {
+  const attempts = { firstAttempt: -1, lastAttempt: -1, foldedAttempt: -1 };
+  return { client, place, status, ...attempts, reason: null, offence: false, silent: false };
+}
+
+/** The client is not to be asked: its place is lost until another takes it. */
+function pass(training: TrainingState, place: number, client: ClientIndex, reason: Reason): void {
+  const member = { ...memberAt(place, client, 'dropped'), reason };
+  training.members.set(client, member);
+  training.lost.push(member);
+}
+
 function occupy(context: RoundContext, place: number, client: ClientIndex): void {
   const { state, training } = context;
-  const member: Member = {
-    client,
-    place,
-    status: 'awaited',
-    firstAttempt: -1,
-    lastAttempt: -1,
-    foldedAttempt: -1,
-    reason: null,
-  };
+  const member = memberAt(place, client, 'awaited');
   training.members.set(client, member);
   training.places[place] = client;
   training.awaited += 1;
@@ -102,10 +116,10 @@ export function move(training: TrainingState, member: Member, status: Member['st
 
 /** A client has joined: it may be awaited, or may replace others. `fillLostPlaces` follows once all have joined. */
 export function clientArrived(context: RoundContext, client: ClientIndex): void {
-  const { state, training } = context;
+  const { training } = context;
   const member = training.members.get(client);
   if (member === undefined) {
-    if (training.spares !== null && !state.unsettled.has(client)) addSpare(training.spares, client);
+    if (training.spares !== null && isSpare(context, client)) addSpare(training.spares, client);
   } else if (member.status === 'awaited') {
     configure(context, member);
   }
@@ -124,12 +138,9 @@ export function clientDeparted({ training }: RoundContext, client: ClientIndex):
 
 /** What these clients did in a round before is settled: members are asked in the order of their places. */
 export function clientsSettled(context: RoundContext, clients: readonly ClientIndex[]): void {
-  const { state, training } = context;
+  const { training } = context;
   if (training.spares !== null) {
-    for (const client of clients) {
-      const present = sessionOf(state.membership, client) !== undefined;
-      if (present && !training.members.has(client)) addSpare(training.spares, client);
-    }
+    for (const client of clients) if (isSpare(context, client)) addSpare(training.spares, client);
   }
   if (training.unsettled === 0) return;
   for (const member of membersWith(training, 'unsettled')) {
@@ -250,13 +261,18 @@ function nextSpare(context: RoundContext): ClientIndex | undefined {
   return client === undefined ? undefined : knownClient(client);
 }
 
-function sparesOf({ state, training }: RoundContext): Spares {
-  training.spares ??= createSpares(
-    training.order,
-    (client) =>
-      !training.members.has(client) &&
-      sessionOf(state.membership, client) !== undefined &&
-      !state.unsettled.has(client),
-  );
+function sparesOf(context: RoundContext): Spares {
+  const { training } = context;
+  training.spares ??= createSpares(training.order, (client) => isSpare(context, client));
   return training.spares;
+}
+
+/** It may take a place over: it has none and had none, is there, free, and may be asked. */
+function isSpare({ state, training }: RoundContext, client: ClientIndex): boolean {
+  return (
+    !training.members.has(client) &&
+    sessionOf(state.membership, client) !== undefined &&
+    !state.unsettled.has(client) &&
+    barOf(state.trust, client, state.round) === undefined
+  );
 }

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { clientIndex } from '../../core/brands.js';
-import { appendIndex, commonRanges, describeClients, describeRanges, splitRanges } from './ranges.js';
+import { clientIndex, knownClient } from '../../core/brands.js';
+import { appendIndex, commonRanges, describeClients, describeRanges, splitRanges, withoutClients } from './ranges.js';
 
 describe('splitRanges', () => {
   it('keeps ranges that lie inside and tells those that do not', () => {
@@ -86,6 +86,22 @@ describe('commonRanges', () => {
         const both = one.filter((index) => other.includes(index));
         const common = commonRanges(rangesOf(one), rangesOf(other));
         expect(common.flatMap(({ from, count }) => Array.from({ length: count }, (_, i) => from + i))).toEqual(both);
+      }),
+    );
+  });
+});
+
+describe('withoutClients', () => {
+  it('leaves the others, in their form', () => {
+    const set = fc.uniqueArray(fc.nat(30)).map((indices) => [...indices].sort((a, b) => a - b));
+    fc.assert(
+      fc.property(set, set, (all, gone) => {
+        const ranges: { from: number; count: number }[] = [];
+        for (const index of all) appendIndex(ranges, index);
+        const rest = withoutClients(ranges, gone.map(knownClient));
+        expect(rest.flatMap(({ from, count }) => Array.from({ length: count }, (_, i) => from + i))).toEqual(
+          all.filter((index) => !gone.includes(index)),
+        );
       }),
     );
   });

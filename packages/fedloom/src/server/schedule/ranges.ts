@@ -69,3 +69,21 @@ export function commonRanges(one: readonly IndexRange[], other: readonly IndexRa
   }
   return common;
 }
+
+/** Ranges without these clients. Both are ascending. */
+export function withoutClients(ranges: readonly IndexRange[], clients: readonly ClientIndex[]): readonly IndexRange[] {
+  if (clients.length === 0) return ranges;
+  const rest: IndexRange[] = [];
+  let next = 0;
+  for (const { from, count } of ranges) {
+    let start = from;
+    for (; (clients[next] ?? from + count) < from + count; next += 1) {
+      const client = clients[next] ?? from;
+      if (client < from) continue;
+      if (client > start) rest.push({ from: start, count: client - start });
+      start = client + 1;
+    }
+    if (start < from + count) rest.push({ from: start, count: from + count - start });
+  }
+  return rest;
+}

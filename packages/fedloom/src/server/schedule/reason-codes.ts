@@ -6,6 +6,9 @@
 /** Of `refuseJoin`. */
 export type JoinRefusal = 'join.held' | 'join.range';
 
+/** Of `takeOver`. */
+export type TakeOver = 'join.taken';
+
 /** Of `discard`. */
 export type UpdateRefusal =
   | 'run.finished'
@@ -31,6 +34,8 @@ export type EvaluationRefusal =
 export type Uncounted =
   | 'ask.deadline'
   | 'client.away'
+  | 'client.quarantined'
+  | 'client.silent'
   | 'round.closed'
   | 'round.deadline'
   | 'run.ending'
@@ -51,6 +56,8 @@ export type RunEnd =
 /** Of what a person should see. */
 export type Warning =
   | 'ask.deadline'
+  | 'client.quarantined'
+  | 'client.released'
   | 'client.replaced'
   | 'evaluation.missing'
   | 'evaluation.nobody'

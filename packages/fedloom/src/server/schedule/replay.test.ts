@@ -37,7 +37,7 @@ const world = fc
       const options = { ...rest, ...common, clients, minimumClients: 1, schedule: buffered(settings) };
       return new World(options, (resolved) => new BufferedAuditor(resolved, settings));
     }
-    const settings = { ...shared, clientsPerRound: many, attemptsMax: 2 };
+    const settings = { ...shared, clientsPerRound: many, overSelect: 1.5, attemptsMax: 2 };
     const options = { ...rest, ...common, clients, minimumClients: 1, schedule: rounds(settings) };
     return new World(options, (resolved) => new RoundsAuditor(resolved, settings));
   });

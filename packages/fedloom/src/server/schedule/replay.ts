@@ -7,7 +7,7 @@ import { describeClients } from './ranges.js';
 import { type RecordedCourse, type RecordedFold, type RecordedUpdate, recordedCourse } from './recorded-course.js';
 import { refuseSession, updateRefusal } from './refusals.js';
 import type { CoordinatorState, Schedule } from './schedule.js';
-import type { Reason, RoundDecision, UpdateTag } from './types.js';
+import type { Failure, Reason, RoundDecision, UpdateTag } from './types.js';
 import { takeUpdate } from './updates.js';
 import { holdVersion } from './versions.js';
 
@@ -58,6 +58,7 @@ export function replay(folds: readonly RecordedFold[], clients: number): ReplayS
   return {
     name: 'replay',
     taskNoun: 'its task',
+    quorum: 0,
     settings: {},
     heldMax: course.aheadMax,
     check: () => {},
@@ -69,6 +70,7 @@ export function replay(folds: readonly RecordedFold[], clients: number): ReplayS
     missed: () => {},
     settled: (state, clients, output) => askAll(inContext(state, output), clients),
     askedFrom: (state, client) => ownOf(state).asked.get(client)?.base,
+    lastTask: (state, client) => ownOf(state).asked.get(client)?.task ?? 0,
     refuse: (state, tag) => refuse(state, tag),
     received: (state, tag, output) => received(inContext(state, output), tag),
     failed: (state, event, output) => failed(state, event, output),
@@ -184,7 +186,7 @@ function refuse(state: CoordinatorState, tag: UpdateTag): Reason | null {
   return updateRefusal(state, tag, 'update.unknown-attempt', 'a replay asks once');
 }
 
-function failed(state: CoordinatorState, { client, task, code, message }: UpdateTag & Reason, output: Output): void {
+function failed(state: CoordinatorState, { client, task, code, message }: Failure, output: Output): void {
   const round = (ownOf(state).asked.get(client)?.round ?? state.round) + 1;
   const text =
     `Client ${client} cannot do again what it did for round ${round} (its task ${task + 1}): ${message} (${code}) ` +

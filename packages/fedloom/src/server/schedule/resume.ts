@@ -4,16 +4,17 @@ import { takeUpFold } from './folds.js';
 import { notCounted } from './output.js';
 import type { CoordinatorOptions, CoordinatorState } from './schedule.js';
 import type { LastSettlement, ResumePoint } from './state.js';
+import { bookDecision } from './trust.js';
 import type { Ongoing, RoundDecision } from './types.js';
 
 /** What a decision must keep on the disk for the run to go on from it. */
 export type WrittenDecision = Pick<
   RoundDecision,
-  'round' | 'counted' | 'uncounted' | 'started' | 'position' | 'voided'
+  'round' | 'counted' | 'uncounted' | 'started' | 'position' | 'voided' | 'voidUpdates'
 >;
 
 /** @param decisions all that were written down, in order */
-export function resumePoint(decisions: Iterable<WrittenDecision>): ResumePoint {
+export function resumePoint(decisions: readonly WrittenDecision[]): ResumePoint {
   const settled = new Map<ClientIndex, LastSettlement>();
   const tasks = new Map<ClientIndex, number>();
   const ongoing = new Map<ClientIndex, Ongoing>();
@@ -27,8 +28,8 @@ export function resumePoint(decisions: Iterable<WrittenDecision>): ResumePoint {
       if (ongoing.get(client)?.task === task) ongoing.delete(client);
       tasks.set(client, Math.max(tasks.get(client) ?? 0, task + 1));
     };
-    for (const { client, task, attempt, ...reason } of decision.uncounted) {
-      if (attempt !== null) ended(client, { task, attempt, ...notCounted(reason) });
+    for (const { client, task, attempt, code, message } of decision.uncounted) {
+      if (attempt !== null) ended(client, { task, attempt, ...notCounted({ code, message }) });
     }
     for (const { client, task, attempt } of decision.counted) ended(client, { task, attempt, counted: true });
     for (const one of decision.started) {
@@ -48,6 +49,7 @@ export function resumePoint(decisions: Iterable<WrittenDecision>): ResumePoint {
     ongoing: [...ongoing.values()].sort((a, b) => a.client - b.client),
     position: last?.position ?? 0,
     voidInARow,
+    decisions,
   };
 }
 
@@ -62,6 +64,7 @@ export function resumeState(options: CoordinatorOptions, point: ResumePoint): Co
   for (const [client, settlement] of point.settled) state.owed.set(client, [settlement]);
   state.version = point.version;
   state.voidInARow = point.voidInARow;
+  for (const decision of point.decisions) bookDecision(state.trust, decision, state.options);
   state.options.schedule.resume(state, point);
   return state;
 }

@@ -9,6 +9,8 @@ import type { Reason, Replacement } from './types.js';
 
 export interface RoundsSettings {
   readonly clientsPerRound: number;
+  /** So many times as many are asked; the first that answer count. 1: no more than are needed. */
+  readonly overSelect: number;
   readonly deadlineMs: number | null;
   readonly quorum: number;
   readonly attemptsMax: number;
@@ -70,6 +72,10 @@ export interface Member {
   foldedAttempt: number;
   /** Why it was dropped. */
   reason: Reason | null;
+  /** Its update was refused for what it was. */
+  offence: boolean;
+  /** It was there, and missed a deadline. */
+  silent: boolean;
 }
 
 /** What the functions of a round work on. */

@@ -1,3 +1,4 @@
+import { FedloomError } from '@fedloom/engine';
 import type { ClientIndex } from '../../core/brands.js';
 import { checkDelay, checkWhole } from './options.js';
 import type { Output } from './output.js';
@@ -12,6 +13,8 @@ import type { Reason, UpdateTag } from './types.js';
 export interface RoundsOptions {
   /** Size of a cohort; at most the number of clients. */
   readonly clientsPerRound: number;
+  /** So many times as many clients are asked, at least 1; the first `clientsPerRound` that answer count. Default 1. */
+  readonly overSelect?: number;
   /** How long a round waits for its cohort, in milliseconds. Default null: without end. */
   readonly deadlineMs?: number | null;
   /** Updates that suffice once the deadline has passed. Default: half of the cohort, rounded up. */
@@ -36,6 +39,9 @@ export interface RoundsOptions {
  * Absent clients are waited for when nobody can replace them; but when all others are done, a quorum is there, and the grace of
  * those is over, the round closes.
  *
+ * With `overSelect`, more have a place than updates are needed: the round closes with the first `clientsPerRound`. Whose updates these
+ * are depends on who comes first, so that such a run is repeated by its record alone.
+ *
  * The next round begins when the version is there and evaluated. Members whose last update is not settled yet are asked when it
  * is; the deadline begins then, and replacements are chosen then, so that they do not depend on how fast the disk is.
  */
@@ -43,6 +49,7 @@ export function rounds(options: RoundsOptions): Schedule {
   const { clientsPerRound } = options;
   const settings: RoundsSettings = {
     clientsPerRound,
+    overSelect: options.overSelect ?? 1,
     deadlineMs: options.deadlineMs ?? null,
     quorum: options.quorum ?? Math.ceil(clientsPerRound / 2),
     attemptsMax: options.attemptsMax ?? 3,
@@ -59,6 +66,7 @@ export function rounds(options: RoundsOptions): Schedule {
   return {
     name: 'rounds',
     taskNoun: 'round',
+    quorum: settings.quorum,
     settings: { ...settings, sampler: settings.sampler.name },
     check: ({ clients }) => check(settings, clients),
     initial: (): RoundsState => ({ training: null, nextOrder: null }),
@@ -72,7 +80,8 @@ export function rounds(options: RoundsOptions): Schedule {
       const { training } = ownOf(state);
       return training?.members.has(client) ? training.base : undefined;
     },
-    refuse,
+    refuse: (state, tag) => refuse(state, settings, tag),
+    lastTask: (state) => state.round,
     received: when(updateReceived),
     failed: when(clientFailed),
     deadline: when((context, timer) => {
@@ -91,6 +100,7 @@ function begin(state: CoordinatorState, settings: RoundsSettings, output: Output
   if (training === null) return samplerFailed(state, settings, output);
   const context: RoundContext = { state, settings, own, training, output };
   replaceMissed(context);
+  fillLostPlaces(context);
   setDeadline(context);
   advance(context);
 }
@@ -125,14 +135,19 @@ export function ownOf(state: CoordinatorState): RoundsState {
   return state.collection as RoundsState;
 }
 
-function check({ clientsPerRound, quorum, attemptsMax, deadlineMs }: RoundsSettings, clients: number): void {
+function check(settings: RoundsSettings, clients: number): void {
+  const { clientsPerRound, overSelect, quorum, attemptsMax, deadlineMs } = settings;
   checkWhole('clientsPerRound', clientsPerRound, 1, clients, 'the number of clients');
   checkWhole('quorum', quorum, 1, clientsPerRound, 'the clients of a round');
   checkWhole('attemptsMax', attemptsMax, 0, Number.MAX_SAFE_INTEGER);
   checkDelay('deadlineMs', deadlineMs, 1);
+  if (overSelect >= 1 && Number.isFinite(overSelect)) return;
+  const message = `overSelect is ${overSelect}; it must be a number of at least 1.`;
+  const bounds = { minimum: 1, maximum: Number.MAX_VALUE };
+  throw new FedloomError('coordinator.options', message, { option: 'overSelect', value: overSelect, ...bounds });
 }
 
-function refuse(state: CoordinatorState, tag: UpdateTag): Reason | null {
+function refuse(state: CoordinatorState, { clientsPerRound }: RoundsSettings, tag: UpdateTag): Reason | null {
   const { client, task, attempt } = tag;
   const { firstRound, firstAttempt } = state.options;
   const whole = Number.isInteger(task) && task >= firstRound && task <= state.round;
@@ -151,6 +166,9 @@ function refuse(state: CoordinatorState, tag: UpdateTag): Reason | null {
     return updateRefusal(state, tag, 'update.late', "the client's place in this round is lost or went to another");
   }
   if (training?.closed) return updateRefusal(state, tag, 'update.late', describeProgress(state));
+  if (training !== null && training.folded >= clientsPerRound) {
+    return updateRefusal(state, tag, 'update.late', 'the round has as many updates as it needs');
+  }
   // A place's attempts go to one client in a row, so every whole number between first and last is one of its own. Those below
   // `firstAttempt` were given out before the server started anew: whether they fit, the base of the update says.
   const known = attempt >= member.firstAttempt || (attempt >= 0 && attempt < firstAttempt);

@@ -3,8 +3,8 @@ import type { ClientIndex, VersionNumber } from '../../core/brands.js';
 import type { IndexRange } from '../../protocol/messages.js';
 import type { Membership } from './membership.js';
 import type { Output, Settlement } from './output.js';
-import type { Absence, ClosedFold, EvaluationState, ResumePoint } from './state.js';
-import type { CoordinatorEffect, Reason, UpdateTag } from './types.js';
+import type { Absence, ClosedFold, EvaluationState, ResumePoint, Silence, Trust } from './state.js';
+import type { CoordinatorEffect, Failure, Reason, UpdateTag } from './types.js';
 
 /**
  * When whom is asked to train, from which version, and when the fold is closed. Everything else (who is there, what becomes of
@@ -19,6 +19,8 @@ export interface Schedule {
   readonly name: string;
   /** What people call a client's task, before its number from 1: `round` where it is one. */
   readonly taskNoun: string;
+  /** Updates without which no version is made: so many clients are always left to be asked. */
+  readonly quorum: number;
   /** All settings with their values, for records. */
   readonly settings: Readonly<Record<string, number | string | null>>;
   /** @throws FedloomError `coordinator.options` when it does not fit this federation */
@@ -43,7 +45,9 @@ export interface Schedule {
   /** An update that was not refused: it is folded or discarded now. */
   received(state: CoordinatorState, tag: UpdateTag, output: Output): void;
   /** A client of which an update would not have been refused cannot train, or its update cannot be used. */
-  failed(state: CoordinatorState, event: UpdateTag & Reason, output: Output): void;
+  failed(state: CoordinatorState, event: Failure, output: Output): void;
+  /** The task that a client was asked for last; 0: none was. */
+  lastTask(state: CoordinatorState, client: ClientIndex): number;
   /** A timer of the schedule has fired. */
   deadline(state: CoordinatorState, timer: string, output: Output): void;
   /**
@@ -92,6 +96,8 @@ export interface CoordinatorOptions {
   readonly noticeEveryMs?: number | null;
   /** Void rounds in a row that end the run as failed. Default 3. */
   readonly voidRoundsMax?: number;
+  /** Updates of a client that are refused for what they are before it goes into quarantine. Default null: it never does. */
+  readonly quarantineAfter?: number | null;
 }
 
 export type ResolvedOptions = Required<CoordinatorOptions>;
@@ -121,6 +127,11 @@ export interface CoordinatorState {
   evaluation: EvaluationState | null;
   readonly timers: Set<string>;
   voidInARow: number;
+  readonly trust: Trust;
+  /** Clients that are there and let a deadline pass: whoever else asks for their index gets it, unless they answer before. */
+  readonly overdue: Set<ClientIndex>;
+  /** Clients that let the deadline of an evaluation pass: how many in a row, and how many evaluations they still lose. */
+  readonly unheard: Map<ClientIndex, Pick<Silence, 'missed' | 'skips'>>;
   /** What the schedule remembers. */
   readonly collection: object;
 }

@@ -32,6 +32,8 @@ const common = {
   attemptsMax: fc.nat(2),
   concurrency: fc.nat(7),
   stalenessMax: fc.constantFrom(null, 0, 1, 2),
+  overSelect: fc.constantFrom(1, 1, 1.3, 2),
+  quarantineAfter: fc.constantFrom(null, 1, 2),
 };
 const sampler = fedmlSampling();
 
@@ -39,9 +41,10 @@ const sampler = fedmlSampling();
 type NewWorld = () => World;
 
 const inRounds: fc.Arbitrary<NewWorld> = fc.record(common).map((given) => {
-  const { size, minimum, deadlineMs, attemptsMax, ...rest } = given;
+  const { size, minimum, deadlineMs, attemptsMax, overSelect, ...rest } = given;
   const clientsPerRound = 1 + (size % rest.clients);
-  const settings = { clientsPerRound, deadlineMs, quorum: 1 + (rest.quorum % clientsPerRound), attemptsMax, sampler };
+  const quorum = 1 + (rest.quorum % clientsPerRound);
+  const settings = { clientsPerRound, overSelect, deadlineMs, quorum, attemptsMax, sampler };
   const options = { ...rest, minimumClients: 1 + (minimum % rest.clients), schedule: rounds(settings) };
   return shown(options, () => new World(options, (resolved) => new RoundsAuditor(resolved, settings)));
 });

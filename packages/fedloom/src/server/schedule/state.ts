@@ -1,6 +1,6 @@
 /** Parts of what the coordinator remembers: plain data. */
 import type { ClientIndex, VersionNumber } from '../../core/brands.js';
-import type { CountedUpdate, EvaluationOutcome, Ongoing, RoundDecision } from './types.js';
+import type { BookedDecision, CountedUpdate, EvaluationOutcome, Ongoing, RoundDecision } from './types.js';
 
 /** A fold on its way from `aggregate` to `roundFinished`. */
 export interface ClosedFold {
@@ -26,6 +26,31 @@ export interface EvaluationState {
   closed: boolean;
   /** What the first clients that failed said, to be shown at the end. */
   readonly failures: Map<string, ClientIndex[]>;
+}
+
+/** Who is not asked for a while. */
+export interface Trust {
+  /** Updates that were refused, since the client's last quarantine. */
+  readonly offences: Map<ClientIndex, number>;
+  readonly quarantines: Map<ClientIndex, Quarantine>;
+  readonly silences: Map<ClientIndex, Silence>;
+}
+
+export interface Quarantine {
+  /** The round from which on it is asked again. */
+  readonly until: number;
+  /** Which of its quarantines this is, from 1. */
+  readonly times: number;
+}
+
+/** Of a client that was there and missed deadlines. */
+export interface Silence {
+  /** How many, since it last answered. */
+  readonly missed: number;
+  /** Turns that it still loses. Under `rounds` it has one where it is sampled. */
+  readonly skips: number;
+  /** Under other schedules: the round from which on it is asked again. */
+  readonly until: number;
 }
 
 /** Who is away, and for how long. */
@@ -60,6 +85,8 @@ export interface ResumePoint {
   readonly position: number;
   /** Void rounds at the end. */
   readonly voidInARow: number;
+  /** All that was decided, in order: who is not to be asked follows from it. */
+  readonly decisions: readonly BookedDecision[];
   /** The last round, if it was decided but not recorded: its clients' evaluation, if due, is made again first. */
   readonly unrecorded?: RoundDecision;
 }

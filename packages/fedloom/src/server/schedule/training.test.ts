@@ -66,7 +66,7 @@ describe('an update is dropped by name', () => {
         message: expect.stringMatching(/client 2 for round 1 .*training in round 2/),
       },
     ]);
-    expect(only(driver.update(2), 'fold')).toHaveLength(1);
+    expect(only(driver.update(0), 'fold')).toHaveLength(1);
   });
 
   it('when another took the place', () => {
@@ -215,7 +215,14 @@ describe('the deadline', () => {
     driver.update(2);
     expect(driver.deadline()).toMatchObject([
       { type: 'warn', code: 'round.partial' },
-      { type: 'settle', session: 's1', clients: [1], counted: false, code: 'round.closed', reason: expect.any(String) },
+      {
+        type: 'settle',
+        session: 's1',
+        clients: [1],
+        counted: false,
+        code: 'round.deadline',
+        reason: expect.any(String),
+      },
       { type: 'aggregate', counted: [0, 2] },
     ]);
   });

@@ -10,7 +10,7 @@ import { describeClients } from './ranges.js';
 import type { Uncounted } from './reason-codes.js';
 import type { Member, RoundContext, RoundsSettings, TrainingState } from './rounds-state.js';
 import type { CoordinatorState } from './schedule.js';
-import type { Reason, RoundDecision, UncountedClient, UpdateTag } from './types.js';
+import type { Failure, Reason, RoundDecision, UncountedClient, UpdateTag } from './types.js';
 import { takeUpdate } from './updates.js';
 
 const MISSED_DEADLINE: Reason<Uncounted> = {
@@ -39,6 +39,7 @@ export function updateReceived(context: RoundContext, tag: UpdateTag): void {
   const member = training.members.get(tag.client);
   if (member === undefined) return;
   move(training, member, 'folded');
+  member.silent = false;
   member.foldedAttempt = tag.attempt;
   takeUpdate(state, tag, training.base, output);
   if (training.folded === 1) drawAhead(context);
@@ -53,11 +54,13 @@ function drawAhead({ state, settings, own }: RoundContext): void {
 }
 
 /** An invalid update or a failure: the next client takes the place over at once. */
-export function clientFailed(context: RoundContext, event: UpdateTag & Reason): void {
+export function clientFailed(context: RoundContext, event: Failure): void {
   const { state, training, output } = context;
-  const { client, code, message } = event;
+  const { client, code, message, offence } = event;
   const member = training.members.get(client);
   if (member === undefined) return;
+  member.offence = offence;
+  member.silent = false;
   dropMember(context, member, { code, message });
   const successor = refillPlace(context, member);
   const nobody =
@@ -74,7 +77,11 @@ export function trainingDeadline(context: RoundContext): void {
   const { state, settings, training, output } = context;
   const { quorum, attemptsMax, clientsPerRound } = settings;
   training.timer = null;
-  if (training.folded >= quorum) return close(context);
+  for (const member of membersWith(training, 'working')) {
+    member.silent = true;
+    state.overdue.add(member.client);
+  }
+  if (training.folded >= quorum) return close(context, MISSED_DEADLINE);
   if (training.extensions >= attemptsMax) return fail(context);
   training.extensions += 1;
   const replaced = replaceUnfinished(context, ['awaited', 'working'], MISSED_DEADLINE);
@@ -93,7 +100,9 @@ export function advance(context: RoundContext): void {
   const { state, settings, training, output } = context;
   const { clientsPerRound, quorum, deadlineMs } = settings;
   // While the round before is written, those that were in it may still take places over; and one fold is closed at a time.
-  if (training.working > 0 || state.folds.length > 0) return;
+  if (state.folds.length > 0) return;
+  if (training.folded >= clientsPerRound) return close(context);
+  if (training.working > 0) return;
   // All places have delivered or are lost.
   if (training.awaited === 0) return training.folded >= quorum ? close(context) : fail(context);
   // Somebody is awaited: until the grace or the deadline is over; without either, as long as nobody else is there.
@@ -117,7 +126,8 @@ function allMissed(state: CoordinatorState, training: TrainingState): boolean {
   return membersWith(training, 'awaited').every(({ client }) => isMissed(state, client));
 }
 
-function close(context: RoundContext): void {
+/** @param late why those do not count that still train */
+function close(context: RoundContext, late = CLOSED): void {
   const { state, settings, training, output } = context;
   const { clientsPerRound } = settings;
   output.clearTimer(state, training.timer);
@@ -130,7 +140,7 @@ function close(context: RoundContext): void {
     );
   }
   for (const status of ['awaited', 'unsettled', 'working'] as const) {
-    const reason = status === 'awaited' ? AWAY_AT_CLOSE : CLOSED;
+    const reason = { awaited: AWAY_AT_CLOSE, unsettled: CLOSED, working: late }[status];
     for (const member of membersWith(training, status)) dropMember(context, member, reason);
   }
   training.closed = true;
@@ -138,12 +148,12 @@ function close(context: RoundContext): void {
 }
 
 /** All lists ascending, so that nothing computed from them depends on who came first. */
-function decide({ state, settings, training }: RoundContext): RoundDecision {
+function decide({ state, training }: RoundContext): RoundDecision {
   const { round } = state;
   const ascending = [...training.members.values()].sort((a, b) => a.client - b.client);
   return {
     round,
-    cohort: Array.from(training.order.subarray(0, settings.clientsPerRound), knownClient),
+    cohort: Array.from(training.order.subarray(0, training.places.length), knownClient),
     counted: ascending
       .filter(({ status }) => status === 'folded')
       .map(({ client, foldedAttempt: attempt }) => ({
@@ -160,8 +170,13 @@ function decide({ state, settings, training }: RoundContext): RoundDecision {
   };
 }
 
-function uncounted({ client, lastAttempt, reason }: Member, task: number): UncountedClient {
-  return { client, task, attempt: lastAttempt < 0 ? null : lastAttempt, ...(reason ?? CLOSED) };
+function uncounted({ client, lastAttempt, reason, offence, silent }: Member, task: number): UncountedClient {
+  const attempt = lastAttempt < 0 ? null : lastAttempt;
+  return {
+    ...{ client, task, attempt, ...(reason ?? CLOSED) },
+    ...(offence && { offence }),
+    ...(silent && { silent }),
+  };
 }
 
 function fail({ state, settings, training, output }: RoundContext): void {

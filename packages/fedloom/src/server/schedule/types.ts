@@ -11,8 +11,9 @@
  * Fields count rounds from 0, texts from 1.
  */
 import type { ClientIndex, VersionNumber } from '../../core/brands.js';
+import type { Suspect } from '../../core/records.js';
 import type { IndexRange } from '../../protocol/messages.js';
-import type { JoinRefusal } from './reason-codes.js';
+import type { JoinRefusal, TakeOver } from './reason-codes.js';
 
 /** What happened. Anything that peers cause is legal at any time: a defined outcome, never an exception. */
 export type CoordinatorEvent =
@@ -31,9 +32,9 @@ export type CoordinatorEvent =
   | { readonly type: 'aggregated'; readonly round: number }
   /**
    * Instead of `aggregated`, or of `serverEvaluated`: the candidate or its held-out loss is not finite. The shell goes back to
-   * the version before.
+   * the version before. `suspects`: which of its updates stand out. Default none.
    */
-  | ({ readonly type: 'aggregationVoided'; readonly round: number } & Reason)
+  | ({ readonly type: 'aggregationVoided'; readonly round: number; readonly suspects?: readonly Suspect[] } & Reason)
   /** The record of `persist`, the version and the state that goes with it are on the disk. */
   | { readonly type: 'persisted'; readonly round: number }
   /** The shell holds the result until `recordEvaluation` or `discardEvaluation`. */
@@ -58,6 +59,14 @@ export type CoordinatorEffect =
       readonly session: string;
       readonly ranges: readonly IndexRange[];
     } & Reason<JoinRefusal>)
+  /** These clients, last asked for this task, belong to the session no more, but to another. `keeps`: it has others. */
+  | ({
+      readonly type: 'takeOver';
+      readonly session: string;
+      readonly task: number;
+      readonly clients: readonly ClientIndex[];
+      readonly keeps: boolean;
+    } & Reason<TakeOver>)
   /** Let these clients train, from version `base`. Never a client with an update that is not settled. */
   | ({ readonly type: 'configure'; readonly base: VersionNumber } & ClientGroup)
   /** Take the update that the event brought into the fold. `staleness`: versions made since its base, and folds closed of which one is still to be made; 0 under `rounds`. */
@@ -138,10 +147,26 @@ export interface RoundDecision {
   readonly started: readonly Ongoing[];
   /** Where the schedule stands in the sampler's orders, if it asks clients one by one; else 0. */
   readonly position: number;
-  /** Why the round changed nothing; null: it made a version. */
-  readonly voided: Reason | null;
+  /** Why the round changed nothing, and whose updates stand out; null: it made a version. */
+  readonly voided: VoidReason | null;
   /** Of a void round: what was folded into its candidate; ascending by client. Else empty. */
   readonly voidUpdates: readonly CountedUpdate[];
+  /** Clients that go into quarantine with it. Absent: none does. */
+  readonly quarantined?: readonly Quarantined[];
+}
+
+/** What of a decision says whom to trust. */
+export type BookedDecision = Pick<RoundDecision, 'round' | 'counted' | 'uncounted' | 'voided' | 'voidUpdates'>;
+
+/** A client that is not asked in so many rounds from the next one on, for its offences. */
+export interface Quarantined {
+  readonly client: ClientIndex;
+  readonly rounds: number;
+}
+
+export interface VoidReason extends Reason {
+  /** Absent: none does. */
+  readonly suspects?: readonly Suspect[];
 }
 
 export interface CountedUpdate {
@@ -167,6 +192,16 @@ export interface UncountedClient extends Reason {
   readonly client: ClientIndex;
   readonly task: number;
   readonly attempt: number | null;
+  /** Its update was refused for what it was. */
+  readonly offence?: true;
+  /** It was there, and missed a deadline. */
+  readonly silent?: true;
+}
+
+/** A client that cannot train, or whose update cannot be used. */
+export interface Failure extends UpdateTag, Reason {
+  /** The update was refused for what it was. */
+  readonly offence: boolean;
 }
 
 export interface Replacement {

@@ -14,6 +14,7 @@ export function takeUpdate(
 ): void {
   const { session, client, task, attempt } = tag;
   state.unsettled.add(client);
+  state.overdue.delete(client);
   output.push({ type: 'fold', session, client, task, attempt, round, base, staleness: stalenessOf(state, base) });
   releaseVersion(state, base, output);
 }

@@ -4,6 +4,7 @@ import type { IndexRange } from '../../../protocol/messages.js';
 import type { ResolvedOptions } from '../schedule.js';
 import type { CoordinatorEffect, CoordinatorEvent, CountedUpdate } from '../types.js';
 import type { Effect } from './driver.js';
+import { TrustAuditor } from './trust-auditor.js';
 
 /** Work that a client was given and has not finished, as far as peers can know. */
 export interface Work {
@@ -71,7 +72,10 @@ export class Auditor {
   readonly #requested = new Set<number>();
   readonly #recorded = new Set<number>();
 
+  readonly trust: TrustAuditor;
+
   constructor(public options: ResolvedOptions) {
+    this.trust = new TrustAuditor(options);
     this.nextRound = options.firstRound;
     this.newest = options.firstRound;
     this.versions.add(options.firstRound);
@@ -124,6 +128,7 @@ export class Auditor {
     }
     for (const gone of [this.holder, this.work, this.evaluating, this.timers, this.#timersEver, this.shell])
       gone.clear();
+    this.trust.restart(options, this.decisions);
     this.active = false;
     this.#requested.clear();
     this.#recorded.clear();
@@ -147,6 +152,7 @@ export class Auditor {
   }
 
   #before(event: CoordinatorEvent): void {
+    this.trust.before(event, this.work.values(), this.evaluating, (timer) => this.timers.has(timer));
     if (event.type === 'clientsLeft') {
       for (const client of clientsOf(event.ranges)) if (this.holder.get(client) === event.session) this.#gone(client);
     } else if (event.type === 'sessionClosed') {
@@ -173,6 +179,7 @@ export class Auditor {
 
   #gone(client: number): void {
     this.holder.delete(client);
+    this.trust.overdue.delete(client);
     this.work.delete(client);
     this.evaluating.delete(client);
   }
@@ -185,6 +192,15 @@ export class Auditor {
           assert.equal(holder ?? effect.session, effect.session, 'held by one session');
           this.holder.set(client, effect.session);
         }
+        break;
+      case 'takeOver':
+        for (const client of effect.clients) {
+          assert.equal(this.holder.get(client), effect.session);
+          assert.ok(this.trust.overdue.has(client), 'it let a deadline pass');
+          assert.ok(event.type === 'clientsJoined' && event.session !== effect.session, 'somebody else asks for it');
+          this.#gone(client);
+        }
+        assert.equal(effect.keeps, [...this.holder.values()].includes(effect.session));
         break;
       case 'configure':
         this.#configure(effect);
@@ -216,6 +232,7 @@ export class Auditor {
         assert.ok(this.evaluating.delete(effect.client), 'recorded once, and only if asked');
         assert.equal(this.holder.get(effect.client), effect.session);
         this.#recorded.add(effect.client);
+        this.trust.overdue.delete(effect.client);
         break;
       case 'roundFinished':
         this.#finishRound(effect);
@@ -271,6 +288,7 @@ export class Auditor {
     const undecided = (this.decisions.at(-1)?.round ?? this.options.firstRound - 1) + 1;
     assert.equal(staleness, this.newest + round - undecided - base);
     asked.folded = { round, attempt, newest: this.newest };
+    this.trust.overdue.delete(client);
     this.work.delete(client);
   }
 
@@ -329,6 +347,7 @@ export class Auditor {
       else assert.ok(asked?.attempts.includes(attempt) || attempt < this.options.firstAttempt);
     }
     this.shell.set('persisting', round);
+    this.trust.decided(effect);
     this.decisions.push(effect);
     if (voided !== null) return;
     this.newest += 1;
@@ -342,6 +361,7 @@ export class Auditor {
     this.evaluatingRound = round;
     for (const client of clientsOf(ranges)) {
       assert.equal(this.holder.get(client), session);
+      assert.ok(!this.isBarred(client, round), 'who is kept out evaluates nothing');
       assert.ok(!this.evaluating.has(client));
       if (this.options.evaluateAfterSettlement) {
         assert.notEqual(this.unsettled(client)?.folded?.round, round, 'knows what became of its update');
@@ -419,6 +439,11 @@ export class Auditor {
     const decision = this.decisions.find((other) => other.round === round);
     assert.ok(decision !== undefined, `round ${round} was written down`);
     return decision;
+  }
+
+  /** Whether the client is not to be asked in a round. */
+  isBarred(client: number, round: number): boolean {
+    return this.trust.isBarred(client, round);
   }
 
   unsettled(client: number): Asked | undefined {

@@ -45,8 +45,7 @@ export class BufferedAuditor extends Auditor {
     if (effect.type === 'settle' && !effect.counted) for (const client of effect.clients) this.#lost.add(client);
     if (effect.type === 'discard' && effect.code === 'update.stale') {
       const base = this.asked.get(`${effect.client} ${effect.task}`)?.base ?? 0;
-      const undecided = (this.decisions.at(-1)?.round ?? this.options.firstRound - 1) + 1;
-      const staleness = this.newest + this.#openRound - undecided - base;
+      const staleness = this.newest + this.#openRound - this.#undecided - base;
       assert.ok(stalenessMax !== null && staleness > stalenessMax, 'really too old');
     }
     if (effect.type === 'aggregate') {
@@ -62,10 +61,16 @@ export class BufferedAuditor extends Auditor {
     return closed || this.shell.get('aggregating') === last ? last + 1 : last;
   }
 
+  /** The round after the last that is decided: the open one, where nothing is closed and on its way. */
+  get #undecided(): number {
+    return (this.decisions.at(-1)?.round ?? this.options.firstRound - 1) + 1;
+  }
+
   #configured({ task, clients }: Effect<'configure'>, known: ReadonlySet<string>): void {
     for (const client of clients) {
       if (known.has(`${client} ${task}`)) continue;
       assert.equal(this.shell.size, 0, 'nobody starts before the disk has the version');
+      assert.ok(!this.isBarred(client, this.#undecided), 'who is kept out is not asked');
       assert.equal(task, this.#tasks.get(client) ?? 0, 'tasks are counted');
       this.#tasks.set(client, task + 1);
     }
@@ -78,7 +83,8 @@ export class BufferedAuditor extends Auditor {
     assert.equal(this.settings.deadlineMs, null, 'with a deadline there is a timer');
     assert.ok(this.holder.size < this.options.clients, 'somebody is away');
     for (const client of this.holder.keys()) {
-      const used = this.unsettled(client) !== undefined || this.#lost.has(client);
+      const used =
+        this.unsettled(client) !== undefined || this.#lost.has(client) || this.isBarred(client, this.#undecided);
       assert.ok(used, `client ${client} could be asked`);
     }
   }

@@ -109,7 +109,7 @@ export class World {
         return work && { type: 'clientFailed', ...work, ...failure };
       case 'invalid': {
         const given = choose(this.#given, pick);
-        return given && { type: 'updateInvalid', ...given, ...failure };
+        return given && { type: 'updateInvalid', ...given, code: 'update.norm', message: 'too large' };
       }
       case 'garbage':
         return update({ session, client: knownClient(pick - 10), task: (other % 7) - 1, attempt: (pick % 9) - 1 });
@@ -119,7 +119,11 @@ export class World {
         return this.#shell();
       case 'void': {
         const round = auditor.shell.get('aggregating') ?? auditor.shell.get('evaluating') ?? pick % 4;
-        return { type: 'aggregationVoided', round, ...failure };
+        const [suspect] = auditor.foldedIn(round);
+        const suspects = suspect && [
+          { client: suspect.client, measure: 'trained', times: 99, norm: 9, sampleCount: 1 } as const,
+        ];
+        return { type: 'aggregationVoided', round, ...failure, ...(suspects && other % 2 === 0 && { suspects }) };
       }
       case 'evaluate':
         return evaluator === undefined ? undefined : this.#evaluation(evaluator);
@@ -168,7 +172,9 @@ export class World {
       assert.ok(steps < stepsMax, 'it ends');
       const work = choose(auditor.work.values(), 0);
       const evaluator = choose(auditor.evaluating, 0);
-      if (work !== undefined) this.send({ type: 'updateReceived', ...work });
+      // Who is over-selected answers for nothing until its round is closed.
+      if (steps % 2 === 1 && auditor.shell.size > 0) this.send(this.#shell() ?? assert.fail('the shell has work'));
+      else if (work !== undefined) this.send({ type: 'updateReceived', ...work });
       else if (evaluator !== undefined) this.send(this.#evaluation(evaluator));
       else if (auditor.shell.size > 0) this.send(this.#shell() ?? assert.fail('the shell has work'));
       else if (auditor.holder.size < clients) this.#joinAbsent(clients);
