@@ -66,7 +66,14 @@ export const f64x2Max = (a: Code, b: Code): Code => [a, b, simd(0xf5)];
 /** The two floats in the lower half as doubles. */
 export const f64x2FromFloats = (floats: Code): Code => [floats, simd(0x5f)];
 
+export const f32x4Add = (a: Code, b: Code): Code => [a, b, simd(0xe4)];
 export const f32x4Subtract = (a: Code, b: Code): Code => [a, b, simd(0xe5)];
+export const f32x4Multiply = (a: Code, b: Code): Code => [a, b, simd(0xe6)];
+/** The upper half of a local's 16 bytes in place of the lower. */
+export const upperHalf = (local: number): Code => [
+  ...[get(local), get(local), simd(0x0d)],
+  ...[8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7],
+];
 
 export const i32x4Splat = (value: Code): Code => [value, simd(0x11)];
 export const i32x4Max = (a: Code, b: Code): Code => [a, b, simd(0xb8)];

@@ -39,9 +39,17 @@ describe('measure', () => {
     expect(measure(values)).toEqual({ largest, norm });
   });
 
-  it('gives the norm of what float64 has no squares for', () => {
-    const { largest, norm } = measure(tensor('float64', Float64Array.of(3e200, -4e200)));
-    expect(largest).toBe(4e200);
-    expect(norm / 5e200).toBeCloseTo(1, 14);
+  it.each([
+    ['float64', Float64Array.of(3e200, -4e200)],
+    ['float32', Float32Array.of(3e30, -4e30)],
+  ] as const)('gives the norm of %s whose squares it has no numbers for', (dtype, values) => {
+    const { largest, norm } = measure(tensor(dtype, values));
+    expect(norm / (1.25 * largest)).toBeCloseTo(1, 6);
+  });
+
+  it('is within 2^-19 of the exact norm', () => {
+    const values = Float32Array.from({ length: 100_003 }, (_, i) => Math.sin(i) * 10 ** ((i % 5) - 3));
+    const exact = Math.sqrt(values.reduce((sum, value) => sum + value * value, 0));
+    expect(Math.abs(measure(tensor('float32', values)).norm / exact - 1)).toBeLessThan(2 ** -19);
   });
 });

@@ -4,9 +4,11 @@ import { decodeHalves } from '../core/float16.js';
 import {
   and128,
   assembleModule,
+  type Code,
+  f32x4Add,
+  f32x4Multiply,
   f64x2Add,
   f64x2FromFloats,
-  f64x2Multiply,
   get,
   I32,
   i32Const,
@@ -14,11 +16,11 @@ import {
   i32x4Splat,
   increase,
   lessUnsigned,
-  load64,
   load128,
   repeat,
   set,
   store128,
+  upperHalf,
   V128,
   type WasmFunction,
 } from '../core/wasm-assembler.js';
@@ -29,8 +31,8 @@ export interface Measures {
   /** As `largestMagnitude`. */
   readonly largest: number;
   /**
-   * Square root of the sum of squares, in float64: of floats; 0 of integers. Finite where `largest` is, up to 2^900 and the square
-   * root of their number.
+   * l2 norm of floats, within 2^-19 of the exact one as a part of it, where no square is below the smallest numbers of the dtype;
+   * 0 of integers. Finite where `largest` is.
    */
   readonly norm: number;
 }
@@ -39,13 +41,14 @@ type Measure = (values: Float32Array) => { readonly largest: number; readonly sq
 
 /** All bits of a float32 but its sign: as integers, these are ordered as the magnitudes are, NaN above infinity. */
 const MAGNITUDE_BITS = 0x7fffffff;
-/** The squares of the elements i, i + 8, i + 16 and so on are added to sum i of these. */
-const LANES = 8;
-/** Where the kernel keeps the four lanes of its maximum, and the sums of squares; the values lie behind. */
-const SQUARES_AT = 16;
-const VALUES_AT = SQUARES_AT + 8 * LANES;
+/** So many squares are added up in float32, in eight sums; then these are added in float64. */
+const BLOCK = 64;
+const LANES = 4;
+/** Where the kernel keeps the lanes of its maximum, and the sums; the values lie behind. */
+const SUMS_AT = 16;
+const VALUES_AT = SUMS_AT + 8 * LANES;
 const PAGE_BYTES = 65536;
-/** Of a part of the values that is copied at a time. */
+/** Of the part of the values that is copied at a time. */
 const STAGED = PAGE_BYTES / 8;
 
 /** Scratch memory and code, made once: a pass leaves nothing behind. */
@@ -53,34 +56,44 @@ const measureFloats: Measure = wasmMeasure() ?? plainMeasure;
 
 export function measure(tensor: Tensor): Measures {
   const { dtype, data } = tensor;
-  if (data instanceof Float32Array) return measures(measureFloats(data), data);
-  if (dtype === 'float16') {
-    const floats = decodeHalves(data as Uint16Array);
-    return measures(plainMeasure(floats), floats);
+  if (data instanceof Float32Array) {
+    const { largest, squares } = measureFloats(data);
+    if (Number.isFinite(squares) || !Number.isFinite(largest)) return { largest, norm: Math.sqrt(squares) };
+    return { largest, norm: scaledNorm(data, largest) };
   }
-  if (data instanceof Float64Array) return measures(plainMeasure(data), data);
-  return { largest: largestMagnitude(tensor), norm: 0 };
+  const largest = largestMagnitude(tensor);
+  if (dtype === 'float16') return { largest, norm: scaledNorm(decodeHalves(data as Uint16Array), largest) };
+  return { largest, norm: data instanceof Float64Array ? scaledNorm(data, largest) : 0 };
 }
 
-function measures({ largest, squares }: ReturnType<Measure>, values: Float32Array | Float64Array): Measures {
-  if (Number.isFinite(squares) || !Number.isFinite(largest)) return { largest, norm: Math.sqrt(squares) };
+/** Whatever the largest magnitude, its square is 1. */
+function scaledNorm(values: Float32Array | Float64Array, largest: number): number {
+  if (largest === 0 || !Number.isFinite(largest)) return largest;
   let sum = 0;
   for (const value of values) sum += (value / largest) ** 2;
-  return { largest, norm: largest * Math.sqrt(sum) };
+  return largest * Math.sqrt(sum);
 }
 
 /** The readable reference of the pass: equal to the kernel's to the bit. */
-export function plainMeasure(values: Float32Array | Float64Array): ReturnType<Measure> {
+export function plainMeasure(values: Float32Array): ReturnType<Measure> {
   const sums = new Float64Array(LANES);
-  let largest = 0;
-  for (let i = 0; i < values.length; i++) {
-    const value = values[i]!;
-    const lane = i % LANES;
-    sums[lane] = sums[lane]! + value * value;
-    const magnitude = Math.abs(value);
-    if (!(magnitude <= largest)) largest = Number.isNaN(largest) ? largest : magnitude;
+  for (let from = 0; from < values.length; from += BLOCK) {
+    for (let lane = 0; lane < LANES; lane += 1) {
+      const [first, second] = [0, LANES].map((half) => {
+        let sum = 0;
+        for (let i = half + lane; i < BLOCK; i += 2 * LANES) {
+          const value = values[from + i] ?? 0;
+          sum = Math.fround(sum + Math.fround(value * value));
+        }
+        return sum;
+      });
+      sums[lane] = sums[lane]! + Math.fround(first! + second!);
+    }
   }
-  return { largest, squares: total(sums) };
+  return {
+    largest: largestMagnitude({ dtype: 'float32', shape: [values.length], data: values }),
+    squares: total(sums),
+  };
 }
 
 function total(sums: Float64Array): number {
@@ -96,7 +109,7 @@ export function wasmMeasure(): Measure | undefined {
   const { buffer } = kernels.memory;
   const lanes = new Int32Array(buffer, 0, 4);
   const lanesAsFloats = new Float32Array(buffer, 0, 4);
-  const sums = new Float64Array(buffer, SQUARES_AT, LANES);
+  const sums = new Float64Array(buffer, SUMS_AT, LANES);
   const staging = new Float32Array(buffer, VALUES_AT, STAGED);
   return (values) => {
     lanes.fill(0);
@@ -104,7 +117,7 @@ export function wasmMeasure(): Measure | undefined {
     for (let from = 0; from < values.length; from += STAGED) {
       const count = Math.min(STAGED, values.length - from);
       staging.set(count === values.length ? values : values.subarray(from, from + count));
-      const end = Math.ceil(count / LANES) * LANES;
+      const end = Math.ceil(count / BLOCK) * BLOCK;
       staging.fill(0, count, end);
       kernels.measure(VALUES_AT, VALUES_AT + 4 * end);
     }
@@ -114,30 +127,34 @@ export function wasmMeasure(): Measure | undefined {
   };
 }
 
-/** Takes eight floats a turn into the running maximum at address 0, and into the sums of squares behind it. */
+/** Takes a block a turn into the running maximum at address 0, and into the sums behind it. */
 function measureKernel(): WasmFunction {
-  const [from, end, zero, mask, largest, value, firstSum] = [0, 1, 2, 3, 4, 5, 6];
-  const pairs = [0, 1, 2, 3];
-  const take = (offset: number) => [i32x4Max(get(largest), and128(load128(from, offset), get(mask))), set(largest)];
-  const square = (pair: number) => [
-    f64x2FromFloats(load64(from, 8 * pair)),
-    set(value),
-    f64x2Add(get(firstSum + pair), f64x2Multiply(get(value), get(value))),
-    set(firstSum + pair),
+  const [from, end, zero, mask, largest, value, first, second, low, high] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9];
+  const square = f32x4Multiply(get(value), get(value));
+  const take = (offset: number, sum: number): Code => [
+    ...[load128(from, offset), set(value)],
+    ...[i32x4Max(get(largest), and128(get(value), get(mask))), set(largest)],
+    ...[offset < 32 ? square : f32x4Add(get(sum), square), set(sum)],
   ];
+  const pairs = Array.from({ length: BLOCK / (2 * LANES) }, (_, i) => 32 * i);
   return {
     name: 'measure',
     parameters: [I32, I32],
-    locals: [I32, V128, V128, V128, ...pairs.map(() => V128)],
+    locals: [I32, V128, V128, V128, V128, V128, V128, V128],
     body: [
-      i32x4Splat(i32Const(MAGNITUDE_BITS)),
-      set(mask),
-      load128(zero),
-      set(largest),
-      pairs.map((pair) => [load128(zero, SQUARES_AT + 16 * pair), set(firstSum + pair)]),
-      repeat([take(0), take(16), pairs.map(square), increase(from, 32)], lessUnsigned(from, end)),
-      store128(zero, get(largest)),
-      pairs.map((pair) => store128(zero, get(firstSum + pair), SQUARES_AT + 16 * pair)),
+      ...[i32x4Splat(i32Const(MAGNITUDE_BITS)), set(mask)],
+      ...[load128(zero), set(largest), load128(zero, SUMS_AT), set(low), load128(zero, SUMS_AT + 16), set(high)],
+      repeat(
+        [
+          pairs.map((offset) => [take(offset, first), take(offset + 16, second)]),
+          ...[f32x4Add(get(first), get(second)), set(first)],
+          ...[f64x2Add(get(low), f64x2FromFloats(get(first))), set(low)],
+          ...[f64x2Add(get(high), f64x2FromFloats(upperHalf(first))), set(high)],
+          increase(from, 4 * BLOCK),
+        ],
+        lessUnsigned(from, end),
+      ),
+      ...[store128(zero, get(largest)), store128(zero, get(low), SUMS_AT), store128(zero, get(high), SUMS_AT + 16)],
     ],
   };
 }
