@@ -20,7 +20,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'clients are told before the disk knows',
     file: 'server/run/candidates.js',
-    edits: [['Promise.all([decided, saved]).then(done).catch(fail);', 'done();']],
+    edits: [['Promise.all([decided, saved, pause]).then(done).catch(fail);', 'done();']],
   },
   {
     name: 'the end is told before the disk knows',
