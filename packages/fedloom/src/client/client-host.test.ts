@@ -3,6 +3,22 @@ import { hashFrom } from '../core/brands.js';
 import { decodeSafetensors } from '../core/safetensors.js';
 import { hostUnderTest, modelOf, until } from './testing/host-under-test.js';
 
+it('an evaluation whose model is forgotten before it begins is given up: what comes after it goes on', async () => {
+  const { executor, atWork } = hostUnderTest();
+  const line = await atWork(1);
+  // As after a candidate that turns out to be void, while a client still trains.
+  line.model(1);
+  line.say({ type: 'evaluate', round: 0, clients: [{ from: 1, count: 2 }], model: modelOf(1).version });
+  line.say({ type: 'forget', versions: [modelOf(1).version] });
+  line.model(2);
+  line.train([2], 1, 0, modelOf(2).version);
+  await line.heard();
+  executor.trained[0]?.end();
+  await until(() => executor.trained.length === 2);
+  expect(executor.trained[1]?.job).toMatchObject({ client: 2, task: 1 });
+  expect(executor.evaluated).toEqual([]);
+});
+
 describe('a settlement', () => {
   const stateOf = (bytes: Uint8Array | undefined) => bytes && decodeSafetensors(bytes).get('state')?.data[0];
 

@@ -9,7 +9,7 @@ import type { ByteBudget } from '../protocol/byte-budget.js';
 import type { Channel } from '../protocol/channel.js';
 import type { ClientAuth } from '../protocol/handshake.js';
 import { errorCodePattern, type Limits, wireLimits } from '../protocol/limits.js';
-import type { Finish, Join, Message, Settled, UpdateMessage } from '../protocol/messages.js';
+import type { Finish, Forget, Join, Message, Settled, UpdateMessage } from '../protocol/messages.js';
 import { OwnMessages } from '../protocol/own-messages.js';
 import type { Connection } from '../protocol/transport.js';
 import type { Stage } from '../update/stage-contract.js';
@@ -177,8 +177,7 @@ export class ClientHost {
         this.#models.arrived(message.version, body as Uint8Array);
         return;
       case 'forget':
-        this.#models.forget(message.versions);
-        return;
+        return this.#forget(message);
       case 'train':
         this.#jobs.add(this.#training.jobsFor(message));
         return;
@@ -208,6 +207,13 @@ export class ClientHost {
     channel.patient = true;
     const { run = '', clients = 0 } = this.#admission.welcome ?? {};
     this.#options.onEvent?.({ type: 'joined', run, clients });
+  }
+
+  /** An evaluation of a model that is needed no more would wait for it, and everything else for the evaluation. */
+  async #forget({ versions }: Forget): Promise<void> {
+    const forgotten = new Set(versions.map(({ hash }) => hash));
+    this.#cancel(({ kind, base }) => kind === 'evaluate' && forgotten.has(base.hash));
+    this.#models.forget(versions);
   }
 
   async #settle({ task, clients, counted, code, reason }: Settled): Promise<void> {
