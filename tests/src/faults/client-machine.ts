@@ -31,6 +31,7 @@ export class ClientMachine {
   process: SimulatedProcess | undefined;
   isDone = false;
   readonly #disk: Disk;
+  #leaving = new AbortController();
   #starts = 0;
 
   /** @param lie made for each connection; absent: it is honest */
@@ -53,10 +54,16 @@ export class ClientMachine {
     );
   }
 
+  /** Ends its process in order, as Ctrl-C does; it is started again. */
+  leave(): void {
+    this.#leaving.abort();
+  }
+
   /** @param isServerDone the run is complete, and nobody is there any more */
   start(isServerDone: () => boolean): void {
     const { time, dice, witness, scenario } = this.world;
     this.#starts += 1;
+    this.#leaving = new AbortController();
     const process = new SimulatedProcess(this.name, time);
     this.process = process;
     witness.trace(this.name, `starts ${this.#starts}`);
@@ -118,6 +125,7 @@ export class ClientMachine {
       clock: process.clock,
       random: () => random.next(),
       retryForMs: RETRY_FOR_MS,
+      signal: this.#leaving.signal,
       onEvent: (event) => {
         if (event.type === 'retrying') witness.trace(this.name, `dials again: ${event.reason}`);
       },

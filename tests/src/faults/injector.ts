@@ -24,6 +24,12 @@ export function injectFaults(world: World, server: ServerMachine, clients: reado
     witness.fault('client crash', process.name);
     process.kill();
   });
+  often(faults.clientsLeave, () => {
+    const client = dice.pick(clients);
+    if (!client.process?.isAlive) return;
+    witness.fault('client leaves', client.name);
+    client.leave();
+  });
   often(faults.pauses, () => {
     const process = dice.chance(0.3) ? server.process : dice.pick(clients).process;
     if (!process?.isAlive) return;

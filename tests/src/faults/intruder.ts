@@ -6,7 +6,8 @@ import { SimulatedProcess } from './simulated-process.js';
 import { isQuiet, URL, type World } from './world.js';
 
 const HASH = hashFrom(`sha256:${'0'.repeat(64)}`);
-const FLOOD = 50;
+const TALK = 50;
+const FLOOD = 500;
 
 /** Somebody who belongs to no run connects, and says what it likes. Nothing of it may change the run. */
 export function intrude(world: World, name: string, dice: Dice): void {
@@ -41,7 +42,8 @@ export function intrude(world: World, name: string, dice: Dice): void {
       // Reads nothing more.
       if (kind === 'flood') process.later(0, () => process.pause(scenario.faults.quietFromMs));
     }
-    for (let i = 0; i < FLOOD && isOpen; i += 1) {
+    const times = kind === 'flood' ? FLOOD : TALK;
+    for (let i = 0; i < times && isOpen; i += 1) {
       const { message, body } = something(dice, scenario.clients, scenario.rounds);
       say(message, body);
       if (kind !== 'flood') await process.sleep(dice.logarithmic(1, 2_000));

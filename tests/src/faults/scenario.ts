@@ -52,7 +52,11 @@ export interface FaultPlan {
   readonly serverCrashes: number;
   readonly clientCrashes: number;
   readonly clientCrashAtWrite: number;
+  /** Clients whose processes are ended in order, and started again. */
+  readonly clientsLeave: number;
   readonly diskFull: number;
+  /** Chance that a server's process finds a byte of its journal changed. */
+  readonly rot: number;
   readonly pauses: number;
   /** Processes that lie now and then. */
   readonly liars: number;
@@ -70,7 +74,9 @@ export const CALM: FaultPlan = {
   serverCrashes: 0,
   clientCrashes: 0,
   clientCrashAtWrite: 0,
+  clientsLeave: 0,
   diskFull: 0,
+  rot: 0,
   pauses: 0,
   liars: 0,
   intruders: 0,
@@ -142,6 +148,8 @@ function faultsOf(dice: Dice): FaultPlan {
     clientCrashes: sometimes(0.3, dice.whole(1, 4)),
     clientCrashAtWrite: sometimes(0.3, dice.logarithmic(0.01, 0.2)),
     diskFull: sometimes(0.15, 1),
+    rot: sometimes(0.2, 0.5),
+    clientsLeave: sometimes(0.2, dice.whole(1, 3)),
     pauses: sometimes(0.25, dice.whole(1, 4)),
     liars: sometimes(0.35, dice.whole(1, 2)),
     intruders: sometimes(0.3, dice.whole(1, 4)),

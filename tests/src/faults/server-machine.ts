@@ -2,6 +2,7 @@ import { EventEmitter } from 'node:events';
 import { FedloomError } from '@fedloom/engine';
 import type { Emitter } from '../../../packages/fedloom/dist/core/emitter.js';
 import type { RunResult } from '../../../packages/fedloom/dist/core/records.js';
+import { readLog } from '../../../packages/fedloom/dist/journal/entries.js';
 import { Lobby } from '../../../packages/fedloom/dist/server/lobby/lobby.js';
 import type { FederationEvents } from '../../../packages/fedloom/dist/server/run/federation-options.js';
 import { openFederation } from '../../../packages/fedloom/dist/server/run/open-federation.js';
@@ -27,6 +28,8 @@ export class ServerMachine {
   /** What it does now, for whoever asks why nothing happens. */
   doing = 'has not started';
   #fullUntilMs = 0;
+  /** Puts the log right again that was damaged, as an operator does from a copy. */
+  #mend: (() => void) | undefined;
 
   constructor(private readonly world: World) {
     const dice = world.dice.of('server disk');
@@ -73,8 +76,11 @@ export class ServerMachine {
       },
       (error: unknown) => {
         const code = error instanceof FedloomError ? error.code : 'bug';
+        const mend = this.#mend;
+        this.#mend = undefined;
+        mend?.();
         witness.trace(process.name, `ends: ${code} ${error instanceof Error ? error.message : error}`);
-        if (!MAY_END.has(code))
+        if (!MAY_END.has(code) && !(code === 'journal.corrupt' && mend !== undefined))
           witness.problem(`the server ended with ${code}: ${error instanceof Error ? error.stack : error}`);
         process.kill();
       },
@@ -87,6 +93,7 @@ export class ServerMachine {
     const nonce = () => Array.from({ length: 32 }, () => nonces.whole(0, 15).toString(16)).join('');
     const lobby = new Lobby({ clock: process.clock, nonce });
     witness.durable.found(this.disk.log);
+    this.#damage();
     this.doing = 'opens its journal';
     const events = new EventEmitter() as unknown as Emitter<FederationEvents>;
     const { federation, announce, close } = await openFederation(taskOf(this.world, process), this.#options(process), {
@@ -95,6 +102,7 @@ export class ServerMachine {
       evaluator: undefined,
       waits: WAITS,
     });
+    if (this.#mend !== undefined) witness.problem('a damaged journal was taken for a whole one');
     this.doing = 'serves';
     events.on('warning', ({ code, message }) => {
       this.doing = `${code} (${time.nowMs.toFixed(0)} ms): ${message}`;
@@ -128,6 +136,23 @@ export class ServerMachine {
       if (lobby.budget.usedBytes !== 0)
         witness.problem(`${lobby.budget.usedBytes} bytes of the budget were never given back`);
     }
+  }
+
+  /** The disk gives back other bytes than were written. What a crash has torn stays as it is. */
+  #damage(): void {
+    const { scenario, witness } = this.world;
+    const { disk } = this;
+    if (isQuiet(this.world) || !disk.dice.chance(scenario.faults.rot)) return;
+    const whole = disk.log;
+    const { end } = readLog(whole);
+    if (whole.length === 0 || end.kind !== 'whole') return;
+    const at = disk.dice.whole(0, whole.length - 1);
+    witness.fault('rot', `byte ${at} of ${whole.length}`);
+    disk.log = whole.slice();
+    disk.log[at] = (whole[at] ?? 0) ^ disk.dice.whole(1, 255);
+    this.#mend = () => {
+      disk.log = whole;
+    };
   }
 
   #options(process: SimulatedProcess): RunOptions {

@@ -1,14 +1,16 @@
+import { wireLimits } from '../../../packages/fedloom/dist/protocol/limits.js';
 import { ClientMachine } from './client-machine.js';
 import { Dice } from './dice.js';
 import { injectFaults } from './injector.js';
 import { liarOf } from './liar.js';
 import { Network } from './network.js';
 import { checkBodies, checkVersions } from './reference.js';
+import { replayProblem } from './replayed.js';
 import { divergesIn, type Scenario } from './scenario.js';
 import { ServerMachine } from './server-machine.js';
 import { SimulatedTime } from './simulated-time.js';
 import { Witness } from './witness.js';
-import { isQuiet, type World } from './world.js';
+import { isQuiet, taskOf, type World } from './world.js';
 
 export interface Outcome {
   readonly problems: readonly string[];
@@ -24,6 +26,8 @@ export interface Outcome {
   readonly trace: readonly string[];
 }
 
+/** What may wait on a line beside what its ends should heed: the frame that fills it, and grants. */
+const FRAMES_BESIDE = 2;
 /** From when on nothing goes wrong, a run must end within this. */
 const PATIENCE_MS = 3_600_000;
 
@@ -76,6 +80,8 @@ export async function simulate(scenario: Scenario, keepsTrace = false): Promise<
   };
   checkVersions(scenario, checked);
   checkBodies(scenario, checked);
+  const queuedMax = scenario.bufferedBytesMax + FRAMES_BESIDE * wireLimits.frameBytesMax;
+  if (network.queuedBytesMax > queuedMax) witness.problem(`${network.queuedBytesMax} bytes waited on a line`);
   const { rounds } = witness.durable;
   if (server.isDone && rounds.length !== scenario.rounds)
     witness.problem(`${rounds.length} rounds were decided, of ${scenario.rounds}`);
@@ -84,6 +90,11 @@ export async function simulate(scenario: Scenario, keepsTrace = false): Promise<
     witness.problem(
       `round ${round} is void, though nothing is wrong with what honest clients sent: ${reason?.message}`,
     );
+  }
+  if (server.result !== undefined && witness.forgetful.size === 0) {
+    const again = { ...world, witness: new Witness(time, false) };
+    const problem = await replayProblem(scenario, taskOf(again), server.disk.log, server.result.modelHash);
+    if (problem !== undefined) witness.problem(problem);
   }
   return {
     problems: witness.problems,
