@@ -139,8 +139,8 @@ export class ClientMachine {
   #dialFrom(process: SimulatedProcess): Dial {
     const { network, witness } = this.world;
     const dial = network.dialFrom(process);
-    return async (url) => {
-      const connection = await dial(url);
+    return async (url, options) => {
+      const connection = await dial(url, options);
       const see = witness.ofClient();
       const lie = this.lie?.();
       return new Intercepted(

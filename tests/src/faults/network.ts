@@ -64,7 +64,7 @@ export class Network {
   }
 
   dialFrom(process: SimulatedProcess): Dial {
-    return async (url) => {
+    return async (url, { signal } = {}) => {
       const faults = this.options.faultsOf(process.name);
       await process.sleep(faults.latencyMs);
       const listener = this.#listeners.get(url);
@@ -72,6 +72,7 @@ export class Network {
         await process.sleep(this.#apart.has(process.name) ? 5_000 : faults.latencyMs);
         throw new FedloomError('transport.connect', `Nobody listens at ${url}.`, { url });
       }
+      if (signal?.aborted) throw new FedloomError('transport.connect', `Connecting to ${url} was cancelled.`, { url });
       const line = new Line(this, process, listener.process, faults);
       listener.process.later(0, () => listener.accept(line.server));
       return line.client;

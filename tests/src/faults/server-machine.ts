@@ -92,8 +92,11 @@ export class ServerMachine {
     const nonces = this.world.dice.of(`nonces ${this.starts}`);
     const nonce = () => Array.from({ length: 32 }, () => nonces.whole(0, 15).toString(16)).join('');
     const lobby = new Lobby({ clock: process.clock, nonce });
-    witness.durable.found(this.disk.log);
-    this.#damage();
+    // A process that has died before it could say that its journal is damaged leaves it as it was.
+    if (this.#mend === undefined) {
+      witness.durable.found(this.disk.log);
+      this.#damage();
+    }
     this.doing = 'opens its journal';
     const events = new EventEmitter() as unknown as Emitter<FederationEvents>;
     const { federation, announce, close } = await openFederation(taskOf(this.world, process), this.#options(process), {
