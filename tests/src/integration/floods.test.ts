@@ -5,8 +5,9 @@ import {
   defineTask,
   dense,
   type FederationServer,
+  type JoinOptions,
   joinFederation,
-  type RunOptions,
+  type ServerOptions,
   sequential,
   sgd,
   simulate,
@@ -36,7 +37,7 @@ const task = defineTask({
 const SIZE = { clients: 4, clientsPerRound: 2, rounds: 6 };
 
 /** A server whose honest clients are still to come, and what it says of others. */
-async function open(options: Partial<RunOptions> = {}) {
+async function open(options: Partial<ServerOptions> = {}) {
   const server = await createServer(task, { ...SIZE, graceMs: null, deadlineMs: null, ...options });
   onTestFinished(() => server.close());
   const refused: string[] = [];
@@ -108,4 +109,50 @@ it('who fails without end, of clients that are none of its, fills no log and ste
   expect(refused.length).toBeLessThan(100);
   expect(refused[0]).toBe('0 attack.text \\u001b[2J\\u202ethe server is yours');
   await honestlyDone(server);
+});
+
+const joined = (server: FederationServer, from: number, count: number, over: Partial<JoinOptions> = {}) =>
+  joinFederation(server.url, { clients: [{ from, count }], task, ...over });
+
+/** @returns what a client waits for, each reason once */
+function waiting() {
+  const reasons = new Set<string>();
+  const onEvent: NonNullable<JoinOptions['onEvent']> = (event) => {
+    if (event.type === 'retrying') reasons.add(event.reason);
+  };
+  return { onEvent, text: () => [...reasons].join('\n') };
+}
+
+it('a client goes on dialling a server that is full, until there is room', async () => {
+  const { server } = await open({ connectionsMax: 1, connectionsPerAddressMax: 1 });
+  const before = await RawClient.enter(server.url);
+  await before.next('welcome');
+  const { onEvent, text } = waiting();
+  const finish = joined(server, 0, SIZE.clients, { onEvent });
+  await expect.poll(text, { timeout: 10_000 }).toMatch(/HTTP status 503: transport\.full: 1 connections/);
+  before.kill();
+  expect((await finish)?.reason).toBe('completed');
+});
+
+it('a client goes on asking for what somebody else holds, until it is free, for as long as it was told to', async () => {
+  const { server } = await open();
+  const holder = await RawClient.join(server.url, 0);
+  const impatient = joined(server, 0, SIZE.clients, { retryForMs: 300 });
+  await expect(impatient).rejects.toMatchObject({
+    code: 'client.no-server',
+    message: expect.stringMatching(/did not take this client in, not even after \d+ s: join\.held/),
+  });
+  const { onEvent, text } = waiting();
+  const finish = joined(server, 0, SIZE.clients, { onEvent });
+  await expect.poll(text, { timeout: 10_000 }).toMatch(/join\.held/);
+  holder.kill();
+  expect((await finish)?.reason).toBe('completed');
+});
+
+it('a model that is larger than a client takes is refused, and the refusal says how to take it', async () => {
+  const { server } = await open();
+  await expect(joined(server, 0, SIZE.clients, { bodyBytesMax: 70_000 })).rejects.toMatchObject({
+    code: 'protocol.body-size',
+    message: expect.stringContaining('at most 70000 are accepted here. Raise the limit with --max-body (bodyBytesMax)'),
+  });
 });

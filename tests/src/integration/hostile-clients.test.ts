@@ -83,6 +83,11 @@ describe('an update that must not reach the model', () => {
     'one tensor too many': [{}, { v: vector(1), w: vector(1) }, /update\.names/],
     'an absurd sample count': [{ facts: { sampleCount: 1e12 } }, { w: vector(1) }, /update\.sample-count/],
     'no sample count': [{ facts: {} }, { w: vector(1) }, /update\.sample-count/],
+    'a loss of which no mean is finite': [
+      { facts: { sampleCount: 1, stepCount: 1, meanLoss: 1e308 } },
+      { w: vector(1) },
+      /update\.fact/,
+    ],
     'another base': [{ base: { ...base, hash: `sha256:${'0'.repeat(64)}` } }, { w: vector(1) }, /update\.base/],
   };
   for (const [name, [fields, tensors, code]] of Object.entries(bad)) {

@@ -1,5 +1,14 @@
 import { describe, expect, it } from 'vitest';
-import { hostAndPort, normalizeArguments, oneOf, secondsOrNone, serverUrl, setting, wholeNumber } from './arguments.js';
+import {
+  byteCount,
+  hostAndPort,
+  normalizeArguments,
+  oneOf,
+  secondsOrNone,
+  serverUrl,
+  setting,
+  wholeNumber,
+} from './arguments.js';
 
 describe('normalizeArguments', () => {
   it("knows FedML's names, with and without =", () => {
@@ -84,5 +93,21 @@ describe('values', () => {
     expect(oneOf('ROUNDS', 3, '--rounds', 3)).toBe(3);
     expect(oneOf('ROUNDS', undefined, '--rounds', undefined)).toBe(undefined);
     expect(() => oneOf('ROUNDS', 3, '--rounds', 4)).toThrow('ROUNDS is 3, but --rounds is 4.');
+  });
+});
+
+describe('byteCount', () => {
+  it.each([
+    ['70000', 70_000],
+    ['1kB', 1_000],
+    ['500MB', 500e6],
+    ['2GiB', 2 ** 31],
+    ['1.5 MiB', 1.5 * 2 ** 20],
+  ])('reads %s', (text, bytes) => {
+    expect(byteCount('--max-body')(text)).toBe(bytes);
+  });
+
+  it.each(['', '0', '-1', '2Gi', 'GiB', '1e9', '2 GiB x'])('refuses "%s"', (text) => {
+    expect(() => byteCount('--max-body')(text)).toThrow('--max-body must be a size such as 500MB or 2GiB');
   });
 });
