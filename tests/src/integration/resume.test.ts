@@ -83,12 +83,49 @@ const cases: readonly (readonly [string, Task, Partial<SimulateOptions>])[] = [
   ['topK with its residual', logisticRegression(fedAvg(), clouds(100, 40)), { stages: [topK({ fraction: 0.2 })] }],
   ['private heads', logisticRegressionWithHead(), {}],
   ['buffered, on the virtual clock', slow(fedBuff({ bufferSize: 2 })), { rounds: 4 }],
+  ['more clients than it needs, on the virtual clock', slow(fedAvg()), { overSelect: 1.5 }],
+  ['clients of whom one lies', withLiar(), { clientsPerRound: 4, rounds: 8, updateNormMax: '10x', quarantineAfter: 2 }],
 ];
+
+/** Refused, kept out, asked again. */
+function withLiar(): Task {
+  return defineTask({
+    name: 'liar',
+    trainer: ({ index }) => {
+      let w = Float32Array.of(0, 0);
+      return {
+        getModelParams: () => ({ w: { dtype: 'float32', shape: [2], data: w } }),
+        setModelParams: (params) => {
+          w = Float32Array.from(params.get('w')?.data as Float32Array);
+        },
+        train: () => {
+          w = w.map((value) => value + (index === 1 ? 1e9 : 1 + index / 10));
+          return { sampleCount: 1 + index };
+        },
+        test: () => ({ results: { sum: w.reduce((sum, value) => sum + value, 0) }, sampleCount: 1 }),
+      };
+    },
+  });
+}
 
 function logisticRegressionWithHead(): Task {
   const { kind: _kind, ...definition } = logisticRegression(fedPer(), clouds(100, 40));
   return defineTask({ ...definition, model: sequential([dense(6), relu(), dense(3)]) });
 }
+
+it('the liar is kept out, and asked again', async () => {
+  const more = { clientsPerRound: 4, rounds: 8, updateNormMax: '10x', quarantineAfter: 2 };
+  const { rounds } = await undisturbed(withLiar(), { ...size, ...more, workers: 1 });
+  expect(
+    rounds.map(({ voided, uncounted }) => [voided?.code, uncounted.find(({ client }) => client === 1)?.code]),
+  ).toEqual([
+    ['aggregate.outliers', 'aggregate.outliers'],
+    ...new Array(4).fill([undefined, 'client.quarantined']),
+    [undefined, 'update.norm'],
+    [undefined, 'update.norm'],
+    [undefined, 'client.quarantined'],
+  ]);
+});
 
 describe.each(cases)('a simulated run of %s', (name, task, more) => {
   const options = { ...size, ...more, workers: 1 };

@@ -18,7 +18,7 @@ import {
 } from './evaluation.js';
 import { abort, finish } from './finish.js';
 import { aggregated, aggregationVoided, goOnAfterEvaluation, persisted, recordFold, serverEvaluated } from './folds.js';
-import { addClient, anyClientOf, createMembership, hasOthers, removeClient, sessionOf } from './membership.js';
+import { addClient, anyClientOf, createMembership, removeClient, sessionOf } from './membership.js';
 import { resolveOptions } from './options.js';
 import { Output } from './output.js';
 import { appendIndex, describeRanges, splitRanges } from './ranges.js';
@@ -174,18 +174,22 @@ function beginRun(state: CoordinatorState, output: Output): void {
 /** Takes those clients from their sessions that were asked there and let a deadline pass: somebody else would do their work. */
 function takeOver(state: CoordinatorState, session: string, ranges: readonly IndexRange[], output: Output): void {
   if (state.overdue.size === 0 || state.phase === 'finished') return;
+  const taken: ClientIndex[] = [];
   for (const client of [...state.overdue].sort((a, b) => a - b)) {
     const holder = sessionOf(state.membership, client);
     const wanted = ranges.some(({ from, count }) => client >= from && client < from + count);
     if (!wanted || holder === undefined || holder === session) continue;
     const task = state.options.schedule.lastTask(state, client);
+    release(state, client);
+    taken.push(client);
     const message =
       `Client ${client} went to another connection that asked for it: it let a deadline pass here. ` +
       'See why this process does not answer, and join again.';
-    const keeps = hasOthers(state.membership, holder, client);
+    const keeps = anyClientOf(state.membership, holder) !== undefined;
     output.push({ type: 'takeOver', session: holder, task, clients: [client], keeps, code: 'join.taken', message });
-    clientsLeft(state, holder, [{ from: client, count: 1 }], output);
   }
+  // All at once: none of them takes the place of another.
+  goOnAfterLeaving(state, taken, output);
 }
 
 /**

@@ -7,7 +7,7 @@ import { appendIndex, commonRanges, describeClients, describeRanges, withoutClie
 import { ASKED, AWAY, MISSING, NOT_ASKED, RECORDED, refuseEvaluation } from './refusals.js';
 import type { CoordinatorState, ResolvedOptions } from './schedule.js';
 import type { EvaluationState } from './state.js';
-import { barOf, barredClients, skipsAfter } from './trust.js';
+import { skipsAfter } from './trust.js';
 import type { EvaluationOutcome, EvaluationTag, Reason } from './types.js';
 
 /** So many different reasons are told. */
@@ -32,7 +32,7 @@ export function startEvaluation(state: CoordinatorState, round: number, output: 
   };
   state.evaluation = evaluation;
   const wanted = schedule.evaluators?.(round);
-  const barred = barredEvaluators(state, round);
+  const barred = barredNow(state);
   for (const [session, present] of presentRanges(state.membership)) {
     const ranges = withoutClients(wanted === undefined ? present : commonRanges(present, wanted), barred);
     if (ranges.length === 0) continue;
@@ -50,14 +50,13 @@ export function startEvaluation(state: CoordinatorState, round: number, output: 
 }
 
 /** Who is not asked to train is not asked to evaluate; who let an evaluation pass loses some. Ascending. */
-function barredEvaluators(state: CoordinatorState, round: number): readonly ClientIndex[] {
-  const { trust, unheard } = state;
+function barredNow({ folds: [fold], unheard }: CoordinatorState): readonly ClientIndex[] {
   const silent = [...unheard].flatMap(([client, { missed, skips }]) => {
     if (skips === 0) return [];
     unheard.set(client, { missed, skips: skips - 1 });
     return [client];
   });
-  return [...new Set([...barredClients(trust, round), ...silent])].sort((a, b) => a - b);
+  return [...new Set([...(fold?.barred ?? []), ...silent])].sort((a, b) => a - b);
 }
 
 /** Once, when the first clients are asked. */
@@ -81,7 +80,7 @@ export function evaluatorsArrived(
   const wanted = state.options.schedule.evaluators?.(round);
   const isWanted = (client: ClientIndex) =>
     (wanted?.some(({ from, count }) => client >= from && client < from + count) ?? true) &&
-    barOf(state.trust, client, round) === undefined &&
+    !state.folds[0]?.barred.includes(client) &&
     !state.unheard.has(client);
   const ranges: IndexRange[] = [];
   for (const client of arrived) {

@@ -1,4 +1,5 @@
 /** A closed fold's way: candidate, evaluation on the server, disk, settlement, record; and the clients' evaluation beside it. */
+import type { ClientIndex } from '../../core/brands.js';
 import { abandonEvaluation, concludeEvaluation, isEvaluationRound, startEvaluation } from './evaluation.js';
 import { finish } from './finish.js';
 import { notCounted, type Output } from './output.js';
@@ -6,7 +7,7 @@ import type { CoordinatorState } from './schedule.js';
 import { startRun } from './start.js';
 import type { ClosedFold } from './state.js';
 import { suspectsText } from './suspects.js';
-import { bookDecision } from './trust.js';
+import { barredEvaluators, bookDecision } from './trust.js';
 import type { EvaluationOutcome, RoundDecision, VoidReason } from './types.js';
 import { addVersion, releaseHeldBack } from './versions.js';
 
@@ -19,26 +20,29 @@ export function closeFold(state: CoordinatorState, decision: RoundDecision, outp
     decision,
     folded: decision.counted,
     stage: 'waiting',
+    barred: [],
     evaluated: null,
     concluded: false,
     released: [],
   };
   state.folds.push(fold);
-  if (state.folds.length === 1) aggregate(fold, output);
+  if (state.folds.length === 1) aggregate(state, fold, output);
 }
 
-function aggregate(fold: ClosedFold, output: Output): void {
+/** The rounds before are booked by now, and this one is not: who goes on from its record comes to the same. */
+function aggregate({ trust }: CoordinatorState, fold: ClosedFold, output: Output): void {
+  fold.barred = barredEvaluators(trust, fold.decision);
   const { round, counted } = fold.decision;
   fold.stage = 'aggregating';
   output.push({ type: 'aggregate', round, counted: counted.map(({ client }) => client) });
 }
 
 /** A run goes on whose last round is on the disk, but not recorded: nothing but its clients' evaluation is left to do. */
-export function takeUpFold(state: CoordinatorState, decision: RoundDecision): void {
+export function takeUpFold(state: CoordinatorState, decision: RoundDecision, barred: readonly ClientIndex[]): void {
   const { evaluateOnClients } = state.options;
   const due = isEvaluationRound(state.options, decision.round) && decision.voided === null;
   const evaluated = due ? (evaluateOnClients ? 'pending' : NOBODY) : null;
-  state.folds.push({ decision, folded: [], stage: 'persisted', evaluated, concluded: true, released: [] });
+  state.folds.push({ decision, folded: [], stage: 'persisted', barred, evaluated, concluded: true, released: [] });
 }
 
 /** Enough clients are there to evaluate what was taken up; the run starts when it is recorded. */
@@ -178,7 +182,7 @@ function finishFold(state: CoordinatorState, fold: ClosedFold, output: Output): 
   output.push({ type: 'roundFinished', ...told, counted, evaluated });
   if (!goesOn(state, fold)) return end(state, decision, output);
   const next = state.folds[0];
-  if (next !== undefined) aggregate(next, output);
+  if (next !== undefined) aggregate(state, next, output);
 }
 
 function goesOn({ options, voidInARow }: CoordinatorState, { decision }: ClosedFold): boolean {

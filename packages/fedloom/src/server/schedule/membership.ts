@@ -84,12 +84,6 @@ export function anyClientOf(membership: Membership, session: string): ClientInde
   return entry ? knownClient(entry.head) : undefined;
 }
 
-/** Whether the session holds more than this client. */
-export function hasOthers(membership: Membership, session: string, client: ClientIndex): boolean {
-  for (const other of clientsOf(membership, session)) if (other !== client) return true;
-  return false;
-}
-
 /** Those that the session holds, the last that came first. */
 export function* clientsOf({ slots, sessions, next }: Membership, session: string): Iterable<ClientIndex> {
   const slot = slots.get(session);

@@ -4,7 +4,7 @@ import { takeUpFold } from './folds.js';
 import { notCounted } from './output.js';
 import type { CoordinatorOptions, CoordinatorState } from './schedule.js';
 import type { LastSettlement, ResumePoint } from './state.js';
-import { bookDecision } from './trust.js';
+import { barredEvaluators, bookDecision } from './trust.js';
 import type { Ongoing, RoundDecision } from './types.js';
 
 /** What a decision must keep on the disk for the run to go on from it. */
@@ -60,11 +60,14 @@ export function resumePoint(decisions: readonly WrittenDecision[]): ResumePoint 
  */
 export function resumeState(options: CoordinatorOptions, point: ResumePoint): CoordinatorState {
   const state = initialState({ ...options, firstRound: point.firstRound });
-  if (point.unrecorded !== undefined) takeUpFold(state, point.unrecorded);
   for (const [client, settlement] of point.settled) state.owed.set(client, [settlement]);
   state.version = point.version;
   state.voidInARow = point.voidInARow;
-  for (const decision of point.decisions) bookDecision(state.trust, decision, state.options);
+  const { unrecorded } = point;
+  for (const decision of point.decisions) {
+    if (decision.round === unrecorded?.round) takeUpFold(state, unrecorded, barredEvaluators(state.trust, decision));
+    bookDecision(state.trust, decision, state.options);
+  }
   state.options.schedule.resume(state, point);
   return state;
 }

@@ -8,6 +8,8 @@ export interface ClosedFold {
   /** What was folded, and is settled when the decision is on the disk: counted, or void. */
   readonly folded: readonly CountedUpdate[];
   stage: 'waiting' | 'aggregating' | 'evaluating' | 'persisting' | 'persisted';
+  /** Who evaluates nothing of it, ascending: the clients that were not to be asked in its round, and those that let its deadline pass. */
+  barred: readonly ClientIndex[];
   /** What the clients' evaluation came to; `pending`: it is under way, or to come. */
   evaluated: EvaluationOutcome | 'pending' | null;
   /** The schedule knows that the version is there and evaluated. */

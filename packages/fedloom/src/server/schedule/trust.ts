@@ -53,6 +53,12 @@ export function barredClients(trust: Trust, round: number): ClientIndex[] {
   return [...known].filter((client) => barOf(trust, client, round) !== undefined).sort((a, b) => a - b);
 }
 
+/** Who is not asked to evaluate what a round made, before it is booked; ascending. */
+export function barredEvaluators(trust: Trust, { round, uncounted }: BookedDecision): readonly ClientIndex[] {
+  const silent = uncounted.flatMap((one) => (one.silent ? [one.client] : []));
+  return [...new Set([...barredClients(trust, round), ...silent])].sort((a, b) => a - b);
+}
+
 /**
  * Books what a round has decided. Nobody is held to account where more did wrong than right: then it is the model, or the recipe. And
  * as many as a quorum needs are always left to be asked.
