@@ -250,6 +250,7 @@ export type {
   PlanTask,
   PlanTaskDefinition,
   Task,
+  TaskBounds,
   TaskDefinition,
   TrainerTask,
   TrainerTaskDefinition,

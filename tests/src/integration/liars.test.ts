@@ -1,4 +1,12 @@
-import { createServer, joinFederation, type RoundRecord, type RunOptions, simulate } from 'fedloom';
+import {
+  createServer,
+  defineTask,
+  joinFederation,
+  type PlanTask,
+  type RoundRecord,
+  type RunOptions,
+  simulate,
+} from 'fedloom';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { type Lie, liar } from './liar.js';
 import { logisticRegression } from './logistic-regression.js';
@@ -15,9 +23,9 @@ const HEAVY: Lie = { value: 68, sampleCount: 1e9 };
 const OVERFLOWING: Lie = { value: 3e38, sampleCount: 1000 };
 
 /** Clients 0 to 4 train, client 5 lies from the first round to the last. */
-async function attacked(lie: Lie, options: Partial<RunOptions> = {}) {
+async function attacked(lie: Lie, options: Partial<RunOptions> = {}, served: PlanTask = task) {
   const { model } = await simulate(task, { ...SIZE, rounds: 1 }).result;
-  const server = await createServer(task, { ...SIZE, deadlineMs: null, ...options });
+  const server = await createServer(served, { ...SIZE, deadlineMs: null, ...options });
   onTestFinished(() => server.close());
   const records: RoundRecord[] = [];
   const refused: string[] = [];
@@ -60,8 +68,9 @@ describe('a client that lies in every round', () => {
     expect(metrics.accuracy).toBeGreaterThan((await honestly(SIZE.rounds - 1)) - 0.03);
   });
 
-  it('with a billion samples is refused by the bounds that docs/security.md names', async () => {
-    const { ended, records, refused } = await attacked(HEAVY, { updateNormMax: '10x', sampleCountMax: '10x' });
+  it('with a billion samples is refused by the bounds that docs/security.md names, of the run or of its task', async () => {
+    const bounded = defineTask({ ...task, bounds: { sampleCountMax: '10x', updateNormMax: 'none' } });
+    const { ended, records, refused } = await attacked(HEAVY, { updateNormMax: '10x' }, bounded);
     expect(ended).toMatchObject({ status: 'completed' });
     expect(records.map(({ voided }) => voided?.code ?? null)).toEqual([
       'aggregate.outliers',

@@ -46,6 +46,11 @@ describe('defineTask', () => {
     [training({ localEpochs: 1.5 }), /training\.localEpochs is 1\.5; it must be a whole number of at least 1/],
     [training({ optimizer: undefined }), /training\.optimizer is missing; it must be an optimizer, such as sgd/],
     [training({ shuffle: 1 }), /training\.shuffle is 1; it must be true or false/],
+    [
+      define({ bounds: { updateNormMax: 'ten' } }),
+      /bounds\.updateNormMax is "ten"; it must be a number above 0, a multiple/,
+    ],
+    [define({ bounds: { normMax: 1 } }), /there is no field bounds\.normMax\./],
     [define({ optimiser: 1 }), /there is no field optimiser\. Known are name, data, /],
     [define({ metric: [] }), /there is no field metric\. Did you mean "metrics"\?/],
     [training({ batchsize: 4 }), /there is no field training\.batchsize\. Did you mean "batchSize"\?/],

@@ -31,6 +31,7 @@ export function defineTask(given: TaskDefinition): Task {
       speed: task.speed ?? alike,
       algorithm,
       resultAggregator,
+      bounds: Object.freeze({ ...task.bounds }),
     });
   refuseOptimizer(task.name, algorithm, task.training.optimizer);
   return finish({
@@ -45,6 +46,7 @@ export function defineTask(given: TaskDefinition): Task {
     algorithm,
     resultAggregator,
     speed: task.speed ?? alike,
+    bounds: Object.freeze({ ...task.bounds }),
   });
 }
 

@@ -1,5 +1,6 @@
 import { FedloomError } from '@fedloom/engine';
 import * as z from 'zod';
+import { parseBound } from '../core/bound.js';
 import { didYouMean } from '../core/closest.js';
 
 type Check = (value: unknown) => boolean;
@@ -19,6 +20,16 @@ const isMetric = has(['perSample']);
 const isClass: Check = (value) =>
   typeof value === 'function' && /^class\b/.test(Function.prototype.toString.call(value));
 
+const isBound: Check = (value) => {
+  if (typeof value !== 'number' && typeof value !== 'string') return false;
+  try {
+    parseBound(value, 'bounds');
+    return true;
+  } catch {
+    return false;
+  }
+};
+
 const name = field(
   (value) => typeof value === 'string' && /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/.test(value),
   'a short name of letters, digits, ".", "_" and "-", such as \'mnist\'',
@@ -32,6 +43,17 @@ const resultAggregator = field(
   has(['aggregate']),
   'an object with aggregate(round, results), such as meanResultAggregator',
 ).optional();
+
+const bound = field(isBound, "a number above 0, a multiple such as '10x', both ('10x,25'), or 'none'").optional();
+const bounds = z
+  .strictObject(
+    { updateNormMax: bound, sampleCountMax: bound },
+    {
+      error: (issue) =>
+        issue.code === 'unrecognized_keys' ? undefined : 'it must be an object { updateNormMax, sampleCountMax }',
+    },
+  )
+  .optional();
 
 const planTask = z.strictObject({
   name,
@@ -62,6 +84,7 @@ const planTask = z.strictObject({
   speed,
   algorithm,
   resultAggregator,
+  bounds,
 });
 
 const trainerTask = z.strictObject({
@@ -77,6 +100,7 @@ const trainerTask = z.strictObject({
   ).optional(),
   algorithm,
   resultAggregator,
+  bounds,
 });
 
 /** @throws FedloomError `task.definition`: every field at fault, one a line, and how to mend it. */

@@ -33,6 +33,11 @@ describe('taskSummary', () => {
     });
   });
 
+  it('has the bounds that the task sets', () => {
+    const bounds = { updateNormMax: '10x', sampleCountMax: 500 };
+    expect(taskSummary(defineTask({ ...smallDefinition(), bounds })).bounds).toEqual(bounds);
+  });
+
   it('of a task with a trainer holds its name and algorithm', () => {
     const summary = taskSummary(defineTask({ name: 'own', trainer: () => ({}) as Trainer }));
     expect(summary).toMatchObject({ name: 'own', kind: 'trainer', algorithm: { name: 'fedAvg', hyperparameters: {} } });

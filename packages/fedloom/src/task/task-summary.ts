@@ -1,10 +1,11 @@
-import type { Task } from './task.js';
+import type { Task, TaskBounds } from './task.js';
 
 /** A task's names and settings, as JSON: what a run's record keeps of it. */
 export interface TaskSummary {
   readonly name: string;
   readonly kind: Task['kind'];
   readonly algorithm: SummaryPart & { readonly citation: string; readonly fold: string };
+  readonly bounds?: TaskBounds;
   readonly data?: string;
   readonly partition?: string;
   readonly loss?: string;
@@ -27,12 +28,14 @@ export function taskSummary(task: Task): TaskSummary {
   const { name, kind } = task;
   const { citation, fold, hyperparameters = {} } = task.algorithm;
   const algorithm = { name: task.algorithm.name, hyperparameters, citation, fold: fold?.name ?? 'mean' };
-  if (task.kind === 'trainer') return { name, kind, algorithm };
+  const bounds = Object.keys(task.bounds).length === 0 ? {} : { bounds: task.bounds };
+  if (task.kind === 'trainer') return { name, kind, algorithm, ...bounds };
   const { localEpochs, batchSize, shuffle, optimizer } = task.training;
   return {
     name,
     kind,
     algorithm,
+    ...bounds,
     data: task.data.name,
     partition: task.partition.name,
     loss: task.loss.name,

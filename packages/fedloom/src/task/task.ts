@@ -30,6 +30,15 @@ export interface PlanTaskDefinition<Name extends string = string> {
   readonly speed?: (client: number) => number;
   /** Default `meanResultAggregator`. */
   readonly resultAggregator?: ResultAggregator<Readonly<Record<string, number>>>;
+  /** How large an update may be, and what it may claim, where the run's options do not say. */
+  readonly bounds?: TaskBounds;
+}
+
+/** As the run's options of these names. */
+export interface TaskBounds {
+  /** `10x`, `25`, `10x,25`, `none` */
+  readonly updateNormMax?: number | string;
+  readonly sampleCountMax?: number | string;
 }
 
 /** A client's local training in one round. */
@@ -63,6 +72,8 @@ export interface TrainerTaskDefinition<R extends Results = Results> {
   readonly speed?: (client: number) => number;
   /** Default `meanResultAggregator`. */
   readonly resultAggregator?: ResultAggregator<R>;
+  /** How large an update may be, and what it may claim, where the run's options do not say. */
+  readonly bounds?: TaskBounds;
 }
 
 /** A task as `defineTask` returns it: checked, frozen, defaults filled in. */

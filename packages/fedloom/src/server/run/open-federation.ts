@@ -21,6 +21,7 @@ import { openWorkload } from './open-workload.js';
 import type { PlanEvaluator } from './plan-workload.js';
 import type { ReplayedRun } from './replayed-run.js';
 import { coordinatorOptions, federationStages, newRunId, type RunOptions, type Waits } from './run-options.js';
+import type { BoundOptions } from './update-bounds.js';
 import type { ServerWorkload } from './workload.js';
 
 /** Bytes of updates on their way in, over all connections together. */
@@ -151,7 +152,7 @@ export async function openFederation(
     watch: options,
     ...(owners && { owners }),
     bounds: {
-      given: options,
+      given: boundsOf(task, options),
       isRobust: task.algorithm.fold?.kind === 'individual',
       ...(replayed && { replayed }),
       ...(journal && { usual: journal.usual }),
@@ -186,6 +187,15 @@ export async function openFederation(
     },
     journal,
     close: closeAll,
+  };
+}
+
+/** What is said of a run comes before what is said of its task. */
+function boundsOf({ bounds }: Task, { updateNormMax, sampleCountMax }: RunOptions): BoundOptions {
+  return {
+    ...bounds,
+    ...(updateNormMax !== undefined && { updateNormMax }),
+    ...(sampleCountMax !== undefined && { sampleCountMax }),
   };
 }
 
