@@ -230,6 +230,7 @@ export { ownersFile } from './server/auth/owners-file.js';
 export { createLobby, type FederationLobby, type LobbyOptions } from './server/create-lobby.js';
 export { createServer, type FederationServer, type ServerOptions } from './server/create-server.js';
 export type { ListenOptions } from './server/listening.js';
+export type { Entry } from './server/lobby/lobby.js';
 export type { ServedRun, ServedRunOptions } from './server/open-run.js';
 export type { Ban } from './server/run/bans.js';
 export type { FederationEvents } from './server/run/federation-options.js';

@@ -1,6 +1,6 @@
 /** Join tokens on the command line, with real processes; where they are not to be found. */
 import { execFileSync } from 'node:child_process';
-import { readdir, readFile, stat } from 'node:fs/promises';
+import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { CLOUDS, Workplace } from './fedloom.js';
@@ -49,6 +49,7 @@ it('lets in who has one, by file or environment, and keeps it out of logs, title
   ]);
   await server.event('finished');
   const ended = await Promise.all([server, ...clients].map((one) => one.ended));
+  await auditOf(place, server.stderr);
   expect(ended.map(({ code }) => code)).toEqual([0, 0, 0]);
   expect(server.stderr).toContain('north at 127.0.0.1');
   const seen = [
@@ -61,6 +62,42 @@ it('lets in who has one, by file or environment, and keeps it out of logs, title
     expect(seen.filter((text) => text.includes(secret))).toEqual([]);
   }
 }, 60_000);
+
+/** The run's audit log: who was let in and refused, what counted; and whether it is what the server wrote. */
+async function auditOf(place: Workplace, log: string): Promise<void> {
+  const verified = await place.run('audit verify latest --json');
+  const { lines, head, run } = JSON.parse(verified.stdout) as { lines: number; head: string; run: string };
+  expect(log).toContain(`Audit log: ${lines} lines, up to ${head}`);
+  const path = join(place.path, 'runs', run, 'audit.jsonl');
+  const text = await readFile(path, 'utf8');
+  const events = text
+    .split('\n')
+    .slice(0, -1)
+    .map((line) => JSON.parse(line));
+  expect(events).toHaveLength(lines);
+  const of = (event: string) => events.filter((one) => one.event === event);
+  expect(of('refused').map(({ code }) => code)).toEqual(['protocol.auth', 'protocol.auth']);
+  expect(
+    of('admitted')
+      .map(({ method, identity }) => `${method} ${identity}`)
+      .sort(),
+  ).toEqual(['token north', expect.stringMatching(/^token token [0-9a-f]{12}$/)]);
+  const north = of('admitted').find(({ identity }) => identity === 'north');
+  expect(of('joined').find(({ session }) => session === north?.session)?.clients).toBe('0');
+  expect(of('round')).toHaveLength(30);
+  expect(of('round').at(-1)).toMatchObject({ round: 29, counted: '0-1', model: of('ended')[0].model });
+  expect((await place.run(`audit verify latest --head ${head}`)).code).toBe(0);
+  const cut = await place.run(`audit verify latest --head ${head.replace(/.$/, (last) => (last === '0' ? '1' : '0'))}`);
+  expect([cut.code, flat(cut.stderr)]).toEqual([1, expect.stringMatching(/holds, but ends with/)]);
+  await writeFile(path, text.replace('"counted":"0-1"', '"counted":"1"'));
+  const changed = await place.run('audit verify latest');
+  expect([changed.code, flat(changed.stderr)]).toEqual([
+    1,
+    expect.stringMatching(/Line \d+ of the audit log does not follow on line \d+/),
+  ]);
+}
+
+const flat = (text: string) => text.replace(/\s+/g, ' ');
 
 it('says in one line what is wrong', async () => {
   const place = await Workplace.create({ 'task.ts': CLOUDS, open: '# tokens\n' });

@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import { VERSION } from '../core/version.js';
+import { addAuditCommand } from './commands/audit.js';
 import { addCertsCommand } from './commands/certs.js';
 import { addClientCommand } from './commands/client.js';
 import { addClientsCommand } from './commands/clients.js';
@@ -45,6 +46,7 @@ export function buildProgram(exit: (code: number) => void): Command {
   addPartitionCommand(program, exit);
   addStatisticsCommand(program, exit);
   addSshSetupCommand(program, exit);
+  addAuditCommand(program);
   addCertsCommand(program);
   addClientsCommand(program);
   addDoctorCommand(program, exit);

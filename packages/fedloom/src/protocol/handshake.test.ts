@@ -37,6 +37,7 @@ test('hello, challenge, auth lead to accepted', () => {
       version: 2,
       software: 'fedloom/0.1.0',
       capabilities: ['resume', 'gossip'],
+      method: 'none',
     },
   });
 });

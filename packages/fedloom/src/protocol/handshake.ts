@@ -65,6 +65,8 @@ export interface ClientAccepted {
   readonly capabilities: readonly string[];
   /** The run that the client named, if it did. */
   readonly run?: string;
+  /** By which it was asked who it is. */
+  readonly method: string;
   /** As the auth method names the client; absent: it asked nobody. */
   readonly identity?: string;
 }
@@ -103,7 +105,9 @@ export function stepServerHandshake(
     const { nonce, binding } = options;
     const named = run === undefined ? {} : { run };
     const identity = method.verify(proof, { nonce, ...named, ...(binding !== undefined && { binding }) });
-    return { state: { ...state, step: 'accepted', ...named, ...(identity !== undefined && { identity }) } };
+    return {
+      state: { ...state, step: 'accepted', method: name, ...named, ...(identity !== undefined && { identity }) },
+    };
   }
   throw outOfOrder(message, 'nothing more of the handshake');
 }

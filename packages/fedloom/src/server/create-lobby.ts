@@ -1,6 +1,6 @@
 import { FedloomError } from '@fedloom/engine';
 import type { Task } from '../task/task.js';
-import { Listeners, type ListenOptions, listensOf, lobbyLimits } from './listening.js';
+import { Listeners, type ListenOptions, listensOf, lobbyPartsOf } from './listening.js';
 import { systemLobby } from './lobby/system-lobby.js';
 import { openRun, type ServedRun, type ServedRunOptions, servedRunOptions } from './open-run.js';
 import { checkRunOptions } from './run/run-options.js';
@@ -41,7 +41,7 @@ export interface FederationLobby {
  * @throws FedloomError `transport.port-in-use`, `server.insecure`, `server.listeners`
  */
 export async function createLobby(options: LobbyOptions = {}): Promise<FederationLobby> {
-  const lobby = systemLobby({ ...lobbyLimits(options), ...(options.auth && { auth: options.auth }) });
+  const lobby = systemLobby(lobbyPartsOf(options));
   const listeners = new Listeners();
   await listeners.open(listensOf(options), (connection) => lobby.accept(connection));
   const runs = new Map<string, ServedRun>();

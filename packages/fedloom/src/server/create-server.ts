@@ -1,6 +1,6 @@
 import { checkTask } from '../task/check-task.js';
 import type { Task } from '../task/task.js';
-import { Listeners, type ListenOptions, listenOptions, listensOf, lobbyLimits } from './listening.js';
+import { Listeners, type ListenOptions, listenOptions, listensOf, lobbyPartsOf } from './listening.js';
 import { systemLobby } from './lobby/system-lobby.js';
 import { openRun, type ServedRun, type ServedRunOptions, servedRunOptions } from './open-run.js';
 import { checkRunOptions } from './run/run-options.js';
@@ -26,7 +26,7 @@ export async function createServer(task: Task, options: ServerOptions): Promise<
   checkRunOptions(options, { ...servedRunOptions, ...listenOptions });
   checkTask(task);
   const listens = listensOf(options);
-  const lobby = systemLobby({ ...lobbyLimits(options), ...(options.auth && { auth: options.auth }) });
+  const lobby = systemLobby(lobbyPartsOf(options));
   const listeners = new Listeners();
   const served = await openRun(task, options, lobby, {
     before: () => listeners.open(listens, (connection) => lobby.accept(connection)),

@@ -3,6 +3,7 @@ import { noAuth, type ServerAuth } from '../protocol/handshake.js';
 import type { Connection, Listen, Listener } from '../protocol/transport.js';
 import { webSocketListen } from '../transport/websocket/on-demand.js';
 import type { AttachableServer, ConnectionLimits, ServerTls } from '../transport/websocket/options.js';
+import type { Entry, LobbyParts } from './lobby/lobby.js';
 
 /** Longer than most clients read their data for before they join. */
 const JOIN_TIMEOUT_MS = 600_000;
@@ -21,6 +22,8 @@ export interface ListenOptions extends ConnectionLimits {
    * nobody is asked.
    */
   readonly auth?: readonly ServerAuth[];
+  /** Told of everybody who came as far as a connection, and what became of that. */
+  readonly onEntry?: (entry: Entry) => void;
   /** Attach to this HTTP server instead of opening a port. */
   readonly server?: AttachableServer;
   /** Path of the WebSocket endpoint. Default `/`. */
@@ -54,6 +57,7 @@ export const listenOptions: Readonly<Record<keyof ListenOptions, true>> = {
   allowedOrigins: true,
   allowedHosts: true,
   auth: true,
+  onEntry: true,
   behindProxy: true,
   tls: true,
   pingEveryMs: true,
@@ -63,8 +67,14 @@ export const listenOptions: Readonly<Record<keyof ListenOptions, true>> = {
 };
 
 /** What a lobby is told of where it listens. @throws FedloomError `transport.options` */
-export function lobbyLimits({ joinTimeoutMs = JOIN_TIMEOUT_MS }: ListenOptions): { readonly joinTimeoutMs: number } {
-  if (joinTimeoutMs > 0 && Number.isFinite(joinTimeoutMs)) return { joinTimeoutMs };
+export function lobbyPartsOf({
+  joinTimeoutMs = JOIN_TIMEOUT_MS,
+  auth,
+  onEntry,
+}: ListenOptions): Omit<LobbyParts, 'clock' | 'nonce'> {
+  if (joinTimeoutMs > 0 && Number.isFinite(joinTimeoutMs)) {
+    return { joinTimeoutMs, ...(auth && { auth }), ...(onEntry && { onEntry }) };
+  }
   throw new FedloomError(
     'transport.options',
     `joinTimeoutMs must be a number of milliseconds above 0; got ${joinTimeoutMs}.`,

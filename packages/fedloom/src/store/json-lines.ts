@@ -28,8 +28,13 @@ export class JsonLines {
   }
 
   append(record: object): void {
+    this.appendText(JSON.stringify(record));
+  }
+
+  /** @param line of JSON, without its end */
+  appendText(line: string): void {
     if (this.#failure !== undefined) return;
-    this.#waiting.push(`${JSON.stringify(record)}\n`);
+    this.#waiting.push(`${line}\n`);
     this.#timer ??= setTimeout(() => this.#write(), GATHER_MS);
   }
 

@@ -14,6 +14,7 @@ import { devicesAt } from '../devices.js';
 import { addListenOptions, reachOf, recordedReach, samePorts } from '../listen-flags.js';
 import { changesAsArguments, loadTaskWith } from '../load-settings.js';
 import { counted } from '../report/format.js';
+import { RunAudit } from '../run-audit.js';
 import { addRunSettings, type RunSettings, runSettings, withModelFile } from '../run-settings.js';
 import { addServingOptions, type ServingFlags, servingRunOptions } from '../serving-options.js';
 import { openTerminal } from '../terminal.js';
@@ -84,10 +85,12 @@ export async function serve(
     },
     runOptions: given,
     start: async (options, task, folder) => {
+      const audit = await RunAudit.open(folder, options.run ?? '');
       const open = () =>
         createServer(task, {
           ...options,
           owners: ownersFile(join(folder, OWNERS_FILE)),
+          onEntry: (entry) => audit.entry(entry),
           listeners,
           ...(auth && { auth }),
           ...(reach.joinTimeout !== undefined && { joinTimeoutMs: reach.joinTimeout }),
@@ -98,7 +101,11 @@ export async function serve(
       const { server } = operated;
       const { run } = server;
       const urls = server.urls.filter((url) => !url.startsWith('memory:'));
-      const result = operated.result.finally(() => devices?.close());
+      audit.follow(run);
+      const ended = operated.result.finally(() => devices?.close());
+      const result = audit.endWith(ended, ({ lines, hash }) =>
+        terminal.screen.line(terminal.screen.colors.dim(`Audit log: ${counted(lines, 'line')}, up to ${hash}`)),
+      );
       const hint = `Join: ${clientCommand(path, settings, loaded.task, urls[0] ?? '', reach.mobile)}`;
       return { run, result, urls, notes: [`Listening on ${urls.join(' and ')}`, terminal.screen.colors.dim(hint)] };
     },

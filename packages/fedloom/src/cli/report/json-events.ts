@@ -34,6 +34,7 @@ export type JsonEvent =
       readonly format: 'onnx' | 'safetensors';
       readonly file: string;
     }
+  | { readonly event: 'audit'; readonly run: string; readonly lines: number; readonly head: string }
   | { readonly event: 'ssh-setup'; readonly hosts: readonly { readonly host: string; readonly state: string }[] }
   | { readonly event: 'doctor'; readonly hosts: readonly object[] }
   | ({ readonly event: 'status' } & RunStatus)

@@ -27,6 +27,22 @@ const OWED_BYTES_MAX = 128 << 20;
 /** Nobody sends bodies before it is let in: those that come with their message are refused for their order. */
 const limitsOfStrangers = { ...defaultLimits, bodyBytesMax: wireLimits.inlineBodyBytesMax };
 
+/** Who came to a server's door, and what became of that. */
+export type Entry =
+  | {
+      readonly kind: 'admitted';
+      /** Names the connection from now on. */
+      readonly session: string;
+      /** Where it comes from. */
+      readonly peer: string;
+      /** How it was asked who it is; `none`: not at all. */
+      readonly method: string;
+      /** Who it has proved to be. */
+      readonly identity?: string;
+      readonly software: string;
+    }
+  | { readonly kind: 'refused'; readonly peer: string; readonly code: string; readonly message: string };
+
 export interface LobbyParts {
   readonly clock: Clock;
   /** Fresh hexadecimal text, not to be guessed. */
@@ -35,6 +51,8 @@ export interface LobbyParts {
   readonly auth?: readonly ServerAuth[];
   /** After so long without a client that takes part a connection is closed. Default: never. */
   readonly joinTimeoutMs?: number;
+  /** Told of everybody who came as far as a connection. */
+  readonly onEntry?: (entry: Entry) => void;
 }
 
 /**
@@ -126,11 +144,15 @@ export class Lobby {
         if (guest === undefined) throw tooEarly(message);
         guest.extension(message, body, release);
       },
-      onClosed: (reason) => {
+      onClosed: (reason, error) => {
         cancelTimer();
         cancelJoin();
         this.#strangers.delete(channel);
         this.#unjoined.delete(channel);
+        if (guest === undefined && error !== undefined) {
+          const { code, message } = error;
+          this.#parts.onEntry?.({ kind: 'refused', peer: channel.peer, code, message });
+        }
         guest?.closed(reason);
       },
     });
@@ -168,13 +190,16 @@ export class Lobby {
    * @returns undefined for a run that is over, of which the client has been told
    * @throws FedloomError `lobby.run`, `lobby.empty`, `protocol.capability`
    */
-  #admit(channel: Channel, { run, capabilities, identity }: ClientAccepted): Guest | undefined {
+  #admit(channel: Channel, { run, capabilities, method, identity, software }: ClientAccepted): Guest | undefined {
     const found = this.#doors.find(run);
     const id = `s${this.#nextSession}`;
     this.#nextSession += 1;
     if (found.kind === 'open') {
       const { door } = found;
       const common = commonCapabilities(capabilities, door.options.messages.capabilities);
+      const { peer } = channel;
+      const who = identity === undefined ? {} : { identity };
+      this.#parts.onEntry?.({ kind: 'admitted', session: id, peer, method, software, ...who });
       return door.enter(id, channel, common, identity);
     }
     channel.send({ type: 'welcome', session: id, ...found.welcome });
