@@ -65,7 +65,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'updates that are not finite are taken',
     file: 'update/update-check.js',
-    edits: [['if (!Number.isFinite(magnitude))', 'if (false)']],
+    edits: [['if (!Number.isFinite(largest))', 'if (false)']],
   },
   {
     name: 'updates are taken from whatever connection',
