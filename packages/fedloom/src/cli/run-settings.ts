@@ -5,7 +5,7 @@ import { parseBestRule, parseStopRule } from '../core/metric-rules.js';
 import type { RunFile } from '../store/run-file.js';
 import { foldNames } from '../update/folds/registry.js';
 import { builtInStages } from '../update/stages/registry.js';
-import { oneOf, seconds, setting, wholeNumber } from './arguments.js';
+import { byteCount, oneOf, seconds, setting, wholeNumber } from './arguments.js';
 import { addConfigOption } from './fedml-config/option.js';
 import { changesAsArguments } from './load-settings.js';
 import { modelPath } from './model-file.js';
@@ -281,6 +281,13 @@ export function pingEveryOption(): Option {
   const what =
     'how often to ask the other end for a sign of life; below the idle timeout of proxies between (default: 15)';
   return new Option('--ping-every <seconds>', what).argParser(seconds('--ping-every'));
+}
+
+export function maxBodyOption(): Option {
+  return new Option(
+    '--max-body <size>',
+    'largest model that the server may send, such as 2GiB (default: 1GiB)',
+  ).argParser(byteCount('--max-body'));
 }
 
 export function verboseOption(): Option {

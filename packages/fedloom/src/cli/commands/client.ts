@@ -5,7 +5,7 @@ import { joinFederation } from '../../client/node/join-federation.js';
 import { type IndexRange, parseRanges } from '../../core/index-ranges.js';
 import { endWithParent } from '../../core/node/lifeline.js';
 import type { Task } from '../../task/task.js';
-import { byteCount, seconds, serverUrl, wholeNumber } from '../arguments.js';
+import { seconds, serverUrl, wholeNumber } from '../arguments.js';
 import { addClientAuthOptions, type ClientAuthFlags, clientAuth } from '../auth-flags.js';
 import { addBrokerOptions, type BrokerFlags } from '../broker-flags.js';
 import { guardTask } from '../guard-task.js';
@@ -19,6 +19,7 @@ import {
   algorithmOption,
   foldOption,
   logFormatOption,
+  maxBodyOption,
   type PoolKind,
   pingEveryOption,
   poolOption,
@@ -100,11 +101,7 @@ export function addClientCommand(program: Command, exit: (code: number) => void)
         .argParser(seconds('--retry-for'))
         .default(RETRY_SECONDS * 1000, `${RETRY_SECONDS}`),
     )
-    .addOption(
-      new Option('--max-body <size>', 'largest model that the server may send, such as 2GiB (default: 1GiB)').argParser(
-        byteCount('--max-body'),
-      ),
-    )
+    .addOption(maxBodyOption())
     .addOption(pingEveryOption())
     .addOption(poolOption('trains'))
     .addOption(logFormatOption())

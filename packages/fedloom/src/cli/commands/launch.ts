@@ -2,7 +2,7 @@ import { type Command, Option } from 'commander';
 import { brokerUrl, wholeNumber } from '../arguments.js';
 import { addBrokerOptions } from '../broker-flags.js';
 import { addHostOptions } from '../launch/host-options.js';
-import { addRunSettings, runSettings } from '../run-settings.js';
+import { addRunSettings, maxBodyOption, runSettings } from '../run-settings.js';
 import { addServingOptions } from '../serving-options.js';
 
 const PORT = 8080;
@@ -35,6 +35,7 @@ export function addLaunchCommand(program: Command, exit: (code: number) => void)
       '--data <dir>',
       "folder of the clients' data on each host; {rank}, {index} (rank - 1) and {host} stand for the client's (the task's own data)",
     )
+    .addOption(maxBodyOption())
     .option('--mqtt', 'over MQTT, through a broker that the server hosts at --port')
     .addOption(
       new Option('--broker <url>', 'over MQTT, through this broker: mqtts://HOST:PORT/PREFIX')

@@ -177,6 +177,8 @@ async function takePart(rank: Rank, number: number, hosted: IndexRange): Promise
     const finish = await joinFederation(lines.server, {
       clients: [hosted],
       sameVersion: true,
+      // The server is a rank of the same job: whatever model it has, it means it.
+      bodyBytesMax: Number.MAX_SAFE_INTEGER,
       task: guardTask(loaded.task, interrupts, { folder: dirname(loaded.file), log, verbose: settings.verbose }),
       workers: settings.workers,
       signal: interrupts.signal,

@@ -245,6 +245,8 @@ async function startWithProcesses(
     command: process.execPath,
     args: [
       ...[COMMAND, 'client', file, '--server', server.url, '--workers', '1', '--lifeline', `${LIFELINE_FD}`],
+      // The server is this process: whatever model it has, it means it.
+      ...['--max-body', '1024GiB'],
       ...['--state-dir', join(folder, 'journal', 'clients')],
       ...changesAsArguments(settings),
     ],

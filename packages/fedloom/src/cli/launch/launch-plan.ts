@@ -29,6 +29,8 @@ export interface LaunchFlags extends ServingFlags, BrokerFlags, TokenFlags, Omit
   /** With the installed mpirun. */
   readonly mpi?: true;
   readonly data?: string;
+  /** Bytes. */
+  readonly maxBody?: number;
   readonly processPerClient?: true;
   readonly command?: string;
 }
@@ -124,6 +126,7 @@ function clientArguments(
     // A process of its own for each is to take its share of the machine.
     ...argument('--workers', settings.workers ?? (flags.processPerClient ? 1 : undefined)),
     ...argument('--ping-every', flags.pingEvery === undefined ? undefined : flags.pingEvery / 1000),
+    ...argument('--max-body', flags.maxBody),
     ...argument('--pool', flags.pool),
     ...shownAsArguments(settings),
   ];
