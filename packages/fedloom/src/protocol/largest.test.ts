@@ -69,7 +69,7 @@ const largest: { readonly [T in Message['type']]: Extract<Message, { readonly ty
     })),
   },
   joined: { type: 'joined', clients: ranges },
-  leave: { type: 'leave', clients: ranges },
+  leave: { type: 'leave', clients: times(limits.rangesMax, () => ({ from: index - 60, count: 61 })) },
   getPlan: { type: 'getPlan', hash },
   plan: { type: 'plan', hash },
   getFrozen: { type: 'getFrozen', hash },
@@ -154,7 +154,8 @@ describe('the largest message that the limits allow', () => {
   });
 
   it.each<[string, Message]>([
-    ['one range too many', { type: 'leave', clients: [...ranges, range] }],
+    ['one range too many', { type: 'leave', clients: times(limits.rangesMax + 1, () => ({ from: 0, count: 1 })) }],
+    ['one client too many', { type: 'leave', clients: [range, { from: 0, count: 1 }] }],
     [
       'one index too many',
       { type: 'settled', task: 0, attempt: 0, clients: [...indices, clientIndex(0)], counted: true },

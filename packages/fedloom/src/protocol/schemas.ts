@@ -112,7 +112,9 @@ const definitions: { readonly [T in Message['type']]: MessageDefinition<Extract<
     ),
   }),
   joined: define('joined', 'server', 'none', { clients: list(range, 0, limits.rangesMax) }),
-  leave: define('leave', 'client', 'none', { clients: list(range, 1, limits.rangesMax) }),
+  leave: define('leave', 'client', 'none', {
+    clients: where(list(range, 1, limits.rangesMax), fitsSession, `at most ${limits.clientsPerSessionMax} clients`),
+  }),
   getPlan: define('getPlan', 'client', 'none', { hash }),
   plan: define('plan', 'server', 'required', { hash }),
   getFrozen: define('getFrozen', 'client', 'none', { hash }),

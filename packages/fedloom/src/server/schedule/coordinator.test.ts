@@ -69,6 +69,7 @@ describe('joining', () => {
     const driver = start();
     driver.join('a', 0, 1);
     driver.send({ type: 'clientsLeft', session: 'b', ranges: ranges(0) });
+    driver.send({ type: 'clientsLeft', session: 'nobody', ranges: ranges(0) });
     driver.send({ type: 'sessionClosed', session: 'b' });
     expect(driver.state.membership.present).toBe(2);
   });

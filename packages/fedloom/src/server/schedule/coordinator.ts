@@ -234,7 +234,9 @@ function admit(
 
 function clientsLeft(state: CoordinatorState, session: string, ranges: readonly IndexRange[], output: Output): void {
   const departed: ClientIndex[] = [];
-  for (const { from, count } of splitRanges(ranges, state.options.clients).inside) {
+  // Whoever holds nobody may name as many as it likes, as often as it likes.
+  const inside = state.membership.slots.has(session) ? splitRanges(ranges, state.options.clients).inside : [];
+  for (const { from, count } of inside) {
     for (let index = from; index < from + count; index++) {
       const client = knownClient(index);
       if (sessionOf(state.membership, client) !== session) continue;

@@ -82,4 +82,45 @@ describe('a server', () => {
     socket.write(`X: ${'a'.repeat(20_000)}\r\n`);
     expect(await closed).toMatch(/^HTTP\/1\.1 431 /);
   });
+
+  it('answers pings, but owes no answers to who takes none', async () => {
+    const { raw } = await listening({});
+    const upgrade = 'Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13';
+    const { socket } = raw(
+      `GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n${upgrade}\r\nSec-WebSocket-Key: ${'A'.repeat(22)}==\r\n\r\n`,
+    );
+    await once(socket, 'data');
+    // FIN and ping; masked with zeros, 125 bytes of payload.
+    const ping = Buffer.alloc(131);
+    ping.set([0x89, 0xfd]);
+    socket.write(ping);
+    const [pong] = (await once(socket, 'data')) as [Buffer];
+    expect([pong[0], pong.length]).toEqual([0x8a, 127]);
+
+    socket.pause();
+    const pings = Buffer.concat(Array.from({ length: 4_000 }, () => ping));
+    const count = 80;
+    for (let i = 0; i < count; i += 1) await new Promise((resolve) => socket.write(pings, resolve));
+    let takenBytes = 0;
+    socket.on('data', (data) => {
+      takenBytes += data.length;
+    });
+    socket.resume();
+    // Once all that waited is here, a ping is answered again.
+    let before = -1;
+    await expect
+      .poll(
+        () => {
+          const isQuiet = takenBytes === before;
+          before = takenBytes;
+          return isQuiet;
+        },
+        { interval: 200, timeout: 20_000 },
+      )
+      .toBe(true);
+    socket.write(ping);
+    await expect.poll(() => takenBytes).toBe(before + 127);
+    // What the system's own buffers hold, and little more.
+    expect(takenBytes).toBeLessThan(0.6 * count * pings.length);
+  });
 });

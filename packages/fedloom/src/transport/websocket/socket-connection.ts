@@ -12,10 +12,15 @@ import type { SocketOptions } from './options.js';
  */
 const keepAliveMs = 15_000;
 
+/** Who takes so little that this waits for it is owed no pong: it does not need one to know that this end is there. */
+const PONG_BYTES_MAX = 64 << 10;
+
 /** What both ends of the `ws` package are told. Deflate costs 30 times what it saves on parameters. */
 export const webSocketOptions = {
   perMessageDeflate: false,
   maxPayload: wireLimits.frameBytesMax,
+  /** Pings are answered here, as long as the answers are taken. */
+  autoPong: false,
   /** How long a close waits for the other end, ms. */
   closeTimeout: 10_000,
 };
@@ -51,6 +56,9 @@ export class SocketConnection implements Connection {
     socket.setKeepAlive(true, keepAliveMs);
     const stopPings = this.#watch(options.pingEveryMs ?? 15_000, options.deadAfterMs ?? 120_000);
     webSocket.on('message', (data: Buffer, isBinary) => this.#receive(data, isBinary));
+    webSocket.on('ping', (data: Buffer) => {
+      if (socket.writableLength < PONG_BYTES_MAX) webSocket.pong(data);
+    });
     webSocket.on('error', (error) => {
       this.#reason ??= describeError(error);
     });
