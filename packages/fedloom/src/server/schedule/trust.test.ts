@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { clientIndex } from '../../core/brands.js';
+import { buffered } from './buffered.js';
 import { resumePoint, resumeState } from './resume.js';
 import { Driver, type FlatOptions, fixedOrder, only, withRounds } from './testing/driver.js';
 
@@ -141,5 +142,50 @@ describe('a client that is there and does not answer', () => {
     driver.update(0);
     expect(only(driver.join('c', 0), 'refuseJoin')).toMatchObject([{ code: 'join.held' }]);
     expect(only(driver.join('c', 1), 'takeOver')).toMatchObject([{ session: 'b', clients: [1], keeps: true }]);
+  });
+});
+
+describe('under buffered', () => {
+  const options = {
+    ...{ clients: 3, rounds: 30, evaluateOnClients: false, quarantineAfter: 2 },
+    schedule: buffered({ concurrency: 3, bufferSize: 2, quorum: 1, deadlineMs: 10 }),
+  };
+
+  /** Versions, each made of the updates of clients 1 and 2, after client 0 has done what it does when it is asked. */
+  function versions(count: number, zero: (driver: Driver) => unknown): Driver {
+    const driver = new Driver(options);
+    driver.join('a', 0, 1, 2);
+    let heard = 0;
+    for (let made = 0; made < count; made += 1) {
+      const asked = askedIn(driver).length;
+      if (asked > heard) zero(driver);
+      heard = asked;
+      for (const client of [1, 2]) driver.update(client);
+      driver.aggregated(made);
+    }
+    return driver;
+  }
+
+  it('who is refused is kept out for 4 versions, then for 8', () => {
+    const driver = versions(20, (at) => at.invalid(0));
+    expect(warningsOf(driver, 'client.quarantined')).toEqual([
+      expect.stringMatching(/^Client 0 is not asked in rounds 3 to 6: /),
+      expect.stringMatching(/^Client 0 is not asked in rounds 9 to 16: /),
+      expect.stringMatching(/^Client 0 is not asked in rounds 19 to 34: /),
+    ]);
+    expect(askedIn(driver)).toHaveLength(6);
+  });
+
+  it('who lets its deadline pass is not asked for 1 version, then for 2, 4', () => {
+    const driver = versions(11, (at) => {
+      const { task } = at.tag(0);
+      at.send({ type: 'deadline', timer: `ask:0:${task}` });
+    });
+    // Its tasks are counted from 0; the last comes after rounds 1, 3, 6 and 11.
+    expect(askedIn(driver)).toEqual([1, 2, 3, 4]);
+    const silent = only(driver.log, 'roundFinished').flatMap(({ round: at, uncounted }) =>
+      uncounted.some(({ client }) => client === 0) ? [at + 1] : [],
+    );
+    expect(silent).toEqual([1, 3, 6, 11]);
   });
 });
