@@ -29,6 +29,7 @@ const { metafile } = await build({
     'prom-client',
     'jiti',
     'ws',
+    'https-proxy-agent',
     'asciichart',
     'yaml',
     '@peculiar/x509',

@@ -12,13 +12,15 @@ export interface ServerTlsFlags {
   readonly tlsClientCa?: string;
 }
 
-/** TLS of a client, as the command line gives it: files in PEM. */
+/** TLS of a client, as the command line gives it: files in PEM; and the proxy on its way. */
 export interface ClientTlsFlags {
   readonly tlsCa?: string;
+  readonly proxy?: string;
   readonly tlsCert?: string;
   readonly tlsKey?: string;
 }
 
+const PROXY_VARIABLE = 'FEDLOOM_PROXY';
 const SERVER_FILES = ['tlsCert', 'tlsKey', 'tlsClientCa'] as const;
 
 export function addServerTlsOptions(command: Command): Command {
@@ -32,7 +34,21 @@ export function addClientTlsOptions(command: Command): Command {
   return command
     .option('--tls-ca <file>', 'certificate (PEM) of the authority to trust at wss://, in place of the known ones')
     .option('--tls-cert <file>', 'own certificate (PEM), for servers that ask for one')
-    .option('--tls-key <file>', 'its private key (PEM)');
+    .option('--tls-key <file>', 'its private key (PEM)')
+    .option(
+      '--proxy <url>',
+      `HTTP proxy to reach the server through (or the variable ${PROXY_VARIABLE}, which can hold a password)`,
+    );
+}
+
+/**
+ * Takes the proxy out of the environment, so that no process that this one starts has its password.
+ * @returns undefined: there is none
+ */
+export function clientProxy({ proxy }: ClientTlsFlags): string | undefined {
+  const given = process.env[PROXY_VARIABLE];
+  delete process.env[PROXY_VARIABLE];
+  return proxy ?? (given === '' ? undefined : given);
 }
 
 /** Those that were given, as `run.json` keeps them: the places of files. */

@@ -28,7 +28,7 @@ import {
   workersOption,
 } from '../run-settings.js';
 import { openTerminal } from '../terminal.js';
-import { addClientTlsOptions, type ClientTlsFlags, clientTls } from '../tls-flags.js';
+import { addClientTlsOptions, type ClientTlsFlags, clientProxy, clientTls } from '../tls-flags.js';
 import { dialsOf } from '../transports.js';
 
 interface ClientFlags extends BrokerFlags, ClientTlsFlags, ClientAuthFlags {
@@ -126,6 +126,7 @@ async function join(path: string | undefined, flags: ClientFlags): Promise<numbe
   // The launcher holds this channel open as long as it lives.
   process.once('disconnect', () => gone.abort());
   const tls = await clientTls(flags);
+  const proxy = clientProxy(flags);
   const auth = clientAuth(flags);
   const loaded = await taskOf(path, flags);
   const interrupts = watchInterrupts(() => screen.line('Leaving the federation.'));
@@ -149,6 +150,7 @@ async function join(path: string | undefined, flags: ClientFlags): Promise<numbe
     ...(flags.maxBody !== undefined && { bodyBytesMax: flags.maxBody }),
     ...(flags.pingEvery !== undefined && { pingEveryMs: flags.pingEvery }),
     ...(tls && { tls }),
+    ...(proxy && { proxy }),
     auth,
     dial: dialsOf(flags),
     ...(flags.workers && { workers: flags.workers }),

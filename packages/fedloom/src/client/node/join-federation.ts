@@ -100,8 +100,12 @@ function expectedPlan(task: Task | undefined): Pick<ClientHostOptions, 'expected
   };
 }
 
-function dialOf({ dial, pingEveryMs, tls }: JoinOptions): Dial {
+function dialOf({ dial, pingEveryMs, tls, proxy }: JoinOptions): Dial {
   if (typeof dial === 'function') return dial;
-  const overWebSocket = webSocketDial({ ...(pingEveryMs !== undefined && { pingEveryMs }), ...(tls && { tls }) });
+  const overWebSocket = webSocketDial({
+    ...(pingEveryMs !== undefined && { pingEveryMs }),
+    ...(tls && { tls }),
+    ...(proxy !== undefined && { proxy }),
+  });
   return dialByScheme({ ws: overWebSocket, wss: overWebSocket, ...dial });
 }

@@ -50,6 +50,8 @@ export interface JoinOptions extends MessageOptions {
   readonly dial?: Dial | DialsByScheme;
   /** Whom to trust at an address `wss:`, and the client's own certificate where the server asks for one. */
   readonly tls?: ClientTls;
+  /** The HTTP proxy through which a WebSocket reaches the server: `http://proxy.example:3128`. Default none. */
+  readonly proxy?: string;
   /** How often a WebSocket asks the server for a sign of life; below the idle timeout of proxies between. Default 15 s. */
   readonly pingEveryMs?: number;
   /** Leaves the federation. */
@@ -73,6 +75,7 @@ const RULES: OptionRules = {
   },
   optional: {
     run: text,
+    proxy: text,
     dataDir: text,
     stateDir: text,
     workers: whole(1),

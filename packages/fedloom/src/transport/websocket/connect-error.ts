@@ -1,5 +1,6 @@
 import { FedloomError } from '@fedloom/engine';
 import type { ConnectReason } from '../error-codes.js';
+import type { WebSocketDialOptions } from './options.js';
 
 /** Of Node's `tls`: nobody whom this end trusts signed the server's certificate. */
 const UNKNOWN_AUTHORITY: ReadonlySet<string> = new Set([
@@ -19,13 +20,21 @@ type Cause = Error & {
   readonly cert?: { readonly subjectaltname?: string };
 };
 
-/** Why a server could not be reached, from what Node says. @param ownCa whether the client was told whom to trust */
-export function dialError(url: string, cause: Cause, ownCa: boolean): FedloomError {
-  const untrusted = certificateTrouble(url, cause, ownCa);
+/** Why a server could not be reached, from what Node says. */
+export function dialError(url: string, cause: Cause, { tls, proxy }: WebSocketDialOptions): FedloomError {
+  const untrusted = certificateTrouble(url, cause, tls?.ca !== undefined);
   if (untrusted !== undefined) {
     return new FedloomError('transport.connect', untrusted, { url, reason: 'certificate' }, { cause });
   }
-  return connectError(url, reasonOf(url, cause), cause);
+  const error = connectError(url, reasonOf(url, cause), cause);
+  return proxy === undefined
+    ? error
+    : error.reworded(`${error.message} It was dialled through the proxy ${proxyName(proxy)}.`);
+}
+
+/** Without what is secret of its address. */
+export function proxyName(proxy: string): string {
+  return new URL(proxy).host;
 }
 
 export function connectError(url: string, reason: ConnectReason, cause: unknown): FedloomError {
@@ -55,6 +64,7 @@ function reasonOf(url: string, { code, message }: Cause): ConnectReason {
   return 'network';
 }
 
+/** @param ownCa whether the client was told whom to trust */
 function certificateTrouble(url: string, { code = '', cert, message }: Cause, ownCa: boolean): string | undefined {
   const { hostname } = new URL(url);
   if (UNKNOWN_AUTHORITY.has(code)) {

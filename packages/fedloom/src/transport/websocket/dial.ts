@@ -1,26 +1,32 @@
-import type { IncomingMessage } from 'node:http';
+import type { Agent, IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import { FedloomError } from '@fedloom/engine';
 import { WebSocket } from 'ws';
 import type { Connection } from '../../protocol/transport.js';
 import type { ConnectReason } from '../error-codes.js';
-import { connectError, dialError } from './connect-error.js';
+import { connectError, dialError, proxyName } from './connect-error.js';
 import type { WebSocketDialOptions } from './options.js';
 import { watchOwnAddress } from './own-address.js';
+import { proxyAgent } from './proxy-agent.js';
 import { SocketConnection, webSocketOptions } from './socket-connection.js';
 import { clientTlsContext, tlsBinding } from './tls.js';
 import { isLoopback } from './upgrade-check.js';
 
+/** Of HTTP: a proxy wants to know who it is that asks. */
+const PROXY_ASKS = 407;
+
 /** Dials from Node over the `ws` package. @throws FedloomError `transport.connect` with a `ConnectReason`, `transport.tls` */
-export function dialWebSocket(
+export async function dialWebSocket(
   url: string,
   options: WebSocketDialOptions & { readonly signal?: AbortSignal } = {},
 ): Promise<Connection> {
+  const { proxy } = options;
+  const agent = proxy === undefined ? undefined : await proxyAgent(proxy);
   const { signal } = options;
   return new Promise<Connection>((resolve, reject) => {
     if (signal?.aborted) return reject(connectError(url, 'cancelled', signal.reason));
-    const webSocket = openSocket(url, options);
+    const webSocket = openSocket(url, options, agent);
     let socket: Socket | undefined;
 
     function settle(error?: FedloomError): void {
@@ -49,14 +55,14 @@ export function dialWebSocket(
       socket = response.socket;
     });
     webSocket.on('open', () => settle());
-    webSocket.on('error', (cause) => settle(dialError(url, cause, options.tls?.ca !== undefined)));
+    webSocket.on('error', (cause) => settle(dialError(url, cause, options)));
     webSocket.on('unexpected-response', (_request, response) => {
-      firstText(response, (text) => settle(rejectedError(url, response.statusCode ?? 0, text)));
+      firstText(response, (text) => settle(rejectedError(url, response.statusCode ?? 0, text, proxy)));
     });
   });
 }
 
-function openSocket(url: string, options: WebSocketDialOptions): WebSocket {
+function openSocket(url: string, options: WebSocketDialOptions, agent: Agent | undefined): WebSocket {
   const secureContext = options.tls && clientTlsContext(options.tls);
   try {
     const { hostname } = new URL(url);
@@ -65,7 +71,8 @@ function openSocket(url: string, options: WebSocketDialOptions): WebSocket {
       handshakeTimeout: options.connectTimeoutMs ?? 10_000,
       followRedirects: false,
       ...(secureContext && { secureContext }),
-      ...(isLoopback(hostname) ? { generateMask } : {}),
+      ...(agent && { agent }),
+      ...(isLoopback(hostname) && agent === undefined ? { generateMask } : {}),
     });
   } catch (cause) {
     throw connectError(url, 'url', cause);
@@ -86,9 +93,13 @@ function generateMask(mask: Buffer): void {
   mask.fill(0);
 }
 
-function rejectedError(url: string, status: number, text: string): FedloomError {
+function rejectedError(url: string, status: number, text: string, proxy?: string): FedloomError {
   const reason: ConnectReason = 'rejected';
-  const message = `The server at ${url} answered with HTTP status ${status}: ${text === '' ? 'it is no fedloom server' : text}`;
+  const who = proxy === undefined ? `The server at ${url}` : `The server at ${url}, or the proxy ${proxyName(proxy)},`;
+  const message =
+    status === PROXY_ASKS && proxy !== undefined
+      ? `The proxy ${proxyName(proxy)} asks who this is: give http://USER:PASSWORD@HOST:PORT in FEDLOOM_PROXY (proxy).`
+      : `${who} answered with HTTP status ${status}: ${text === '' ? 'it is no fedloom server' : text}`;
   return new FedloomError('transport.connect', message, { url, reason, status });
 }
 

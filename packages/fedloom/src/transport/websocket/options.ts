@@ -33,6 +33,8 @@ export interface WebSocketDialOptions extends SocketOptions {
   readonly connectTimeoutMs?: number;
   /** For addresses `wss:`. */
   readonly tls?: ClientTls;
+  /** The HTTP proxy to go through (CONNECT): `http://proxy.example:3128`, with `USER:PASSWORD@` where it asks. Default none. */
+  readonly proxy?: string;
 }
 
 /** A `Server` of `node:http` or `node:https`: what is used of it, so that its types are not needed. */

@@ -1,5 +1,7 @@
 /** TLS over real sockets, with an authority of `fedloom certs`. */
+import { createServer as createHttpServer } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
+import { connect as connectTcp } from 'node:net';
 import { afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { type CertificatePair, issueCertificate, makeAuthority } from '../../cli/certs/issue.js';
 import { describeSuite } from '../../conformance/testing/describe-suite.js';
@@ -197,4 +199,55 @@ test('a proxy in front encrypts, and says where its clients are', async () => {
   expect(peers).toEqual(['203.0.113.7']);
   await dialWebSocket(url).then((direct) => direct.close());
   expect(peers[1]).toMatch(/^127\.0\.0\.1:\d+$/);
+});
+
+describe('through an HTTP proxy on the way out', () => {
+  /** Does what CONNECT asks for whoever gives a user and a password, and notes where to. */
+  async function proxied(): Promise<{ readonly host: string; readonly asked: string[] }> {
+    const asked: string[] = [];
+    const proxy = createHttpServer();
+    proxy.on('connect', (request, near, head) => {
+      near.on('error', () => {});
+      if (request.headers['proxy-authorization'] !== `Basic ${btoa('user:secret')}`) {
+        return near.end('HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n');
+      }
+      asked.push(request.url ?? '');
+      const [host = '', port] = (request.url ?? '').split(':');
+      const far = connectTcp(Number(port), host, () => {
+        near.write('HTTP/1.1 200 Connection Established\r\n\r\n');
+        far.write(head);
+        near.pipe(far).pipe(near);
+      });
+      far.on('error', () => near.destroy());
+      near.on('close', () => far.destroy());
+      return undefined;
+    });
+    await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve));
+    cleanUp.push(() => proxy.close());
+    const address = proxy.address();
+    return { host: `127.0.0.1:${typeof address === 'object' ? address?.port : 0}`, asked };
+  }
+
+  test('a client reaches servers with TLS and without, and checks their certificates', async () => {
+    const { host, asked } = await proxied();
+    const proxy = `http://user:secret@${host}`;
+    const [plain, secure] = [await listening({}), await listening({ tls: server })];
+    await dialWebSocket(plain.url, { proxy }).then((connection) => connection.close());
+    const connection = await dialWebSocket(secure.url, { proxy, tls: { ca } });
+    expect(connection.binding).toMatch(/^tls:[0-9a-f]{64}$/);
+    connection.close();
+    await expect(dialWebSocket(secure.url, { proxy })).rejects.toEqual(refused('certificate', /was not signed/));
+    expect(asked).toEqual([plain.url, secure.url, secure.url].map((url) => new URL(url).host));
+  });
+
+  test('is told what is wrong, without the password', async () => {
+    const { host } = await proxied();
+    const { url } = await listening({});
+    const asks = new RegExp(`^The proxy ${host} asks who this is: give http://USER:PASSWORD@`);
+    await expect(dialWebSocket(url, { proxy: `http://${host}` })).rejects.toEqual(refused('rejected', asks));
+    const gone = dialWebSocket(url, { proxy: 'http://user:secret@127.0.0.1:9' });
+    await expect(gone).rejects.toEqual(refused('refused', /It was dialled through the proxy 127\.0\.0\.1:9\.$/));
+    const wrong = dialWebSocket(url, { proxy: 'secret' });
+    await expect(wrong).rejects.toThrow(/^proxy \(--proxy, FEDLOOM_PROXY\) must be the address of an HTTP proxy/);
+  });
 });
