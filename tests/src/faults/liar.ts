@@ -3,7 +3,7 @@ import { knownClient } from '../../../packages/fedloom/dist/core/brands.js';
 import { sha256 } from '../../../packages/fedloom/dist/core/node/sha256.js';
 import { decodeSafetensors, encodeSafetensors } from '../../../packages/fedloom/dist/core/safetensors.js';
 import { decodeFrame, encodeControl, encodeInline } from '../../../packages/fedloom/dist/protocol/codec.js';
-import type { Message, Model, UpdateMessage } from '../../../packages/fedloom/dist/protocol/messages.js';
+import type { Evaluations, Message, Model, UpdateMessage } from '../../../packages/fedloom/dist/protocol/messages.js';
 import type { Lie } from './client-machine.js';
 import type { Dice } from './dice.js';
 import { floats, valuesOf } from './training.js';
@@ -111,6 +111,10 @@ export function liarOf(world: World, own: readonly number[], dice: Dice): () => 
   const bases: UpdateMessage['base'][] = [];
   const instead = (frame: Uint8Array): readonly Uint8Array[] => {
     const read = decodeFrame(frame);
+    if (read.kind === 'control' && read.message.type === 'evaluations' && !isQuiet(world) && dice.chance(0.3)) {
+      world.witness.fault('lie: results', `client ${own.join('+')}`);
+      return results(read.message as Evaluations, dice, others);
+    }
     const message = read.kind === 'inline' ? (read.message as Message) : undefined;
     if (read.kind !== 'inline' || message?.type !== 'update') return [frame];
     if (isQuiet(world) || dice.chance(0.5)) return [frame];
@@ -125,6 +129,23 @@ export function liarOf(world: World, own: readonly number[], dice: Dice): () => 
     if (read.kind === 'inline' && read.message.type === 'model') bases.push((read.message as Model).version);
   };
   return () => ({ instead, heard });
+}
+
+/** What costs at most the results of whoever says it. */
+function results({ round, entries }: Evaluations, dice: Dice, others: readonly number[]): readonly Uint8Array[] {
+  const [first] = entries;
+  if (first === undefined) return [];
+  const say = (over: Partial<Evaluations['entries'][number]>) =>
+    encodeControl({ type: 'evaluations', round, entries: [{ ...first, ...over }] });
+  const statistics = { loss: { sum: 1e308, weight: 1e-308 } };
+  return dice.pick([
+    [say({ sampleCount: -1 })],
+    [say({ sampleCount: 0.5 })],
+    [say({ statistics, results: { loss: -1e308 } })],
+    [say({ results: { other: 1 } }), say({})],
+    others.length === 0 ? [] : [say({ client: knownClient(dice.pick(others)) })],
+    [encodeControl({ type: 'evaluations', round: round + 1, entries })],
+  ]);
 }
 
 function doubled(told: Told): Uint8Array {

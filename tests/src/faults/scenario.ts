@@ -28,6 +28,9 @@ export interface Scenario {
   readonly serverTests: boolean;
   /** In every third round the server's test says that the model has diverged: the round is void. */
   readonly diverges: boolean;
+  /** Ends the run when so many evaluations in a row were not better; null: it goes on. */
+  readonly patience: number | null;
+  readonly keepsBest: boolean;
   readonly deadlineMs: number | null;
   readonly graceMs: number;
   readonly quorum: number;
@@ -101,6 +104,7 @@ export function scenarioOf(seed: number): Scenario {
   const clients = dice.whole(robust ? 4 : 2, 8);
   const clientsPerRound = algorithm === 'fedBuff' ? dice.whole(2, clients) : dice.whole(robust ? 4 : 1, clients);
   const isLarge = dice.chance(0.03);
+  const evaluateEvery = dice.pick([0, 1, 1, 2]);
   const diverges = dice.chance(0.25);
   const trainHigh = dice.logarithmic(5, 8_000);
   const faults = faultsOf(dice.of('faults'));
@@ -119,9 +123,11 @@ export function scenarioOf(seed: number): Scenario {
     processes: dealt(clients, dice),
     statesOnDisk: dice.chance(0.8),
     keptBytesMax: dice.chance(0.8) ? 1 << 20 : 0,
-    evaluateEvery: dice.pick([0, 1, 1, 2]),
+    evaluateEvery,
     serverTests: diverges || dice.chance(0.5),
     diverges,
+    patience: evaluateEvery > 0 && dice.chance(0.2) ? dice.whole(1, 2) : null,
+    keepsBest: dice.chance(0.2),
     deadlineMs,
     graceMs: Math.round(dice.logarithmic(500, 15_000)),
     quorum: dice.whole(robust ? 4 : 1, clientsPerRound),

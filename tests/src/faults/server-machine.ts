@@ -160,7 +160,8 @@ export class ServerMachine {
 
   #options(process: SimulatedProcess): RunOptions {
     const { scenario } = this.world;
-    const { seed, clients, clientsPerRound, rounds, evaluateEvery, deadlineMs, graceMs, minimumClients } = scenario;
+    const { seed, clients, clientsPerRound, rounds, evaluateEvery, deadlineMs, graceMs, minimumClients, patience } =
+      scenario;
     return {
       run: RUN,
       seed,
@@ -172,6 +173,8 @@ export class ServerMachine {
       graceMs,
       minimumClients,
       stages: stagesOf(scenario),
+      ...(patience !== null && { patience }),
+      ...(scenario.keepsBest && { keepBest: 'loss' }),
       ...(!isBuffered(scenario) && { quorum: scenario.quorum }),
       journal: { storage: journalOn(this.disk, process), mode: 'resume-or-begin', alsoFinished: true },
     };
