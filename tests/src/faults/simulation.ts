@@ -97,7 +97,12 @@ export async function simulate(scenario: Scenario, keepsTrace = false): Promise<
   }
   if (server.result !== undefined && witness.forgetful.size === 0) {
     const again = { ...world, witness: new Witness(time, false) };
-    const problem = await replayProblem(taskOf(again), server.disk.log, server.result, witness.faults.has('lie: results'));
+    const problem = await replayProblem(
+      taskOf(again),
+      server.disk.log,
+      server.result,
+      witness.faults.has('lie: results'),
+    );
     if (problem !== undefined) witness.problem(problem);
   }
   return {
