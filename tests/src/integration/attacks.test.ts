@@ -118,7 +118,7 @@ describe('while honest rounds go on', () => {
       many(100, async () => {
         const evil = await RawClient.enter(url);
         const { workload } = (await evil.next('welcome')) as { workload: { hash: string } };
-        await shout(evil, 1_000, isOver, () => ({ type: 'getPlan', hash: workload.hash }));
+        await shout(evil, 50, isOver, () => ({ type: 'getPlan', hash: workload.hash }));
         await evil.closed;
       }),
     );
@@ -154,8 +154,8 @@ describe('while honest rounds go on', () => {
       many(100, async () => {
         const evil = await RawClient.enter(url);
         await evil.next('welcome');
-        await shout(evil, 640, isOver, (i) => update(i + 1));
-        await evil.next('decline', ({ stream }) => stream === 640);
+        await shout(evil, 128, isOver, (i) => update(i + 1));
+        await evil.next('decline', ({ stream }) => stream === 128);
         evil.kill();
       }),
     );
