@@ -202,7 +202,7 @@ export {
   type MessageSender,
 } from './protocol/define-message.js';
 export type { DeviceHandlers, DevicePort } from './protocol/device-port.js';
-export type { AuthContext, ClientAuth, ServerAuth } from './protocol/handshake.js';
+export type { AuthContext, ClientAuth, Identity, ServerAuth } from './protocol/handshake.js';
 export type { Finish } from './protocol/messages.js';
 export { proveKey } from './protocol/node/key-proof.js';
 export { proveToken } from './protocol/node/token-proof.js';

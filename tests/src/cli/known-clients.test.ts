@@ -23,7 +23,8 @@ it('an index stays with its owner over a restart; revoked and rotated keys show 
   ];
   expect((await stat(join(place.path, 'north.key'))).mode & 0o777).toBe(0o600);
   for (const [name, key] of Object.entries({ north, south })) {
-    expect((await place.run(`clients approve ${name} ${key} ${KNOWN}`)).code).toBe(0);
+    const indices = name === 'south' ? '--index 0-1' : '';
+    expect((await place.run(`clients approve ${name} ${key} ${KNOWN} ${indices}`)).code).toBe(0);
   }
   const server = place.start(`server task.ts ${SIZE} --listen 127.0.0.1:0 ${KNOWN}`);
   const { url } = await server.event('listening');
@@ -53,7 +54,7 @@ it('an index stays with its owner over a restart; revoked and rotated keys show 
   const list = (await place.run(`clients list ${KNOWN}`)).stdout.trim().split('\n');
   expect(list).toEqual([
     expect.stringMatching(/^north {2}ed25519:\S+ {2}revoked /),
-    expect.stringMatching(/^south {2}ed25519:\S+ {2}revoked /),
+    expect.stringMatching(/^south {2}ed25519:\S+ {2}clients 0-1 {2}revoked /),
     `north  ${later}`,
   ]);
   const owners = await readFile(join(String((await resumed.event('started')).folder), 'owners.jsonl'), 'utf8');

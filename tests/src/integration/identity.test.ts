@@ -31,11 +31,11 @@ afterEach(async () => {
   for (const step of cleanUp.splice(0).reverse()) await step();
 });
 
-async function serve(options: object): Promise<FederationServer> {
+async function serve(options: object, terms = 'name=north'): Promise<FederationServer> {
   const folder = await mkdtemp(join(tmpdir(), 'fedloom-identity-'));
   cleanUp.push(() => rm(folder, { recursive: true }));
   const file = join(folder, 'tokens');
-  await writeFile(file, `${TOKEN} name=north\n`, { mode: 0o600 });
+  await writeFile(file, `${TOKEN} ${terms}\n`, { mode: 0o600 });
   const server = await createServer(task, { ...SIZE, auth: [acceptTokens(file)], ...options });
   server.result.catch(() => {});
   cleanUp.push(() => server.close());
@@ -64,6 +64,15 @@ it('who cannot prove it is refused, and told what to do', async () => {
   await expect(joinFederation(server.url, { clients, task, auth })).rejects.toEqual(
     refused(/^The server refused this client: The client's token is not one of this server/),
   );
+});
+
+it('who is invited for some clients is let in as no others', async () => {
+  const server = await serve({}, 'name=north clients=1');
+  const refused = joinFederation(server.url, { clients, task, auth: [proveToken(TOKEN)] });
+  await expect(refused).rejects.toMatchObject({
+    code: 'join.not-meant',
+    message: expect.stringContaining('Client 0 of this run is not for north, who may be 1. Join with these.'),
+  });
 });
 
 it('what was heard of one handshake is of no use in another', async () => {

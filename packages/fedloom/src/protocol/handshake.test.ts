@@ -20,7 +20,7 @@ const token: ClientAuth & ServerAuth = {
   verify(proof, given) {
     if (proof !== `proof of ${given.nonce}`)
       throw new FedloomError('protocol.auth', 'Wrong token.', { method: 'token' });
-    return 'hospital-north';
+    return { name: 'hospital-north' };
   },
 };
 
@@ -78,7 +78,7 @@ test('auth methods are tried in the order of the server; a wrong proof is refuse
   const { reply: auth } = answerChallenge(reply!, { software: '', methods: [token] });
   expect(stepServerHandshake(state, auth, options).state).toMatchObject({
     step: 'accepted',
-    identity: 'hospital-north',
+    identity: { name: 'hospital-north' },
   });
   const refused = expect.objectContaining({ code: 'protocol.auth' });
   expect(() => stepServerHandshake(state, { ...auth, proof: 'guess' }, options)).toThrow(refused);

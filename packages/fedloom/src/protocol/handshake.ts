@@ -1,4 +1,5 @@
 import { FedloomError } from '@fedloom/engine';
+import type { IndexRange } from '../core/index-ranges.js';
 import type { AnyMessage } from './codec.js';
 import type { Auth, Challenge, Hello } from './messages.js';
 
@@ -23,14 +24,22 @@ export interface ClientAuth {
   prove(context: AuthContext): string | undefined;
 }
 
+/** Who a client has proved to be. */
+export interface Identity {
+  /** One word. */
+  readonly name: string;
+  /** The clients of a run that it may be; default: any. */
+  readonly clients?: readonly IndexRange[];
+}
+
 /** How a server finds out who a client is, in `auth` of `createServer` and `createLobby`. */
 export interface ServerAuth {
   readonly name: string;
   /**
-   * @returns who the client is, one word; undefined: anybody
+   * @returns undefined: anybody
    * @throws FedloomError `protocol.auth` when the proof does not hold
    */
-  verify(proof: string | undefined, context: AuthContext): string | undefined;
+  verify(proof: string | undefined, context: AuthContext): Identity | undefined;
 }
 
 /** Takes everybody: for loopback and trusted networks. */
@@ -68,7 +77,7 @@ export interface ClientAccepted {
   /** By which it was asked who it is. */
   readonly method: string;
   /** As the auth method names the client; absent: it asked nobody. */
-  readonly identity?: string;
+  readonly identity?: Identity;
 }
 
 /**

@@ -26,6 +26,7 @@ export interface ServerErrors {
   'virtual-clock.duration': { readonly client: number; readonly speed: number; readonly work: number };
 
   'join.held': NoFields;
+  'join.not-meant': { readonly client: number; readonly name: string };
   'join.owned': { readonly client: number; readonly owner: string };
   'join.range': NoFields;
   'join.timeout': { readonly joinTimeoutMs: number };

@@ -1,6 +1,7 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { readFile, rename, writeFile } from 'node:fs/promises';
 import { FedloomError } from '@fedloom/engine';
+import type { IndexRange } from '../../core/index-ranges.js';
 import { storageError } from '../../core/node/storage-error.js';
 import { publicText } from '../../protocol/node/key-proof.js';
 import { isInvitedName } from '../../server/auth/invitations.js';
@@ -26,8 +27,13 @@ export async function enrol(keyFile: string): Promise<string> {
 }
 
 /** @throws FedloomError `usage.clients`, `auth.clients-file`, `store.*` */
-export async function approve(file: string, name: string, enrolment: string): Promise<void> {
-  const added = enrolled(name, enrolment);
+export async function approve(
+  file: string,
+  name: string,
+  enrolment: string,
+  clients?: readonly IndexRange[],
+): Promise<void> {
+  const added = { ...enrolled(name, enrolment), ...(clients && { clients }) };
   const { lines, known } = await read(file);
   if (inUse(known, name) !== undefined) {
     throw usage(`${name} has a key in use. Give it another by fedloom clients rotate, or take it back by revoke.`);
@@ -43,7 +49,12 @@ export async function revoke(file: string, name: string, enrolment?: string): Pr
   if (old === undefined) throw usage(`${name} has no key in use in ${file}. fedloom clients list shows who has.`);
   const revoked = knownClientLine({ ...old, revoked: new Date().toISOString() });
   const changed = lines.map((line) => (line.trim().startsWith(enrolmentText(old.key)) ? revoked : line));
-  await write(file, added === undefined ? changed : [...changed, knownClientLine(added)]);
+  await write(
+    file,
+    added === undefined
+      ? changed
+      : [...changed, knownClientLine({ ...added, ...(old.clients && { clients: old.clients }) })],
+  );
 }
 
 /** @throws FedloomError `auth.clients-file`, `store.*` */

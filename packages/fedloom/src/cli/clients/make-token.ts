@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { appendFile } from 'node:fs/promises';
 import { FedloomError } from '@fedloom/engine';
+import type { IndexRange } from '../../core/index-ranges.js';
 import { storageError } from '../../core/node/storage-error.js';
 import { readSecretFile } from '../../protocol/node/secret-file.js';
 import { type Invitation, invitationLine, isInvitedName, parseInvitations } from '../../server/auth/invitations.js';
@@ -11,6 +12,8 @@ export interface TokenRequest {
   readonly tokenFile: string;
   readonly name?: string;
   readonly uses?: number;
+  /** Which clients of a run; absent: any. */
+  readonly clients?: readonly IndexRange[];
   /** Milliseconds of Unix time; absent: never. */
   readonly expiresMs?: number;
   /** A file for the client's token. */

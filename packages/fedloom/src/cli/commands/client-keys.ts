@@ -1,4 +1,5 @@
 import { type Command, Option } from 'commander';
+import { formatRanges, parseRanges } from '../../core/index-ranges.js';
 import { verboseOption } from '../run-settings.js';
 
 /** Keys by which a server knows its clients: made on one side, kept in a file on the other. */
@@ -27,10 +28,15 @@ export function addKeyCommands(command: Command): void {
     .argument('<name>', 'by which the server knows the client')
     .argument('<key>', 'as enrol printed it there: ed25519:…')
     .addOption(knownOption())
+    .addOption(
+      new Option('--index <ranges>', 'which clients of a run it may be: 0-4,7 (default: any)').argParser(
+        (text: string) => parseRanges(text),
+      ),
+    )
     .addOption(verboseOption())
-    .action(async (name: string, key: string, { knownClients }) => {
+    .action(async (name: string, key: string, { knownClients, index }) => {
       const { approve } = await import('../clients/known-file.js');
-      await approve(knownClients, name, key);
+      await approve(knownClients, name, key, index);
       say(`${name} is let in from now on.`);
     });
   command
@@ -40,8 +46,9 @@ export function addKeyCommands(command: Command): void {
     .addOption(verboseOption())
     .action(async ({ knownClients: file }) => {
       const { knownClients } = await import('../clients/known-file.js');
-      for (const { name, key, revoked } of await knownClients(file)) {
-        say(`${name}  ed25519:${key}${revoked === undefined ? '' : `  revoked ${revoked}`}`);
+      for (const { name, key, clients, revoked } of await knownClients(file)) {
+        const what = clients === undefined ? '' : `  clients ${formatRanges(clients)}`;
+        say(`${name}  ed25519:${key}${what}${revoked === undefined ? '' : `  revoked ${revoked}`}`);
       }
     });
   command

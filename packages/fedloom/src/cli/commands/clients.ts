@@ -36,15 +36,21 @@ export function addClientsCommand(program: Command): void {
         .argParser(expiry)
         .default(expiry(EXPIRES), EXPIRES),
     )
+    .addOption(
+      new Option('--index <ranges>', 'which clients of a run it is for: 0-4,7 (default: any)').argParser(
+        (text: string) => parseRanges(text),
+      ),
+    )
     .option('--out <file>', 'write the token to this file, mode 600, instead of printing it')
     .addOption(verboseOption())
-    .action(async ({ tokenFile, name, uses, expires, out }) => {
+    .action(async ({ tokenFile, name, uses, expires, out, index }) => {
       const { makeToken } = await import('../clients/make-token.js');
       const token = await makeToken({
         tokenFile,
         name,
         uses,
         out,
+        ...(index && { clients: index }),
         ...(expires !== 'none' && { expiresMs: expires }),
       });
       process.stdout.write(out === undefined ? `${token}\n` : `The token is in ${out}.\n`);

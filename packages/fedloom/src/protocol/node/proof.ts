@@ -57,7 +57,7 @@ export function checkBinding(method: string, { binding }: Proof, { binding: own 
     binding === PLAIN
       ? 'the client sees no encryption, and this server does: something between takes it off'
       : own === PLAIN
-        ? 'the client sees encryption, and this server does not: if a proxy of its own is in front, it needs --behind-proxy (behindProxy)'
+        ? 'the client sees encryption, and this server does not: if a proxy of its own is in front, that must set X-Forwarded-For, and be named by --behind-proxy (behindProxy)'
         : "the client sees another certificate than this server's: something between passes for it";
   throw new FedloomError('protocol.auth', `The proof does not hold here: ${why}.`, { method });
 }

@@ -32,7 +32,18 @@ const refusal = (text: RegExp) =>
 
 describe('who is let in', () => {
   test('a client whose key is known, by its name', () => {
-    expect(acceptKeys(file).verify(north.auth.prove(context), context)).toBe('north');
+    expect(acceptKeys(file).verify(north.auth.prove(context), context)).toEqual({ name: 'north' });
+  });
+
+  test('as the clients that it is meant to be', async () => {
+    await write(`${north.line} name=north clients=0-4,7`);
+    expect(acceptKeys(file).verify(north.auth.prove(context), context)).toEqual({
+      name: 'north',
+      clients: [
+        { from: 0, count: 5 },
+        { from: 7, count: 1 },
+      ],
+    });
   });
 
   test('nobody else, whose key was revoked, or whose proof is for something else', () => {
@@ -56,7 +67,7 @@ describe('who is let in', () => {
   test('as the file says when somebody comes', async () => {
     const auth = acceptKeys(file);
     await write(`${north.line} name=north revoked=2026-01-02T03:04:05Z\n${stranger.line} name=north`);
-    expect(auth.verify(stranger.auth.prove(context), context)).toBe('north');
+    expect(auth.verify(stranger.auth.prove(context), context)).toEqual({ name: 'north' });
     expect(() => auth.verify(north.auth.prove(context), context)).toThrow(refusal(/was revoked/));
   });
 });
@@ -67,7 +78,7 @@ test.each([
   [`${north.line} name=a\n\n${north.line} name=b`, /^Line 3 of known: its key stands in the file before/],
   [`${north.line} name=a\n${south.line} name=a`, /^Line 2 of known: a has a key in use before/],
   [`${north.line} name=a revoked=yes`, /revoked= is no time/],
-  [`${north.line} name=a role=admin`, /role is neither name= nor revoked=/],
+  [`${north.line} name=a role=admin`, /role is neither name=, clients= nor revoked=/],
   [`ed25519:${'A'.repeat(42)}! name=a`, /does not begin with a key/],
 ])('"%s" is refused', (text, why) => {
   expect(() => parseKnownClients(text, 'known')).toThrow(

@@ -23,7 +23,8 @@ export function acceptKeys(file: string, { onTrouble = () => {} }: AcceptOptions
       if (client === undefined) throw refused(`ed25519:${proof.who} is not known to this server`, 'approve');
       if (!sealHolds(client.publicKey, proof, context)) throw refused(`of ${client.name} did not make this proof`);
       if (client.revoked !== undefined) throw refused(`of ${client.name} was revoked on ${client.revoked}`, 'rotate');
-      return client.name;
+      const { name, clients } = client;
+      return { name, ...(clients && { clients }) };
     },
   };
 }

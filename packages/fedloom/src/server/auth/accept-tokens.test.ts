@@ -29,8 +29,14 @@ const refusal = (text: RegExp) =>
 describe('who is let in', () => {
   test('whoever has a token of the file, by its name', () => {
     const auth = acceptTokens(file);
-    expect(auth.verify(proveToken(named).prove(context), context)).toBe('north');
-    expect(auth.verify(proveToken(twice).prove(context), context)).toBe('token 000000000002');
+    expect(auth.verify(proveToken(named).prove(context), context)).toEqual({ name: 'north' });
+    expect(auth.verify(proveToken(twice).prove(context), context)).toEqual({ name: 'token 000000000002' });
+  });
+
+  test('as the clients that its token is for', async () => {
+    await write(`${named} name=north clients=3`);
+    const clients = [{ from: 3, count: 1 }];
+    expect(acceptTokens(file).verify(proveToken(named).prove(context), context)).toEqual({ name: 'north', clients });
   });
 
   test('nobody with a token that does not exist, has another secret, or has expired', () => {
@@ -53,11 +59,11 @@ describe('who is let in', () => {
       [client.prove({ ...context, run: 'letters' }), context, /is not one of this server/],
       [client.prove({ ...secure, binding: `tls:${'e'.repeat(64)}` }), secure, /another certificate than this server's/],
       [client.prove(context), secure, /something between takes it off/],
-      [client.prove(secure), context, /needs --behind-proxy/],
+      [client.prove(secure), context, /and be named by --behind-proxy/],
     ] as const;
     for (const [proof, at, text] of cases) expect(() => auth.verify(proof, at)).toThrow(refusal(text));
-    expect(auth.verify(client.prove(secure), secure)).toBe('north');
-    expect(auth.verify(client.prove(secure), { ...context, binding: 'proxied' })).toBe('north');
+    expect(auth.verify(client.prove(secure), secure)).toEqual({ name: 'north' });
+    expect(auth.verify(client.prove(secure), { ...context, binding: 'proxied' })).toEqual({ name: 'north' });
   });
 });
 
@@ -66,7 +72,7 @@ test('a token for two processes lets in two, as often as they come, also after t
   const auth = acceptTokens(file);
   for (const client of [one, two, one, two]) auth.verify(client.prove(context), context);
   const later = acceptTokens(file);
-  expect(later.verify(one.prove(context), context)).toBe('token 000000000002');
+  expect(later.verify(one.prove(context), context)).toEqual({ name: 'token 000000000002' });
   for (const server of [auth, later]) {
     expect(() => server.verify(three.prove(context), context)).toThrow(refusal(/was for 2 uses, which are used up/));
   }
@@ -79,12 +85,12 @@ test('the file may change while the server runs; what cannot be read changes not
   const auth = acceptTokens(file, { onTrouble: (error) => told.push(error) });
   const enter = (text: string) => auth.verify(proveToken(text).prove(context), context);
   await write(`${named} name=north\n${token('7')} name=south`);
-  expect(enter(token('7'))).toBe('south');
+  expect(enter(token('7'))).toEqual({ name: 'south' });
   await write(`${token('7')} name=south, and who else`);
-  expect(enter(named)).toBe('north');
-  expect(enter(named)).toBe('north');
+  expect(enter(named)).toEqual({ name: 'north' });
+  expect(enter(named)).toEqual({ name: 'north' });
   await rm(file);
-  expect(enter(named)).toBe('north');
+  expect(enter(named)).toEqual({ name: 'north' });
   expect(told.map(({ code }) => code)).toEqual(['auth.token-file', 'auth.file']);
   await write(`${token('7')} name=south`);
   expect(() => enter(named)).toThrow(refusal(/is not one of this server/));
@@ -98,6 +104,7 @@ test('a file of no use is told before anybody is let in, without what it holds',
     [`${named} name=`, /one word of at most 64/],
     [`${named} uses=0`, /at least 1/],
     [`${named} uses=2 expires=soon`, /expires= is no time/],
+    [`${named} name=a clients=all`, /clients= names indices/],
     [`${named} name=a role=admin`, /role is neither name=/],
   ];
   for (const [text, why] of cases) {

@@ -34,13 +34,13 @@ export function acceptTokens(file: string, { onTrouble = () => {} }: AcceptOptio
       const invitation = book.value.get(proof.who);
       const expected = tokenSeal(invitation ?? NOBODY, proof, context);
       if (!sameText(expected, proof.seal) || invitation === undefined) throw refused('is not one of this server');
-      const { id, name, expiresMs, uses: most } = invitation;
+      const { id, name, expiresMs, uses: most, clients } = invitation;
       if (expiresMs !== undefined && expiresMs <= Date.now()) {
         throw refused(`has expired on ${new Date(expiresMs).toISOString()}`);
       }
       if (most !== undefined && !uses.take(id, proof.nonce, most))
         throw refused(`was for ${most} uses, which are used up`);
-      return name ?? `token ${id}`;
+      return { name: name ?? `token ${id}`, ...(clients && { clients }) };
     },
   };
 }

@@ -136,7 +136,7 @@ export class Lobby {
         if (state.step !== 'accepted') return;
         cancelTimer();
         this.#strangers.delete(channel);
-        guest = this.#admit(channel, certified === undefined ? state : { identity: certified, ...state });
+        guest = this.#admit(channel, certified === undefined ? state : { identity: { name: certified }, ...state });
         guest?.begin();
         if (guest !== undefined) awaitJoin();
       },
@@ -198,7 +198,7 @@ export class Lobby {
       const { door } = found;
       const common = commonCapabilities(capabilities, door.options.messages.capabilities);
       const { peer } = channel;
-      const who = identity === undefined ? {} : { identity };
+      const who = identity === undefined ? {} : { identity: identity.name };
       this.#parts.onEntry?.({ kind: 'admitted', session: id, peer, method, software, ...who });
       return door.enter(id, channel, common, identity);
     }

@@ -3,6 +3,7 @@ import type { Clock } from '../../core/clock.js';
 import { type Channel, internalError, type MessageHandler } from '../../protocol/channel.js';
 import type { AnyMessage } from '../../protocol/codec.js';
 import type { ExtensionMessage } from '../../protocol/define-message.js';
+import type { Identity } from '../../protocol/handshake.js';
 import type { Finish, Message, Welcome } from '../../protocol/messages.js';
 import type { MessagePeer, OwnMessages } from '../../protocol/own-messages.js';
 import { Session, type SessionMessage } from './session.js';
@@ -98,7 +99,7 @@ export class SessionDoor {
    * @param capabilities those that the client and the run have
    * @param identity who the client has proved to be
    */
-  enter(id: string, channel: Channel, capabilities: readonly string[], identity?: string): Guest {
+  enter(id: string, channel: Channel, capabilities: readonly string[], identity?: Identity): Guest {
     const { welcome, messages, onMessage, onClosed, onFailure, takesPart = () => true } = this.#options;
     const session = new Session(id, channel, identity);
     let peer: MessagePeer | undefined;

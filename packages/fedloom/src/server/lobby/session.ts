@@ -2,6 +2,7 @@ import { FedloomError } from '@fedloom/engine';
 import type { Hash } from '../../core/brands.js';
 import { visibleText } from '../../core/visible-text.js';
 import { type Channel, owed } from '../../protocol/channel.js';
+import type { Identity } from '../../protocol/handshake.js';
 import { wireLimits } from '../../protocol/limits.js';
 import type { ClientMessage } from '../../protocol/messages.js';
 import { pieces } from '../../protocol/pieces.js';
@@ -28,7 +29,7 @@ export class Session {
     readonly id: string,
     readonly channel: Channel,
     /** Who the client has proved to be; undefined: nobody asked. */
-    readonly identity?: string,
+    readonly identity?: Identity,
   ) {
     this.work(() => {});
   }
@@ -36,7 +37,7 @@ export class Session {
   /** Who it is, for people: where it comes from, and who it has proved to be. */
   get peer(): string {
     const { peer } = this.channel;
-    return this.identity === undefined ? peer : `${visibleText(this.identity)} at ${peer}`;
+    return this.identity === undefined ? peer : `${visibleText(this.identity.name)} at ${peer}`;
   }
 
   /** Notes what the session is asked or has answered. As long as it owes an answer, its silence is borne. */

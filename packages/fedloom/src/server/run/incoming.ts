@@ -8,7 +8,7 @@ import type { CoordinatorEvent, Reason, UpdateTag } from '../schedule/types.js';
 import type { Aggregation, CheckedUpdate, SoundUpdate } from './aggregation.js';
 import { EvaluationBounds } from './evaluation-bounds.js';
 import type { FederationEvents, FederationOptions } from './federation-options.js';
-import type { IndexOwners } from './index-owners.js';
+import { checkMeant, type IndexOwners } from './index-owners.js';
 import type { StagedUpdates } from './staged-updates.js';
 import type { ModelVersion, Versions } from './versions.js';
 
@@ -93,11 +93,12 @@ export class Incoming {
     }
   }
 
-  /** An index beyond the federation is nobody's, and refused for that. @throws FedloomError `join.owned` */
+  /** An index beyond the federation is nobody's, and refused for that. @throws FedloomError `join.not-meant`, `join.owned` */
   #claim({ identity }: Session, ranges: readonly IndexRange[]): void {
     const { owners, clients } = this.options;
     if (identity === undefined || ranges.some(({ from, count }) => from + count > clients)) return;
-    owners.claim(identity, ranges);
+    checkMeant(identity, ranges);
+    owners.claim(identity.name, ranges);
   }
 
   /**

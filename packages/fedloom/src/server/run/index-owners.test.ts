@@ -5,7 +5,7 @@ import { isFedloomError } from '@fedloom/engine';
 import fc from 'fast-check';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { ownersFile } from '../auth/owners-file.js';
-import { IndexOwners, type OwnedRange } from './index-owners.js';
+import { checkMeant, IndexOwners, type OwnedRange } from './index-owners.js';
 
 const range = (from: number, count = 1) => ({ from, count });
 
@@ -52,6 +52,22 @@ describe('an index belongs to who took it first', () => {
       }),
     );
   });
+});
+
+test('who is meant to be some clients may be no others', () => {
+  const north = { name: 'north', clients: [range(0, 3), range(7, 2)] };
+  checkMeant(north, [range(1, 2), range(8)]);
+  checkMeant({ name: 'anywhere' }, [range(99)]);
+  for (const [ranges, client] of [
+    [[range(2, 2)], 3],
+    [[range(0), range(6, 2)], 6],
+    [[range(9)], 9],
+  ] as const) {
+    expect(() => checkMeant(north, ranges)).toThrow(
+      expect.objectContaining({ code: 'join.not-meant', fields: { client, name: 'north' } }),
+    );
+  }
+  expect(() => checkMeant(north, [range(9)])).toThrow('who may be 0-2,7-8. Join with these.');
 });
 
 describe('in a file', () => {

@@ -1,5 +1,6 @@
 import { FedloomError } from '@fedloom/engine';
-import type { IndexRange } from '../../core/index-ranges.js';
+import { formatRanges, type IndexRange } from '../../core/index-ranges.js';
+import type { Identity } from '../../protocol/handshake.js';
 
 /** Clients that belong to somebody. */
 export interface OwnedRange extends IndexRange {
@@ -40,6 +41,21 @@ export class IndexOwners {
     if (taken.length === 0) return;
     this.book?.add(taken);
     this.#owned = owned;
+  }
+}
+
+/**
+ * Whether somebody may be all of these clients.
+ * @throws FedloomError `join.not-meant` with the first that it may not be
+ */
+export function checkMeant({ name, clients }: Identity, ranges: readonly IndexRange[]): void {
+  if (clients === undefined) return;
+  const meant = ascending(clients.map(({ from, count }) => ({ from, count, owner: name })));
+  for (const range of ranges) {
+    const [other] = freeOf(meant, range, name);
+    if (other === undefined) continue;
+    const message = `Client ${other.from} of this run is not for ${name}, who may be ${formatRanges(clients)}. Join with these.`;
+    throw new FedloomError('join.not-meant', message, { client: other.from, name });
   }
 }
 
