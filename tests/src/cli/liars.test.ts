@@ -34,7 +34,7 @@ describe('a liar among the clients of fedloom server', () => {
       const rounds = events.filter(({ event }) => event === 'round');
       expect(rounds.map(({ voided }) => voided)).toEqual(new Array(6).fill(null));
       const { metrics } = events.at(-1) as unknown as { metrics: { accuracy: number } };
-      expect(metrics.accuracy).toBeGreaterThan(0.7);
+      expect(metrics.accuracy).toBeGreaterThan(0.85);
     },
   );
 
