@@ -52,6 +52,8 @@ export function usualOf(sizes: readonly UpdateSize[]): UpdateSize {
 
 /** Of an even number of values the lower of the two in the middle; 0 of none. */
 export function lowerMedian(values: readonly number[]): number {
-  const ascending = Float64Array.from(values).sort();
+  // Most models have neither buffers nor uploads.
+  if (values.every((value) => value === 0)) return 0;
+  const ascending = new Float64Array(values).sort();
   return ascending[(ascending.length - 1) >> 1] ?? 0;
 }
