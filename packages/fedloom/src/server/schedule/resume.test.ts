@@ -74,6 +74,22 @@ describe('resuming', () => {
     expect(again.persisted(1).at(-1)).toMatchObject({ type: 'finish', reason: 'failed', code: 'round.void' });
   });
 
+  it('tells again what counted last, though something came after it that did not', () => {
+    const driver = new Driver(inRounds);
+    driver.join('a', 0, 1, 2, 3);
+    for (const client of [0, 1]) driver.update(client);
+    driver.aggregated();
+    driver.persisted();
+    for (const client of [0, 1]) driver.update(client);
+    driver.voided(1);
+    const again = restart(inRounds, decisionsOf(driver));
+    // A client that died before it had committed what counted has its state all the same.
+    expect(only(again.join('b', 0, 1, 2, 3), 'settle')).toMatchObject([
+      { task: 0, counted: true, clients: [0, 1] },
+      { task: 1, counted: false, clients: [0, 1] },
+    ]);
+  });
+
   it('lets those train on who did, from their version and for their task; the others follow in turn', () => {
     const driver = new Driver(inBuffers);
     driver.join('a', 0, 1, 2, 3);

@@ -15,7 +15,7 @@ export type WrittenDecision = Pick<
 
 /** @param decisions all that were written down, in order */
 export function resumePoint(decisions: readonly WrittenDecision[]): ResumePoint {
-  const settled = new Map<ClientIndex, LastSettlement>();
+  const settled = new Map<ClientIndex, readonly LastSettlement[]>();
   const tasks = new Map<ClientIndex, number>();
   const ongoing = new Map<ClientIndex, Ongoing>();
   let last: WrittenDecision | undefined;
@@ -24,7 +24,8 @@ export function resumePoint(decisions: readonly WrittenDecision[]): ResumePoint 
   for (const decision of decisions) {
     const ended = (client: ClientIndex, settlement: LastSettlement) => {
       const { task } = settlement;
-      settled.set(client, settlement);
+      const before = settlement.counted ? [] : (settled.get(client) ?? []).filter(({ counted }) => counted);
+      settled.set(client, [...before, settlement]);
       if (ongoing.get(client)?.task === task) ongoing.delete(client);
       tasks.set(client, Math.max(tasks.get(client) ?? 0, task + 1));
     };
@@ -60,7 +61,7 @@ export function resumePoint(decisions: readonly WrittenDecision[]): ResumePoint 
  */
 export function resumeState(options: CoordinatorOptions, point: ResumePoint): CoordinatorState {
   const state = initialState({ ...options, firstRound: point.firstRound });
-  for (const [client, settlement] of point.settled) state.owed.set(client, [settlement]);
+  for (const [client, settlements] of point.settled) state.owed.set(client, [...settlements]);
   state.version = point.version;
   state.voidInARow = point.voidInARow;
   const { unrecorded } = point;

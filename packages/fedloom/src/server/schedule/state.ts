@@ -78,8 +78,11 @@ export interface ResumePoint {
   readonly firstRound: number;
   /** The newest: as many as rounds, less those that were void. */
   readonly version: VersionNumber;
-  /** The last thing that was decided about each client: told again when it joins, for the first time may have been lost. */
-  readonly settled: ReadonlyMap<ClientIndex, LastSettlement>;
+  /**
+   * What was decided last about each client, and before it what counted last, if that did not: told again when it joins, for the first
+   * time may have been lost, and its private state rests on what counted.
+   */
+  readonly settled: ReadonlyMap<ClientIndex, readonly LastSettlement[]>;
   /** How often each client was asked, for those that were. */
   readonly tasks: ReadonlyMap<ClientIndex, number>;
   /** Who trained then, ascending by client. */

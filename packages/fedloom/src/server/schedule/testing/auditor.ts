@@ -90,7 +90,8 @@ export class Auditor {
   restart(options: ResolvedOptions, nextRound: number): void {
     this.options = options;
     this.decisions.splice(this.decisions.findIndex(({ round }) => round >= nextRound) >>> 0);
-    const last = new Map<number, Asked>();
+    /** What is told again: the last that counted, and the last. */
+    const told = new Map<number, readonly Asked[]>();
     const kept = new Map<string, Asked>();
     const open = new Map<string, { readonly base: number; readonly attempt: number }>();
     for (const { round, counted, uncounted, started } of this.decisions) {
@@ -99,12 +100,13 @@ export class Auditor {
         const asked = this.asked.get(`${client} ${task}`);
         if (asked === undefined) continue;
         kept.set(`${client} ${task}`, asked);
-        last.set(client, asked);
+        const before = counted.some((update) => update.client === client) ? [] : (told.get(client) ?? []);
+        told.set(client, [...before.filter((earlier) => this.#hasCounted(earlier)), asked]);
         open.delete(`${client} ${task}`);
       }
       for (const one of started) open.set(`${one.client} ${one.task}`, one);
     }
-    // Decisions before the last are not told again, also those that somebody was away for.
+    // Other decisions are not told again, also those that somebody was away for.
     for (const asked of kept.values()) asked.settled ??= asked.folded !== null;
     for (const [key, { attempt }] of open) {
       const asked = this.asked.get(key);
@@ -114,7 +116,7 @@ export class Auditor {
       asked.attempts.splice(asked.attempts.indexOf(attempt) + 1);
       kept.set(key, asked);
     }
-    for (const asked of last.values()) asked.settled = null;
+    for (const asked of [...told.values()].flat()) asked.settled = null;
     this.asked.clear();
     for (const [key, asked] of kept) this.asked.set(key, asked);
     this.newest = this.decisions.filter(({ voided }) => voided === null).length;
@@ -292,6 +294,13 @@ export class Auditor {
     asked.folded = { round, attempt, newest: this.newest };
     this.trust.overdue.delete(client);
     this.work.delete(client);
+  }
+
+  /** Whether it is among what its round counted. */
+  #hasCounted({ client, task, folded }: Asked): boolean {
+    if (folded === null) return false;
+    const decision = this.decisions.find(({ round }) => round === folded.round);
+    return decision?.counted.some((update) => update.client === client && update.task === task) ?? false;
   }
 
   #settle({ session, task, attempt, clients, counted }: Effect<'settle'>): void {
