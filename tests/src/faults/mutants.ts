@@ -45,7 +45,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'what counted is not told by the next process of a server',
     file: 'server/schedule/resume.js',
-    edits: [['state.owed.set(client, [settlement]);', ';']],
+    edits: [['state.owed.set(client, [...settlements]);', ';']],
   },
   {
     name: 'an update from an unknown model is taken for one from the newest',
