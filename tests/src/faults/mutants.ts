@@ -63,11 +63,6 @@ export const MUTANTS: readonly Mutant[] = [
     edits: [['aggregation.weigh(sound, from, versions.accepted)', 'aggregation.weigh(sound, from, versions.newest)']],
   },
   {
-    name: 'updates that are not finite are taken',
-    file: 'update/update-check.js',
-    edits: [['if (!Number.isFinite(largest))', 'if (false)']],
-  },
-  {
     name: 'updates are taken from whatever connection',
     file: 'server/schedule/refusals.js',
     edits: [['if (sessionOf(state.membership, tag.client) === tag.session)', 'if (true)']],
