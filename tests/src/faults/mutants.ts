@@ -107,9 +107,4 @@ export const MUTANTS: readonly Mutant[] = [
     file: 'client/training.js',
     edits: [['this.#resend(finished, message);', ';']],
   },
-  {
-    name: 'anybody may make the clients of others leave',
-    file: 'server/schedule/coordinator.js',
-    edits: [['if (sessionOf(state.membership, client) !== session)', 'if (false)']],
-  },
 ];
