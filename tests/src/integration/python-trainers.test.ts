@@ -166,13 +166,15 @@ describePython('trainers in Python', () => {
       'task.ts': STEP_TASK,
       'f.py': STEP.replace('self.w += args.step', hanging),
     });
-    const server = place.start('server task.ts 4 4 2 --deadline 2 --quorum 3 --listen 127.0.0.1:0 --json', ENV);
+    const server = place.start('server task.ts 4 4 3 --deadline 2 --quorum 3 --listen 127.0.0.1:0 --json', ENV);
     const { url } = await server.event('listening');
     const client = place.start(`client task.ts --server ${url} --index 0-3 --workers 2`, ENV);
     await server.event('finished');
     expect((await client.ended).code).toBe(0);
     const counted = server.events.filter(({ event }) => event === 'round').map((round) => round.counted);
+    // Who was silent loses the turn after it.
     expect(counted).toEqual([
+      [0, 2, 3],
       [0, 2, 3],
       [0, 2, 3],
     ]);

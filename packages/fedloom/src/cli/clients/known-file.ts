@@ -3,7 +3,7 @@ import { readFile, rename, writeFile } from 'node:fs/promises';
 import { FedloomError } from '@fedloom/engine';
 import type { IndexRange } from '../../core/index-ranges.js';
 import { storageError } from '../../core/node/storage-error.js';
-import { publicText } from '../../protocol/node/key-proof.js';
+import { publicText } from '../../protocol/node/client-key.js';
 import { isInvitedName } from '../../server/auth/invitations.js';
 import {
   enrolmentText,

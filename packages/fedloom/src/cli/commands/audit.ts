@@ -37,7 +37,8 @@ export function addAuditCommand(program: Command): void {
 }
 
 /** @throws FedloomError `audit.broken`, `audit.head`, `store.*` */
-async function verify(id: string, { out, json, head: expected }: VerifyFlags): Promise<void> {
+async function verify(id: string, { out, json, head }: VerifyFlags): Promise<void> {
+  const expected = head === undefined || head.startsWith('sha256:') ? head : `sha256:${head}`;
   const { path, file } = await findRun(out, id);
   const log = join(path, AUDIT_FILE);
   const text = await readFile(log, 'utf8').catch((cause: unknown) => {

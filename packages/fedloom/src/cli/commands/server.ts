@@ -104,7 +104,9 @@ export async function serve(
       audit.follow(run);
       const ended = operated.result.finally(() => devices?.close());
       const result = audit.endWith(ended, ({ lines, hash }) =>
-        terminal.screen.line(terminal.screen.colors.dim(`Audit log: ${counted(lines, 'line')}, up to ${hash}`)),
+        terminal.screen.line(
+          terminal.screen.colors.dim(`Audit log: ${counted(lines, 'line')}, up to ${hash.replace('sha256:', '')}`),
+        ),
       );
       const hint = `Join: ${clientCommand(path, settings, loaded.task, urls[0] ?? '', reach.mobile)}`;
       return { run, result, urls, notes: [`Listening on ${urls.join(' and ')}`, terminal.screen.colors.dim(hint)] };

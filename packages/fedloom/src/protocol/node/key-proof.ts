@@ -1,36 +1,8 @@
-import { createPrivateKey, createPublicKey, type KeyObject, sign, verify } from 'node:crypto';
+import { createPrivateKey, type KeyObject, sign } from 'node:crypto';
 import { FedloomError } from '@fedloom/engine';
-import type { AuthContext, ClientAuth } from '../handshake.js';
-import { clientNonce, PLAIN, type Proof, proofText, sealedBytes } from './proof.js';
-
-/** Name of the method in the handshake. */
-export const KEY = 'key';
-
-/** Of Ed25519 (RFC 8032), 32 bytes in base64url. */
-const PUBLIC = /^[A-Za-z0-9_-]{43}$/;
-
-/**
- * The key that a client is known by.
- * @returns undefined for a text that is none
- */
-export function publicKeyOf(text: string): KeyObject | undefined {
-  if (!PUBLIC.test(text)) return undefined;
-  try {
-    return createPublicKey({ key: { kty: 'OKP', crv: 'Ed25519', x: text }, format: 'jwk' });
-  } catch {
-    return undefined;
-  }
-}
-
-/** The half of a client's private key that its server knows, in base64url. */
-export function publicText(key: KeyObject): string {
-  return String(createPublicKey(key).export({ format: 'jwk' }).x);
-}
-
-/** Whether a proof was made with the private half of `key`. */
-export function sealHolds(key: KeyObject, proof: Proof, context: AuthContext): boolean {
-  return verify(null, sealedBytes(KEY, proof, context), key, Buffer.from(proof.seal, 'base64url'));
-}
+import type { ClientAuth } from '../handshake.js';
+import { KEY, publicText } from './client-key.js';
+import { clientNonce, PLAIN, proofText, sealedBytes } from './proof.js';
 
 /**
  * Proves by a key of its own who this client is, in `joinFederation`'s `auth`.

@@ -1,6 +1,6 @@
 import { FedloomError } from '@fedloom/engine';
 import type { ServerAuth } from '../../protocol/handshake.js';
-import { KEY, sealHolds } from '../../protocol/node/key-proof.js';
+import { KEY, sealHolds } from '../../protocol/node/client-key.js';
 import { checkBinding, parseProof } from '../../protocol/node/proof.js';
 import type { AcceptOptions } from './accept-tokens.js';
 import { parseKnownClients } from './known-clients.js';

@@ -1,7 +1,7 @@
 import type { KeyObject } from 'node:crypto';
 import { FedloomError } from '@fedloom/engine';
 import { formatRanges, type IndexRange } from '../../core/index-ranges.js';
-import { publicKeyOf } from '../../protocol/node/key-proof.js';
+import { publicKeyOf } from '../../protocol/node/client-key.js';
 import { isInvitedName } from './invitations.js';
 import { clientsOf, type Line, linesOf } from './lines.js';
 
