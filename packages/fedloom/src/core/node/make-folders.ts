@@ -8,29 +8,37 @@ import { dirname } from 'node:path';
  * @param mode of those that are made
  */
 export async function makeFolders(path: string, mode?: number): Promise<void> {
+  const parent = dirname(path);
   try {
     await mkdir(path, { mode });
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === 'ENOENT' && dirname(path) !== path && !(await isFolder(dirname(path)))) {
-      await makeFolders(dirname(path), mode);
-      // Others may have made it meanwhile.
-      await makeFolders(path, mode);
-    } else if (!(await isFolder(path))) throw error;
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || parent === path)
+      return refuseUnless(await isFolder(path), error);
+    if (!(await isFolder(parent))) await makeFolders(parent, mode);
+    // Once more: others may have made what is above it meanwhile, or it itself.
+    await mkdir(path, { mode }).catch(async (again: unknown) => refuseUnless(await isFolder(path), again));
   }
 }
 
 /** The same, at once. */
 export function makeFoldersSync(path: string, mode?: number): void {
+  const parent = dirname(path);
   try {
     mkdirSync(path, { mode });
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === 'ENOENT' && dirname(path) !== path && !isFolderSync(dirname(path))) {
-      makeFoldersSync(dirname(path), mode);
-      makeFoldersSync(path, mode);
-    } else if (!isFolderSync(path)) throw error;
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || parent === path)
+      return refuseUnless(isFolderSync(path), error);
+    if (!isFolderSync(parent)) makeFoldersSync(parent, mode);
+    try {
+      mkdirSync(path, { mode });
+    } catch (again) {
+      refuseUnless(isFolderSync(path), again);
+    }
   }
+}
+
+function refuseUnless(isThere: boolean, error: unknown): void {
+  if (!isThere) throw error;
 }
 
 async function isFolder(path: string): Promise<boolean> {
