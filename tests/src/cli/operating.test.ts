@@ -108,6 +108,9 @@ it('the endpoints want their token, but for health, and tell Prometheus', async 
   expect(text).toMatch(/^fedloom_phase\{phase="(training|evaluating)",run="[^"]+"\} 1$/m);
   expect(text).toMatch(/^fedloom_result\{metric="accuracy",of="server",run="[^"]+"\} [\d.e-]+$/m);
   expect(text).toMatch(/^process_resident_memory_bytes\{/m);
+  expect(text).toContain('# TYPE fedloom_updates_folded_total counter');
+  expect(text).toMatch(/^fedloom_updates_folded_total\{run="[^"]+"\} [1-9]\d*$/m);
+  expect(text).toMatch(/^fedloom_received_bytes_total\{run="[^"]+"\} [1-9]\d*$/m);
 
   const wrong = (path: string, body: string) => ask(path, { method: 'POST', headers: known, body });
   for (const body of ['{}', '{"clients":"x"}', '{"clients":"0","who":1}', 'no json', `"${'a'.repeat(70_000)}"`]) {

@@ -19,6 +19,7 @@ interface VerifyFlags {
 export function addAuditCommand(program: Command): void {
   const command = program
     .command('audit')
+    .helpCommand(false)
     .summary("check a server's log of who took part")
     .description(`A server keeps ${AUDIT_FILE} in its run's folder: who came, what they proved, and what counted.`);
   command

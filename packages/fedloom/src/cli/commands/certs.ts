@@ -17,6 +17,7 @@ interface CertsFlags {
 export function addCertsCommand(program: Command): void {
   const command = program
     .command('certs')
+    .helpCommand(false)
     .summary('make certificates for a network of your own')
     .description(
       'Makes an authority and certificates that it signs, for federations within one organisation and for trying out. ' +

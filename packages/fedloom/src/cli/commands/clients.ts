@@ -16,6 +16,7 @@ const UNITS_MS: Readonly<Record<string, number>> = { m: 60_000, h: 3_600_000, d:
 export function addClientsCommand(program: Command): void {
   const command = program
     .command('clients')
+    .helpCommand(false)
     .summary('say who may be a client of a server')
     .description('Makes what clients prove by that a server invited them, and steers who is in a run.');
   addSteering(command);

@@ -9,7 +9,7 @@ const PREFIX = 'fedloom_';
  * @returns makes the text of one scrape, and says what it is
  */
 export async function metricsOf(control: RunControl): Promise<{ readonly type: string; text(): Promise<string> }> {
-  const { collectDefaultMetrics, Gauge, Registry } = await import('prom-client');
+  const { collectDefaultMetrics, Counter, Gauge, Registry } = await import('prom-client');
   const registry: Registry = new Registry();
   registry.setDefaultLabels({ run: control.status().run });
   collectDefaultMetrics({ register: registry });
@@ -24,16 +24,27 @@ export async function metricsOf(control: RunControl): Promise<{ readonly type: s
         else this.set(now);
       },
     });
+  /** What only grows: kept elsewhere, and set anew for each scrape. */
+  const counter = (name: string, help: string, value: () => number) =>
+    new Counter({
+      name: PREFIX + name,
+      help,
+      registers: [registry],
+      collect() {
+        this.reset();
+        this.inc(value());
+      },
+    });
   gauge('round', 'Round under way, from 0', () => control.status().round ?? undefined);
   gauge('rounds', 'Rounds of the run', () => control.status().rounds);
   gauge('clients', 'Clients of the federation', () => control.status().clients);
   gauge('clients_present', 'Clients that have joined and not left', () => control.status().present);
   gauge('sessions', 'Connections that hold clients', () => control.status().sessions.length);
-  gauge('updates_folded_total', 'Updates that were folded', () => control.status().updates);
-  gauge('refused_total', 'Updates, evaluations and failures that were refused', () => control.status().refused);
-  gauge('warnings_total', 'Warnings', () => control.status().warnings);
-  gauge('received_bytes_total', 'Bytes from clients', () => control.status().bytesIn);
-  gauge('sent_bytes_total', 'Bytes to clients', () => control.status().bytesOut);
+  counter('updates_folded_total', 'Updates that were folded', () => control.status().updates);
+  counter('refused_total', 'Updates, evaluations and failures that were refused', () => control.status().refused);
+  counter('warnings_total', 'Warnings', () => control.status().warnings);
+  counter('received_bytes_total', 'Bytes from clients', () => control.status().bytesIn);
+  counter('sent_bytes_total', 'Bytes to clients', () => control.status().bytesOut);
   gauge('last_round_seconds', 'How long the last round took', () => seconds(control.status().lastRound?.ms.total));
   gauge(
     'last_round_train_loss',
