@@ -220,7 +220,7 @@ function toUtf8(value: unknown, headBytes: number, multiple: number): Uint8Array
     ({ read, written } = encoder.encodeInto(json, roomy.subarray(headBytes)));
     frame = roomy.slice(0, roundUp(headBytes + written, multiple));
   }
-  frame.fill(32, headBytes + written);
+  if (headBytes + written < frame.length) frame.fill(32, headBytes + written);
   const jsonBytes = frame.length - headBytes;
   if (jsonBytes > limits.controlBytesMax) throw tooLarge(jsonBytes, limits.controlBytesMax, 'The text of a message');
   return frame;

@@ -110,17 +110,20 @@ export function list<T>(element: Field<T>, lengthMin: number, lengthMax: number)
 
 /** An object with these fields. Others are left out, so that nobody carries on what nobody checked. */
 export function fields<S extends Shape>(shape: S): Field<Fields<S>> {
-  const known = Object.entries(shape);
+  const names = Object.keys(shape);
+  const checks = Object.values(shape);
   return (value) => {
     if (!isObject(value)) throw new FieldProblem('it must be an object');
     const checked: Record<string, unknown> = {};
-    for (const [name, field] of known) {
-      if (field.optional === true && !Object.hasOwn(value, name)) continue;
-      try {
-        checked[name] = field(value[name]);
-      } catch (problem) {
-        throw within(problem, name);
+    let at = 0;
+    try {
+      for (const field of checks) {
+        const name = names[at] as string;
+        if (field.optional !== true || Object.hasOwn(value, name)) checked[name] = field(value[name]);
+        at += 1;
       }
+    } catch (problem) {
+      throw within(problem, names[at] as string);
     }
     return checked as Fields<S>;
   };
@@ -131,10 +134,12 @@ export function variants<S extends Readonly<Record<string, Field<unknown>>>>(
   name: string,
   kinds: S,
 ): Field<ValueOf<S[keyof S]>> {
+  const byName = new Map<unknown, Field<unknown>>(Object.entries(kinds));
   const kindOf = fields({ [name]: oneOf(...Object.keys(kinds)) });
   return (value) => {
-    const kind = (kindOf(value) as Readonly<Record<string, string>>)[name] as keyof S;
-    return (kinds[kind] as Field<ValueOf<S[keyof S]>>)(value);
+    const kind = isObject(value) ? byName.get(value[name]) : undefined;
+    // No kind that is known: `kindOf` says why.
+    return (kind ?? kindOf)(value) as ValueOf<S[keyof S]>;
   };
 }
 

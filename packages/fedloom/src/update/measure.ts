@@ -41,6 +41,8 @@ type Measure = (values: Float32Array) => { readonly largest: number; readonly sq
 
 /** All bits of a float32 but its sign: as integers, these are ordered as the magnitudes are, NaN above infinity. */
 const MAGNITUDE_BITS = 0x7fffffff;
+/** Values of a tensor that are not worth a kernel. */
+const FEW = 64;
 /** So many squares are added up in float32, in eight sums; then these are added in float64. */
 const BLOCK = 64;
 const LANES = 4;
@@ -57,13 +59,25 @@ const measureFloats: Measure = wasmMeasure() ?? plainMeasure;
 export function measure(tensor: Tensor): Measures {
   const { dtype, data } = tensor;
   if (data instanceof Float32Array) {
-    const { largest, squares } = measureFloats(data);
+    const { largest, squares } = data.length <= FEW ? measureFew(data) : measureFloats(data);
     if (Number.isFinite(squares) || !Number.isFinite(largest)) return { largest, norm: Math.sqrt(squares) };
     return { largest, norm: scaledNorm(data, largest) };
   }
   const largest = largestMagnitude(tensor);
   if (dtype === 'float16') return { largest, norm: scaledNorm(decodeHalves(data as Uint16Array), largest) };
   return { largest, norm: data instanceof Float64Array ? scaledNorm(data, largest) : 0 };
+}
+
+/** Before a kernel has begun, these are done. */
+function measureFew(values: Float32Array): ReturnType<Measure> {
+  let largest = 0;
+  let squares = 0;
+  for (const value of values) {
+    // NaN, if one of them is.
+    largest = Math.max(largest, Math.abs(value));
+    squares += value * value;
+  }
+  return { largest, squares };
 }
 
 /** Whatever the largest magnitude, its square is 1. */

@@ -24,8 +24,9 @@ export interface UsualUpdate extends UpdateSize {
 /** @param norms of each tensor, in the order of the specs; 0 of integers */
 export function sizeOf(sampleCount: number, norms: Float64Array, specs: readonly UpdateSpec[]): UpdateSize {
   const squares = { trained: 0, buffer: 0, upload: 0 };
-  for (const [index, { kind }] of specs.entries()) {
-    const norm = norms[index] ?? 0;
+  let index = 0;
+  for (const { kind } of specs) {
+    const norm = norms[index++] ?? 0;
     squares[kind] += norm * norm;
   }
   const norm = (part: UpdatePart) =>
@@ -43,17 +44,22 @@ function scaledNorm(norms: Float64Array): number {
 
 /** The medians of each measure. @param sizes at least one */
 export function usualOf(sizes: readonly UpdateSize[]): UpdateSize {
-  const norm = (part: UpdatePart) => lowerMedian(sizes.map(({ norms }) => norms[part]));
   return {
-    sampleCount: lowerMedian(sizes.map(({ sampleCount }) => sampleCount)),
-    norms: { trained: norm('trained'), buffer: norm('buffer'), upload: norm('upload') },
+    sampleCount: lowerMedian(sizes, ({ sampleCount }) => sampleCount),
+    norms: {
+      trained: lowerMedian(sizes, ({ norms }) => norms.trained),
+      buffer: lowerMedian(sizes, ({ norms }) => norms.buffer),
+      upload: lowerMedian(sizes, ({ norms }) => norms.upload),
+    },
   };
 }
 
 /** Of an even number of values the lower of the two in the middle; 0 of none. */
-export function lowerMedian(values: readonly number[]): number {
-  // Most models have neither buffers nor uploads.
-  if (values.every((value) => value === 0)) return 0;
-  const ascending = new Float64Array(values).sort();
+export function lowerMedian<T>(of: readonly T[], measure: (one: T) => number): number {
+  const [one] = of;
+  const first = one === undefined ? 0 : measure(one);
+  // Most models have neither buffers nor uploads, and many federations clients of one size.
+  if (of.every((other) => measure(other) === first)) return first;
+  const ascending = Float64Array.from(of, measure).sort();
   return ascending[(ascending.length - 1) >> 1] ?? 0;
 }

@@ -73,7 +73,8 @@ export class Aggregation {
     const { scalars } = from;
     const { client } = sound.update;
     // What it sent, whatever it is the difference to when it counts.
-    const size = { client, ...sound.size };
+    const { sampleCount, norms } = sound.size;
+    const size = { client, sampleCount, norms };
     bounds?.check(size);
     const staleness = newest.version.number - from.version.number;
     const { update, magnitudes } = this.#referred(sound, from, newest, staleness);
@@ -109,7 +110,8 @@ export class Aggregation {
 
   /** Of the updates that were added to a round, ascending by client. */
   sizes(round: number): readonly SizedUpdate[] {
-    return (this.#open.get(round)?.sizes ?? []).toSorted((a, b) => a.client - b.client);
+    const sizes = this.#open.get(round)?.sizes ?? [];
+    return sizes.length < 2 ? sizes : sizes.toSorted((a, b) => a.client - b.client);
   }
 
   /** Forgets what was added to a round. */

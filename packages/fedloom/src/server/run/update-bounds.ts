@@ -23,6 +23,10 @@ export const SAMPLE_COUNT_MAX = 'none';
 
 /** Closed rounds that say what is usual: many enough for a median, few enough to follow updates that become smaller. */
 const ROUNDS = 10;
+const NO_BOUND: UpdateSize = {
+  sampleCount: Number.POSITIVE_INFINITY,
+  norms: { trained: Number.POSITIVE_INFINITY, buffer: Number.POSITIVE_INFINITY, upload: Number.POSITIVE_INFINITY },
+};
 /** Of fewer updates none is in the middle. */
 const UPDATES_MIN = 3;
 
@@ -63,6 +67,8 @@ export class UpdateBounds {
   readonly #options: UpdateBoundsOptions;
   readonly #rounds: UsualUpdate[];
   #usual: UpdateSize | undefined;
+  /** What an update may be until the next round is closed. */
+  #most: UpdateSize = NO_BOUND;
 
   /** @throws FedloomError `bound.syntax` */
   constructor(options: UpdateBoundsOptions) {
@@ -76,19 +82,20 @@ export class UpdateBounds {
 
   /** @throws FedloomError `update.norm`, `update.sample-count` */
   check({ client, sampleCount, norms }: SizedUpdate): void {
-    if (this.#options.replayed !== undefined) return;
-    const who = `client ${client}`;
-    const samples = limit(this.#samples, this.#usual?.sampleCount);
-    if (sampleCount > samples.most) {
-      const message = `The update of ${who} reports ${sampleCount} samples: ${samples.why(sampleCount)}`;
-      throw new FedloomError('update.sample-count', message, { who, sampleCount, sampleCountMax: samples.most });
+    const most = this.#most;
+    if (sampleCount > most.sampleCount) {
+      const who = `client ${client}`;
+      const why = whyNot(sampleCount, this.#samples, this.#usual?.sampleCount);
+      const message = `The update of ${who} reports ${sampleCount} samples: ${why}`;
+      throw new FedloomError('update.sample-count', message, { who, sampleCount, sampleCountMax: most.sampleCount });
     }
     for (const part of PARTS) {
       const norm = norms[part];
-      const { most, why } = limit(part === 'trained' ? this.#norm : relative(this.#norm), this.#usual?.norms[part]);
-      if (norm <= most) continue;
-      const message = `The update of ${who} has a norm of ${shortNumber(norm)} in its ${NAMES[part]}: ${why(norm)}`;
-      throw new FedloomError('update.norm', message, { who, part, norm, normMax: most });
+      if (norm <= most.norms[part]) continue;
+      const who = `client ${client}`;
+      const why = whyNot(norm, this.#boundOf(part), this.#usual?.norms[part]);
+      const message = `The update of ${who} has a norm of ${shortNumber(norm)} in its ${NAMES[part]}: ${why}`;
+      throw new FedloomError('update.norm', message, { who, part, norm, normMax: most.norms[part] });
     }
   }
 
@@ -98,7 +105,7 @@ export class UpdateBounds {
       return { outliers: this.#options.replayed.outlierRounds.has(round) ? updates : [], usual: null };
     }
     const outliers = this.#isJudged(updates) ? this.#beyond(updates) : [];
-    const others = updates.filter((update) => !outliers.includes(update));
+    const others = outliers.length === 0 ? updates : updates.filter((update) => !outliers.includes(update));
     return { outliers, usual: others.length === 0 ? null : { updates: others.length, ...usualOf(others) } };
   }
 
@@ -117,32 +124,41 @@ export class UpdateBounds {
     const usual = usualOf(updates);
     return updates.filter(
       ({ sampleCount, norms }) =>
-        sampleCount > limit(this.#samples, usual.sampleCount).most ||
-        PARTS.some((part) => norms[part] > limit(relative(this.#norm), usual.norms[part]).most),
+        sampleCount > limit(this.#samples, usual.sampleCount) ||
+        PARTS.some((part) => norms[part] > limit(relative(this.#norm), usual.norms[part])),
     );
+  }
+
+  /** Norms of one part say nothing of those of another: a number is for what is trained. */
+  #boundOf(part: UpdatePart): Bound {
+    return part === 'trained' ? this.#norm : relative(this.#norm);
   }
 
   #compare(): void {
     const updates = this.#rounds.reduce((sum, round) => sum + round.updates, 0);
     this.#usual = updates < UPDATES_MIN ? undefined : usualOf(this.#rounds);
+    if (this.#options.replayed !== undefined) return;
+    const norm = (part: UpdatePart) => limit(this.#boundOf(part), this.#usual?.norms[part]);
+    this.#most = {
+      sampleCount: limit(this.#samples, this.#usual?.sampleCount),
+      norms: { trained: norm('trained'), buffer: norm('buffer'), upload: norm('upload') },
+    };
   }
 }
 
-/** Norms of one part say nothing of those of another. */
 function relative({ times }: Bound): Bound {
   return { absolute: null, times };
 }
 
 /** @param usual undefined, or 0: there is nothing to compare with */
-function limit(
-  { absolute, times }: Bound,
-  usual = 0,
-): { readonly most: number; readonly why: (value: number) => string } {
+function limit({ absolute, times }: Bound, usual = 0): number {
   const multiple = times === null || usual === 0 ? Number.POSITIVE_INFINITY : times * usual;
-  const most = Math.min(absolute ?? Number.POSITIVE_INFINITY, multiple);
-  const why = (value: number) =>
-    most === multiple
-      ? `that is ${shortNumber(value / usual)} times what was usual in the last rounds, and ${times} times is allowed here.`
-      : `${absolute} is allowed here.`;
-  return { most, why };
+  return Math.min(absolute ?? Number.POSITIVE_INFINITY, multiple);
+}
+
+/** @param value beyond the limit */
+function whyNot(value: number, { absolute, times }: Bound, usual = 0): string {
+  if (times === null || usual === 0 || (absolute !== null && absolute < times * usual))
+    return `${absolute} is allowed here.`;
+  return `that is ${shortNumber(value / usual)} times what was usual in the last rounds, and ${times} times is allowed here.`;
 }

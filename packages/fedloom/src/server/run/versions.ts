@@ -129,7 +129,7 @@ export class Versions {
     const { model, state } = this.#newest;
     const { trained } = workload;
     const next = algorithm.server.update({ round, model, state, aggregate, trained, clients, totalClients });
-    expectMaps(next, `Algorithm ${algorithm.name}, server update of round ${round + 1}`);
+    expectMaps(next, () => `Algorithm ${algorithm.name}, server update of round ${round + 1}`);
     return this.#add(next.model, next.state);
   }
 

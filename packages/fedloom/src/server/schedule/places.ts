@@ -16,6 +16,7 @@ export const LOST = -1;
 
 /** How many clients a round asks. */
 export function placesOf({ clientsPerRound, overSelect }: RoundsSettings, clients: number): number {
+  if (overSelect === 1) return clientsPerRound;
   // 10 times 1.1 is a little more than 11.
   return Math.min(clients, Math.ceil(Number((clientsPerRound * overSelect).toFixed(6))));
 }
@@ -69,8 +70,17 @@ export function openPlaces(
 }
 
 function memberAt(place: number, client: ClientIndex, status: Member['status']): Member {
-  const attempts = { firstAttempt: -1, lastAttempt: -1, foldedAttempt: -1 };
-  return { client, place, status, ...attempts, reason: null, offence: false, silent: false };
+  return {
+    client,
+    place,
+    status,
+    firstAttempt: -1,
+    lastAttempt: -1,
+    foldedAttempt: -1,
+    reason: null,
+    offence: false,
+    silent: false,
+  };
 }
 
 /** The client is not to be asked: its place is lost until another takes it. */

@@ -19,6 +19,9 @@ const VOID_OFFENCES = 2;
 const OFFENCES =
   /^(?:update\.(?:dtype|fact|names|norm|not-finite|sample-count|shape|too-large|weight)|stage\.(?:clip|payload)|safetensors\..*)$/;
 
+/** Nearly every round: shared. */
+const NOBODY: readonly never[] = [];
+
 export interface TrustOptions {
   readonly clients: number;
   /** Offences; null: nobody is kept out. */
@@ -55,6 +58,7 @@ export function barredClients(trust: Trust, round: number): ClientIndex[] {
 
 /** Who is not asked to evaluate what a round made, before it is booked; ascending. */
 export function barredEvaluators(trust: Trust, { round, uncounted }: BookedDecision): readonly ClientIndex[] {
+  if (uncounted.length === 0 && trust.quarantines.size === 0 && trust.silences.size === 0) return NOBODY;
   const silent = uncounted.flatMap((one) => (one.silent ? [one.client] : []));
   return [...new Set([...barredClients(trust, round), ...silent])].sort((a, b) => a - b);
 }
@@ -66,6 +70,8 @@ export function barredEvaluators(trust: Trust, { round, uncounted }: BookedDecis
  */
 export function bookDecision(trust: Trust, decision: BookedDecision, options: TrustOptions): readonly Quarantined[] {
   const { counted, voidUpdates, uncounted } = decision;
+  const isGood = uncounted.length === 0 && voidUpdates.length === 0;
+  if (isGood && trust.silences.size === 0) return NOBODY;
   if (trust.silences.size > 0) for (const { client } of [...counted, ...voidUpdates]) trust.silences.delete(client);
   const room = new Room(trust, decision.round + 1, options);
   for (const { client, code, silent } of uncounted) {
