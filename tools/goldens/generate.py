@@ -72,6 +72,28 @@ REGRESSION = [dense(6, 8), SIGMOID, dense(8, 1)]
 STRIDED_CNN = [conv2d(1, 3, 3, 2, 1), RELU, conv2d(3, 4, 3, 2, 1), RELU, FLATTEN, dense(16, 3)]
 
 
+def batch_norm(channels):
+    return {"type": "batchNorm", "channels": channels}
+
+
+def group_norm(groups, channels):
+    return {"type": "groupNorm", "groups": groups, "channels": channels}
+
+
+NORMED_CNN = [
+    conv2d(1, 3, 3, 1, 1), batch_norm(3), RELU, {"type": "averagePool2d", "kernel": 2, "stride": 2},
+    conv2d(3, 4, 3, 1, 1), batch_norm(4), {"type": "silu"}, GLOBAL_AVERAGE, dense(4, 3),
+]  # fmt: skip
+GROUPED_CNN = [
+    conv2d(1, 4, 3, 1, 1), group_norm(2, 4), {"type": "gelu"},
+    conv2d(4, 4, 3, 1, 1), {"type": "instanceNorm", "channels": 4}, {"type": "hardSwish"}, GLOBAL_AVERAGE, dense(4, 3),
+]  # fmt: skip
+NORMED_MLP = [
+    dense(12, 8), {"type": "layerNorm", "shape": [8]}, {"type": "softplus"},
+    dense(8, 8), {"type": "leakyRelu", "slope": 0.1}, dense(8, 4),
+]  # fmt: skip
+
+
 class GlobalAverage(torch.nn.Module):
     def forward(self, images):
         return images.mean(dim=(2, 3))
@@ -92,7 +114,21 @@ def module(layer):
         return torch.nn.Conv2d(*channels, layer["kernel"], layer["stride"], layer["padding"])
     if kind == "maxPool2d":
         return torch.nn.MaxPool2d(layer["kernel"], layer["stride"])
+    if kind == "batchNorm":
+        return torch.nn.BatchNorm2d(layer["channels"])
+    if kind == "groupNorm":
+        return torch.nn.GroupNorm(layer["groups"], layer["channels"])
+    if kind == "instanceNorm":
+        return torch.nn.InstanceNorm2d(layer["channels"])
+    if kind == "layerNorm":
+        return torch.nn.LayerNorm(layer["shape"])
+    if kind == "leakyRelu":
+        return torch.nn.LeakyReLU(layer["slope"])
     plain = {
+        "gelu": torch.nn.GELU,
+        "silu": torch.nn.SiLU,
+        "softplus": torch.nn.Softplus,
+        "hardSwish": torch.nn.Hardswish,
         "relu": torch.nn.ReLU,
         "tanh": torch.nn.Tanh,
         "sigmoid": torch.nn.Sigmoid,
@@ -101,6 +137,14 @@ def module(layer):
     }
     return plain[kind]()
 
+
+OPTIMISERS = {
+    "sgd": torch.optim.SGD,
+    "adam": torch.optim.Adam,
+    "adamW": torch.optim.AdamW,
+    "rmsProp": torch.optim.RMSprop,
+    "adagrad": torch.optim.Adagrad,
+}
 
 LOSSES = {
     "softmaxCrossEntropy": torch.nn.functional.cross_entropy,
@@ -119,10 +163,10 @@ def batches(random, samples, batch_size, steps):
     return result[:steps]
 
 
-def train(layers, initial, x, y, order, optimiser_arguments, dtype, loss_name="softmaxCrossEntropy"):
+def train(layers, initial, x, y, order, arguments, dtype, loss_name="softmaxCrossEntropy", optimiser_name="sgd", clip=None):
     model = torch.nn.Sequential(*[module(layer) for layer in layers]).to(dtype)
-    model.load_state_dict({name: torch.from_numpy(value) for name, value in initial.items()})
-    optimiser = torch.optim.SGD(model.parameters(), **optimiser_arguments)
+    model.load_state_dict({name: torch.from_numpy(value) for name, value in initial.items()}, strict=False)
+    optimiser = OPTIMISERS[optimiser_name](model.parameters(), **arguments)
     inputs = torch.from_numpy(x) if x.dtype == np.int32 else torch.from_numpy(x).to(dtype)
     targets = torch.from_numpy(y) if loss_name == "softmaxCrossEntropy" else torch.from_numpy(y).to(dtype)[:, None]
     losses = []
@@ -130,9 +174,11 @@ def train(layers, initial, x, y, order, optimiser_arguments, dtype, loss_name="s
         optimiser.zero_grad()
         loss = LOSSES[loss_name](model(inputs[batch]), targets[batch])
         loss.backward()
+        if clip is not None:
+            torch.nn.utils.clip_grad_norm_(model.parameters(), clip)
         optimiser.step()
         losses.append(loss.item())
-    final = {name: numbers(value.numpy().ravel()) for name, value in model.state_dict().items()}
+    final = {name: numbers(value.numpy().ravel()) for name, value in model.state_dict().items() if name in initial}
     return {"losses": numbers(np.array(losses, str(dtype).removeprefix("torch."))), "final": final}
 
 
@@ -204,6 +250,61 @@ def loss_case(name, seed, layers, input_shape, loss, classes=None, vocabulary=No
         "float32": train(layers, initial, x, y, order, sgd, torch.float32, loss),
         "float64": train(layers, initial, x, y, order, sgd, torch.float64, loss),
     }
+
+
+def model_case(name, seed, layers, input_shape, optimiser, clip=None):
+    """A run with other layers, or another optimiser; the last batch of an epoch has one sample."""
+    random = np.random.RandomState(seed)
+    classes = layers[-1]["outputs"]
+    initial = {}
+    for key, value in torch.nn.Sequential(*[module(layer) for layer in layers]).state_dict().items():
+        if key.endswith("num_batches_tracked"):  # only a momentum of None needs it
+            continue
+        if key.endswith("running_mean") or key.endswith("running_var"):
+            initial[key] = value.numpy()
+        else:
+            bound = 1 / math.sqrt(value[0].numel()) if value.ndim > 1 else 0.1
+            start = 1 if value.ndim == 1 and key.endswith("weight") else 0
+            initial[key] = (start + random.uniform(-bound, bound, tuple(value.shape))).astype(np.float32)
+    samples, batch_size, steps = 13, 4, 12
+    x = random.standard_normal((samples, *input_shape)).astype(np.float32)
+    y = random.randint(0, classes, samples).astype(np.int64)
+    order = batches(random, samples, batch_size, steps)
+    kind, settings = optimiser
+    names = {"learningRate": "lr", "weightDecay": "weight_decay", "decay": "alpha"}
+    arguments = {names.get(key, key): value for key, value in settings.items()}
+    how = {"optimiser_name": kind, "clip": clip}
+    return {
+        "name": name,
+        "layers": layers,
+        "inputShape": list(input_shape),
+        "classes": classes,
+        "batchSize": batch_size,
+        "optimizer": {"type": kind, **settings},
+        **({} if clip is None else {"clip": clip}),
+        "shapes": {key: list(value.shape) for key, value in initial.items()},
+        "initial": {key: numbers(value.ravel()) for key, value in initial.items()},
+        "x": numbers(x.reshape(samples, -1)),
+        "y": numbers(y),
+        "order": [numbers(batch) for batch in order],
+        "float32": train(layers, initial, x, y, order, arguments, torch.float32, **how),
+        "float64": train(layers, initial, x, y, order, arguments, torch.float64, **how),
+    }
+
+
+def models():
+    sgd = ("sgd", {"learningRate": 0.1, "momentum": 0.5})
+    cases = [
+        model_case("batch-norm", 51, NORMED_CNN, (1, 8, 8), sgd),
+        model_case("group-norm", 52, GROUPED_CNN, (1, 8, 8), sgd),
+        model_case("layer-norm", 53, NORMED_MLP, (12,), sgd),
+        model_case("adam", 54, MLP, (12,), ("adam", {"learningRate": 0.01, "weightDecay": 0.01})),
+        model_case("adamW", 55, MLP, (12,), ("adamW", {"learningRate": 0.01, "weightDecay": 0.1})),
+        model_case("rms-prop", 56, MLP, (12,), ("rmsProp", {"learningRate": 0.01, "decay": 0.9, "momentum": 0.5})),
+        model_case("adagrad", 57, MLP, (12,), ("adagrad", {"learningRate": 0.05, "weightDecay": 0.01})),
+        model_case("clipped", 58, MLP, (12,), ("adam", {"learningRate": 0.01}), clip=0.3),
+    ]
+    return {"torch": torch.__version__, "cases": cases}
 
 
 def losses_sgd():
@@ -298,6 +399,7 @@ FILES = {
     "mlp-sgd.json": mlp_sgd,
     "cnn-sgd.json": cnn_sgd,
     "losses-sgd.json": losses_sgd,
+    "models.json": models,
     "numpy-sampling.json": numpy_sampling,
     "fedopt.json": fedopt,
 }

@@ -8,20 +8,30 @@ export type {
 } from './graph/image-options.js';
 export type { GraphBuilder, Operand, Value } from './graph/value.js';
 export type { Dim, ValueType } from './graph/value-type.js';
+export { gelu, hardSwish, type LeakyReluOptions, leakyRelu, silu, softplus } from './layers/activations.js';
+export { type AdamOptions, adam, adamW, yogi } from './layers/adam.js';
 export { type AucOptions, auc } from './layers/auc.js';
 export { type AveragePool2dOptions, averagePool2d, globalAveragePool2d } from './layers/average-pool2d.js';
+export { type BatchNormOptions, batchNorm } from './layers/batch-norm.js';
 export { type BinaryAccuracyOptions, binaryAccuracy, binaryCrossEntropyWithLogits } from './layers/binary.js';
+export { chain, clipByGlobalNorm, clipByValue } from './layers/chain.js';
 export { type Conv2dOptions, conv2d } from './layers/conv2d.js';
-export { defineLayer, defineLoss, defineMetric, defineOptimizer } from './layers/define.js';
+export { defineGradientTransform, defineLayer, defineLoss, defineMetric, defineOptimizer } from './layers/define.js';
 export { type DenseOptions, dense } from './layers/dense.js';
+export { dropout } from './layers/dropout.js';
 export { type EmbeddingBagOptions, embedding, embeddingBag } from './layers/embedding.js';
 export { frozen } from './layers/frozen.js';
 export { filled, uniformFanIn } from './layers/initializers.js';
 export { meanAbsoluteError, meanSquaredError, softmaxCrossEntropy } from './layers/losses.js';
 export { type MaxPool2dOptions, maxPool2d } from './layers/max-pool2d.js';
 export { accuracy } from './layers/metrics.js';
+export type { NormOptions } from './layers/norm-options.js';
+export type { LearningRate } from './layers/optimizer-settings.js';
+export { type ParameterInput, type ParameterOutput, perParameter } from './layers/per-parameter.js';
 export { r2 } from './layers/r2.js';
 export { relu } from './layers/relu.js';
+export { type AdagradOptions, adagrad, type RmsPropOptions, rmsProp } from './layers/rms-prop.js';
+export { groupNorm, instanceNorm, layerNorm } from './layers/sample-norms.js';
 export { sequential } from './layers/sequential.js';
 export { type SgdOptions, sgd } from './layers/sgd.js';
 export { flatten, reshape } from './layers/shape-layers.js';
@@ -30,9 +40,12 @@ export { tanh } from './layers/tanh.js';
 export type {
   BuiltLayer,
   BuiltModel,
+  ByParameter,
+  GradientTransform,
   Layer,
   LayerContext,
   LayerParameter,
+  LayerResult,
   Loss,
   LossContext,
   Metric,
@@ -40,7 +53,9 @@ export type {
   Optimizer,
   OptimizerInput,
   OptimizerOutput,
+  OptimizerSettings,
   RandomSource,
+  TransformInput,
 } from './layers/types.js';
 export { toOnnx } from './onnx/serialize.js';
 export { type BatchOrderOptions, batchOrder } from './plan/batch-order.js';
@@ -65,6 +80,7 @@ export type {
   GraphSpec,
   ParameterSpec,
   PlanManifest,
+  RandomSpec,
   TrainingPlan,
 } from './plan/manifest.js';
 export { PlanRunner, type PlanRunnerOptions } from './plan/runner.js';

@@ -11,6 +11,9 @@ const TASK = CLOUDS.replace('dense, ', 'dense, relu, ').replace('[dense(3)]', '[
 const FROZEN = TASK.replace('dense, ', 'dense, frozen, ').replace('[dense(8)', '[frozen(dense(8))');
 const VERMIN = ['-q', '-t=3.8-', '--violations', '--no-parse-comments', 'python/src'];
 const LARGE = TASK.replace('[dense(8)', '[dense(4000)');
+const NORMED = TASK.replace('dense, ', 'adam, batchNorm, dense, dropout, ')
+  .replace('dense(8), ', 'dense(8), batchNorm(), dropout(0.3), ')
+  .replace(/sgd\(\{[^}]*\}\)/, 'adam({ learningRate: 0.01 })');
 const TOKENS = `
 import { arrays, auc, binaryCrossEntropyWithLogits, defineTask, dense, embeddingBag, sequential, sgd, tanh } from 'fedloom';
 const tokens = (count) => Int32Array.from({ length: 7 * count }, (_, i) => (i * i) % 11);
@@ -73,6 +76,8 @@ describePython('the client in Python', () => {
     ['a frozen layer, over a line that breaks', '', ['--break-after', '5'], FROZEN],
     ['bodies that travel in streams', '', ['--break-after', '5'], LARGE],
     ['tokens, and a metric of many numbers', '', [], TOKENS],
+    ['batch norm, dropout and Adam, over a line that breaks', '', ['--break-after', '5'], NORMED],
+    ['batch norms that stay, with dropout', '--algorithm fedBn', [], NORMED],
   ])('%s: the model and the evaluations that Node alone comes to', async (_, options, breaks, task = TASK) => {
     const { alone, server, url, parts } = await serve(task, options);
     const client = pythonClient(['--server', url, '--index', '0-3', '--data', parts, ...breaks]);

@@ -14,7 +14,7 @@ import { maxPool2d, maxPool2dGradient } from './primitives/pool.js';
 import { argMax, max, mean, sum } from './primitives/reduce.js';
 import { concat, expand, pad, reshape, slice, transpose } from './primitives/shape.js';
 import { logSoftmax, softmax, softmaxCrossEntropy } from './primitives/softmax.js';
-import { abs, exp, log, neg, relu, reluGradient, sigmoid, sign, sqrt, tanh } from './primitives/unary.js';
+import { abs, erf, exp, log, neg, relu, reluGradient, sigmoid, sign, sqrt, tanh } from './primitives/unary.js';
 import { formatShape, sameShape } from './shapes.js';
 import type { GraphBuilder, GraphNode, Operand, Primitive, SymbolSource, Value } from './value.js';
 import type { Dim, ProblemFactory, ValueType } from './value-type.js';
@@ -112,6 +112,7 @@ export class Graph implements GraphBuilder {
 
   neg = this.#unary(neg);
   exp = this.#unary(exp);
+  erf = this.#unary(erf);
   log = this.#unary(log);
   sqrt = this.#unary(sqrt);
   abs = this.#unary(abs);

@@ -1,6 +1,6 @@
 import { FedloomError } from '../errors.js';
 import { show } from './layer-checks.js';
-import type { Layer, Loss, Metric, Optimizer } from './types.js';
+import type { GradientTransform, Layer, Loss, Metric, Optimizer } from './types.js';
 
 /** Under such a name a result stands in records and in messages. */
 const RESULT_NAME = /^[A-Za-z][\w.-]*$/;
@@ -18,7 +18,6 @@ const isText: Check = (value) => typeof value === 'string' && value !== '';
 const isResultName: Check = (value) => typeof value === 'string' && RESULT_NAME.test(value);
 const isRate: Check = (value) => typeof value === 'number' && Number.isFinite(value);
 const isListOfText: Check = (value) => Array.isArray(value) && value.every(isText);
-const isScale: Check = (value) => value === 'one' || value === 'minus-learning-rate';
 
 /** A layer of one's own. The built-in layers use nothing else. @throws FedloomError `layer.definition` */
 export function defineLayer(layer: Layer): Layer {
@@ -53,8 +52,16 @@ export function defineOptimizer(optimizer: Optimizer): Optimizer {
     ['name', isText, 'a name for records'],
     ['learningRate', isRate, 'a finite number'],
     ['slots', isListOfText, 'a list of names, [] for an optimiser that keeps nothing'],
-    ['gradientScale', isScale, "'one' or 'minus-learning-rate'"],
-    ['update', isFunction, 'a function (g, input) => { parameter, slots }'],
+    ['update', isFunction, 'a function (g, input) => { parameters, slots }'],
+  ]);
+}
+
+/** What changes gradients before an optimiser takes them. @throws FedloomError `optimizer.definition` */
+export function defineGradientTransform(transform: GradientTransform): GradientTransform {
+  return checked('optimizer', transform, [
+    ['name', isText, 'a name for records'],
+    ['slots', isListOfText, 'a list of names, [] for one that keeps nothing'],
+    ['transform', isFunction, 'a function (g, input) => { gradients, slots }'],
   ]);
 }
 

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { Graph } from '../graph/graph.js';
 import type { Tensor } from '../tensor.js';
 import { evaluateGraph, floats } from '../testing/evaluate.js';
+import { applied, testContext } from '../testing/layer-context.js';
 import { testRandom } from '../testing/random.js';
 import { averagePool2d, globalAveragePool2d } from './average-pool2d.js';
 import { conv2d } from './conv2d.js';
@@ -19,11 +20,10 @@ import type { Layer } from './types.js';
 /** Applies one layer to `x` with these parameters, in the layer's order. */
 function apply(layer: Layer, x: Tensor, parameters: readonly ReturnType<typeof floats>[] = []) {
   const built = layer.build(x.shape.slice(1));
-  const result = evaluateGraph([x, ...parameters], (g, [input, ...values]) =>
-    built.apply(g, input!, new Map(built.parameters.map(({ name }, index) => [name, values[index]!])), {
-      training: true,
-    }),
-  );
+  const result = evaluateGraph([x, ...parameters], (g, [input, ...values]) => {
+    const params = new Map(built.parameters.map(({ name }, index) => [name, values[index]!]));
+    return applied(built, g, input!, params, testContext(g, x.shape[0]!)).output;
+  });
   expect(result.shape).toEqual([x.shape[0], ...built.outputShape]);
   return result.values;
 }
@@ -179,9 +179,10 @@ describe('sequential', () => {
   test('hands each layer its own parameters', () => {
     const model = sequential([dense(1), relu(), dense(1)]).build([1]);
     const parameters = [floats([1, 1], [2]), floats([1], [1]), floats([1, 1], [10]), floats([1], [0.5])];
-    const { values } = evaluateGraph([floats([2, 1], [1, -3]), ...parameters], (g, [x, ...rest]) =>
-      model.apply(g, x!, new Map(model.parameters.map(({ name }, index) => [name, rest[index]!])), { training: true }),
-    );
+    const { values } = evaluateGraph([floats([2, 1], [1, -3]), ...parameters], (g, [x, ...rest]) => {
+      const params = new Map(model.parameters.map(({ name }, index) => [name, rest[index]!]));
+      return applied(model, g, x!, params, testContext(g, 2)).output;
+    });
     expect(values).toEqual([30.5, 0.5]);
   });
 
@@ -217,7 +218,7 @@ describe('sequential', () => {
     const model = sequential([relu(), wrong]).build([3]);
     const g = new Graph();
     const x = g.input('x', 'float32', ['batch', 3]);
-    expect(() => model.apply(g, x, new Map(), { training: true })).toThrow(/1:wrong.*\[batch, 3\].*\[2\]/);
+    expect(() => model.apply(g, x, new Map(), testContext(g, 2))).toThrow(/1:wrong.*\[batch, 3\].*\[2\]/);
   });
 });
 

@@ -5,6 +5,7 @@ import { evaluateGraph, floats } from '../testing/evaluate.js';
 import { binaryAccuracy, binaryCrossEntropyWithLogits } from './binary.js';
 import { meanAbsoluteError, meanSquaredError, softmaxCrossEntropy } from './losses.js';
 import { accuracy } from './metrics.js';
+import { stacks } from './stacking.js';
 import type { Loss, LossContext, Metric } from './types.js';
 
 const logits = floats([2, 3], [1, 2, 3, 0, 0, 0]);
@@ -46,7 +47,7 @@ test('meanSquaredError of single numbers', () => {
 
 test('a loss that stacks gives the same numbers over more dimensions', () => {
   const loss = softmaxCrossEntropy();
-  expect(loss.stacks).toBe(true);
+  expect(stacks(loss)).toBe(true);
   const predictions = Array.from({ length: 12 }, (_, index) => Math.sin(index));
   const labels = { dtype: 'int32', shape: [2, 2], data: Int32Array.of(0, 2, 1, 1) } as const;
   const stacked = evaluateGraph([floats([2, 2, 3], predictions), labels], perSample(loss, threeClasses));

@@ -4,6 +4,7 @@ import type { Value } from '../graph/value.js';
 import { checkRegression } from './context-checks.js';
 import { defineLoss } from './define.js';
 import { shapeText } from './layer-checks.js';
+import { stacking } from './stacking.js';
 import type { Loss, LossContext } from './types.js';
 
 /**
@@ -11,14 +12,14 @@ import type { Loss, LossContext } from './types.js';
  * As torch.nn.CrossEntropyLoss.
  */
 export function softmaxCrossEntropy(): Loss<'softmaxCrossEntropy'> {
-  return defineLoss({
+  const loss = defineLoss({
     name: 'softmaxCrossEntropy',
     check: checkClasses,
     prepareTarget: (g, target, { predictionShape }) => g.oneHot(target, predictionShape[0]!),
     perSample: (g, prediction, target) => g.softmaxCrossEntropy(prediction, target),
-    stacks: true,
     readings: (g, prediction) => ({ probabilities: g.softmax(prediction), label: g.argMax(prediction, -1) }),
   });
+  return stacking(loss);
 }
 
 function checkClasses({ predictionShape, targetShape, classes }: LossContext): void {

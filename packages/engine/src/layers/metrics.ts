@@ -1,16 +1,17 @@
 import { contextError } from './context-checks.js';
 import { defineMetric } from './define.js';
 import { shapeText } from './layer-checks.js';
+import { stacking } from './stacking.js';
 import type { LossContext, Metric } from './types.js';
 
 /** 1 where the largest of the predictions is at the label's place, else 0; the first of equals counts. */
 export function accuracy(): Metric<'accuracy'> {
-  return defineMetric({
+  const metric = defineMetric({
     name: 'accuracy',
     check: checkClasses,
     perSample: (g, prediction, target) => g.cast(g.equal(g.argMax(prediction, -1), g.cast(target, 'int64')), 'float32'),
-    stacks: true,
   });
+  return stacking(metric);
 }
 
 function checkClasses(context: LossContext): void {

@@ -1,7 +1,7 @@
 import { FedloomError } from '../errors.js';
 import type { Value } from '../graph/value.js';
 import { shapeText, show } from './layer-checks.js';
-import type { BuiltLayer, BuiltModel, Layer, LayerParameter, Model } from './types.js';
+import type { BuiltLayer, BuiltModel, Layer, LayerParameter, LayerResult, Model } from './types.js';
 
 /**
  * Layers one after the other. Parameters are named as in PyTorch's nn.Sequential, `<position>.weight`, where the
@@ -46,10 +46,18 @@ function buildSequential(layers: readonly Layer[], inputShape: readonly number[]
       layer.parameters.map((parameter): LayerParameter => ({ ...parameter, name: `${position}.${parameter.name}` })),
     ),
     apply(g, x, params, context) {
-      return built.reduce<Value>((input, { position, label, layer }) => {
+      const buffers = new Map<string, Value>();
+      const output = built.reduce<Value>((input, { position, label, layer }) => {
         const own = new Map(layer.parameters.map(({ name }) => [name, params.get(`${position}.${name}`)!]));
-        return g.scope(label, () => checkedValue(label, layer.apply(g, input, own, context), input, layer.outputShape));
+        return g.scope(label, () => {
+          const result = layer.apply(g, input, own, context);
+          if (!hasBuffers(result)) return checkedValue(label, result, input, layer.outputShape);
+          for (const [name, value] of checkedBuffers(label, result, own, layer))
+            buffers.set(`${position}.${name}`, value);
+          return checkedValue(label, result.output, input, layer.outputShape);
+        });
       }, x);
+      return buffers.size === 0 ? output : { output, buffers };
     },
   };
 }
@@ -80,4 +88,28 @@ function checkedValue(label: string, value: Value, input: Value, outputShape: re
   const given = value?.node === undefined ? show(value) : `a value of shape ${shapeText(value.shape)}`;
   const message = `Layer ${label}: apply returned ${given}; by the outputShape of its build it must be of shape ${shapeText(expected.map(String))}.`;
   throw new FedloomError('layer.definition', message, { field: 'apply' });
+}
+
+function hasBuffers(result: Value | LayerResult): result is LayerResult {
+  return typeof result === 'object' && result !== null && 'buffers' in result;
+}
+
+/** What `apply` of a layer of one's own gave for its buffers. */
+function checkedBuffers(
+  label: string,
+  { buffers }: LayerResult,
+  before: ReadonlyMap<string, Value>,
+  { parameters }: BuiltLayer,
+): ReadonlyMap<string, Value> {
+  const given = buffers instanceof Map ? buffers : new Map<string, Value>([['buffers', undefined as unknown as Value]]);
+  for (const [name, value] of given) {
+    const known = parameters.some((parameter) => parameter.name === name && parameter.role === 'buffer');
+    const shape = shapeText((before.get(name)?.shape ?? []).map(String));
+    if (known && value?.node !== undefined && shapeText(value.shape) === shape) continue;
+    const message = known
+      ? `Layer ${label}: apply returned ${value?.node === undefined ? show(value) : `a value of shape ${shapeText(value.shape)}`} for its buffer ${name}; it must be of shape ${shape}.`
+      : `Layer ${label}: apply returned a new value for ${name}, which is no buffer of it: give { output, buffers }, buffers a Map by the names of its parameters of role 'buffer'.`;
+    throw new FedloomError('layer.definition', message, { field: 'apply' });
+  }
+  return buffers;
 }

@@ -1,45 +1,7 @@
 import { expect, test } from 'vitest';
-import { Graph } from '../graph/graph.js';
-import { interpret } from '../reference/interpret.js';
-import { floats } from '../testing/evaluate.js';
+import { runOptimizer } from '../testing/run-optimizer.js';
+import { isPlainStep } from './plain-step.js';
 import { type SgdOptions, sgd } from './sgd.js';
-
-/** Steps of one parameter with these gradients, through the optimiser's own graph. */
-function run(
-  options: SgdOptions & { readonly learningRate: number },
-  start: number,
-  gradients: readonly number[],
-): number {
-  const optimizer = sgd(options);
-  let parameter = start;
-  let slots = new Map(optimizer.slots.map((slot) => [slot, 0]));
-  for (const gradient of gradients) {
-    const g = new Graph();
-    const scalar = (name: string) => g.input(name, 'float32', []);
-    const scaled = optimizer.gradientScale === 'one' ? gradient : -options.learningRate * gradient;
-    const result = optimizer.update(g, {
-      parameter: scalar('parameter'),
-      gradient: scalar('gradient'),
-      learningRate: scalar('learningRate'),
-      slots: new Map(optimizer.slots.map((slot) => [slot, scalar(slot)])),
-    });
-    g.output('parameter', result.parameter);
-    for (const [slot, value] of result.slots) g.output(slot, value);
-    const feeds = { parameter, gradient: scaled, learningRate: options.learningRate, ...Object.fromEntries(slots) };
-    const results = interpret(
-      g,
-      new Map(
-        Object.entries(feeds).map(([name, value]) => [
-          name,
-          { ...floats([], []), dtype: 'float64', data: Float64Array.of(value) },
-        ]),
-      ),
-    );
-    parameter = Number(results.get('parameter')!.data[0]);
-    slots = new Map(optimizer.slots.map((slot) => [slot, Number(results.get(slot)!.data[0])]));
-  }
-  return parameter;
-}
 
 /** torch.optim.SGD, from its documentation. */
 function torchSgd(
@@ -67,12 +29,21 @@ test.each([
 ])('%o agrees with torch.optim.SGD', (options) => {
   const gradients = [1, -0.5, 0.25, 2];
   // The settings become float32 constants of the graph.
-  expect(run(options, 3, gradients)).toBeCloseTo(torchSgd(options, 3, gradients), 6);
+  expect(
+    runOptimizer(
+      sgd(options),
+      { w: [3] },
+      gradients.map((one) => ({ w: [one] })),
+    ).w?.[0],
+  ).toBeCloseTo(torchSgd(options, 3, gradients), 6);
 });
 
-test('plain SGD takes its gradient times -learningRate, so that the update is one addition', () => {
-  expect(sgd({ learningRate: 0.1 }).gradientScale).toBe('minus-learning-rate');
-  expect(sgd({ learningRate: 0.1, weightDecay: 0.1 }).gradientScale).toBe('one');
+test('plain SGD is known as such, so that its update can be one addition', () => {
+  expect(isPlainStep(sgd({ learningRate: 0.1 }))).toBe(true);
+  expect(
+    isPlainStep(sgd({ learningRate: 0.1 }).with?.({ learningRate: 1 }) ?? sgd({ learningRate: 1, momentum: 0.5 })),
+  ).toBe(true);
+  expect(isPlainStep(sgd({ learningRate: 0.1, weightDecay: 0.1 }))).toBe(false);
   expect(sgd({ learningRate: 0.1, momentum: 0.5 }).slots).toEqual(['momentum']);
 });
 

@@ -19,9 +19,29 @@ export interface LayerParameter {
   initialize(random: RandomSource): Float32Array;
 }
 
+/** What a layer is told of the step that it is part of. What it does not ask for costs nothing. */
 export interface LayerContext {
   /** False in evaluation. */
   readonly training: boolean;
+  /**
+   * Which rows of the batch hold a sample: float32 `[batch]`, 1, or 0 where there is padding, which repeats some sample. Whoever
+   * computes over rows must leave padding out.
+   */
+  valid(): Value;
+  /**
+   * Float32 `[batch, ...shape]`, uniform in [0, 1), new ones in each step: from the client's own stream, so that the same run draws
+   * the same. Only in training. @throws FedloomError `layer.definition` in evaluation
+   */
+  uniform(shape: readonly number[]): Value;
+  /** Steps of the client's training before this one: float32 `[]`. Only in training. @throws FedloomError `layer.definition` */
+  step(): Value;
+}
+
+/** What a layer with buffers gives in training. */
+export interface LayerResult {
+  readonly output: Value;
+  /** New values of its buffers, by the layer's own names; one that is missing stays. */
+  readonly buffers: ReadonlyMap<string, Value>;
 }
 
 /** A layer whose input shape is known. Shapes exclude the leading batch dimension. */
@@ -29,8 +49,11 @@ export interface BuiltLayer {
   readonly outputShape: readonly number[];
   /** In the order in which they are initialised. */
   readonly parameters: readonly LayerParameter[];
-  /** `x` is `[batch, ...inputShape]`, the result `[batch, ...outputShape]`. `params` goes by the layer's own names. */
-  apply(g: Graph, x: Value, params: ReadonlyMap<string, Value>, context: LayerContext): Value;
+  /**
+   * `x` is `[batch, ...inputShape]`, the result `[batch, ...outputShape]`. `params` goes by the layer's own names. With buffers
+   * whose values change in training: a `LayerResult`; in evaluation nobody keeps them.
+   */
+  apply(g: Graph, x: Value, params: ReadonlyMap<string, Value>, context: LayerContext): Value | LayerResult;
 }
 
 /** A layer as its user writes it: a value that knows its own settings and waits for the shape of its input. */
@@ -74,13 +97,6 @@ export interface Loss<Name extends string = string> {
    */
   perSample(g: Graph, prediction: Value, target: Value, context: LossContext): Value;
   /**
-   * True where `perSample` takes any number of leading dimensions instead of `batch` alone, because it counts its axes
-   * from the last: the plan then computes the losses of a call's steps at once, after its loop. Only for what does not
-   * depend on where in memory a sample lies, as ONNX Runtime's sums of several numbers, logarithms and exponentials do in
-   * the last bit; its softmax does not. Default false.
-   */
-  readonly stacks?: boolean;
-  /**
    * What people read from predictions `[batch, ...predictionShape]`, by name: probabilities and a label, for instance. They
    * are outputs of an exported model beside `prediction`, and what `predict` gives. Default none.
    */
@@ -100,28 +116,50 @@ export interface Metric<Name extends string = string> {
    * Takes the (prepared) target.
    */
   perSample(g: Graph, prediction: Value, target: Value, context: LossContext): Value;
-  /** As `Loss.stacks`. Default false. */
-  readonly stacks?: boolean;
   /** Of a metric that is no mean: how many numbers `perSample` gives for each sample. They add up over samples and clients. */
   size?(context: LossContext): number;
   /** What is reported, from the means of these numbers over all samples; NaN where they do not say. Goes with `size`. */
   value?(means: readonly number[]): number;
 }
 
-/** What an optimiser gets for one parameter and one step. */
-export interface OptimizerInput {
-  readonly parameter: Value;
-  /** Already times the optimiser's `gradientScale`. */
-  readonly gradient: Value;
+/** Tensors by the names of the parameters that they belong to, ascending. */
+export type ByParameter = ReadonlyMap<string, Value>;
+
+/** What comes before an optimiser in a chain sees this of a step: all trained parameters at once. */
+export interface TransformInput {
+  readonly parameters: ByParameter;
+  readonly gradients: ByParameter;
+  /** By slot, then by parameter, each of the parameter's shape; zero at the first step of a client's training. */
+  readonly slots: ReadonlyMap<string, ByParameter>;
+  /** Steps of the client's training before this one: float32 `[]`. */
+  step(): Value;
+}
+
+/** What an optimiser gets for one step. */
+export interface OptimizerInput extends TransformInput {
   /** Float32 `[]`. */
   readonly learningRate: Value;
-  /** By slot name, each of the parameter's shape; zero at the first step of a client's training. */
-  readonly slots: ReadonlyMap<string, Value>;
 }
 
 export interface OptimizerOutput {
-  readonly parameter: Value;
-  readonly slots: ReadonlyMap<string, Value>;
+  readonly parameters: ByParameter;
+  /** Of every slot. */
+  readonly slots: ReadonlyMap<string, ByParameter>;
+}
+
+/** Settings that records show, and that a command line can change. */
+export type OptimizerSettings = Readonly<Record<string, number | boolean>>;
+
+/** What changes gradients before an optimiser takes them, see `chain`. */
+export interface GradientTransform {
+  readonly name: string;
+  /** State kept from step to step: one tensor a trained parameter and slot. */
+  readonly slots: readonly string[];
+  transform(
+    g: Graph,
+    input: TransformInput,
+  ): { readonly gradients: ByParameter; readonly slots: ReadonlyMap<string, ByParameter> };
+  readonly hyperparameters?: OptimizerSettings;
 }
 
 export interface Optimizer {
@@ -132,15 +170,10 @@ export interface Optimizer {
   learningRateOf?(round: number): number;
   /** State kept from step to step: one tensor a trained parameter and slot. */
   readonly slots: readonly string[];
-  /**
-   * What the gradient is multiplied by before `update` sees it. `minus-learning-rate` is for optimisers whose new parameter
-   * is parameter + gradient, as plain SGD's: the backward pass then starts at -lr/count, and a weight's update is one
-   * addition to a matrix product.
-   */
-  readonly gradientScale: 'one' | 'minus-learning-rate';
+  /** One step, of all trained parameters together. Where each goes by itself: `perParameter`. */
   update(g: Graph, input: OptimizerInput): OptimizerOutput;
   /** All settings with their values, for the run's record and for changes from a command line. */
-  readonly hyperparameters?: Readonly<Record<string, number | boolean>>;
+  readonly hyperparameters?: OptimizerSettings;
   /** The same optimiser with some settings changed. @throws FedloomError `optimizer.option`. */
-  with?(changes: Readonly<Record<string, number | boolean>>): Optimizer;
+  with?(changes: OptimizerSettings): Optimizer;
 }

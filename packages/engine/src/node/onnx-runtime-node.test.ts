@@ -3,6 +3,7 @@ import { Graph } from '../graph/graph.js';
 import { embedding } from '../layers/embedding.js';
 import { toOnnx } from '../onnx/serialize.js';
 import type { Tensor } from '../tensor.js';
+import { applied, testContext } from '../testing/layer-context.js';
 import { onnxRuntimeNode } from './onnx-runtime-node.js';
 
 const backend = onnxRuntimeNode();
@@ -74,7 +75,8 @@ test.each([
   const layer = embedding(9, 2).build([1]);
   const weight = g.input('weight', 'float32', [9, 2]);
   const x = g.input('x', 'int32', ['batch', 1]);
-  g.output('y', layer.apply(g, x, new Map([['weight', weight]]), { training: false }));
+  const { output } = applied(layer, g, x, new Map([['weight', weight]]), testContext(g, 2, { training: false }));
+  g.output('y', output);
   const session = await backend.load(toOnnx(g));
   const run = session.run(
     new Map<string, Tensor>([

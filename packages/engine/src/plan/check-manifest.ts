@@ -74,8 +74,12 @@ function requirePorts(kind: GraphKind, side: PortSide, graph: GraphSpec, names: 
   }
 }
 
-function checkTrainGraph({ parameters, graphs: { train } }: PlanManifest): void {
-  const trained = parameters.filter(({ role }) => role === 'trained').map(({ name }) => name);
+function checkTrainGraph({ parameters, random = [], graphs: { train } }: PlanManifest): void {
+  const trained = parameters.filter(({ role }) => role !== 'frozen').map(({ name }) => name);
+  checkUnique(
+    'manifest.random',
+    random.map(({ name }) => name),
+  );
   const optimizer = (side: PortSide) => train[side].filter(({ source }) => source === 'optimizer');
   requirePorts('train', 'inputs', train, [
     'order',
@@ -87,7 +91,7 @@ function checkTrainGraph({ parameters, graphs: { train } }: PlanManifest): void 
   ]);
   const parametersOut = train.outputs.filter(({ source }) => source === 'parameter').length;
   if (parametersOut !== trained.length) {
-    throw malformed('manifest.graphs.train.outputs', 'a list with the trained parameters and no others');
+    throw malformed('manifest.graphs.train.outputs', 'a list with the trained parameters, the buffers and no others');
   }
   // What goes out of one call comes in to the next.
   requirePorts(

@@ -56,6 +56,7 @@ export function buildPlanGraphs(source: PlanSource): PlanGraphs {
   const finish = buildFinishGraph(source.terms, context);
   const manifest: PlanManifest = {
     ...base,
+    ...(train.drawn.length > 0 && { random: train.drawn }),
     graphs: {
       train: train.spec,
       evaluate: evaluate.spec,

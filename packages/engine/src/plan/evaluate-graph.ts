@@ -1,9 +1,11 @@
 import { Graph } from '../graph/graph.js';
 import type { Value } from '../graph/value.js';
 import type { Dim } from '../graph/value-type.js';
+import { stacking, stacks } from '../layers/stacking.js';
 import type { BuiltModel, Loss, Metric } from '../layers/types.js';
 import { collectable, gatherBatches, preprocess } from './batches.js';
 import { perSampleValue } from './given-values.js';
+import { applyModel, evaluationContext } from './layer-context.js';
 import { lossContext } from './loss-context.js';
 import { PortBuilder } from './port-builder.js';
 import type { PortContext } from './ports.js';
@@ -34,10 +36,11 @@ export function buildEvaluateGraph(source: PlanSource, model: BuiltModel, contex
     const shape = size === undefined ? samples : [...samples, size];
     return perSampleValue('metric', measure.name, measure.perSample(graph, prediction, prepared, about), shape);
   };
-  const inside = measures.filter(({ stacks }) => stacks !== true);
+  const inside = measures.filter((measure) => !stacks(measure));
   const { collected } = g.loopCollecting(batches.stepCount, [], (body, step) => {
     const x = preprocess(body, batches.x(body, step), source.data.x);
-    const prediction = body.scope('model', () => model.apply(body, x, params, { training: false }));
+    const valid = () => body.gather(batches.valid, step);
+    const { output: prediction } = applyModel(model, body, x, params, evaluationContext(valid));
     const values = inside.map((measure) => {
       const target = body.gather(batches.y, step);
       return body.scope(measure.name, () =>
@@ -60,10 +63,10 @@ export function buildEvaluateGraph(source: PlanSource, model: BuiltModel, contex
 
 /** A loss under another name; its methods are called on itself. */
 function named(name: string, loss: Loss): Metric {
-  return {
+  const metric: Metric = {
     name,
-    stacks: loss.stacks === true,
     prepareTarget: (g, target, about) => loss.prepareTarget?.(g, target, about) ?? target,
     perSample: (g, prediction, target, about) => loss.perSample(g, prediction, target, about),
   };
+  return stacks(loss) ? stacking(metric) : metric;
 }

@@ -6,9 +6,12 @@ import type { GraphPort, GraphSpec, PlanManifest } from './manifest.js';
 
 export type Resolver = (port: GraphPort) => Tensor;
 
-/** Every input but `order`, which differs from call to call. */
+/** These differ from call to call. */
+const OF_A_CALL: ReadonlySet<GraphPort['source']> = new Set(['order', 'random']);
+
+/** Every other input. */
 export function resolveAll(spec: GraphSpec, resolve: Resolver): Map<string, Tensor> {
-  return new Map(spec.inputs.filter(({ source }) => source !== 'order').map((port) => [port.port, resolve(port)]));
+  return new Map(spec.inputs.filter(({ source }) => !OF_A_CALL.has(source)).map((port) => [port.port, resolve(port)]));
 }
 
 export function dataOrParameter(port: GraphPort, job: Pick<Job, 'x' | 'y'>, model: NamedTensors): Tensor {
@@ -25,6 +28,8 @@ export function trainResolver(manifest: PlanManifest, job: Omit<TrainJob, 'order
     switch (port.source) {
       case 'scalar':
         return scalarTensor(scalars[port.name]!);
+      case 'stepCount':
+        return scalarTensor(0);
       case 'state':
         return slotTensor(port, job.state?.get(key) ?? zeros(port.dtype, fixedShape(port)));
       case 'broadcast': {

@@ -3,7 +3,7 @@ import { FedloomError } from '../errors.js';
 import type { Value } from '../graph/value.js';
 import type { Dim } from '../graph/value-type.js';
 import { shapeText, show } from '../layers/layer-checks.js';
-import type { Optimizer, OptimizerOutput } from '../layers/types.js';
+import type { ByParameter, Optimizer, OptimizerOutput } from '../layers/types.js';
 
 /**
  * What `perSample` gave must be one float32 for each sample.
@@ -19,14 +19,27 @@ export function perSampleValue(kind: 'loss' | 'metric', name: string, value: Val
   throw new FedloomError(kind === 'loss' ? 'loss.definition' : 'metric.definition', message, { field: 'perSample' });
 }
 
-/** What `update` gave must be the parameter's next value and those of its slots. @throws FedloomError `optimizer.definition` */
-export function updatedValues({ name, slots }: Optimizer, given: OptimizerOutput, parameter: Value): OptimizerOutput {
-  const fits = (value: Value | undefined) =>
-    value?.node !== undefined && value.dtype === parameter.dtype && value.shape.join() === parameter.shape.join();
-  if (fits(given?.parameter) && slots.every((slot) => fits(given.slots?.get(slot)))) return given;
-  const wanted = slots.length === 0 ? 'slots: new Map()' : `slots: a Map with ${slots.join(', ')}`;
-  const message =
-    `The optimizer ${name}: update must return { parameter, ${wanted} }, each of the parameter's type, which is here ` +
-    `${parameter.dtype} ${shapeText(parameter.shape)}.`;
-  throw new FedloomError('optimizer.definition', message, { field: 'update' });
+/** What `update` gave must be all parameters' next values and those of their slots. @throws FedloomError `optimizer.definition` */
+export function updatedValues(
+  { name, slots }: Pick<Optimizer, 'name' | 'slots'>,
+  given: OptimizerOutput,
+  parameters: ByParameter,
+): OptimizerOutput {
+  for (const [parameter, before] of parameters) {
+    const fits = (value: Value | undefined) =>
+      value?.node !== undefined && value.dtype === before.dtype && value.shape.join() === before.shape.join();
+    const whole = given?.parameters instanceof Map && given.slots instanceof Map;
+    if (
+      whole &&
+      fits(given.parameters.get(parameter)) &&
+      slots.every((slot) => fits(given.slots.get(slot)?.get(parameter)))
+    )
+      continue;
+    const wanted = slots.length === 0 ? 'slots: new Map()' : `slots: a Map with ${slots.join(', ')}`;
+    const message =
+      `The optimizer ${name}: update must return { parameters, ${wanted} }, each a Map by parameter, each value of the parameter's ` +
+      `type, which is ${before.dtype} ${shapeText(before.shape)} for ${parameter}.`;
+    throw new FedloomError('optimizer.definition', message, { field: 'update' });
+  }
+  return given;
 }

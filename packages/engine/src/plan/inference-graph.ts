@@ -3,6 +3,7 @@ import type { Loss, Model } from '../layers/types.js';
 import { toOnnx } from '../onnx/serialize.js';
 import { preprocess } from './batches.js';
 import { INFERENCE_INPUT, modelFields, withMetadata } from './bound-model.js';
+import { applyModel, evaluationContext } from './layer-context.js';
 import { lossContext } from './loss-context.js';
 import type { DataSpec } from './manifest.js';
 
@@ -48,7 +49,14 @@ export function compileInference({ name, model, data, loss, names = {} }: Infere
   const parameters = new Map(
     built.parameters.map((parameter) => [parameter.name, g.input(parameter.name, 'float32', parameter.shape)]),
   );
-  const prediction = g.scope('model', () => built.apply(g, preprocess(g, x, data.x), parameters, { training: false }));
+  const everyRow = () => g.expand(g.constant(1, 'float32'), ['batch']);
+  const { output: prediction } = applyModel(
+    built,
+    g,
+    preprocess(g, x, data.x),
+    parameters,
+    evaluationContext(everyRow),
+  );
   g.output(INFERENCE_OUTPUT, prediction);
   const readings = loss.readings?.(g, prediction, lossContext(data, built)) ?? {};
   for (const [reading, value] of Object.entries(readings)) g.output(reading, value);

@@ -1,3 +1,4 @@
+import type { RandomSource } from '../layers/types.js';
 import type { NamedTensors, Tensor } from '../tensor.js';
 
 /** What training and evaluation have in common. The runner changes none of the tensors. */
@@ -22,11 +23,14 @@ export interface TrainJob extends Job {
   readonly scalars?: Readonly<Record<string, number>>;
   /** int64 `[steps, batch]`, see `batchOrder`. */
   readonly order: Tensor;
+  /** The client's stream of what layers draw: needed where `manifest.random` names something. */
+  readonly random?: RandomSource;
   readonly onProgress?: (stepsDone: number, stepsTotal: number) => void;
 }
 
 /** Several clients that train from the same parameters. `x` and `y` hold one client's samples behind the other's. */
-export interface TrainEachJob extends Omit<TrainJob, 'order' | 'state' | 'privateParameters' | 'onProgress'> {
+export interface TrainEachJob
+  extends Omit<TrainJob, 'order' | 'state' | 'privateParameters' | 'random' | 'onProgress'> {
   /** How many samples each client has; together all of `x`. */
   readonly sampleCounts: readonly number[];
   /** Each client's order, as `TrainJob.order`: of its own rows, from 0; all of one shape. */

@@ -40,7 +40,8 @@ export interface DataSpec {
  * - `upload` an algorithm tensor that travels to the server beside the parameters (finish: out)
  * - `scalar` float32 `[]` (in) · `x`, `y`: `[n, ...]` (in) · `order` int64 `[steps, batch]`, rows of x; padding is
  *   negative: a row counted from the end, -1 the last (in)
- * - `stepCount` float32 `[]`, optimiser steps taken in all (finish: in)
+ * - `stepCount` float32 `[]`, optimiser steps of the client's training so far (train: in, those before the call; finish: in, all)
+ * - `random` float32 `[steps, batch, ...]`, the numbers `name` of `PlanManifest.random` (train: in)
  * - `sampleLoss` float32 `[steps, batch]`, each sample's loss before its step's update (train: out)
  * - `sampleMetric` float32 `[steps, batch]`, or `[steps, batch, size]`, the metric `name` of each sample (evaluate: out)
  *
@@ -58,6 +59,7 @@ export interface GraphPort {
     | 'upload'
     | 'scalar'
     | 'stepCount'
+    | 'random'
     | 'x'
     | 'y'
     | 'order'
@@ -72,6 +74,12 @@ export interface GraphPort {
 export interface GraphSpec {
   readonly inputs: readonly GraphPort[];
   readonly outputs: readonly GraphPort[];
+}
+
+/** Numbers that a training step needs, so many for each place of its batch, padding too. */
+export interface RandomSpec {
+  readonly name: string;
+  readonly shape: readonly number[];
 }
 
 export interface MetricSpec {
@@ -108,6 +116,11 @@ export interface PlanManifest {
     readonly state: readonly string[];
     readonly upload: readonly string[];
   };
+  /**
+   * What is drawn at each step, uniform in [0, 1) as a multiple of 2^-24: of the client's stream for layers, step by step, in this
+   * order, place by place. Absent where nothing is.
+   */
+  readonly random?: readonly RandomSpec[];
   readonly graphs: { readonly train: GraphSpec; readonly evaluate: GraphSpec; readonly finish?: GraphSpec };
   /** Floating-point operations of one training step for each sample of its batch, to size bounded calls; an estimate. */
   readonly sampleFlops: number;

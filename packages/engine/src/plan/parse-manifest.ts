@@ -13,7 +13,7 @@ import {
   truth,
 } from './json-checks.js';
 import type { PlanLimits } from './limits.js';
-import type { DataSpec, GraphPort, GraphSpec, ParameterSpec, PlanManifest } from './manifest.js';
+import type { DataSpec, GraphPort, GraphSpec, ParameterSpec, PlanManifest, RandomSpec } from './manifest.js';
 
 const dtypes: readonly DType[] = ['float32', 'float64', 'float16', 'int32', 'int64', 'uint8', 'bool'];
 const portSources: readonly GraphPort['source'][] = [
@@ -25,6 +25,7 @@ const portSources: readonly GraphPort['source'][] = [
   'upload',
   'scalar',
   'stepCount',
+  'random',
   'x',
   'y',
   'order',
@@ -43,19 +44,23 @@ const plainName = /^[A-Za-z][\w.-]*$/;
  * @throws FedloomError `plan.format`, `plan.limit`.
  */
 export function parseManifest(value: unknown, limits: PlanLimits): PlanManifest {
-  const top = fields({ path: 'manifest', value }, [
-    'format',
-    'name',
-    'parameters',
-    'data',
-    'training',
-    'evaluation',
-    'metrics',
-    'scalars',
-    'algorithm',
-    'graphs',
-    'sampleFlops',
-  ]);
+  const top = fields(
+    { path: 'manifest', value },
+    [
+      'format',
+      'name',
+      'parameters',
+      'data',
+      'training',
+      'evaluation',
+      'metrics',
+      'scalars',
+      'algorithm',
+      'graphs',
+      'sampleFlops',
+    ],
+    ['random'],
+  );
   if (top.format.value !== 1) throw malformed('manifest.format', '1, the format this version reads', top.format.value);
   const training = fields(top.training, ['localEpochs', 'batchSize', 'shuffle']);
   const algorithm = fields(top.algorithm, ['name', 'broadcast', 'state', 'upload']);
@@ -86,6 +91,7 @@ export function parseManifest(value: unknown, limits: PlanLimits): PlanManifest 
       state: parseSlots(algorithm.state, limits),
       upload: parseSlots(algorithm.upload, limits),
     },
+    ...(top.random === undefined ? {} : { random: parseRandom(top.random, limits) }),
     graphs: {
       train: parseGraph(graphs.train, limits),
       evaluate: parseGraph(graphs.evaluate, limits),
@@ -114,6 +120,16 @@ function parseParameter(json: Json, limits: PlanLimits): ParameterSpec {
   };
 }
 
+function parseRandom(json: Json, limits: PlanLimits): readonly RandomSpec[] {
+  const specs = list(json, limits.parametersMax).map((entry) => {
+    const spec = fields(entry, ['name', 'shape']);
+    return { name: named(spec.name, plainName, limits), shape: parseShape(spec.shape, limits) };
+  });
+  const elements = specs.reduce((total, { shape }) => total + elementCount(shape), 0);
+  if (elements > limits.elementsMax) throw overLimit(json.path, elements, limits.elementsMax, 'elements');
+  return specs;
+}
+
 function parseData(json: Json, limits: PlanLimits): DataSpec {
   const data = fields(json, ['x', 'y'], ['encoding']);
   const x = fields(data.x, ['dtype', 'shape'], ['scale']);
@@ -136,7 +152,7 @@ function parseData(json: Json, limits: PlanLimits): DataSpec {
 function parseGraph(json: Json, limits: PlanLimits): GraphSpec {
   const graph = fields(json, ['inputs', 'outputs']);
   // A parameter has at most two ports and one for each slot on either side.
-  const portsMax = limits.parametersMax * 4 + limits.scalarsMax + limits.metricsMax + 8;
+  const portsMax = limits.parametersMax * 5 + limits.scalarsMax + limits.metricsMax + 8;
   const ports = (side: Json) => list(side, portsMax).map((entry) => parsePort(entry, limits));
   return { inputs: ports(graph.inputs), outputs: ports(graph.outputs) };
 }

@@ -1,19 +1,23 @@
 import { FedloomError } from '../errors.js';
 import type { Graph } from '../graph/graph.js';
 import type { Value } from '../graph/value.js';
-import type { GraphPort, GraphSpec } from './manifest.js';
+import type { GraphPort, GraphSpec, RandomSpec } from './manifest.js';
 import { expectedPort, type GraphKind, type PortContext, type PortKey, type PortSide } from './ports.js';
 
 /** Declares a graph's inputs when they are first asked for, and keeps the list of its ports for the manifest. */
 export class PortBuilder {
   readonly #inputs = new Map<string, { readonly port: GraphPort; readonly value: Value }>();
   readonly #outputs: GraphPort[] = [];
+  readonly #random: RandomSpec[] = [];
+  readonly context: PortContext;
 
   constructor(
     readonly graph: Graph,
-    readonly context: PortContext,
+    context: PortContext,
     readonly kind: GraphKind,
-  ) {}
+  ) {
+    this.context = { ...context, random: this.#random };
+  }
 
   get spec(): GraphSpec {
     return { inputs: [...this.#inputs.values()].map(({ port }) => port), outputs: this.#outputs };
@@ -26,6 +30,18 @@ export class PortBuilder {
     const value = this.graph.input(port.port, port.dtype, port.shape);
     this.#inputs.set(port.port, { port, value });
     return value;
+  }
+
+  /** Numbers for each place of each step's batch, other ones at each call: float32 `[steps, batch, ...shape]`. */
+  random(shape: readonly number[]): Value {
+    const name = `uniform${this.#random.length}`;
+    this.#random.push({ name, shape });
+    return this.input({ source: 'random', name });
+  }
+
+  /** What was asked for by `random`. */
+  get drawn(): readonly RandomSpec[] {
+    return this.#random;
   }
 
   output(key: PortKey, value: Value): void {

@@ -1,4 +1,4 @@
-import type { GraphPort, ParameterSpec, PlanManifest } from './manifest.js';
+import type { GraphPort, ParameterSpec, PlanManifest, RandomSpec } from './manifest.js';
 
 export type GraphKind = 'train' | 'evaluate' | 'finish';
 export type PortSide = 'inputs' | 'outputs';
@@ -6,7 +6,19 @@ export type PortSide = 'inputs' | 'outputs';
 /** Which kinds of tensor may stand on which side of which graph. */
 const placements: Readonly<Record<GraphKind, Readonly<Record<PortSide, readonly GraphPort['source'][]>>>> = {
   train: {
-    inputs: ['parameter', 'global', 'broadcast', 'state', 'optimizer', 'scalar', 'x', 'y', 'order'],
+    inputs: [
+      'parameter',
+      'global',
+      'broadcast',
+      'state',
+      'optimizer',
+      'scalar',
+      'stepCount',
+      'random',
+      'x',
+      'y',
+      'order',
+    ],
     outputs: ['parameter', 'optimizer', 'sampleLoss'],
   },
   evaluate: { inputs: ['parameter', 'x', 'y', 'order'], outputs: ['sampleMetric'] },
@@ -19,6 +31,8 @@ const placements: Readonly<Record<GraphKind, Readonly<Record<PortSide, readonly 
 /** The parts of a manifest that decide what its graphs' ports look like. */
 export interface PortContext extends Pick<PlanManifest, 'data' | 'metrics' | 'scalars' | 'algorithm'> {
   readonly parameters: ReadonlyMap<string, ParameterSpec>;
+  /** Those that were asked for so far, while a plan is compiled. */
+  readonly random: readonly RandomSpec[];
 }
 
 export function portContext(manifest: Omit<PlanManifest, 'graphs' | 'sampleFlops'>): PortContext {
@@ -29,6 +43,7 @@ export function portContext(manifest: Omit<PlanManifest, 'graphs' | 'sampleFlops
     scalars,
     algorithm,
     parameters: new Map(manifest.parameters.map((spec) => [spec.name, spec])),
+    random: manifest.random ?? [],
   };
 }
 
@@ -73,6 +88,8 @@ function portType(context: PortContext, key: PortKey): Pick<GraphPort, 'dtype' |
       return key.slot === undefined ? metricType(metrics, key.name) : undefined;
     case 'stepCount':
       return isBare(key) ? scalar : undefined;
+    case 'random':
+      return key.slot === undefined ? randomType(context.random, key.name) : undefined;
     case 'sampleLoss':
       return isBare(key) ? perSample : undefined;
     case 'x':
@@ -87,6 +104,11 @@ function metricType(metrics: PlanManifest['metrics'], name: string): Pick<GraphP
   const metric = metrics.find((one) => one.name === name);
   if (metric === undefined) return undefined;
   return { dtype: 'float32', shape: ['steps', 'batch', ...(metric.size === undefined ? [] : [metric.size])] };
+}
+
+function randomType(random: readonly RandomSpec[], name: string): Pick<GraphPort, 'dtype' | 'shape'> | undefined {
+  const spec = random.find((one) => one.name === name);
+  return spec && { dtype: 'float32', shape: ['steps', 'batch', ...spec.shape] };
 }
 
 function slotType(

@@ -1,7 +1,9 @@
 import type { GraphBackend, GraphSession } from '../backend.js';
 import { FedloomError } from '../errors.js';
+import type { RandomSource } from '../layers/types.js';
 import { elementCount, type NamedTensors, type Tensor, zeros } from '../tensor.js';
 import { CallSizer } from './call-sizer.js';
+import { draw, drawnPerPlace } from './draw.js';
 import {
   consecutiveOrders,
   dataOrParameter,
@@ -15,7 +17,7 @@ import {
 } from './feeds.js';
 import { compareNames } from './initialize.js';
 import { checkOrder, checkParts, checkResults, checkSamples, collectParameters, inputError } from './job-checks.js';
-import type { EvaluateJob, EvaluateResult, Job, TrainEachJob, TrainJob, TrainResult } from './jobs.js';
+import type { EvaluateJob, EvaluateResult, TrainEachJob, TrainJob, TrainResult } from './jobs.js';
 import type { GraphSpec, PlanManifest, TrainingPlan } from './manifest.js';
 import type { GraphKind } from './ports.js';
 import { addColumns, rowSums } from './row-sums.js';
@@ -97,8 +99,9 @@ export class PlanRunner {
 
   /** Whether clients of this plan can train together: nothing but the model and its losses comes back from them. */
   get trainsTogether(): boolean {
-    const { parameters, algorithm, graphs } = this.plan.manifest;
-    if (graphs.finish !== undefined || algorithm.state.length > 0) return false;
+    const { parameters, algorithm, graphs, random } = this.plan.manifest;
+    // Each draws from a stream of its own.
+    if (graphs.finish !== undefined || algorithm.state.length > 0 || random !== undefined) return false;
     return parameters.every(({ scope }) => scope === 'shared');
   }
 
@@ -213,7 +216,7 @@ export class PlanRunner {
 
   async #runSteps(
     kind: 'train' | 'evaluate',
-    job: Job,
+    job: Pick<TrainJob, 'isCancelled' | 'random'>,
     order: Tensor,
     feeds: Map<string, Tensor>,
     onResults: (results: NamedTensors, start: number, order: Tensor) => void,
@@ -228,12 +231,22 @@ export class PlanRunner {
       const end = Math.min(steps, start + sizer.stepsPerCall);
       const rows = rowsOf(order, start, end);
       feeds.set('order', rows);
+      if (feeds.has('stepCount')) feeds.set('stepCount', scalarTensor(start));
+      if (kind === 'train') this.#draw(feeds, end - start, batch, job.random);
       const startedAt = this.now();
       const results = checkResults(graphs[kind], await session.run(feeds), { steps: end - start, batch });
       sizer.record(end - start, this.now() - startedAt);
       onResults(results, start, rows);
       start = end;
     }
+  }
+
+  /** Adds what the layers draw in these steps. */
+  #draw(feeds: Map<string, Tensor>, steps: number, batch: number, random: RandomSource | undefined): void {
+    const specs = this.plan.manifest.random;
+    if (specs === undefined) return;
+    if (random === undefined) throw inputError('its layers draw random numbers, and the job has no stream of them');
+    for (const [port, values] of draw(specs, steps, batch, random)) feeds.set(port, values);
   }
 
   async #finish(
@@ -278,7 +291,8 @@ export class PlanRunner {
     const { data, sampleFlops } = this.plan.manifest;
     // Float32 targets, predictions and what the loss makes of them.
     const wide = kind === 'evaluate' ? this.plan.manifest.metrics.reduce((sum, { size = 0 }) => sum + size, 0) : 0;
-    const sampleBytes = 16 * (data.y.classes ?? elementCount(data.y.shape)) + 8 * wide;
+    const drawn = kind === 'train' ? 4 * drawnPerPlace(this.plan.manifest.random ?? []) : 0;
+    const sampleBytes = 16 * (data.y.classes ?? elementCount(data.y.shape)) + 8 * wide + drawn;
     const sizer = this.#sizers.get(key) ?? new CallSizer(sampleFlops * batch, sampleBytes * batch);
     this.#sizers.set(key, sizer);
     return sizer;

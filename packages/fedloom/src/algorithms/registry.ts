@@ -5,6 +5,7 @@ import type { FederatedAlgorithm } from './algorithm.js';
 import { fedAdam } from './fed-adam.js';
 import { fedAsync } from './fed-async.js';
 import { fedAvg } from './fed-avg.js';
+import { fedBn } from './fed-bn.js';
 import { fedBuff } from './fed-buff.js';
 import { fedNova } from './fed-nova.js';
 import { fedPer } from './fed-per.js';
@@ -36,6 +37,7 @@ const ALGORITHMS: Readonly<Record<string, NamedAlgorithm>> = {
   fedAdam: { usage: 'fedAdam(serverLearningRate=0.01)', make: fedAdam },
   scaffold: { usage: 'scaffold', make: scaffold },
   fedNova: { usage: 'fedNova', make: fedNova },
+  fedBn: { usage: 'fedBn', make: plain('fedBn', fedBn) },
   fedPer: { usage: 'fedPer(layers=1)', make: fedPer },
   qFedAvg: { usage: 'qFedAvg(q=1)', make: qFedAvg },
   fedBuff: { usage: 'fedBuff(bufferSize=10)', make: fedBuff },

@@ -86,7 +86,7 @@ describe('what a task’s own code throws is told with file and line', () => {
     ],
     [
       'an optimizer',
-      "export default defineTask({ ...base, training: { ...training, optimizer: defineOptimizer({ name: 'mine', learningRate: 1, slots: [], gradientScale: 'one', update: (g, i) => g.nothing(i) }) } });",
+      "export default defineTask({ ...base, training: { ...training, optimizer: defineOptimizer({ name: 'mine', learningRate: 1, slots: [], update: (g, i) => g.nothing(i) }) } });",
     ],
     [
       'a learning rate',
@@ -207,8 +207,8 @@ describe('what is no part of a task is refused in words', () => {
       'slots is undefined; it must be a list of names',
     ],
     [
-      "training: { ...training, optimizer: defineOptimizer({ name: 'mine', learningRate: 1, slots: ['m'], gradientScale: 'one', update: (g, i) => ({ parameter: i.parameter }) }) }",
-      'update must return { parameter, slots: a Map with m }',
+      "training: { ...training, optimizer: defineOptimizer({ name: 'mine', learningRate: 1, slots: ['m'], update: (g, i) => ({ parameters: i.parameters }) }) }",
+      'update must return { parameters, slots: a Map with m }',
     ],
     ['data: arrays()', 'train split is missing. Give arrays({ train: { x, y }'],
     ['data: arrays({ train: { x }, classes: 2 })', 'train split lacks y'],

@@ -10,7 +10,11 @@ type Cases = Readonly<Record<string, (make: () => FederatedAlgorithm) => void | 
 const ROUNDS = 50;
 const LEARNING_RATE = 0.1;
 /** Of a model with eight layers. */
-const parameterNames = Array.from({ length: 8 }, (_, layer) => [`${2 * layer}.weight`, `${2 * layer}.bias`]).flat();
+/** One of the layers has running statistics too. */
+const parameterNames = Array.from({ length: 8 }, (_, layer) => {
+  const trained = [`${2 * layer}.weight`, `${2 * layer}.bias`];
+  return layer === 1 ? [...trained, '2.running_mean', '2.running_var'] : trained;
+}).flat();
 
 /** What an algorithm must do on its clients, as far as it does anything there. */
 export function clientCases({ client }: FederatedAlgorithm): Cases {

@@ -60,3 +60,14 @@ def batch_order(samples, training, seed, task, client):
                 rows[last], rows[other] = rows[other], rows[last]
         epochs.append(rows + [-1] * (-samples % batch))
     return np.array(epochs, np.int64).reshape(-1, batch)
+
+
+def drawn(specs, steps, batch, stream):
+    """What the layers of so many steps draw, by name: float32 [steps, batch, ...shape], multiples of 2^-24 below 1."""
+    shapes = [(batch, *spec["shape"]) for spec in specs]
+    values = [[] for _ in specs]
+    for _ in range(steps):
+        for shape, own in zip(shapes, values):
+            numbers = [int(stream.uniform() * 2**24) / 2**24 for _ in range(int(np.prod(shape, dtype=np.int64)))]
+            own.append(np.array(numbers, np.float32).reshape(shape))
+    return {spec["name"]: np.stack(own) for spec, own in zip(specs, values)}

@@ -99,11 +99,16 @@ class Plan:
         x, y = samples
         values = self._values(model, state, samples, scalars)
         order = philox.batch_order(len(x), self.manifest["training"], seed, task, client)
-        losses = []
+        random, stream = self.manifest.get("random", []), philox.Stream(seed, "layers", task, client)
+        losses, done = [], 0
         for rows in pieces(order):
             if not wanted():
                 raise NotWanted
             values["order", None, None] = rows
+            values["stepCount", None, None] = np.float32(done)
+            for name, numbers in philox.drawn(random, *rows.shape, stream).items():
+                values["random", name, None] = numbers
+            done += len(rows)
             out = self._run("train", values)
             step_losses = out.pop(id_of({"source": "sampleLoss"}))
             losses += [mean(loss[row >= 0]) for loss, row in zip(step_losses, rows)]

@@ -9,7 +9,7 @@ import { type Case, checkCases } from '../testing/check-case.js';
 const positive = (x: number) => x + 0.2;
 
 checkCases('elementwise operations with one operand', [
-  ...(['neg', 'exp', 'abs', 'relu', 'sign', 'square', 'sigmoid', 'tanh'] as const).map(
+  ...(['neg', 'exp', 'abs', 'relu', 'sign', 'square', 'sigmoid', 'tanh', 'erf'] as const).map(
     (operation): Case => ({
       name: operation,
       inputs: { x: { shape: ['batch', 5] } },

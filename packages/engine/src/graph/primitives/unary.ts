@@ -3,6 +3,7 @@ import { at, dense, tabulate } from '../../reference/dense.js';
 import type { GraphBuilder, Primitive, Value } from '../value.js';
 import { isFloat } from '../value-type.js';
 import { inferBinary } from './elementwise.js';
+import { errorFunction } from './error-function.js';
 
 interface UnaryDefinition {
   readonly name: string;
@@ -66,6 +67,14 @@ export const tanh = unary({
   compute: Math.tanh,
   // dy/dx = 1 - y²
   rule: ({ graph, y, d }) => graph.mul(d, graph.sub(1, graph.mul(y, y))),
+});
+
+export const erf = unary({
+  name: 'erf',
+  op: 'Erf',
+  compute: errorFunction,
+  // dy/dx = 2 / sqrt(pi) exp(-x²)
+  rule: ({ graph, x, d }) => graph.mul(d, graph.mul(graph.exp(graph.neg(graph.mul(x, x))), 2 / Math.sqrt(Math.PI))),
 });
 
 /** 1 / (1 + exp(-x)), without an overflow on either side. */

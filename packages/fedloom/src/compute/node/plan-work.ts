@@ -193,6 +193,7 @@ async function train(task: TrainWork, plan: TrainingPlan, runner: PlanRunner): P
     scalars: task.scalars,
     ...gather(task.examples),
     order: orderOf(task, plan),
+    random: RandomStream.of(task.seed, 'layers', task.task, task.client),
     isCancelled: () => isCancelled(task),
   });
   const reply = replyOf(outcome, model, { sampleCount: sampleCountOf(task.examples), ...initialLoss });
