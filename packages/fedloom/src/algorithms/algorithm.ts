@@ -107,9 +107,15 @@ export interface ServerUpdateInput {
   readonly state: ServerState;
   /**
    * What the fold made of the updates: of floats the mean delta, and of uploads the mean, in float64; of integers the mean,
-   * and of what folds by maximum that, as values of their dtype. What keeps the server's value is not in it.
+   * and of what folds by maximum that, as values of their dtype. What keeps the server's value is not in it. Its memory is used
+   * again once `update` has returned.
    */
   readonly aggregate: NamedTensors;
+  /**
+   * Memory for the next model, by name, which holds anything: a result that is written there need not be copied, which matters for
+   * large models.
+   */
+  readonly room?: NamedTensors;
   /** As for `initialize`. */
   readonly trained: ReadonlySet<string>;
   /** Those behind `aggregate`, ascending by index: S. */

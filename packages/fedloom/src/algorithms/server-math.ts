@@ -7,13 +7,13 @@ import type { ServerUpdateInput } from './algorithm.js';
  * the aggregate has them; what is not in the aggregate stays.
  * @param rate the server's learning rate; 1 is FedAvg
  */
-export function moved({ model, aggregate, trained }: ServerUpdateInput, rate = 1): Map<string, Tensor> {
+export function moved({ model, aggregate, trained, room }: ServerUpdateInput, rate = 1): Map<string, Tensor> {
   const next = new Map<string, Tensor>();
   for (const [name, base] of model) {
     const change = aggregate.get(name);
     if (change === undefined) next.set(name, base);
     else if (change.dtype !== 'float64') next.set(name, change);
-    else next.set(name, movedBy(base, change.data as Float64Array, trained.has(name) ? rate : 1));
+    else next.set(name, movedBy(base, change.data as Float64Array, trained.has(name) ? rate : 1, room?.get(name)));
   }
   return next;
 }
@@ -21,8 +21,9 @@ export function moved({ model, aggregate, trained }: ServerUpdateInput, rate = 1
 /**
  * base + rate * delta in float64, rounded once to the dtype of `base`. A delta of zero keeps the bits of `base`, the sign of
  * -0 too.
+ * @param room of the same dtype and shape, where the result is written if it is one of float32 or float64; default: new memory
  */
-export function movedBy(base: Tensor, delta: Float64Array, rate = 1): Tensor {
+export function movedBy(base: Tensor, delta: Float64Array, rate = 1, room?: Tensor): Tensor {
   const { dtype, shape } = base;
   if (dtype === 'float16') {
     const values = toNumbers(base);
@@ -32,20 +33,22 @@ export function movedBy(base: Tensor, delta: Float64Array, rate = 1): Tensor {
     );
   }
   const values = floatsOf(base);
-  const data = values instanceof Float32Array ? moveFloats(values, delta, rate) : moveDoubles(values, delta, rate);
-  return { dtype, shape, data };
+  if (values instanceof Float32Array) {
+    const data = room?.data instanceof Float32Array ? room.data : new Float32Array(values.length);
+    return { dtype, shape, data: moveFloats(values, delta, rate, data) };
+  }
+  const data = room?.data instanceof Float64Array ? room.data : new Float64Array(values.length);
+  return { dtype, shape, data: moveDoubles(values, delta, rate, data) };
 }
 
 // Each for one kind of array, so that it is compiled well.
 
-function moveFloats(values: Float32Array, delta: Float64Array, rate: number): Float32Array {
-  const moved = new Float32Array(values.length);
+function moveFloats(values: Float32Array, delta: Float64Array, rate: number, moved: Float32Array): Float32Array {
   for (let i = 0; i < moved.length; i++) moved[i] = sum(values[i]!, rate * delta[i]!);
   return moved;
 }
 
-function moveDoubles(values: Float64Array, delta: Float64Array, rate: number): Float64Array {
-  const moved = new Float64Array(values.length);
+function moveDoubles(values: Float64Array, delta: Float64Array, rate: number, moved: Float64Array): Float64Array {
   for (let i = 0; i < moved.length; i++) moved[i] = sum(values[i]!, rate * delta[i]!);
   return moved;
 }

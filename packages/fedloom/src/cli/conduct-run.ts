@@ -2,7 +2,7 @@ import { dirname, join, resolve } from 'node:path';
 import { FedloomError } from '@fedloom/engine';
 import { parseCall } from '../core/call-text.js';
 import type { RunResult } from '../core/records.js';
-import { encodeSafetensors } from '../core/safetensors.js';
+import { asSafetensors } from '../core/safetensors-views.js';
 import type { Run } from '../server/run/run.js';
 import { checkRunOptions, newRunId, type RunOptions } from '../server/run/run-options.js';
 import type { StoredRun } from '../store/read-runs.js';
@@ -96,8 +96,7 @@ async function conductIn(place: RunPlace, options: RunOptions & { run: string },
   const { folder, journal, roundsBefore } = place;
   const reporter = reporterFor(terminal, loaded.task, settings);
   const interrupts = watchInterrupts(() => reporter.stopping());
-  const checkpoint: RunOptions['checkpoint'] = (round, model) =>
-    folder.checkpoint(round, () => encodeSafetensors(model));
+  const checkpoint: RunOptions['checkpoint'] = (round, model) => folder.checkpoint(round, () => asSafetensors(model));
   const log = (line: string) => terminal.screen.line(line);
   const task = guardTask(loaded.task, interrupts, { folder: dirname(loaded.file), log, verbose: settings.verbose });
   const started = await conduct

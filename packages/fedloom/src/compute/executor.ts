@@ -8,7 +8,7 @@ import type { CancelSignal } from './cancel-signal.js';
 export interface FrozenParameters {
   /** Content hash of `bytes`. */
   readonly hash: Hash;
-  /** Safetensors; in shared memory as those of a model. */
+  /** Safetensors. */
   readonly bytes: Uint8Array;
 }
 
@@ -31,7 +31,7 @@ export interface FederationInfo {
 export interface ModelSnapshot {
   /** Content hash; equal hashes mean equal bytes. */
   readonly hash: Hash;
-  /** The safetensors bytes; over a SharedArrayBuffer where there is one, so that worker threads read them without a copy. */
+  /** The safetensors bytes; for an executor over a SharedArrayBuffer where there is one: worker threads read them without a copy. */
   readonly bytes: Uint8Array;
   readonly tensors: NamedTensors;
 }

@@ -93,7 +93,7 @@ export class PlanExecutor implements ClientExecutor {
         hash,
         expectedMs: expectedMs(plan.manifest),
         trains: this.#trains,
-        ...(frozen && { frozen }),
+        ...(frozen && { frozen: { hash: frozen.hash, bytes: sharedBytes(frozen.bytes) } }),
       });
     }
     return this.#loaded;

@@ -98,6 +98,18 @@ describe('the suite of algorithms finds', () => {
       /^gives memory.*after it was called again: \.after\.model\["0\.bias"\]\.data\[0\] is/m,
     ],
     [
+      'room whose content shows',
+      () =>
+        flawed(
+          {},
+          updating(({ model }, { room }) => {
+            const left = room?.get('1.mean');
+            if (left !== undefined) model.set('0.bias', scalar(left.data.length));
+          }),
+        ),
+      /^makes the same where it is given room.*what it made with room: \.model\["0\.bias"\]\.data\[0\] is 3/m,
+    ],
+    [
       'chance of its own',
       () =>
         flawed(

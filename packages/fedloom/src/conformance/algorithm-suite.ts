@@ -1,4 +1,4 @@
-import type { NamedTensors } from '@fedloom/engine';
+import type { NamedTensors, Tensor } from '@fedloom/engine';
 import type { FederatedAlgorithm } from '../algorithms/algorithm.js';
 import { movedBy } from '../algorithms/server-math.js';
 import { clientCases } from './algorithm-client-cases.js';
@@ -55,6 +55,14 @@ const cases: Cases = {
     const before = structuredClone(input);
     algorithm.server.update(input);
     checkSame(input, before, 'after `update`, its input');
+  },
+
+  'makes the same where it is given room, whatever that holds'(make) {
+    const algorithm = make();
+    const input = inputOf(algorithm, { model: initialModel(), state: initialState(algorithm) });
+    const room = new Map([...initialModel()].map(([name, tensor]) => [name, withAnything(tensor)]));
+    const expected = structuredClone(algorithm.server.update(input));
+    checkSame(algorithm.server.update({ ...input, room }), expected, 'what it made with room: ');
   },
 
   'gives memory that no later call writes to'(make) {
@@ -151,4 +159,13 @@ function typesOf(tensors: NamedTensors | undefined): unknown {
     { dtype, shape, length: data.length },
   ]);
   return new Map(types);
+}
+
+/** Of the same dtype and shape, in memory of its own. */
+function withAnything(tensor: Tensor): Tensor {
+  const { data } = tensor;
+  return {
+    ...tensor,
+    data: data instanceof BigInt64Array ? data.map(() => -1n) : data.map((_, i) => i + 1e3),
+  } as Tensor;
 }

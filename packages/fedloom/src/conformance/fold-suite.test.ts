@@ -203,6 +203,11 @@ describe('of sum folds it finds', () => {
     ['the order of arrival', inOrderOfArrival, /^is a function.*came in another order\["0\.bias"\]\.data\[\d+\] is/m],
     ['updates that nobody counts', () => ({ count: 0 }), /^sums of parts.*, merged, is 0/m],
     ['updates that are read later', readLater, /^needs no update any more.*the memory of each update used again/m],
+    [
+      'another aggregate in place',
+      (sum) => ({ finishInPlace: () => withValues(sum.finish(), '0.bias', (_, i) => i) }),
+      /^comes to the same aggregate in place.*the aggregate in place\["0\.bias"\]/m,
+    ],
     ['a reset that keeps what came', () => ({ reset: () => undefined }), /^starts anew.*the count after a reset is 2/m],
     [
       'one aggregate for all results',

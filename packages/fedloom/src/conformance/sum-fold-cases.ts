@@ -39,6 +39,14 @@ export const sumFoldCases: FoldCases = {
     checkSame(added(sum, round()).finish(), flatOf(make, round), 'the aggregate after a reset');
   },
 
+  'comes to the same aggregate in place, and starts anew behind it'({ make, round }) {
+    const sum = added(startOf(make), round());
+    if (sum.finishInPlace === undefined) return;
+    checkSame(sum.finishInPlace(), flatOf(make, round), 'the aggregate in place');
+    sum.reset();
+    checkSame(added(sum, round()).finish(), flatOf(make, round), 'the aggregate after one in place and a reset');
+  },
+
   'can go on after a finish, and a partial sum is its own'({ make, round }) {
     const sum = added(startOf(make), round().slice(0, 1));
     const early = sum.finish();

@@ -17,6 +17,11 @@ export function sortedTensors(entries: Iterable<readonly [string, Tensor]>): Map
   return new Map([...entries].sort(([a], [b]) => compareNames(a, b)));
 }
 
+/** Numbers in all of them together. */
+export function countOf(tensors: NamedTensors): number {
+  return [...tensors.values()].reduce((sum, { data }) => sum + data.length, 0);
+}
+
 /** Why tensors are not the expected ones. `text` continues a sentence that begins with whose they are. */
 export interface Mismatch {
   readonly kind: 'names' | 'shape' | 'dtype';

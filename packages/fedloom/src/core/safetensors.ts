@@ -1,7 +1,15 @@
 import type { NamedTensors, Tensor, TensorData } from '@fedloom/engine';
 import { arrayOf, bytesPerElement, type DType, elementCount, FedloomError } from '@fedloom/engine/base';
-import { uninitializedBytes } from './byte-memory.js';
-import { compareNames, findMismatch, type TensorSpec } from './params.js';
+import { compareNames } from './params.js';
+import {
+  FORMAT_NAMES,
+  LENGTH_BYTES,
+  layoutFor,
+  METADATA,
+  type SafetensorsLayout,
+  type WriteTensor,
+  writeTensors,
+} from './safetensors-layout.js';
 
 /*
  * The safetensors format: a little-endian uint64 with the header's length; the header, a JSON object
@@ -25,21 +33,7 @@ export const defaultSafetensorsLimits: SafetensorsLimits = {
   rankMax: 8,
 };
 
-const LENGTH_BYTES = 8;
-const ALIGNMENT = 8;
-const METADATA = '__metadata__';
-const encoder = new TextEncoder();
 const decoder = new TextDecoder('utf-8', { fatal: true });
-
-const FORMAT_NAMES: Readonly<Record<DType, string>> = {
-  float32: 'F32',
-  float64: 'F64',
-  float16: 'F16',
-  int32: 'I32',
-  int64: 'I64',
-  uint8: 'U8',
-  bool: 'BOOL',
-};
 const DTYPES = new Map(Object.entries(FORMAT_NAMES).map(([dtype, name]) => [name, dtype as DType]));
 
 interface Entry {
@@ -48,16 +42,6 @@ interface Entry {
   readonly shape: readonly number[];
   readonly begin: number;
   readonly end: number;
-}
-
-/** Where everything lies in safetensors bytes. */
-interface Layout {
-  readonly tensors: readonly TensorSpec[];
-  /** The length and the header. */
-  readonly head: Uint8Array;
-  /** Of the first byte of each tensor, counted from the start. */
-  readonly starts: ReadonlyMap<string, number>;
-  readonly bytes: number;
 }
 
 /**
@@ -70,71 +54,18 @@ export function encodeSafetensors(tensors: NamedTensors): Uint8Array {
   return safetensorsEncoder()(tensors);
 }
 
-/** Writes what stands for a tensor into all of `into`, which is aligned for its elements. */
-export type WriteTensor = (name: string, tensor: Tensor, into: Uint8Array) => void;
-
 export type SafetensorsEncoder = (tensors: NamedTensors, write?: WriteTensor) => Uint8Array;
-
-/** A tensor as it is. */
-export const copyTensor: WriteTensor = (_name, { data: { buffer, byteOffset, byteLength } }, into) =>
-  into.set(new Uint8Array(buffer, byteOffset, byteLength));
 
 /**
  * Encodes as `encodeSafetensors` does, and lays out anew only when names, dtypes or shapes differ from the last time.
  * @param roomBytes free bytes before the encoded ones in their buffer, a multiple of 8: for a header that others put there
  */
 export function safetensorsEncoder(roomBytes = 0): SafetensorsEncoder {
-  let layout: Layout | undefined;
-  return (tensors, write = copyTensor) => {
-    for (const [name, tensor] of tensors) checkEncodable(name, tensor);
-    if (layout === undefined || findMismatch(tensors, layout.tensors) !== undefined) layout = layOut(tensors);
-    const bytes = uninitializedBytes(roomBytes + layout.bytes).subarray(roomBytes);
-    // Head and tensors cover all of it.
-    bytes.set(layout.head);
-    for (const [name, tensor] of tensors) {
-      const start = layout.starts.get(name) ?? 0;
-      write(name, tensor, bytes.subarray(start, start + tensor.data.byteLength));
-    }
-    return bytes;
+  let layout: SafetensorsLayout | undefined;
+  return (tensors, write) => {
+    layout = layoutFor(tensors, layout);
+    return writeTensors(tensors, layout, roomBytes, write);
   };
-}
-
-function layOut(tensors: NamedTensors): Layout {
-  const offsets = new Map<string, [number, number]>();
-  let end = 0;
-  for (const [name, { data }] of bySizeThenName(tensors)) {
-    offsets.set(name, [end, end + data.byteLength]);
-    end += data.byteLength;
-  }
-  const items = [...tensors.keys()].sort(compareNames).map((name) => {
-    const { dtype, shape } = tensors.get(name)!;
-    const item = { dtype: FORMAT_NAMES[dtype], shape, data_offsets: offsets.get(name) };
-    return `${JSON.stringify(name)}:${JSON.stringify(item)}`;
-  });
-  const text = encoder.encode(`{${items.join(',')}}`);
-  const headerBytes = Math.ceil(text.length / ALIGNMENT) * ALIGNMENT;
-  const head = new Uint8Array(LENGTH_BYTES + headerBytes).fill(0x20, LENGTH_BYTES);
-  new DataView(head.buffer).setBigUint64(0, BigInt(headerBytes), true);
-  head.set(text, LENGTH_BYTES);
-  const starts = new Map([...offsets].map(([name, [begin]]) => [name, head.length + begin]));
-  const specs = [...tensors].map(([name, { dtype, shape }]) => ({ name, dtype, shape }));
-  return { tensors: specs, head, starts, bytes: head.length + end };
-}
-
-function bySizeThenName(tensors: NamedTensors): [string, Tensor][] {
-  return [...tensors].sort(
-    ([a, { dtype: aType }], [b, { dtype: bType }]) =>
-      bytesPerElement[bType] - bytesPerElement[aType] || compareNames(a, b),
-  );
-}
-
-function checkEncodable(name: string, { dtype, shape, data }: Tensor): void {
-  const fits = data.length === elementCount(shape) && data.BYTES_PER_ELEMENT === bytesPerElement[dtype];
-  if (fits && name !== METADATA) return;
-  const message = fits
-    ? `A tensor cannot be named "${METADATA}": the safetensors format reserves the name.`
-    : `Tensor "${name}" has ${data.length} elements of data in a ${data.constructor.name}; ${dtype} of shape [${shape.join(', ')}] needs ${elementCount(shape)}.`;
-  throw new FedloomError('safetensors.tensor', message, { name });
 }
 
 /**

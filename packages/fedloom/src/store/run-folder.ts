@@ -8,7 +8,7 @@ import { thisProcess } from '../core/node/process-identity.js';
 import { sha256 } from '../core/node/sha256.js';
 import { storageError } from '../core/node/storage-error.js';
 import type { BestModel, ClientRecord, RoundRecord, RunResult } from '../core/records.js';
-import { encodeSafetensors } from '../core/safetensors.js';
+import { asSafetensors } from '../core/safetensors-views.js';
 import { JsonLines } from './json-lines.js';
 import { mendLines } from './mend-lines.js';
 import type { BestFile, RunFile, RunOutcome } from './run-file.js';
@@ -301,7 +301,7 @@ export class RunFolder {
     const best = this.#best;
     if (best === undefined || best === this.#savedBest) return;
     const { round, metric, value, model } = best;
-    const bytes = encodeSafetensors(model);
+    const bytes = asSafetensors(model);
     const path = join(this.path, BEST_FILE);
     await this.#inTurn(() => writeWhole(path, bytes)).catch((error: unknown) => {
       throw storageError(error, 'save the best model to', path);

@@ -1,6 +1,7 @@
 import type { NamedTensors, Tensor, TensorData } from '@fedloom/engine/base';
 import { decodeHalves, encodeHalves } from '../core/float16.js';
-import { copyTensor, type SafetensorsEncoder } from '../core/safetensors.js';
+import type { SafetensorsEncoder } from '../core/safetensors.js';
+import { copyTensor } from '../core/safetensors-layout.js';
 import { subtractDoubles, subtractFloats } from './subtract.js';
 import { isFloat } from './update.js';
 

@@ -52,6 +52,11 @@ export interface RunningSum {
   merge(partial: PartialSum): void;
   /** @throws FedloomError `aggregate.*` */
   finish(): Aggregate;
+  /**
+   * As `finish`, in the memory of the sums, where they are large: it holds until `reset`, which is all that may follow. Absent:
+   * `finish` is called.
+   */
+  finishInPlace?(): Aggregate;
   /** Forgets the round's updates and keeps its memory. */
   reset(): void;
 }

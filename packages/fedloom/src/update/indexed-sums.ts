@@ -123,7 +123,12 @@ export class IndexedSums {
     if (this.#load > LOAD_MAX) this.#makeRoom();
   }
 
-  /** Writes a slot's sums, each divided by `denominator`, to `quotients`. */
+  /** The memory of a slot's high parts. Who writes there leaves no sums. */
+  highPart({ at, length }: SumSlot): Float64Array {
+    return this.#kernel.parts[0].subarray(at, at + length);
+  }
+
+  /** Writes a slot's sums, each divided by `denominator`, to `quotients`; these may lie in place of the slot's own high parts. */
   divide(slot: SumSlot, denominator: number, quotients: Float64Array): void {
     this.#kernel.settle();
     // Most tensors.

@@ -249,6 +249,37 @@ describe('RunningMean', () => {
     expect(mean.count).toBe(2);
   });
 
+  it.each(['auto', 'plain'] as const)('may take the place of the sums, with the same result: kernel %s', (kernel) => {
+    const specs = [
+      specOf('a', [5]),
+      specOf('b', [5], 'float64'),
+      specOf('c', [6], 'float16'),
+      specOf('n', [2], 'int64'),
+    ];
+    const values = (k: number, length: number) =>
+      Array.from({ length }, (_, i) => Math.sin(3 * i + k) * 10 ** ((i - k) / 2));
+    // Beyond 224 updates sums have carries.
+    for (const updates of [1, 2, 3, 230]) {
+      const mean = new RunningMean(specs, { kernel, smallElements: 6 });
+      for (let k = 0; k < updates; k += 1) {
+        const same = k % 4;
+        const tensors = {
+          a: tensorOf('float32', values(same, 5)),
+          b: tensorOf('float64', values(same, 5)),
+          c: tensorOf('float16', values(same, 6)),
+          n: tensorOf('int64', [k, -k]),
+        };
+        mean.add(contributionOf(tensors, { weight: 1 + same }));
+      }
+      const expected = mean.finish();
+      const inPlace = mean.finishInPlace();
+      expect([...inPlace]).toStrictEqual([...expected]);
+      expect(inPlace.get('a')?.data.buffer).toBe(inPlace.get('b')?.data.buffer);
+      mean.reset();
+      expect(codeOf(() => mean.finish())).toBe('aggregate.empty');
+    }
+  });
+
   it('starts anew after a reset', () => {
     const mean = new RunningMean(specs);
     mean.add(update(1000, 77));

@@ -156,8 +156,21 @@ export class RunningMean implements RunningSum {
 
   /** @throws FedloomError `aggregate.empty` without updates, `aggregate.weights` when all weights are 0 */
   finish(): Aggregate {
+    return this.#finish((slot) => new Float64Array(slot.length));
+  }
+
+  /** The mean of each float in the place of its high part. */
+  finishInPlace(): Aggregate {
+    return this.#finish((slot) => this.#sums.highPart(slot));
+  }
+
+  /** @param roomFor gives the memory of a slot's means */
+  #finish(roomFor: (slot: SumSlot) => Float64Array): Aggregate {
     if (this.#count === 0) throw new FedloomError('aggregate.empty', 'There is no mean of no updates.');
-    const floats = this.#floats.map((mean): [string, Tensor] => [mean.spec.name, this.#floatMean(mean)]);
+    const floats = this.#floats.map((mean): [string, Tensor] => [
+      mean.spec.name,
+      this.#floatMean(mean, roomFor(mean.slot)),
+    ]);
     const integers = this.#integers.map((mean): [string, Tensor] => [mean.spec.name, this.#integerMean(mean)]);
     const maxima = this.#keys.maxima.map(({ name, dtype, shape }): [string, Tensor] => {
       const data = this.#maxima.get(name);
@@ -194,8 +207,7 @@ export class RunningMean implements RunningSum {
     );
   }
 
-  #floatMean(mean: FloatTensor): Tensor {
-    const data = new Float64Array(mean.slot.length);
+  #floatMean(mean: FloatTensor, data: Float64Array): Tensor {
     this.#sums.divide(mean.slot, this.#totalOf(mean).first, data);
     return { dtype: 'float64', shape: mean.spec.shape, data };
   }

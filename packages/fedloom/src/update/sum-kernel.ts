@@ -27,7 +27,10 @@ export interface SumKernel {
   settle(): void;
   /** The largest magnitude among the slot's sums of a part (0 high, 1 low, 2 third), of what is settled. */
   largest(slot: SumSlot, part: number): number;
-  /** Writes the sums of a slot with two parts, without carries, each divided by `denominator`: see `writeQuotients`. */
+  /**
+   * Writes the sums of a slot with two parts, without carries, each divided by `denominator`: see `writeQuotients`. The quotients
+   * may lie in place of the slot's high parts.
+   */
   divide(slot: SumSlot, denominator: number, quotients: Float64Array): void;
   /** Forgets all terms. */
   clear(): void;

@@ -9,9 +9,11 @@ import {
   softmaxCrossEntropy,
   type Tensor,
 } from '@fedloom/engine';
+import { copyTensors } from '../../compute/own-copies.js';
 import { namedHash } from '../../conformance/named-hash.js';
 import { clientIndex } from '../../core/brands.js';
 import { sha256 } from '../../core/node/sha256.js';
+import { countOf } from '../../core/params.js';
 import { encodeSafetensors } from '../../core/safetensors.js';
 import { arrays } from '../../data/arrays.js';
 import { Aggregation } from '../../server/run/aggregation.js';
@@ -62,7 +64,8 @@ export async function runAlgorithm(
   const runner = await PlanRunner.create(backend, plan);
   const workload: ServerWorkload = {
     descriptor: { kind: 'plan', hash: namedHash('') },
-    initialModel: initialModel(federation),
+    takeInitialModel: () => initialModel(federation),
+    parameterCount: countOf(initialModel(federation)),
     trained: trainedParameters(manifest),
     specs,
     scalars: manifest.scalars,
@@ -103,9 +106,10 @@ export async function runAlgorithm(
       aggregation.add(round, aggregation.weigh(sound, started, versions.newest));
       clientStates.set(client, freeze(result.state));
     }
-    const closed = aggregation.close(round);
-    aggregate = closed.aggregate;
-    versions.update(round, aggregate, closed.clients);
+    aggregation.close(round, (mean, clients) => {
+      aggregate = copyTensors(mean);
+      return versions.update(round, mean, clients);
+    });
   }
   await runner.release();
   const { model, state } = versions.newest;

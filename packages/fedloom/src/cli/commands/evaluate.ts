@@ -9,7 +9,6 @@ import { resultsOf } from '../../core/evaluation.js';
 import { sha256 } from '../../core/node/sha256.js';
 import type { Results } from '../../core/records.js';
 import { encodeSafetensors } from '../../core/safetensors.js';
-import { sharedBytes } from '../../data/tensor-sharing.js';
 import { openWorkload } from '../../server/run/open-workload.js';
 import type { ServerWorkload } from '../../server/run/workload.js';
 import type { Task } from '../../task/task.js';
@@ -97,7 +96,7 @@ async function evaluateWith(
   signal: AbortSignal,
 ): Promise<Results | undefined> {
   const bytes = encodeSafetensors(tensors);
-  const evaluation = await workload.evaluate({ hash: sha256(bytes), bytes: sharedBytes(bytes), tensors }, 0, signal);
+  const evaluation = await workload.evaluate({ hash: sha256(bytes), bytes, tensors }, 0, signal);
   if (evaluation === undefined) return undefined;
   const given = resultsOf(evaluation);
   const { results, problems } = workload.reported?.(given) ?? { results: given, problems: [] };

@@ -123,15 +123,20 @@ export class Aggregation {
     this.#idle.push(fold.gathering);
   }
 
-  /** The aggregate of what was added to a round, and whose it was, ascending. @throws FedloomError `aggregate.*` */
-  close(round: number): { readonly aggregate: Aggregate; readonly clients: readonly CountedClient[] } {
+  /**
+   * Ends a round.
+   * @param use is given the aggregate of what was added to it, whose memory is used again, and whose it was, ascending
+   * @throws FedloomError `aggregate.*`, and what `use` throws
+   */
+  close<T>(round: number, use: (aggregate: Aggregate, clients: readonly CountedClient[]) => T): T {
     const fold = this.#open.get(round);
     if (fold === undefined) throw new FedloomError('aggregate.empty', 'There is no aggregate of no updates.');
     this.#open.delete(round);
     try {
       const clients = [...fold.counted.values()].sort((a, b) => a.client - b.client);
-      return { aggregate: fold.gathering.close(), clients };
+      return use(fold.gathering.close(), clients);
     } finally {
+      fold.gathering.reset();
       this.#idle.push(fold.gathering);
     }
   }
@@ -163,6 +168,7 @@ export type StartedFrom = Pick<ModelVersion, 'version' | 'model' | 'scalars'>;
 /** Either kind of fold, from its updates to its aggregate. */
 interface Gathering {
   add(contribution: Contribution): void;
+  /** What it gives holds until `reset`, which must follow. */
   close(): Aggregate;
   /** Forgets what was added. */
   reset(): void;
@@ -173,13 +179,7 @@ function gatheringOf(fold: Fold, specs: readonly UpdateSpec[]): Gathering {
     const sum: RunningSum = fold.start(specs);
     return {
       add: (contribution) => sum.add(contribution),
-      close: () => {
-        try {
-          return sum.finish();
-        } finally {
-          sum.reset();
-        }
-      },
+      close: () => sum.finishInPlace?.() ?? sum.finish(),
       reset: () => sum.reset(),
     };
   }

@@ -24,7 +24,7 @@ type Over = Partial<Pick<CandidatesOptions, 'checkpoint'>> & {
 };
 
 function candidatesUnderTest({ persistence, evaluate, start = 0, ...over }: Over = {}) {
-  const workload = workloadOf({ initialModel: tensorsOf(start, 0), ...(evaluate && { evaluate }) });
+  const workload = workloadOf({ takeInitialModel: () => tensorsOf(start, 0), ...(evaluate && { evaluate }) });
   const algorithm = fedAvg();
   const versions = new Versions({ workload, algorithm, totalClients: 2, hash: sha256 });
   const aggregation = new Aggregation({ algorithm, chain: chainStages([], specs) });

@@ -13,7 +13,8 @@ import type { RoundBooks } from './round-books.js';
 import type { UpdateBounds } from './update-bounds.js';
 import type { ModelVersion, Versions } from './versions.js';
 
-export interface CandidatesOptions extends Pick<FederationOptions, 'workload' | 'events' | 'checkpoint'> {
+export interface CandidatesOptions
+  extends Pick<FederationOptions, 'workload' | 'events' | 'checkpoint' | 'collectGarbage'> {
   readonly versions: Versions;
   readonly aggregation: Aggregation;
   readonly bounds: Pick<UpdateBounds, 'judge' | 'accept'>;
@@ -45,7 +46,7 @@ export class Candidates {
    * run.
    */
   aggregate({ round }: Effect<'aggregate'>): void {
-    const { versions, aggregation, bounds, books, persistence, dispatch, fail } = this.options;
+    const { versions, aggregation, bounds, books, persistence, collectGarbage, dispatch, fail } = this.options;
     try {
       const sizes = aggregation.sizes(round);
       const { outliers, usual } = bounds.judge(round, sizes);
@@ -55,8 +56,10 @@ export class Candidates {
         if (usual !== null) this.#usual.set(round, usual);
         return this.#void(round, outOfProportion(outliers.length, sizes.length));
       }
-      const { aggregate, clients } = aggregation.close(round);
-      persistence.made(versions.update(round, aggregate, clients));
+      const made = aggregation.close(round, (aggregate, clients) => versions.update(round, aggregate, clients));
+      // The algorithm's result was copied.
+      collectGarbage?.();
+      persistence.made(made);
       if (usual !== null) this.#usual.set(round, usual);
       books.aggregated(round);
       dispatch({ type: 'aggregated', round });

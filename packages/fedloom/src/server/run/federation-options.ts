@@ -44,6 +44,11 @@ export interface FederationOptions {
   /** Called when a round's model is made; the round goes on when it settles. Rejecting ends the run as failed. */
   readonly checkpoint?: (round: number, model: NamedTensors) => void | Promise<void>;
   readonly events: Emitter<FederationEvents>;
+  /**
+   * Frees what nobody holds any more. For large models: the engine's own collector does not see soon enough how much that is.
+   * Default: it comes when it comes.
+   */
+  readonly collectGarbage?: () => void;
   /** What an update may claim and be. Default: as `RunOptions` has it. */
   readonly bounds?: UpdateBoundsOptions;
   /** What the run's metrics decide. */
@@ -54,9 +59,8 @@ export interface FederationOptions {
   readonly persistence?: Persistence;
   /** Where a run goes on. */
   readonly resumed?: {
-    readonly version: SavedVersion;
-    readonly older: readonly SavedVersion[];
-    readonly frozen?: NamedTensors;
+    /** Once: whoever takes them holds them. */
+    readonly takeSaved: () => SavedModels;
     readonly point: ResumePoint;
     /** Of the rounds that are recorded, ascending. */
     readonly records?: readonly RoundRecord[];
@@ -78,6 +82,13 @@ export interface FederationOptions {
   readonly owners?: OwnerBook;
   /** The run's stages with what travels between them. */
   readonly chain: StageChain;
+}
+
+/** The models of a run that goes on. */
+export interface SavedModels {
+  readonly version: SavedVersion;
+  readonly older: readonly SavedVersion[];
+  readonly frozen?: NamedTensors;
 }
 
 /** What a federation tells while it runs. */

@@ -213,7 +213,7 @@ describe('a void round', () => {
 
   it('changes nothing: nobody counts, no version is made, and the run goes on', async () => {
     const { federation, records, warnings, enter } = federationUnderTest({
-      workload: workloadOf({ initialModel: tensorsOf(BIG, 1) }),
+      workload: workloadOf({ takeInitialModel: () => tensorsOf(BIG, 1) }),
       coordinator: { rounds: 3 },
     });
     const client = await enter(0, 1);

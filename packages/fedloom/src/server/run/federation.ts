@@ -1,5 +1,6 @@
 import { FedloomError } from '@fedloom/engine';
 import { type Hash, versionNumber } from '../../core/brands.js';
+import { freeBytes } from '../../core/byte-memory.js';
 import type { BestModel, RoundRecord, RunResult } from '../../core/records.js';
 import type { Session } from '../lobby/session.js';
 import type { SessionDoor } from '../lobby/session-door.js';
@@ -12,7 +13,7 @@ import type { CoordinatorEffect, CoordinatorEvent } from '../schedule/types.js';
 import { Aggregation } from './aggregation.js';
 import { Candidates } from './candidates.js';
 import { Farewell } from './farewell.js';
-import type { FederationEvents, FederationOptions } from './federation-options.js';
+import type { FederationEvents, FederationOptions, SavedModels } from './federation-options.js';
 import { type HeldUpdate, Incoming, type Input } from './incoming.js';
 import { IndexOwners } from './index-owners.js';
 import { MetricWatch } from './metric-watch.js';
@@ -27,7 +28,7 @@ import { type LateUpdate, StagedUpdates } from './staged-updates.js';
 import { type Holder, Steering } from './steering.js';
 import type { Turns } from './turns.js';
 import { UpdateBounds } from './update-bounds.js';
-import { type ModelVersion, Versions } from './versions.js';
+import { type ModelVersion, Versions, type VersionsOptions } from './versions.js';
 import { VirtualTurns } from './virtual-turns.js';
 
 /**
@@ -69,14 +70,7 @@ export class Federation {
     const { workload, algorithm, chain, hash, coordinator, resumed } = options;
     this.#persistence = options.persistence ?? noPersistence;
     const totalClients = coordinator.clients;
-    this.#versions = new Versions({
-      workload,
-      algorithm,
-      totalClients,
-      hash,
-      ...(resumed && { resumed: resumed.version, older: resumed.older }),
-      ...(resumed?.frozen && { frozen: resumed.frozen }),
-    });
+    this.#versions = versionsOf({ workload, algorithm, totalClients, hash }, resumed?.takeSaved());
     const bounds = new UpdateBounds(options.bounds ?? { given: {} });
     this.#aggregation = new Aggregation({ chain, algorithm, bounds });
     const serverHalves = chain.stages.filter(({ stage }) => stage.server !== undefined);
@@ -208,6 +202,8 @@ export class Federation {
 
   /** Clients may come: the wait for them begins. */
   open(): void {
+    // Of what the run began with, the first version is left.
+    this.#options.collectGarbage?.();
     this.#dispatch({ event: { type: 'opened' } });
     // It was decided when an earlier process ended.
     this.#stopIfDecided();
@@ -296,7 +292,8 @@ export class Federation {
       case 'persist':
         return this.#candidates.persist(effect, this.#recording);
       case 'dropVersion':
-        return this.#versions.drop(effect.number);
+        this.#versions.drop(effect.number);
+        return this.#options.collectGarbage?.();
       case 'requestEvaluation':
         return this.#outgoing.requestEvaluation(effect);
       case 'evaluateOnServer':
@@ -351,6 +348,8 @@ export class Federation {
       // It passed its own checks: the round's updates together are more than the aggregate holds.
       return this.fail(error);
     }
+    // Now: it may be the last, of which the candidate is made before it has returned to its channel.
+    freeBytes(held.body);
     this.#books.folded(round, held.message, held.checkMs + clock.now() - startedMs);
   }
 
@@ -470,6 +469,12 @@ function noSuchMetric(missing: readonly string[], { round, metrics, clientMetric
   const names = Object.keys({ ...clientMetrics, ...metrics });
   const message = `Round ${round + 1} has no ${missing.join(' and no ')} to go by; it has ${names.join(', ') || 'nothing'}.`;
   return { code: 'metric.missing', message };
+}
+
+function versionsOf(options: VersionsOptions, saved: SavedModels | undefined): Versions {
+  if (saved === undefined) return new Versions(options);
+  const { version, older, frozen } = saved;
+  return new Versions({ ...options, resumed: version, older, ...(frozen && { frozen }) });
 }
 
 function welcomeOf(options: FederationOptions, frozen: Hash | undefined) {

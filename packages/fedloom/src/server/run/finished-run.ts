@@ -1,7 +1,8 @@
 import type { NamedTensors } from '@fedloom/engine';
 import { sortedTensors } from '../../core/params.js';
 import type { RunResult } from '../../core/records.js';
-import { decodeSafetensors, encodeSafetensors } from '../../core/safetensors.js';
+import { decodeSafetensors } from '../../core/safetensors.js';
+import { asSafetensors } from '../../core/safetensors-views.js';
 import type { ReadBlob } from '../../journal/read-journal.js';
 import type { VersionMade } from '../../journal/record.js';
 import { modelBlobs, type Recovered } from '../../journal/recover.js';
@@ -32,7 +33,7 @@ export async function finishedResult(
     metrics: evaluated?.metrics ?? {},
     clientMetrics: evaluated?.clientMetrics ?? {},
     model,
-    modelBytes: encodeSafetensors(model),
+    modelBytes: asSafetensors(model),
     modelHash: finished.modelHash,
     ...(stopped && { stopped }),
     ...(best && kept && { best: { ...best, model: await modelOf(kept, readBlob) } }),

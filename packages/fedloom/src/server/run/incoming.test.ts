@@ -71,7 +71,7 @@ describe('what sessions say', () => {
     const frozen: Tensor = { dtype: 'float32', shape: [1], data: Float32Array.of(7) };
     const workload = workloadOf({
       descriptor: { kind: 'plan', hash: hashFrom(`sha256:${'0'.repeat(64)}`) },
-      initialModel: new Map([...tensorsOf(0, 0), ['a', frozen]]),
+      takeInitialModel: () => new Map([...tensorsOf(0, 0), ['a', frozen]]),
       frozen: new Set(['a']),
     });
     const { client, federation } = await askedClient({ workload });

@@ -18,6 +18,8 @@ export interface HeldUpdate {
   /** What its checks took. */
   readonly checkMs: number;
   readonly update: CheckedUpdate;
+  /** Which its tensors may be views of, to be freed when it was folded. */
+  readonly body: Uint8Array;
 }
 
 /** An event for the coordinator, with what the shell holds for it. */
@@ -56,6 +58,7 @@ interface Received {
   readonly from: ModelVersion;
   readonly tag: UpdateTag;
   readonly checkMs: number;
+  readonly body: Uint8Array;
 }
 
 /** What sessions say, as events for the coordinator. Updates are checked whole before it hears of them. */
@@ -152,7 +155,7 @@ export class Incoming {
       const from = this.#baseOf(message, tag);
       const received = (sound: SoundUpdate) => {
         const checkMs = clock.now() - startedMs;
-        return trained(() => this.#weighed({ message, sound, from, tag, checkMs }, refusal), tag);
+        return trained(() => this.#weighed({ message, sound, from, tag, checkMs, body }, refusal), tag);
       };
       const checked = aggregation.check(message, body);
       return checked instanceof Promise ? this.#staged(session, tag, checked, received, refused) : received(checked);
@@ -178,12 +181,12 @@ export class Incoming {
     this.#tellRefused(session, tag, reason);
   }
 
-  #weighed({ message, sound, from, tag, checkMs }: Received, refusal: (error: unknown) => Input): Input {
+  #weighed({ message, sound, from, tag, checkMs, body }: Received, refusal: (error: unknown) => Input): Input {
     const { aggregation, versions } = this.options;
     try {
       // Not by a candidate, which may turn out to be void.
       const update = aggregation.weigh(sound, from, versions.accepted);
-      return { event: { type: 'updateReceived', ...tag }, update: { message, checkMs, update } };
+      return { event: { type: 'updateReceived', ...tag }, update: { message, checkMs, update, body } };
     } catch (error) {
       return refusal(error);
     }

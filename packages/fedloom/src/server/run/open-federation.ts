@@ -1,8 +1,9 @@
 import { totalmem } from 'node:os';
-import { bytesPerElement, elementCount, FedloomError, type NamedTensors } from '@fedloom/engine';
+import { bytesPerElement, elementCount, FedloomError } from '@fedloom/engine';
 import type { FederatedAlgorithm } from '../../algorithms/algorithm.js';
 import type { Clock } from '../../core/clock.js';
 import type { Emitter } from '../../core/emitter.js';
+import { garbageCollector } from '../../core/node/garbage-collector.js';
 import { sha256 } from '../../core/node/sha256.js';
 import { SOFTWARE } from '../../core/version.js';
 import { OwnMessages } from '../../protocol/own-messages.js';
@@ -26,6 +27,8 @@ import type { ServerWorkload } from './workload.js';
 
 /** Bytes of updates on their way in, over all connections together. */
 const UPDATE_BUDGET_BYTES = 64 << 20;
+/** A collection takes as long as some megabytes take to be copied: of larger models, what nobody holds is freed by it, twice a round. */
+const LARGE_MODEL_BYTES = 32 << 20;
 /** Room for names and shapes around an update's data. */
 const UPDATE_HEADER_BYTES = 1 << 20;
 
@@ -158,6 +161,7 @@ export async function openFederation(
       ...(journal && { usual: journal.usual }),
     },
     ...(checkpoint && { checkpoint }),
+    ...(updateBytes > LARGE_MODEL_BYTES && { collectGarbage: garbageCollector() }),
     ...(farewellMs !== undefined && { farewellMs }),
   };
   const federation = await opened(lobby, settings).catch(async (error: unknown) => {
@@ -169,7 +173,7 @@ export async function openFederation(
   const prepared = {
     run,
     workload: descriptor,
-    parameterCount: countOf(workload.initialModel),
+    parameterCount: workload.parameterCount,
     records,
     ...(inference && { inference }),
   };
@@ -232,8 +236,4 @@ function checkFold(
       `The limit is ${megabytes(memoryBytesMax)}. Ask for fewer clients a round, or allow more memory (memoryBytesMax).`,
     { fold: fold.name, bytes, memoryBytesMax, updates },
   );
-}
-
-function countOf(model: NamedTensors): number {
-  return [...model.values()].reduce((sum, tensor) => sum + tensor.data.length, 0);
 }

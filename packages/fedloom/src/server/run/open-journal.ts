@@ -2,6 +2,7 @@ import { FedloomError, isFedloomError, type NamedTensors } from '@fedloom/engine
 import type { FederatedAlgorithm } from '../../algorithms/algorithm.js';
 import { hashFrom } from '../../core/brands.js';
 import type { Clock } from '../../core/clock.js';
+import { handOver } from '../../core/hand-over.js';
 import { processor, versions } from '../../core/node/machine.js';
 import { sha256 } from '../../core/node/sha256.js';
 import type { RoundRecord } from '../../core/records.js';
@@ -161,10 +162,8 @@ async function resumed(
     ...common_,
     persistence: new JournalPersistence(journal, states),
     resumed: {
-      version,
-      older: saved.slice(0, -1),
+      takeSaved: handOver({ version, older: saved.slice(0, -1), ...(frozen && { frozen }) }),
       records,
-      ...(frozen && { frozen }),
       point: {
         ...resumePoint(decided.map(({ decision }) => decision)),
         ...(!isRecorded && progress && { unrecorded: progress.decision }),

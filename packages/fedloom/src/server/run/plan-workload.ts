@@ -10,11 +10,13 @@ import { trainedParameters } from '../../algorithms/trained.js';
 import type { FrozenParameters, ModelSnapshot } from '../../compute/executor.js';
 import type { Hash } from '../../core/brands.js';
 import type { Evaluation } from '../../core/evaluation.js';
+import { handOver } from '../../core/hand-over.js';
 import type { HashFunction } from '../../core/hash.js';
-import { checkTensors } from '../../core/params.js';
+import { checkTensors, countOf } from '../../core/params.js';
 import { RandomStream } from '../../core/random.js';
 import type { Examples } from '../../data/dataset.js';
 import { loadExamples } from '../../data/load-examples.js';
+import { sharedBytes } from '../../data/tensor-sharing.js';
 import { compileTask } from '../../task/compile-task.js';
 import { reportedMetrics } from '../../task/reported-metrics.js';
 import type { PlanTask } from '../../task/task.js';
@@ -63,7 +65,8 @@ export async function planWorkload(
     planBytes: plan.bytes,
     inference: () =>
       compileInference({ name: task.name, model: task.model, data: spec, loss: task.loss, ...(names && { names }) }),
-    initialModel,
+    takeInitialModel: handOver(initialModel),
+    parameterCount: countOf(initialModel),
     frozen,
     trained: trainedParameters(manifest),
     specs: updateSpecs(manifest),
@@ -80,7 +83,8 @@ export async function planWorkload(
       if (evaluator === undefined) return undefined;
       const [examples] = await Promise.all([heldOut(), evaluator.load(plan, planHash, model.frozen)]);
       if (examples.y.shape[0] === 0) return undefined;
-      return evaluator.evaluateExamples(model, examples, signal);
+      const { hash, tensors, bytes } = model;
+      return evaluator.evaluateExamples({ hash, tensors, bytes: sharedBytes(bytes) }, examples, signal);
     },
   };
 }

@@ -1,7 +1,7 @@
 import { FedloomError } from '@fedloom/engine';
 import type { HashFunction } from '../../core/hash.js';
 import type { BestModel, RoundRecord, RunResult } from '../../core/records.js';
-import { encodeSafetensors } from '../../core/safetensors.js';
+import { asSafetensors } from '../../core/safetensors-views.js';
 import { wireLimits } from '../../protocol/limits.js';
 import type { Finish } from '../../protocol/messages.js';
 import type { Reason } from '../schedule/types.js';
@@ -108,7 +108,7 @@ export class RunEnd {
     const best = this.#options.best?.();
     const stopped = status === 'completed' ? this.#options.stopped?.() : undefined;
     const model = versions.wholeModel(this.#version);
-    const modelBytes = encodeSafetensors(model);
+    const modelBytes = asSafetensors(model);
     return {
       status,
       run,

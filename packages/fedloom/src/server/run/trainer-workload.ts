@@ -1,8 +1,10 @@
 import type { NamedTensors } from '@fedloom/engine';
-import { copyTensors, giveTensors, testedEvaluation } from '../../compute/own-copies.js';
+import { giveTensors, testedEvaluation } from '../../compute/own-copies.js';
 import { turnsOf } from '../../compute/trainer-turns.js';
-import { checkTensors } from '../../core/params.js';
+import { handOver } from '../../core/hand-over.js';
+import { checkTensors, countOf } from '../../core/params.js';
 import { RandomStream } from '../../core/random.js';
+import { copyInSafetensors } from '../../core/safetensors-views.js';
 import { refuseUnappliedTerms } from '../../task/applied-terms.js';
 import { checkTrainer } from '../../task/check-trainer.js';
 import { toNamedTensors } from '../../task/params-like.js';
@@ -42,14 +44,16 @@ export async function trainerWorkload(
   });
   checkTrainer(trainer, 'the server, which is index -1,');
   const close = async () => trainer.close?.();
-  const { own, specs } = await modelOf(task, trainer, options.initialModel).catch(async (error: unknown) => {
+  const { start, specs } = await modelOf(task, trainer, options.initialModel).catch(async (error: unknown) => {
     await close();
     throw error;
   });
+  const names = new Set(start.keys());
   const takeTurn = turnsOf(task);
   const workload: ServerWorkload = {
     descriptor: { kind: 'trainer', task: task.name },
-    initialModel: options.initialModel ?? own,
+    takeInitialModel: handOver(start),
+    parameterCount: countOf(start),
     trained: new Set(specs.filter(({ kind }) => kind === 'trained').map(({ name }) => name)),
     specs,
     ...(trainer.keepsState && { keepsParameters: true }),
@@ -57,7 +61,7 @@ export async function trainerWorkload(
     evaluationMayFail: true,
     evaluate: (model, round, signal) =>
       takeTurn(async () => {
-        const shared = new Map([...model.tensors].filter(([name]) => own.has(name)));
+        const shared = new Map([...model.tensors].filter(([name]) => names.has(name)));
         await trainer.setModelParams(giveTensors(shared).tensors);
         const random = RandomStream.of(seed, 'trainer-test', round);
         const tested = await trainer.test({ round, signal, random, state: new Map() });
@@ -73,10 +77,10 @@ async function modelOf(
   task: TrainerTask,
   trainer: Trainer,
   initialModel: NamedTensors | undefined,
-): Promise<{ readonly own: NamedTensors; readonly specs: readonly UpdateSpec[] }> {
+): Promise<{ readonly start: NamedTensors; readonly specs: readonly UpdateSpec[] }> {
   refuseUnappliedTerms(task.algorithm, trainer, 'the server (all clients have the same)');
-  const own = copyTensors(toNamedTensors(await trainer.getModelParams(), "The server's trainer"));
-  const specs = ownSpecs(own, trainer.buffers, task.algorithm.client?.terms?.upload);
+  const params = toNamedTensors(await trainer.getModelParams(), "The server's trainer");
+  const specs = ownSpecs(params, trainer.buffers, task.algorithm.client?.terms?.upload);
   if (initialModel !== undefined) {
     checkTensors(
       initialModel,
@@ -84,5 +88,6 @@ async function modelOf(
       `The initial model for task "${task.name}"`,
     );
   }
-  return { own, specs };
+  // A copy, since trainers work in place; in its bytes, since the first version is of these.
+  return { start: initialModel ?? copyInSafetensors(params).tensors, specs };
 }

@@ -1,7 +1,7 @@
 import type { Tensor } from '@fedloom/engine';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { ServerUpdateInput } from '../../algorithms/algorithm.js';
+import type { FederatedAlgorithm, ServerUpdateInput } from '../../algorithms/algorithm.js';
 import { fedAvg } from '../../algorithms/fed-avg.js';
 import { versionNumber } from '../../core/brands.js';
 import { sha256 } from '../../core/node/sha256.js';
@@ -109,7 +109,7 @@ describe('Versions', () => {
         return algorithm.server.update(input);
       },
     };
-    const workload = workloadOf({ initialModel, frozen: new Set(['a']) });
+    const workload = workloadOf({ takeInitialModel: () => initialModel, frozen: new Set(['a']) });
     const versions = versionsOf({ workload, algorithm: { ...algorithm, server } });
     const first = versions.newest;
     const next = rise(versions, 0, 1);
@@ -127,8 +127,52 @@ describe('Versions', () => {
     expect(later.wholeModel(later.newest).get('a')).toEqual(tensor(1, 1));
   });
 
+  it('is held once: its tensors, those of the state that travel too, are views of its bytes', () => {
+    const slots = (w: Tensor): [string, Tensor][] => ['control', 'own'].map((slot) => [`${slot}/w`, w]);
+    const algorithm: FederatedAlgorithm = {
+      ...fedAvg(),
+      client: { terms: { algorithm: 'fedAvg', scalars: {}, broadcast: ['control'], state: [], upload: [] } },
+      server: {
+        initialize: (model) => new Map(slots(model.get('w') as Tensor)),
+        update: ({ model, state }) => ({ model: new Map(model), state: new Map(state) }),
+      },
+    };
+    const versions = versionsOf({ algorithm });
+    for (const { bytes, tensors, model, state } of [versions.newest, rise(versions, 0, 1)]) {
+      expect([...tensors.keys(), ...model.keys(), ...state.keys()]).toEqual([
+        'w',
+        'control/w',
+        'w',
+        'control/w',
+        'own/w',
+      ]);
+      for (const [name, { data }] of tensors) {
+        expect(data.buffer).toBe(bytes.buffer);
+        expect((model.get(name) ?? state.get(name))?.data).toBe(data);
+      }
+    }
+  });
+
+  it('keeps nothing of an aggregate, whose memory is used again', () => {
+    const algorithm: FederatedAlgorithm = {
+      ...fedAvg(),
+      server: {
+        initialize: () => new Map([['last/w', { dtype: 'float64', shape: [2], data: new Float64Array(2) }]]),
+        update: ({ model, aggregate }) => ({
+          model: new Map(model),
+          state: new Map([['last/w', aggregate.get('w') as Tensor]]),
+        }),
+      },
+    };
+    const versions = versionsOf({ algorithm });
+    const data = Float64Array.of(1, 2);
+    const { state } = versions.update(0, new Map([['w', { dtype: 'float64', shape: [2], data }]]), []);
+    data.fill(0);
+    expect(state.get('last/w')?.data).toEqual(Float64Array.of(1, 2));
+  });
+
   it('has no next version when the server update fails', () => {
-    const versions = versionsOf({ workload: workloadOf({ initialModel: tensorsOf(3e38, 0) }) });
+    const versions = versionsOf({ workload: workloadOf({ takeInitialModel: () => tensorsOf(3e38, 0) }) });
     expect(() => rise(versions, 0, 3e38)).toThrow('server update of round 1');
     expect(versions.newest.version.number).toBe(0);
     expect(rise(versions, 0, 1).version.number).toBe(1);

@@ -6,15 +6,17 @@ import type { FrozenParameters } from '../../compute/executor.js';
 import { type Hash, nextVersion, type VersionNumber } from '../../core/brands.js';
 import type { HashFunction } from '../../core/hash.js';
 import { sortedTensors } from '../../core/params.js';
-import { encodeSafetensors, safetensorsEncoder } from '../../core/safetensors.js';
-import { sharedBytes } from '../../data/tensor-sharing.js';
+import { SafetensorsViews, type TensorsInBytes } from '../../core/safetensors-views.js';
 import type { Version } from '../../update/update.js';
 import type { ServerModel, ServerWorkload } from './workload.js';
 
 /** A model at one point of its history, as it travels and as the server has it. */
 export interface ModelVersion extends ServerModel {
   readonly version: Version;
-  /** The shared parameters but for frozen ones, ascending by name; `tensors` holds the algorithm's broadcast ones too. */
+  /**
+   * The shared parameters but for frozen ones, ascending by name; `tensors` holds the algorithm's broadcast ones too. Views of
+   * `bytes`, as those are.
+   */
   readonly model: NamedTensors;
   /** The algorithm's, `slot/parameter`. */
   readonly state: ServerState;
@@ -27,7 +29,7 @@ export const MODEL = 'model';
 
 /** What versions are made of. */
 export interface VersionsOptions {
-  readonly workload: Pick<ServerWorkload, 'initialModel' | 'frozen' | 'trained' | 'scalars' | 'scalarsOf'>;
+  readonly workload: Pick<ServerWorkload, 'takeInitialModel' | 'frozen' | 'trained' | 'scalars' | 'scalarsOf'>;
   readonly algorithm: FederatedAlgorithm;
   readonly totalClients: number;
   readonly hash: HashFunction;
@@ -49,25 +51,26 @@ export interface SavedVersion {
 
 /** The versions of the federation's model: the newest, the one before it, and those that somebody still trains from. */
 export class Versions {
-  readonly #options: VersionsOptions;
+  readonly #options: Omit<VersionsOptions, 'resumed' | 'older' | 'frozen'>;
   readonly #versions = new Map<VersionNumber, ModelVersion>();
-  readonly #encode = safetensorsEncoder();
+  readonly #views = new SafetensorsViews();
   readonly #frozenTensors: NamedTensors;
   readonly #frozen: FrozenParameters | undefined;
   #newest: ModelVersion;
   #before: ModelVersion | undefined;
 
-  constructor(options: VersionsOptions) {
+  constructor({ resumed, older = [], frozen, ...options }: VersionsOptions) {
     this.#options = options;
-    const { initialModel, frozen = new Set(), trained } = options.workload;
-    const [still, model] = split(initialModel, frozen);
-    this.#frozenTensors = options.frozen ?? still;
-    this.#frozen = this.#frozenTensors.size === 0 ? undefined : encodedFrozen(this.#frozenTensors, options.hash);
-    for (const { number, model, state } of options.older ?? []) this.#make(number, model, state);
-    const start = options.resumed ?? {
+    const { workload, algorithm, hash } = options;
+    const [still, model] = split(workload.takeInitialModel(), workload.frozen ?? new Set());
+    const { bytes, tensors } = new SafetensorsViews().of(frozen ?? still);
+    this.#frozenTensors = tensors;
+    this.#frozen = tensors.size === 0 ? undefined : { hash: hash(bytes), bytes };
+    for (const { number, model, state } of older) this.#make(number, model, state);
+    const start = resumed ?? {
       number: nextVersion(),
       model,
-      state: options.algorithm.server.initialize(model, trained),
+      state: algorithm.server.initialize(model, workload.trained),
     };
     this.#newest = this.#make(start.number, start.model, start.state);
   }
@@ -126,11 +129,13 @@ export class Versions {
    */
   update(round: number, aggregate: NamedTensors, clients: readonly CountedClient[]): ModelVersion {
     const { algorithm, workload, totalClients } = this.#options;
-    const { model, state } = this.#newest;
+    const { model, state, tensors } = this.#newest;
     const { trained } = workload;
-    const next = algorithm.server.update({ round, model, state, aggregate, trained, clients, totalClients });
+    const room = this.#views.room(tensors);
+    const input = { round, model, state, aggregate, trained, clients, totalClients, room: room.tensors };
+    const next = algorithm.server.update(input);
     expectMaps(next, () => `Algorithm ${algorithm.name}, server update of round ${round + 1}`);
-    return this.#add(next.model, next.state);
+    return this.#add(next.model, outOf(aggregate, next.state), room);
   }
 
   /** The candidate passed: it is the newest from which clients start. */
@@ -152,13 +157,14 @@ export class Versions {
     if (number !== this.#newest.version.number) this.#versions.delete(number);
   }
 
-  #add(model: NamedTensors, state: ServerState): ModelVersion {
+  #add(model: NamedTensors, state: ServerState, room: TensorsInBytes): ModelVersion {
     this.#before = this.#newest;
-    this.#newest = this.#make(nextVersion(this.#before.version.number), model, state);
+    this.#newest = this.#make(nextVersion(this.#before.version.number), model, state, room);
     return this.#newest;
   }
 
-  #make(number: VersionNumber, model: NamedTensors, state: ServerState): ModelVersion {
+  /** @param room for its tensors; default: where they lie, or a new one */
+  #make(number: VersionNumber, model: NamedTensors, state: ServerState, room?: TensorsInBytes): ModelVersion {
     const { algorithm, workload, hash: hashOf } = this.#options;
     const scalarsNow = () => ({
       ...workload.scalars,
@@ -167,18 +173,16 @@ export class Versions {
     });
     let scalars: Scalars | undefined;
     const broadcast = broadcastTensors(algorithm, state);
-    const tensors = broadcast.size === 0 ? model : new Map<string, Tensor>([...model, ...broadcast]);
-    const encoded = this.#encode(tensors);
-    const hash = hashOf(encoded);
+    const { bytes, tensors } = this.#views.of(broadcast.size === 0 ? model : new Map([...model, ...broadcast]), room);
+    const hash = hashOf(bytes);
     const made: ModelVersion = {
       version: { model: MODEL, number, hash },
       hash,
-      // Shared, so that the server's own evaluation hands it to worker threads as it is.
-      bytes: sharedBytes(encoded),
+      bytes,
       tensors,
       ...(this.#frozen && { frozen: this.#frozen }),
-      model,
-      state,
+      model: broadcast.size === 0 ? tensors : those(model, tensors),
+      state: broadcast.size === 0 ? state : those(state, tensors),
       // When somebody starts from it: nobody does from the last.
       get scalars() {
         scalars ??= scalarsNow();
@@ -200,7 +204,19 @@ function split(model: NamedTensors, frozen: ReadonlySet<string>): readonly [Name
   ];
 }
 
-function encodedFrozen(tensors: NamedTensors, hash: HashFunction): FrozenParameters {
-  const bytes = sharedBytes(encodeSafetensors(tensors));
-  return { hash: hash(bytes), bytes };
+/** The same names, each with its tensor among `views`, where it has one. */
+function those(named: NamedTensors, views: NamedTensors): ReadonlyMap<string, Tensor> {
+  return new Map(Array.from(named, ([name, tensor]) => [name, views.get(name) ?? tensor]));
+}
+
+/** A state whose tensors do not lie in an aggregate's memory, which is used again. */
+function outOf(aggregate: NamedTensors, state: ServerState): ServerState {
+  if (state.size === 0) return state;
+  const lent = new Set(Array.from(aggregate.values(), ({ data }) => data.buffer));
+  return new Map(
+    Array.from(state, ([name, tensor]) => [
+      name,
+      lent.has(tensor.data.buffer) ? { ...tensor, data: tensor.data.slice() } : tensor,
+    ]),
+  );
 }

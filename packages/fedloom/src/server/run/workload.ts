@@ -13,8 +13,10 @@ export interface ServerWorkload {
   readonly planBytes?: Uint8Array;
   /** Makes what its models compute, as `compileInference` does; absent for trainer objects. */
   readonly inference?: () => Uint8Array;
-  /** The shared parameters before the first round. */
-  readonly initialModel: NamedTensors;
+  /** The shared parameters before the first round, once: whoever takes them holds them. */
+  readonly takeInitialModel: () => NamedTensors;
+  /** Numbers in them. */
+  readonly parameterCount: number;
   /** Names of those of them that never change. Default none. */
   readonly frozen?: ReadonlySet<string>;
   /** Names of the parameters that take gradients. */

@@ -31,7 +31,8 @@ export const specs: readonly UpdateSpec[] = [
 export function workloadOf(over: Partial<ServerWorkload> = {}): ServerWorkload {
   return {
     descriptor: { kind: 'trainer', task: 't' },
-    initialModel: tensorsOf(0, 0),
+    takeInitialModel: () => tensorsOf(0, 0),
+    parameterCount: 2,
     trained: new Set(['w']),
     specs,
     scalars: {},
