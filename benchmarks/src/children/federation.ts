@@ -1,5 +1,5 @@
 /** The process of a federation that trains nothing: server and clients over memory, or the server alone over WebSocket. */
-import { createServer, type Listen, type Run, type RunOptions, simulate } from 'fedloom';
+import { createServer, type Listen, type Run, type RunOptions, type ServerTls, simulate } from 'fedloom';
 import { noopTask } from '../noop-task.js';
 import { roundsFor, type WatchedRound, watchRounds } from '../round-watch.js';
 import { done, input, tell } from './parent.js';
@@ -8,6 +8,8 @@ export interface FederationInput {
   readonly transport: 'memory' | 'websocket' | 'mqtt';
   /** Over MQTT: the broker to use, in place of one of the server's own. */
   readonly broker?: string;
+  /** Over WebSocket: encrypt with this. */
+  readonly tls?: ServerTls;
   /** Of the model's one tensor. */
   readonly elements: number;
   readonly clients: number;
@@ -29,7 +31,7 @@ export interface FederationOutput {
 }
 
 async function main(): Promise<void> {
-  const { transport, broker, elements, clients, rounds } = await input<FederationInput>();
+  const { transport, broker, tls, elements, clients, rounds } = await input<FederationInput>();
   const task = noopTask(elements);
   const options: RunOptions = { clients, clientsPerRound: clients, rounds: roundsFor(rounds), evaluateEvery: 0 };
   const startBytes = process.memoryUsage().rss;
@@ -38,6 +40,7 @@ async function main(): Promise<void> {
   else {
     const server = await createServer(task, {
       ...options,
+      ...(tls && { tls }),
       ...(transport === 'mqtt' && { listeners: [await mqtt(broker)] }),
     });
     tell({ url: server.url } satisfies Listening);
