@@ -53,6 +53,7 @@ export interface EngineErrors {
   'plan.graph': { readonly graph: string };
   'plan.input': { readonly problem: string };
   'plan.limit': { readonly path: string; readonly actual: number; readonly most: number };
+  'plan.memory': { readonly graph: string; readonly bytes: number; readonly most: number };
   'plan.option': OptionFields;
   'plan.output': { readonly port: string };
   'plan.released': NoFields;

@@ -83,6 +83,7 @@ export type {
   RandomSpec,
   TrainingPlan,
 } from './plan/manifest.js';
+export { defaultPlanMemoryLimits, PlanMemory, type PlanMemoryLimits } from './plan/plan-memory.js';
 export { PlanRunner, type PlanRunnerOptions } from './plan/runner.js';
 export type { PlanSource } from './plan/source.js';
 export { interpret } from './reference/interpret.js';

@@ -145,7 +145,9 @@ export { type ScaffoldOptions, scaffold } from './algorithms/scaffold.js';
 export type { ClientEvent } from './client/client-host.js';
 export { joinFederation } from './client/node/join-federation.js';
 export type { JoinOptions } from './client/node/join-options.js';
+export type { Outbound, OutboundPart } from './client/outbound.js';
 export type { JoinEvent } from './client/serve-until-finished.js';
+export type { SitePolicy, Withheld } from './client/site-policy.js';
 export type { CancelSignal, JobSignal } from './compute/cancel-signal.js';
 export type { FrozenParameters } from './compute/executor.js';
 export type {

@@ -26,6 +26,16 @@ describe('PROTOCOL.md', () => {
     expect(vectors.seed).toBe(-3);
   });
 
+  it('has the operators that plans are made of, with their attributes', () => {
+    const source = readFileSync(join(root, 'packages/engine/src/onnx/operators.ts'), 'utf8');
+    const listed = [...source.matchAll(/^ {2}([A-Z]\w*): \[(.*)\],$/gm)].map(([, name = '', attributes = '']) => {
+      const names = attributes.replaceAll("'", '`');
+      return `\`${name}\`${names === '' ? '' : ` (${names})`}`;
+    });
+    expect(listed.length).toBeGreaterThan(40);
+    expect(section('9. Training plans')).toContain(`with these attributes: ${listed.join(', ')}. `);
+  });
+
   it('has the random words of a negative seed', () => {
     const stream = RandomStream.of(-3, 'order', 0, 7);
     const words = Array.from({ length: 4 }, () => stream.uint32().toString(16).padStart(8, '0'));

@@ -3,6 +3,7 @@
  * each names the next, so that they stand together.
  */
 import type { Attributes, OnnxValue } from '../onnx/ir.js';
+import type { OperatorName } from '../onnx/operators.js';
 import type { Dense } from '../reference/dense.js';
 import type { DType, Tensor, TensorData } from '../tensor.js';
 import type { Conv2dOptions, Pool2dOptions } from './image-options.js';
@@ -69,9 +70,14 @@ export interface LowerContext {
   /** Types of the node's outputs, as inferred. */
   readonly outputs: readonly ValueType[];
   /** Adds an ONNX node with one output of type `type`; `undefined` stands for an optional input left out. */
-  emit(op: string, inputs: readonly (OnnxValue | undefined)[], attributes: Attributes, type: ValueType): OnnxValue;
+  emit(
+    op: OperatorName,
+    inputs: readonly (OnnxValue | undefined)[],
+    attributes: Attributes,
+    type: ValueType,
+  ): OnnxValue;
   emitMany(
-    op: string,
+    op: OperatorName,
     inputs: readonly (OnnxValue | undefined)[],
     attributes: Attributes,
     types: readonly ValueType[],

@@ -1,5 +1,6 @@
 import type { ValueType } from '../graph/value-type.js';
 import type { Tensor } from '../tensor.js';
+import type { OperatorName } from './operators.js';
 
 /** What fits an ONNX attribute here: an integer, a float (wrapped, since ONNX tells 1 from 1.0), a string, integers. */
 export type Attribute = number | { readonly float: number } | string | readonly number[];
@@ -15,7 +16,7 @@ export interface OnnxValue extends ValueType {
 }
 
 export interface OnnxNode {
-  readonly op: string;
+  readonly op: OperatorName;
   readonly inputs: readonly (OnnxValue | undefined)[];
   readonly outputs: readonly OnnxValue[];
   readonly attributes: Attributes;

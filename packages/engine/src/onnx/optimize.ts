@@ -3,6 +3,7 @@ import type { ValueType } from '../graph/value-type.js';
 import { Constants } from './constants.js';
 import type { Attributes, OnnxGraph, OnnxNode, OnnxValue } from './ir.js';
 import { append } from './lower.js';
+import type { OperatorName } from './operators.js';
 
 /** A rewrite that leaves the results equal. */
 export interface Rule {
@@ -20,7 +21,12 @@ export interface Use {
 export interface RuleContext {
   /** All uses of a value; empty for one that was made in this pass. */
   uses(value: OnnxValue): readonly Use[];
-  emit(op: string, inputs: readonly (OnnxValue | undefined)[], attributes: Attributes, type: ValueType): OnnxValue;
+  emit(
+    op: OperatorName,
+    inputs: readonly (OnnxValue | undefined)[],
+    attributes: Attributes,
+    type: ValueType,
+  ): OnnxValue;
   emitNode(parts: Omit<OnnxNode, 'outputs' | 'scope'>, types: readonly ValueType[]): readonly OnnxValue[];
   integers(values: readonly number[]): OnnxValue;
   readonly constants: Constants;
@@ -118,8 +124,8 @@ class Pass {
         const source = this.#graph.inputs.find(({ shape }) => shape.includes(symbol));
         const start = source === undefined ? -1 : source.shape.indexOf(symbol);
         if (source === undefined) return undefined;
-        const parts = { op: 'Shape', inputs: [source], attributes: { start, end: start + 1 } };
-        return emitNode(parts, [{ dtype: 'int64', shape: [1] }])[0];
+        const attributes = { start, end: start + 1 };
+        return emitNode({ op: 'Shape', inputs: [source], attributes }, [{ dtype: 'int64', shape: [1] }])[0];
       },
     };
   }

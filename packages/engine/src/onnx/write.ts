@@ -1,10 +1,9 @@
 import { PbfWriter } from 'pbf';
-import { onnxElementType } from '../graph/primitives/compare.js';
 import type { Tensor } from '../tensor.js';
+import { onnxElementType } from './element-types.js';
 import type { Attribute, OnnxGraph, OnnxNode, OnnxValue } from './ir.js';
+import { opset } from './operators.js';
 
-/** What ONNX Runtime 1.30 and onnxruntime-web read; the operators used need opset 18 or more. */
-const opset = 21;
 const irVersion = 10;
 
 /** AttributeProto.AttributeType */

@@ -12,7 +12,7 @@ export class CallSizer {
   readonly #stepsMax: number;
 
   constructor(stepFlops: number, stepBytes: number) {
-    this.#stepsMax = Math.max(1, Math.floor(laidOutBytesMax / Math.max(1, stepBytes)));
+    this.#stepsMax = stepsPerCallMax(stepBytes);
     this.#stepsPerCall = this.#clamp((callMillisecondsTarget * assumedFlopsPerMillisecond) / Math.max(1, stepFlops));
   }
 
@@ -28,4 +28,9 @@ export class CallSizer {
   #clamp(steps: number): number {
     return Math.max(1, Math.min(this.#stepsMax, Math.floor(steps)));
   }
+}
+
+/** The most steps that any call has, whatever the machine: by what it lays out for each. */
+export function stepsPerCallMax(stepBytes: number): number {
+  return Math.max(1, Math.floor(laidOutBytesMax / Math.max(1, stepBytes)));
 }

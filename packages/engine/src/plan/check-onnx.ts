@@ -1,107 +1,67 @@
 import { FedloomError } from '../errors.js';
-import { type WireField, wireFields } from './protobuf-fields.js';
+import { formatShape } from '../graph/shapes.js';
+import type { GraphPort, GraphSpec } from './manifest.js';
+import type { GraphKind } from './ports.js';
+import { type OnnxGraphFile, type OnnxInfo, type OnnxLimits, readOnnx } from './read-onnx.js';
 
-/** A loop in a loop is one more; the engine's own graphs have one. */
-const nestingMax = 8;
+/** More than any graph that we know by a hundred times. */
+const LIMITS: OnnxLimits = { nodesMax: 50_000, nameLengthMax: 1_000 };
 
-/** What a message may hold: field number -> how to check it. A field that is not listed is refused. */
-type Schema = ReadonlyMap<number, Check>;
-type Check = (field: WireField, depth: number) => void;
-
-const anything: Check = () => {};
-const message =
-  (schema: () => Schema, deeper = 0): Check =>
-  ({ number, bytes }, depth) => {
-    if (bytes === undefined) throw new RangeError(`field ${number} is not a message`);
-    checkMessage(schema(), bytes, depth + deeper);
-  };
-const schemaOf = (plain: readonly number[], checked: readonly (readonly [number, Check])[] = []): Schema =>
-  new Map([...plain.map((number) => [number, anything] as const), ...checked]);
-
-// Field numbers of onnx.proto.
-
-/** Without external_data (13) and data_location (14): ONNX Runtime would read files of this machine into the graph. */
-const tensorProto = schemaOf([1, 2, 4, 5, 7, 8, 9, 10, 11, 12]);
-/** Values, and the tensors and graphs in them; without references to functions' attributes and sparse tensors. */
-const attributeProto: Schema = schemaOf(
-  [1, 2, 3, 4, 7, 8, 9, 13, 20],
-  [
-    [5, message(() => tensorProto)],
-    [6, message(() => graphProto, 1)],
-    [10, message(() => tensorProto)],
-    [11, message(() => graphProto, 1)],
-  ],
-);
-const nodeProto = schemaOf(
-  [1, 2, 3, 4, 6],
-  [
-    [5, message(() => attributeProto)],
-    [7, standardDomain],
-  ],
-);
-const graphProto: Schema = schemaOf(
-  [2, 10, 11, 12, 13],
-  [
-    [1, message(() => nodeProto)],
-    [5, message(() => tensorProto)],
-  ],
-);
-const operatorSetProto = schemaOf([2], [[1, standardDomain]]);
-/** Without functions (25), training information (20) and metadata, which may steer the runtime. */
-const modelProto = schemaOf(
-  [1, 2, 3, 4, 5, 6],
-  [
-    [7, message(() => graphProto)],
-    [8, message(() => operatorSetProto)],
-  ],
-);
+/** A graph of a plan from outside, which has nothing but what compiled graphs have. @throws FedloomError `plan.graph` */
+export function readGraph(kind: GraphKind, onnx: Uint8Array): OnnxGraphFile {
+  try {
+    return readOnnx(onnx, LIMITS);
+  } catch (cause) {
+    throw refusedGraph(kind, cause);
+  }
+}
 
 /**
- * Checks that a graph from outside keeps to itself: standard operators on its own inputs and constants, and no reference
- * to a file of this machine. ONNX Runtime itself follows such references, relative to the working directory, and a plan
- * could send what it reads to its server.
+ * Checks that a graph from outside keeps to itself, and has the inputs and outputs that the manifest says. ONNX Runtime itself
+ * follows references to files, relative to the working directory, and a plan could send what it reads to its server.
  *
- * @throws FedloomError `plan.graph`.
+ * @throws FedloomError `plan.graph`
  */
-export function checkOnnx(name: string, onnx: Uint8Array): void {
+export function checkOnnx(kind: GraphKind, onnx: Uint8Array, spec: GraphSpec): void {
+  const { inputs, outputs } = readGraph(kind, onnx);
   try {
-    checkMessage(modelProto, onnx, 0);
+    checkPorts('input', inputs, spec.inputs);
+    checkPorts('output', outputs, spec.outputs);
   } catch (cause) {
-    if (!(cause instanceof RangeError)) throw cause;
-    throw new FedloomError(
-      'plan.graph',
-      `The plan's ${name} graph is refused: ${cause.message}. Use plans of servers you trust, made by this fedloom.`,
-      { graph: name },
-      { cause },
-    );
+    throw refusedGraph(kind, cause);
   }
 }
 
-function checkMessage(schema: Schema, bytes: Uint8Array, depth: number): void {
-  if (depth > nestingMax) throw new RangeError(`its graphs are nested more than ${nestingMax} deep`);
-  for (const field of wireFields(bytes)) {
-    const check = schema.get(field.number);
-    if (check === undefined)
-      throw new RangeError(`${nameOf(schema)} has the field ${field.number}, which plans may not use`);
-    check(field, depth);
+/** @param cause a RangeError that says why; any other error is a bug */
+export function refusedGraph(kind: GraphKind, cause: unknown): FedloomError {
+  if (!(cause instanceof RangeError)) throw cause;
+  return new FedloomError(
+    'plan.graph',
+    `The plan's ${kind} graph is refused: ${cause.message}. Use plans of servers you trust, made by this fedloom.`,
+    { graph: kind },
+    { cause },
+  );
+}
+
+function checkPorts(side: string, infos: readonly OnnxInfo[], ports: readonly GraphPort[]): void {
+  const expected = new Map(ports.map((port) => [port.port, port]));
+  for (const info of infos) {
+    const port = expected.get(info.name);
+    if (port === undefined)
+      throw new RangeError(`it has the ${side} '${info.name.slice(0, 60)}', which the manifest does not`);
+    if (!fits(info, port)) {
+      const [graph, manifest] = [info, port].map(({ dtype, shape }) => `${dtype} ${formatShape(shape)}`);
+      throw new RangeError(`its ${side} ${info.name} is ${graph}, and ${manifest} in the manifest`);
+    }
+    expected.delete(info.name);
   }
+  const [missing] = expected.keys();
+  if (missing !== undefined) throw new RangeError(`it lacks the ${side} ${missing} of the manifest`);
 }
 
-function nameOf(schema: Schema): string {
-  const names: readonly (readonly [Schema, string])[] = [
-    [tensorProto, 'a constant'],
-    [attributeProto, 'an attribute'],
-    [nodeProto, 'a node'],
-    [graphProto, 'a graph'],
-    [operatorSetProto, 'an operator set'],
-    [modelProto, 'the model'],
-  ];
-  return names.find(([known]) => known === schema)![1];
-}
-
-/** Other domains hold operators that no standard specifies. */
-function standardDomain({ bytes }: WireField): void {
-  const domain = new TextDecoder().decode(bytes);
-  if (domain !== '' && domain !== 'ai.onnx')
-    throw new RangeError(`it uses operators of the domain '${domain.slice(0, 60)}'`);
+/** What a symbol of an output stands for shows when the graph runs. */
+function fits(info: OnnxInfo, port: GraphPort): boolean {
+  const alike = (extent: number | string | undefined, axis: number) =>
+    extent === port.shape[axis] || typeof extent === 'string' || typeof port.shape[axis] === 'string';
+  return info.dtype === port.dtype && info.shape.length === port.shape.length && info.shape.every(alike);
 }

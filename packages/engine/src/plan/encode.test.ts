@@ -1,9 +1,11 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { FedloomError } from '../errors.js';
+import { Graph } from '../graph/graph.js';
+import { toOnnx } from '../onnx/serialize.js';
 import { decodePlan, encodePlan } from './encode.js';
 import { defaultPlanLimits } from './limits.js';
-import type { GraphPort, PlanManifest } from './manifest.js';
+import type { GraphPort, GraphSpec, PlanManifest } from './manifest.js';
 
 const weight = { name: '0.weight', dtype: 'float32', shape: [3, 4] } as const;
 const parameterIn: GraphPort = { port: 'parameter/0.weight', source: 'parameter', ...weight };
@@ -46,9 +48,25 @@ const manifest: PlanManifest = {
   },
   sampleFlops: 24,
 };
-/** The smallest models: an IR version. Graphs are checked in check-onnx.test.ts. */
-const parts = { manifest, train: Uint8Array.of(8, 1), evaluate: Uint8Array.of(8, 2), finish: Uint8Array.of(8, 3) };
+/** The smallest graphs of these ports. */
+function graphOf({ inputs, outputs }: GraphSpec): Uint8Array {
+  const g = new Graph();
+  const values = new Map(inputs.map(({ port, dtype, shape }) => [port, g.input(port, dtype, shape)]));
+  for (const { port, source } of outputs) {
+    const from = values.get(source === 'parameter' || source === 'upload' ? parameterIn.port : order.port);
+    if (from !== undefined) g.output(port, g.cast(from, 'float32'));
+  }
+  return toOnnx(g);
+}
+const { train, evaluate, finish } = manifest.graphs;
+const parts = {
+  manifest,
+  train: graphOf(train),
+  evaluate: graphOf(evaluate),
+  ...(finish && { finish: graphOf(finish) }),
+};
 const file = encodePlan(parts);
+const graphBytes = [parts.train, parts.evaluate, parts.finish].reduce((sum, graph) => sum + (graph?.length ?? 0), 0);
 
 /** The manifest with one field set, as JSON says it, encoded without any check. */
 function fileWith(path: readonly (string | number)[], value: unknown): Uint8Array {
@@ -60,7 +78,7 @@ function fileWith(path: readonly (string | number)[], value: unknown): Uint8Arra
 
 function fileOf(json: string): Uint8Array {
   const text = new TextEncoder().encode(json);
-  const bytes = new Uint8Array(28 + text.length + 6);
+  const bytes = new Uint8Array(28 + text.length + graphBytes);
   bytes.set(file.subarray(0, 28));
   new DataView(bytes.buffer).setUint32(8, text.length, true);
   bytes.set(text, 28);

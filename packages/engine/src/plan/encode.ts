@@ -63,9 +63,10 @@ export function decodePlan(bytes: Uint8Array, limits: PlanLimits = defaultPlanLi
   if ((manifest.graphs.finish !== undefined) !== finish.length > 0) {
     throw damaged('the manifest and the file disagree about a finish graph');
   }
-  checkOnnx('train', train);
-  checkOnnx('evaluate', evaluate);
-  checkOnnx('finish', finish);
+  const { graphs } = manifest;
+  checkOnnx('train', train, graphs.train);
+  checkOnnx('evaluate', evaluate, graphs.evaluate);
+  if (graphs.finish !== undefined) checkOnnx('finish', finish, graphs.finish);
   const privateStart = decodeStart(manifest, start);
   return {
     manifest,

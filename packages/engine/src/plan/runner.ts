@@ -1,9 +1,9 @@
 import type { GraphBackend, GraphSession } from '../backend.js';
 import { FedloomError } from '../errors.js';
 import type { RandomSource } from '../layers/types.js';
-import { elementCount, type NamedTensors, type Tensor, zeros } from '../tensor.js';
+import { type NamedTensors, type Tensor, zeros } from '../tensor.js';
 import { CallSizer } from './call-sizer.js';
-import { draw, drawnPerPlace } from './draw.js';
+import { draw } from './draw.js';
 import {
   consecutiveOrders,
   dataOrParameter,
@@ -18,6 +18,7 @@ import {
 import { compareNames } from './initialize.js';
 import { checkOrder, checkParts, checkResults, checkSamples, collectParameters, inputError } from './job-checks.js';
 import type { EvaluateJob, EvaluateResult, TrainEachJob, TrainJob, TrainResult } from './jobs.js';
+import { laidOutBytes } from './laid-out.js';
 import type { GraphSpec, PlanManifest, TrainingPlan } from './manifest.js';
 import type { GraphKind } from './ports.js';
 import { addColumns, rowSums } from './row-sums.js';
@@ -288,12 +289,9 @@ export class PlanRunner {
   /** Batches of another width take another time. */
   #sizer(kind: GraphKind, batch: number): CallSizer {
     const key = `${kind}/${batch}`;
-    const { data, sampleFlops } = this.plan.manifest;
-    // Float32 targets, predictions and what the loss makes of them.
-    const wide = kind === 'evaluate' ? this.plan.manifest.metrics.reduce((sum, { size = 0 }) => sum + size, 0) : 0;
-    const drawn = kind === 'train' ? 4 * drawnPerPlace(this.plan.manifest.random ?? []) : 0;
-    const sampleBytes = 16 * (data.y.classes ?? elementCount(data.y.shape)) + 8 * wide + drawn;
-    const sizer = this.#sizers.get(key) ?? new CallSizer(sampleFlops * batch, sampleBytes * batch);
+    const { manifest } = this.plan;
+    const sizer =
+      this.#sizers.get(key) ?? new CallSizer(manifest.sampleFlops * batch, laidOutBytes(manifest, kind) * batch);
     this.#sizers.set(key, sizer);
     return sizer;
   }

@@ -106,7 +106,8 @@ async function conductIn(place: RunPlace, options: RunOptions & { run: string },
       throw error;
     });
   // In the same turn, so that no event is missed.
-  const seen = follow(started.run, { terminal, folder, reporter });
+  const tellsPlan = conduct.command === 'server' || settings.verbose;
+  const seen = follow(started.run, { terminal, folder, reporter, tellsPlan });
   const before = roundsBefore === undefined ? {} : { roundsBefore };
   json?.write({ event: 'started', folder: folder.path, ...before, ...begunAs(conduct, options.run) });
   const { urls = [] } = started;
@@ -221,12 +222,17 @@ function describe({ loaded, settings, command, otherArguments, replayOf }: Condu
 /** @returns what was heard so far */
 function follow(
   run: Run,
-  to: { terminal: Terminal; folder: RunFolder; reporter: RunReporter },
+  to: { terminal: Terminal; folder: RunFolder; reporter: RunReporter; tellsPlan: boolean },
 ): { readonly prepared: boolean } {
-  const { folder, reporter, terminal } = to;
+  const { folder, reporter, terminal, tellsPlan } = to;
   const seen = { prepared: false };
-  run.on('prepared', ({ inference }) => {
+  run.on('prepared', ({ inference, workload }) => {
     seen.prepared = true;
+    if (workload.kind === 'plan' && tellsPlan) {
+      const { screen } = terminal;
+      terminal.json?.write({ event: 'plan', hash: workload.hash });
+      screen.line(screen.colors.dim(`Plan: ${workload.hash}`));
+    }
     if (inference !== undefined) folder.keepInference(inference());
   });
   run.on('best', (best) => folder.ended || folder.keepBest(best));

@@ -17,9 +17,12 @@ import { Admission } from './admission.js';
 import { Evaluating } from './evaluating.js';
 import { type Job, JobQueue } from './job-queue.js';
 import { ModelCache } from './model-cache.js';
+import type { Outbound } from './outbound.js';
 import { PrivateStates } from './private-states.js';
 import { type Ended, serveLine } from './serve-line.js';
 import type { ShipmentOptions } from './shipment.js';
+import { SiteGate } from './site-gate.js';
+import { SiteGuard } from './site-guard.js';
 import type { StateStore } from './state-store.js';
 import { Training } from './training.js';
 import { UpdateStages } from './update-stages.js';
@@ -56,6 +59,10 @@ export interface ClientHostOptions {
   readonly sameSoftware?: boolean;
   /** Messages of the user's own. Default none. */
   readonly messages?: OwnMessages;
+  /** What the site allows. Default: all. */
+  readonly site?: SiteGuard;
+  /** Told of all that leaves and may hold something of the site's data, before it does; what it throws ends the client. */
+  readonly onOutbound?: (outbound: Outbound) => void;
 }
 
 export type ClientEvent =
@@ -80,6 +87,7 @@ export class ClientHost {
   readonly #options: ClientHostOptions;
   readonly #messages: OwnMessages;
   readonly #admission: Admission;
+  readonly #gate: SiteGate;
   readonly #jobs: JobQueue;
   readonly #models: ModelCache;
   readonly #states: PrivateStates;
@@ -91,7 +99,7 @@ export class ClientHost {
 
   constructor(options: ClientHostOptions) {
     this.#options = options;
-    const { executor, clock } = options;
+    const { executor, clock, site = new SiteGuard() } = options;
     this.#messages = options.messages ?? new OwnMessages('client');
     this.#models = new ModelCache(options.hash);
     this.#states = new PrivateStates(options.states);
@@ -99,16 +107,30 @@ export class ClientHost {
     this.#admission = new Admission({
       ...options,
       capabilities: this.#messages.capabilities,
-      onWelcome: ({ run, stages }) => {
-        this.#stages.open(stages);
-        options.states.open?.(run);
+      onWelcome: (welcome) => {
+        site.checkRun(welcome);
+        this.#stages.open(welcome.stages);
+        options.states.open?.(welcome.run);
+      },
+      decodePlan: (bytes, hash) => {
+        const workload = options.decodePlan(bytes, hash);
+        site.checkPlan(workload.plan.manifest);
+        return workload;
       },
       prepare: (workload, welcome) => executor.prepare(workload, welcome),
+    });
+    this.#gate = new SiteGate({
+      guard: site,
+      onOutbound: options.onOutbound,
+      hash: options.hash,
+      run: () => this.#admission.welcome?.run,
+      partOf: (tensor) => this.#stages.partOf(tensor),
     });
     this.#training = new Training({
       executor,
       states: this.#states,
       stages: this.#stages,
+      checkLeaving: (leaving) => site.checkUpdate(leaving),
       clock,
       keptBytesMax: options.keptBytesMax ?? 0,
       welcome: () => this.#admission.welcome,
@@ -118,6 +140,7 @@ export class ClientHost {
     this.#evaluating = new Evaluating({
       executor,
       stateOf: async (client) => this.#stages.algorithmState(await this.#states.committed(client)),
+      allows: (client) => site.allowsEvaluation(client),
       send: (message) => this.#channel?.send(message),
       onFailed: (job, client, error) => this.#fail(job, client, error),
     });
@@ -139,6 +162,7 @@ export class ClientHost {
       limits: this.#options.limits,
       timers: this.#options.clock,
       messages: this.#messages,
+      onSend: (message, body) => this.#gate.pass(message, body),
       ...(signal && { signal }),
       onOpen: (channel) => this.#admission.begin(channel),
       onMessage: (channel, message, body) => this.#receive(channel, message, body),

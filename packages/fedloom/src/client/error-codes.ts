@@ -8,6 +8,13 @@ export interface ClientErrors {
   'client.other-run': { readonly expected: string; readonly actual: string };
   'client.other-software': { readonly server: string; readonly client: string };
   'client.plan-differs': { readonly server: string; readonly client: string };
+  /** `server`: the hash of its plan, where it has one. */
+  'client.plan-pinned': { readonly server: string | undefined; readonly pinned: readonly string[] };
   'client.results': NoFields;
   'client.unknown-fact': { readonly fact: string };
+
+  'site.policy': { readonly issues: readonly string[] };
+  /** `rule`: the field of the site's policy. */
+  'site.refused': { readonly rule: string };
+  'site.unrecorded': NoFields;
 }

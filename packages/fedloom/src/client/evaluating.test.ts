@@ -23,6 +23,7 @@ function evaluatingWith(
   const evaluating = new Evaluating({
     executor,
     stateOf: async () => undefined,
+    allows: () => true,
     send: (message) => sent.push(message),
     onFailed: (_, client, error) => failed.push([client, String(error)]),
   });

@@ -24,6 +24,8 @@ type Entry = Evaluations['entries'][number];
 export interface EvaluatingOptions {
   readonly executor: ClientExecutor;
   readonly stateOf: (client: ClientIndex) => Promise<Uint8Array | undefined>;
+  /** Whether results of this client may leave; who may not answers as one without test samples. */
+  readonly allows: (client: ClientIndex) => boolean;
   readonly send: (message: Evaluations) => void;
   readonly onFailed: (job: Job, client: ClientIndex, error: unknown) => void;
 }
@@ -61,11 +63,13 @@ export class Evaluating {
   }
 
   async run(job: Job, model: ModelSnapshot, signal: CancelSignal): Promise<void> {
-    const { clients, task: round } = job;
-    const { executor, stateOf } = this.#options;
-    const evaluations = await executor.evaluate({ clients, round, model, stateOf, signal });
+    const { task: round } = job;
+    const { executor, stateOf, allows } = this.#options;
+    const clients = job.clients.filter((client) => allows(client));
+    const silent = job.clients.filter((client) => !clients.includes(client));
+    const evaluations = clients.length === 0 ? [] : await executor.evaluate({ clients, round, model, stateOf, signal });
     if (signal.aborted || round !== this.#round) return;
-    for (const evaluation of evaluations) {
+    for (const evaluation of [...evaluations, ...silent.map((client) => ({ client, evaluation: null }))]) {
       try {
         this.#entries.push(entryOf(evaluation));
       } catch (error) {

@@ -1,6 +1,6 @@
 import { FedloomError, isRemoteError } from '@fedloom/engine';
 import type { ByteBudget } from '../protocol/byte-budget.js';
-import { Channel } from '../protocol/channel.js';
+import { Channel, type ChannelOptions } from '../protocol/channel.js';
 import type { Limits } from '../protocol/limits.js';
 import type { Finish, Message } from '../protocol/messages.js';
 import type { MessagePeer, OwnMessages } from '../protocol/own-messages.js';
@@ -22,6 +22,8 @@ export interface LineOptions {
   readonly limits: Limits;
   readonly timers: Timers;
   readonly messages: OwnMessages;
+  /** Sees what leaves, see `ChannelOptions`. */
+  readonly onSend?: NonNullable<ChannelOptions['onSend']>;
   /** Leaves. */
   readonly signal?: AbortSignal;
   /** The connection is there: the client speaks first. */
@@ -42,7 +44,7 @@ export interface LineOptions {
  * @throws FedloomError when the server refuses the client, and whatever `onMessage` rejects with
  */
 export function serveLine(connection: Connection, options: LineOptions): Promise<Ended> {
-  const { budget, limits, timers, messages, signal, onOpen, onMessage, mayPass, onClosed } = options;
+  const { budget, limits, timers, messages, onSend, signal, onOpen, onMessage, mayPass, onClosed } = options;
   return new Promise((resolve, reject) => {
     let finish: Finish | undefined;
     let failure: { readonly error: unknown } | undefined;
@@ -55,6 +57,7 @@ export function serveLine(connection: Connection, options: LineOptions): Promise
       limits,
       timers,
       registry: messages.registry,
+      ...(onSend && { onSend }),
       onMessage: (message, body, release) => {
         if (message.type === 'finish') finish = message;
         if (message.type === 'joined') joined = true;

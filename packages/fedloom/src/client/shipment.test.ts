@@ -56,4 +56,16 @@ describe('what a server ships', () => {
       expect.objectContaining({ code: 'client.hash', message: expect.stringContaining(text) }),
     );
   });
+
+  it.each([['plan'], ['frozen']] as const)('is refused where it is another %s than the welcome named', (type) => {
+    const one = shipment();
+    one.expect({ kind: 'plan', hash: planHash, frozen: frozenHash });
+    const other = Uint8Array.of(9);
+    expect(() => one.arrived({ type, hash: sha256(other) }, other)).toThrow(
+      expect.objectContaining({
+        code: 'client.hash',
+        message: expect.stringContaining("the server's welcome names sha256:"),
+      }),
+    );
+  });
 });

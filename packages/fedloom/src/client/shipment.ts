@@ -41,9 +41,17 @@ export class Shipment {
     if (actual !== hash) {
       throw new FedloomError('client.hash', `The ${what} the hash ${actual}, announced was ${hash}.`, { actual, hash });
     }
+    const announced = message.type === 'plan' ? this.#expected?.hash : this.#expected?.frozen;
+    if (announced !== hash) throw notAnnounced(what, hash, announced);
     if (message.type === 'plan') this.#plan = this.options.decodePlan(body.slice(), hash);
     else this.#frozen = { hash, bytes: sharedBytes(body) };
     if (this.#plan === undefined || this.#frozen?.hash !== this.#expected?.frozen) return undefined;
     return { ...this.#plan, ...(this.#frozen && { frozen: this.#frozen }) };
   }
+}
+
+/** What was checked of the welcome, such as a plan that was pinned, holds of nothing else. */
+function notAnnounced(what: string, actual: Hash, announced: Hash | undefined): FedloomError {
+  const message = `The ${what} the hash ${actual}, but the server's welcome names ${announced ?? 'none'}.`;
+  return new FedloomError('client.hash', message, { actual, hash: announced ?? 'none' });
 }

@@ -6,12 +6,15 @@ import type { Train, UpdateMessage, Welcome } from '../protocol/messages.js';
 import { type Finished, FinishedUpdates } from './finished-updates.js';
 import type { Job } from './job-queue.js';
 import type { PrivateStates } from './private-states.js';
+import type { Leaving } from './site-guard.js';
 import type { UpdateStages } from './update-stages.js';
 
 export interface TrainingOptions {
   readonly executor: ClientExecutor;
   readonly states: PrivateStates;
   readonly stages: UpdateStages;
+  /** Throws where an update may not leave. */
+  readonly checkLeaving: (leaving: Leaving) => void;
   readonly clock: Clock;
   readonly welcome: () => Welcome | undefined;
   /** Settles once the update is on its way, or was dropped with the connection. */
@@ -65,7 +68,7 @@ export class Training {
   }
 
   async run(job: Job, model: ModelSnapshot, signal: CancelSignal): Promise<void> {
-    const { clock, executor, states, stages, welcome, send, onTrained } = this.#options;
+    const { clock, executor, states, stages, checkLeaving, welcome, send, onTrained } = this.#options;
     const { task, base, scalars } = job;
     const [client] = job.clients;
     if (client === undefined) throw new Error('a training is that of one client');
@@ -79,6 +82,7 @@ export class Training {
       if (signal.aborted) return;
       const staged = await stages.apply(outcome, { client, task, seed, ...(committed && { committed }) });
       if (signal.aborted) return;
+      checkLeaving({ client, task, facts: outcome.facts, specs: outcome.specs, bytes: staged.update.byteLength });
       const trainMs = clock.now() - startedMs;
       if (staged.state !== undefined) await states.propose(client, task, staged.state);
       if (signal.aborted) return;

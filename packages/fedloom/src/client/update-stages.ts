@@ -10,6 +10,7 @@ import { runClientStages, statePrefix } from '../update/stages/client-stages.js'
 import { chainStages, type StageChain } from '../update/stages/payload-specs.js';
 import { stageNamed } from '../update/stages/registry.js';
 import type { UpdateSpec } from '../update/update.js';
+import type { OutboundPart } from './outbound.js';
 
 /** An update and the private state that goes with it, as bytes: the state holds the algorithm's tensors and the stages'. */
 export interface StagedUpdate {
@@ -24,6 +25,7 @@ export class UpdateStages {
   readonly #encode = safetensorsEncoder(wireLimits.chunkHeaderBytes);
   #stages: readonly Stage[] = [];
   #chain: StageChain | undefined;
+  #specs: readonly UpdateSpec[] = [];
 
   /** @param extra those that this client brings beside the built-in ones */
   constructor(private readonly extra: readonly Stage[] = []) {}
@@ -49,6 +51,7 @@ export class UpdateStages {
     outcome: TrainOutcome,
     of: { readonly client: ClientIndex; readonly task: number; readonly seed: number; readonly committed?: Uint8Array },
   ): Promise<StagedUpdate> {
+    this.#specs = outcome.specs;
     if (this.#stages.length === 0) return outcome;
     const { client, task, seed, committed } = of;
     const staged = await runClientStages(this.#chainFor(outcome.specs), decodeSafetensors(outcome.update), {
@@ -60,6 +63,13 @@ export class UpdateStages {
     const algorithm: NamedTensors = outcome.state === undefined ? new Map() : decodeSafetensors(outcome.state);
     const state = new Map([...algorithm, ...staged.state]);
     return { update: this.#encode(staged.tensors), ...(state.size > 0 && { state: encodeSafetensors(state) }) };
+  }
+
+  /** What a tensor of the updates that left, or are about to leave, is of. */
+  partOf(tensor: string): OutboundPart {
+    const spec = this.#specs.find(({ name }) => name === tensor);
+    if (spec !== undefined) return spec.kind;
+    return this.#chain?.wire.find(({ name }) => name === tensor)?.trained === true ? 'trained' : 'other';
   }
 
   /** One run has one model: made for the first update. */

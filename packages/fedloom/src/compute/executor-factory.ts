@@ -1,4 +1,4 @@
-import { FedloomError } from '@fedloom/engine';
+import { FedloomError, type PlanMemoryLimits } from '@fedloom/engine';
 import type { Task } from '../task/task.js';
 import type { ClientDataSource } from './data-source.js';
 import type { ClientExecutor } from './executor.js';
@@ -17,6 +17,8 @@ export interface ExecutorParts {
   readonly source?: ClientDataSource;
   /** Handed to a task's own trainers. */
   readonly dataDir?: string;
+  /** What a server's plan may take of this machine. Default: it is one's own, and may take what it takes. */
+  readonly planLimits?: PlanMemoryLimits;
   /** The task is for whatever trainer task the server has. */
   readonly anyTask?: boolean;
   /** Handed to a task's own trainers, where this process decides on it. */
@@ -28,7 +30,7 @@ export interface ExecutorParts {
  * @throws FedloomError `client.no-data` without task and source
  */
 export function clientExecutor(task: Task | undefined, parts: ExecutorParts): ClientExecutor {
-  const { pool, workers, source, dataDir, run, anyTask } = parts;
+  const { pool, workers, source, dataDir, run, anyTask, planLimits } = parts;
   if (task?.kind === 'trainer') {
     return new TrainerExecutor({
       task,
@@ -39,7 +41,8 @@ export function clientExecutor(task: Task | undefined, parts: ExecutorParts): Cl
     });
   }
   const from = source ?? (task && partitionedSource(task));
-  if (from !== undefined) return new PlanExecutor({ pool: pool(), source: from, trains: true });
+  if (from !== undefined)
+    return new PlanExecutor({ pool: pool(), source: from, trains: true, ...(planLimits && { limits: planLimits }) });
   throw new FedloomError(
     'client.no-data',
     'A client needs data to train on: give --data DIR with its part folders, or the task file whose data set it is dealt from.',

@@ -1,4 +1,11 @@
-import { FedloomError, type NamedTensors, type PlanManifest, type TrainingPlan } from '@fedloom/engine';
+import {
+  FedloomError,
+  type NamedTensors,
+  type PlanManifest,
+  PlanMemory,
+  type PlanMemoryLimits,
+  type TrainingPlan,
+} from '@fedloom/engine';
 import type { Hash } from '../core/brands.js';
 import type { Evaluation, Statistic } from '../core/evaluation.js';
 import { checkTensors } from '../core/params.js';
@@ -45,19 +52,24 @@ export class PlanExecutor implements ClientExecutor {
   #closed = false;
 
   readonly #trains: boolean;
+  readonly #limits: PlanMemoryLimits | undefined;
+  #memory: PlanMemory | undefined;
 
   /**
    * @param options.pool taken over: `close` closes it
    * @param options.trains whether clients will train: then what trains is loaded with the plan
+   * @param options.limits of a plan that comes from elsewhere; default: it is one's own, and may take what it takes
    */
   constructor(options: {
     readonly pool: JobPool;
     readonly source: ClientDataSource;
     readonly trains: boolean;
+    readonly limits?: PlanMemoryLimits;
   }) {
     this.#source = options.source;
     this.#pool = options.pool;
     this.#trains = options.trains;
+    this.#limits = options.limits;
   }
 
   get concurrency(): number {
@@ -75,6 +87,9 @@ export class PlanExecutor implements ClientExecutor {
     // Workers load the plan while the data come from the disk; who fails first is told, and the other is not lost.
     const { plan, hash, frozen } = workload;
     checkFrozen(plan.manifest, frozen);
+    this.#memory = this.#limits && new PlanMemory(plan, this.#limits);
+    // Before anything of it is loaded, for the least that a client can have.
+    for (const kind of ['train', 'evaluate', 'finish'] as const) this.#memory?.check(kind, 1);
     const loaded = this.load(plan, hash, frozen);
     loaded.catch(() => {});
     await this.#source.open(plan.manifest, federation);
@@ -108,6 +123,8 @@ export class PlanExecutor implements ClientExecutor {
       });
     }
     const { client, task, seed, scalars, needs } = job;
+    this.#memory?.check('train', sampleCount);
+    if (needs.includes('initialLoss')) this.#memory?.check('evaluate', sampleCount);
     this.#checkWanted(job.signal);
     const reply = await this.#pool.train(
       {
@@ -160,6 +177,7 @@ export class PlanExecutor implements ClientExecutor {
     state?: Uint8Array,
   ): Promise<Evaluation> {
     const { hash: modelHash, bytes } = model;
+    this.#memory?.check('evaluate', EVALUATION_SLICE);
     const replies = await Promise.all(
       slices(examples).map((slice) =>
         this.#pool.evaluate({ modelHash, model: bytes, examples: slice, ...(state && { state }) }, signal),

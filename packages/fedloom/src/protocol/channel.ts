@@ -36,6 +36,11 @@ export interface ChannelOptions {
    * code; anything else is a bug of the handler, which costs this connection (`protocol.internal`), not the process.
    */
   readonly onMessage: MessageHandler<Message>;
+  /**
+   * Sees each message before it is queued, but for those that only move bodies: what it returns is sent in its place. What it throws
+   * ends the connection, and nothing is sent.
+   */
+  readonly onSend?: <M extends AnyMessage>(message: M, body: Uint8Array | undefined) => M;
   /** Messages of extensions in the registry. */
   readonly onExtension?: MessageHandler<ExtensionMessage>;
   /**
@@ -161,8 +166,10 @@ export class Channel {
    */
   send(message: AnyMessage, body?: Uint8Array, options: SendOptions = {}): void {
     if (!this.#open || this.#closeWhenSent !== undefined) return options.onSent?.();
+    const sent = this.#seen(message, body);
+    if (sent === undefined) return options.onSent?.();
     const beforeBytes = this.#outbox.frameBytes;
-    this.#outbox.push(message, body, options);
+    this.#outbox.push(sent, body, options);
     this.#options.owed?.grew(Math.max(0, this.#outbox.frameBytes - beforeBytes));
   }
 
@@ -170,8 +177,23 @@ export class Channel {
   fail(error: FedloomError): void {
     if (!this.#open) return;
     const text = error.message.slice(0, wireLimits.textLengthMax);
-    this.#write(encodeControl({ type: 'error', code: wireCode(error.code), message: text }));
-    this.#shut(`${error.code}: ${error.message}`, error);
+    const sent = this.#seen<ErrorMessage>({ type: 'error', code: wireCode(error.code), message: text }, undefined);
+    if (sent === undefined) return;
+    this.#write(encodeControl(sent));
+    this.#shut(`${error.code}: ${sent.message === text ? error.message : sent.message}`, error);
+  }
+
+  /** The message as it may be sent; undefined: it may not, and the connection is over. */
+  #seen<M extends AnyMessage>(message: M, body: Uint8Array | undefined): M | undefined {
+    const { onSend } = this.#options;
+    if (onSend === undefined) return message;
+    try {
+      return onSend(message, body);
+    } catch (error) {
+      const failure = error instanceof FedloomError ? error : internalError(error);
+      this.#shut(failure.code, failure);
+      return undefined;
+    }
   }
 
   /** Ends with a peer that takes nothing of what waits for it, and so would take no good-bye. */

@@ -11,7 +11,8 @@ Written from PROTOCOL.md. It trains the plan that a server ships with ONNX Runti
     philox.py       random streams, batch order       9       parts.py        part folders                    9
     plan_work.py    clients that train a plan                 trainer_work.py clients that train by a trainer
     results.py      what of a test can be counted      5      tls.py          whom to trust at wss://
-    proof.py        who this client is                4
+    proof.py        who this client is                4       plan_check.py   what a plan may hold            9
+    outbound.py     what leaves, written down
 
 The thread that runs `Client.take_part` does the work; another speaks with the server meanwhile.
 """

@@ -3,6 +3,7 @@
 import argparse
 import json
 import math
+import re
 
 INDEX_MAX = 2**31 - 1
 
@@ -48,6 +49,12 @@ def device(text):
     return text
 
 
+def plan_hash(text):
+    if not re.fullmatch("sha256:[0-9a-f]{64}", text):
+        raise argparse.ArgumentTypeError(f"'{text}' is no hash of a plan; it is sha256: and 64 hexadecimal digits")
+    return text
+
+
 def argument(text):
     """`lr=0.1` -> ("lr", 0.1); what is no JSON is a text."""
     name, equals, value = text.partition("=")
@@ -85,6 +92,10 @@ def parser():
     made.add_argument("--device", type=device, default="cpu", help="what trains a plan: cpu, cuda or cuda:1 (default: cpu)")
     made.add_argument(
         "--retry-for", type=seconds, default=60, metavar="SECONDS", help="how long to go on trying to reach the server (60)"
+    )
+    made.add_argument("--plan-hash", type=plan_hash, metavar="HASH", help="refuse any plan but this one, as the server tells it")
+    made.add_argument(
+        "--outbound-log", metavar="FILE", help="write down what leaves this machine of its data, before it does: a line of JSON each"
     )
     made.add_argument(
         "--token-file", metavar="FILE", help="file with the token to join with (or the variable FEDLOOM_TOKEN)"

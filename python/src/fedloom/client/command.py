@@ -9,6 +9,7 @@ from . import arguments, proof, tls
 from .errors import ClientError
 from .extras import extra
 from .host import Client
+from .outbound import OutboundLog
 from .plan_work import PlanWork
 from .states import FolderStates, MemoryStates
 
@@ -46,6 +47,8 @@ def _take_part(options):
         run=options.run,
         retry_for=options.retry_for,
         secure=secure,
+        plan_hash=options.plan_hash,
+        outbound=OutboundLog(options.outbound_log) if options.outbound_log else None,
         proofs=proof.proofs_of(options.token_file, options.key_file),
         tell=_tell,
         break_after=options.break_after,

@@ -11,13 +11,30 @@ from .line import Line
 class Client:
     """Takes part in one run with all clients of this process."""
 
-    def __init__(self, url, ranges, work, states, *, run=None, retry_for=60.0, secure=None, proofs=(), tell=print, break_after=None):
+    def __init__(
+        self,
+        url,
+        ranges,
+        work,
+        states,
+        *,
+        run=None,
+        retry_for=60.0,
+        secure=None,
+        proofs=(),
+        plan_hash=None,
+        outbound=None,
+        tell=print,
+        break_after=None,
+    ):
         """`url`: ws://HOST:PORT, or wss://. `secure`: an `ssl.SSLContext` for that. `proofs`: of who this
         client is, of `proof.py`. `ranges`: (first, count) of the clients. `work`: a `Work`. `states`: where private state
         lies. `run`: the run's name, where the server has several. `retry_for`: seconds to go on dialling a server that is
-        not there. `tell(text)`: a line for people. `break_after`: break the line after so many updates, once, for tests."""
+        not there. `plan_hash`: of the only plan that may run here, None for any. `outbound`: an `OutboundLog` of what
+        leaves, or None. `tell(text)`: a line for people. `break_after`: break the line after so many updates, once, for tests."""
         self._work, self._states, self._tell, self._ranges = work, states, tell, ranges
         self._break_after, self._sent = break_after, 0
+        self._plan_hash, self._outbound = plan_hash, outbound
         self._jobs = Jobs()
         self._finish = self._failure = None
         clients = {client for first, count in ranges for client in range(first, first + count)}
@@ -67,8 +84,20 @@ class Client:
             self._jobs.close()
 
     def _welcomed(self, welcome):
+        self._check_pinned(welcome["workload"])
+        self._run = welcome["run"]
         self._work.check(welcome)
         self._desk.open(welcome)
+
+    def _check_pinned(self, workload):
+        if self._plan_hash in (None, workload.get("hash")):
+            return
+        has = f"has the plan {workload['hash']}" if workload["kind"] == "plan" else "has no plan: its clients bring their own code"
+        raise ClientError(
+            "client.plan-pinned",
+            f"The run {has}; this client runs no plan but {self._plan_hash}, which was pinned. Ask the operator of the server "
+            "what has changed before you pin another.",
+        )
 
     def _prepare(self, welcome, plan, frozen):
         try:
@@ -85,6 +114,13 @@ class Client:
         self._tell(f"Joined run {welcome['run']} as {'client' if one else 'clients'} {clients}.")
 
     def _send(self, message, body=b""):
+        if self._outbound is not None:
+            try:
+                self._outbound.write(self._run, message, body)
+            except ClientError as error:
+                self._failure = error
+                self._line.leave()
+                return
         self._line.send(message, body)
         if message["type"] == "update":
             self._sent += 1

@@ -8,6 +8,7 @@ import numpy as np
 from . import philox
 from .errors import ClientError, NotWanted
 from .extras import extra
+from .plan_check import check_graph
 from .tensors import by_name
 
 MAGIC = b"FEDLOOM\x02"
@@ -34,7 +35,7 @@ class Plan:
     def __init__(self, data, device="cpu"):
         """`device`: `cpu`, `cuda` or `cuda:1`; results are equal to the bit between clients on `cpu` alone.
 
-        Raises `ClientError` `client.plan`, `client.device`, `client.package`."""
+        Raises `ClientError` `client.plan`, `plan.graph`, `client.device`, `client.package`."""
         if data[:8] != MAGIC:
             raise ClientError("client.plan", "What the server sent is no training plan of file version 2.")
         lengths = [int.from_bytes(data[at : at + 4], "little") for at in range(8, HEADER_BYTES, 4)]
@@ -46,7 +47,11 @@ class Plan:
             raise ClientError("client.plan", "The training plan that the server sent is not whole.")
         self.manifest = json.loads(sections[0])
         self.graphs = {}
-        for name, graph in zip(("train", "evaluate", "finish"), sections[1:4]):
+        named = list(zip(("train", "evaluate", "finish"), sections[1:4]))
+        for name, graph in named:
+            if graph:
+                check_graph(name, graph)
+        for name, graph in named:
             if graph:
                 self.graphs[name] = (_session(graph, device), self.manifest["graphs"][name])
         self.parameters = {parameter["name"]: parameter for parameter in self.manifest["parameters"]}

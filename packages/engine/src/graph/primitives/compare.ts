@@ -1,3 +1,5 @@
+import { onnxElementType } from '../../onnx/element-types.js';
+import type { OperatorName } from '../../onnx/operators.js';
 import { at, broadcast, dense, tabulate } from '../../reference/dense.js';
 import type { DType } from '../../tensor.js';
 import { broadcastShapes } from '../shapes.js';
@@ -5,7 +7,7 @@ import type { Primitive, Value } from '../value.js';
 import { isFloat } from '../value-type.js';
 import { inferBinary, sumTo } from './elementwise.js';
 
-function comparison(name: string, op: string, holds: (a: number, b: number) => boolean): Primitive<undefined> {
+function comparison(name: string, op: OperatorName, holds: (a: number, b: number) => boolean): Primitive<undefined> {
   return {
     name,
     inferShape: (inputs, _, problem) => inferBinary(inputs, problem, 'bool'),
@@ -45,17 +47,6 @@ export const select: Primitive<undefined> = {
     return [tabulate(shape, (index) => at(at(condition!, index) !== 0 ? a! : b!, index))];
   },
   lower: (inputs, _, { emit, outputs }) => [emit('Where', inputs, {}, outputs[0]!)],
-};
-
-/** TensorProto.DataType */
-export const onnxElementType: Readonly<Record<DType, number>> = {
-  float32: 1,
-  uint8: 2,
-  int32: 6,
-  int64: 7,
-  bool: 9,
-  float16: 10,
-  float64: 11,
 };
 
 export const cast: Primitive<{ readonly dtype: DType }> = {

@@ -1,3 +1,4 @@
+import type { OperatorName } from '../../onnx/operators.js';
 import { at, broadcast, tabulate } from '../../reference/dense.js';
 import type { DType } from '../../tensor.js';
 import { broadcastShapes } from '../shapes.js';
@@ -38,7 +39,7 @@ type Rule = (step: {
 
 interface BinaryDefinition {
   readonly name: string;
-  readonly op: string;
+  readonly op: OperatorName;
   readonly compute: (a: number, b: number) => number;
   /** For integers, where it differs. */
   readonly computeInteger?: (a: number, b: number) => number;

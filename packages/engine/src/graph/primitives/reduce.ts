@@ -1,3 +1,4 @@
+import type { OperatorName } from '../../onnx/operators.js';
 import { at, dense, eachIndex, offsetOf, tabulate } from '../../reference/dense.js';
 import { extentOf, normalizeAxis } from '../shapes.js';
 import type { GraphBuilder, Primitive, Value } from '../value.js';
@@ -10,7 +11,7 @@ export interface ReduceAttributes {
 
 interface ReduceDefinition {
   readonly name: string;
-  readonly op: string;
+  readonly op: OperatorName;
   readonly start: number;
   readonly fold: (total: number, x: number) => number;
   readonly finish?: (total: number, count: number) => number;

@@ -1,4 +1,5 @@
 import type { Attributes } from '../../onnx/ir.js';
+import type { OperatorName } from '../../onnx/operators.js';
 import { at, dense, tabulate } from '../../reference/dense.js';
 import type { GraphBuilder, Primitive, Value } from '../value.js';
 import { isFloat } from '../value-type.js';
@@ -7,7 +8,7 @@ import { errorFunction } from './error-function.js';
 
 interface UnaryDefinition {
   readonly name: string;
-  readonly op: string;
+  readonly op: OperatorName;
   readonly attributes?: Attributes;
   readonly compute: (x: number) => number;
   readonly rule: (step: { graph: GraphBuilder; x: Value; y: Value; d: Value }) => Value | undefined;

@@ -1,5 +1,8 @@
 import { describe, expect, test } from 'vitest';
+import { toOnnx } from '../../onnx/serialize.js';
 import { runGraph } from '../../onnx/testing/run-onnx.js';
+import { readGraph } from '../../plan/check-onnx.js';
+import { graphMemory } from '../../plan/graph-memory.js';
 import { interpret } from '../../reference/interpret.js';
 import { allocate, type DType, elementCount, type Tensor } from '../../tensor.js';
 import { gradients } from '../gradients.js';
@@ -132,7 +135,21 @@ function checkGradients(each: Case): void {
 
 async function checkOnnxRuntime(each: Case): Promise<void> {
   const { graph, feeds } = build(each);
-  expectClose(await runGraph(graph, feeds), interpret(graph, feeds));
+  const actual = await runGraph(graph, feeds);
+  expectClose(actual, interpret(graph, feeds));
+  expectForeseen(graph, feeds, actual);
+}
+
+/** The shapes that a reader of the file works out before it is loaded are those that come out. */
+function expectForeseen(graph: Graph, feeds: ReadonlyMap<string, Tensor>, actual: ReadonlyMap<string, Tensor>): void {
+  const file = readGraph('train', toOnnx(graph));
+  const extents = file.inputs.flatMap(({ name, shape }) =>
+    shape.map((extent, axis): [string, number] => [String(extent), feeds.get(name)?.shape[axis] ?? 0]),
+  );
+  const { outputs } = graphMemory(file, Object.fromEntries(extents));
+  const typesOf = (tensors: ReadonlyMap<string, Pick<Tensor, 'dtype' | 'shape'>>) =>
+    [...tensors].map(([name, { dtype, shape }]) => ({ name, dtype, shape })).sort((a, b) => (a.name < b.name ? -1 : 1));
+  expect(typesOf(outputs)).toEqual(typesOf(actual));
 }
 
 /** Integers exactly; floats to 1e-5 of the tensor's largest element. */

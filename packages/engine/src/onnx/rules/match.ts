@@ -1,14 +1,15 @@
 import type { Dim } from '../../graph/value-type.js';
 import type { OnnxNode, OnnxValue } from '../ir.js';
+import type { OperatorName } from '../operators.js';
 import type { RuleContext } from '../optimize.js';
 
 /** The producer, if it is an `op`. */
-export function producedBy(value: OnnxValue | undefined, op: string): OnnxNode | undefined {
+export function producedBy(value: OnnxValue | undefined, op: OperatorName): OnnxNode | undefined {
   return value?.producer?.op === op ? value.producer : undefined;
 }
 
 /** The producer, if it is an `op` and nothing else uses its result. */
-export function usedOnce(value: OnnxValue | undefined, op: string, context: RuleContext): OnnxNode | undefined {
+export function usedOnce(value: OnnxValue | undefined, op: OperatorName, context: RuleContext): OnnxNode | undefined {
   const producer = producedBy(value, op);
   return producer !== undefined && context.uses(value!).length === 1 ? producer : undefined;
 }

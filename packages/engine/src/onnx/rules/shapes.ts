@@ -23,7 +23,9 @@ export const mergeReshapes: Rule = {
   name: 'merge-reshapes',
   apply({ op, inputs, outputs }, context) {
     if (op !== 'Reshape' && op !== 'Unsqueeze' && op !== 'Squeeze') return undefined;
-    const before = ['Reshape', 'Unsqueeze', 'Squeeze'].map((kind) => producedBy(inputs[0], kind)).find(Boolean);
+    const before = (['Reshape', 'Unsqueeze', 'Squeeze'] as const)
+      .map((kind) => producedBy(inputs[0], kind))
+      .find(Boolean);
     const result = before && reshaped(before.inputs[0]!, outputs[0]!.shape, context);
     return result && [result];
   },

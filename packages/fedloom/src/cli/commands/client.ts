@@ -27,11 +27,12 @@ import {
   verboseOption,
   workersOption,
 } from '../run-settings.js';
+import { addSiteOptions, type SiteFlags, siteOptions } from '../site-flags.js';
 import { openTerminal } from '../terminal.js';
 import { addClientTlsOptions, type ClientTlsFlags, clientProxy, clientTls } from '../tls-flags.js';
 import { dialsOf } from '../transports.js';
 
-interface ClientFlags extends BrokerFlags, ClientTlsFlags, ClientAuthFlags {
+interface ClientFlags extends BrokerFlags, ClientTlsFlags, ClientAuthFlags, SiteFlags {
   readonly server: string;
   readonly index: IndexRange[];
   readonly run?: string;
@@ -110,7 +111,7 @@ export function addClientCommand(program: Command, exit: (code: number) => void)
     .addOption(
       new Option('--lifeline <fd>', 'end when this pipe closes').argParser(wholeNumber('--lifeline', 3)).hideHelp(),
     );
-  addClientAuthOptions(addClientTlsOptions(addBrokerOptions(command))).action(
+  addSiteOptions(addClientAuthOptions(addClientTlsOptions(addBrokerOptions(command)))).action(
     async (path: string | undefined, flags: ClientFlags) => exit(await join(path, flags)),
   );
 }
@@ -128,6 +129,7 @@ async function join(path: string | undefined, flags: ClientFlags): Promise<numbe
   const tls = await clientTls(flags);
   const proxy = clientProxy(flags);
   const auth = clientAuth(flags);
+  const site = await siteOptions(flags);
   const loaded = await taskOf(path, flags);
   const interrupts = watchInterrupts(() => screen.line('Leaving the federation.'));
   const log = (line: string) => screen.line(line);
@@ -152,6 +154,7 @@ async function join(path: string | undefined, flags: ClientFlags): Promise<numbe
     ...(tls && { tls }),
     ...(proxy && { proxy }),
     auth,
+    ...site,
     dial: dialsOf(flags),
     ...(flags.workers && { workers: flags.workers }),
     ...(flags.pool && { pool: flags.pool }),

@@ -16,6 +16,8 @@ export type JsonEvent =
         readonly roundsBefore?: number;
       })
   | { readonly event: 'listening'; readonly url: string; readonly urls?: readonly string[] }
+  /** What clients can pin. Of a server, and with --verbose. */
+  | { readonly event: 'plan'; readonly hash: string }
   /** Of a server: enough clients have joined, and the first of them are asked to train. */
   | { readonly event: 'begun' }
   | ({ readonly event: 'round' } & RoundRecord)

@@ -1,6 +1,7 @@
 import { access, constants } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
+import { defaultPlanMemoryLimits } from '@fedloom/engine';
 import type { ClientExecutor } from '../../compute/executor.js';
 import { clientExecutor } from '../../compute/executor-factory.js';
 import { partSource } from '../../compute/node/part-source.js';
@@ -17,6 +18,7 @@ import { webSocketDial } from '../../transport/websocket/on-demand.js';
 import type { ClientHostOptions } from '../client-host.js';
 import { dialByScheme } from '../dial-by-scheme.js';
 import { serveUntilFinished } from '../serve-until-finished.js';
+import { SiteGuard } from '../site-guard.js';
 import { diskStateStore } from './disk-state-store.js';
 import { fileStateStore } from './file-state-store.js';
 import { checkJoinOptions, type JoinOptions } from './join-options.js';
@@ -29,10 +31,13 @@ const STATE_FOLDER = '.fedloom';
 /**
  * Takes part in a federation until it is over, over WebSocket or a transport of your own; dials again when the server is away.
  * @returns how the run ended; undefined when the signal made this process leave
- * @throws FedloomError `client.options`, `client.no-server` after `retryForMs`, `client.no-data`, `compute.pool`, `transport.tls`, or why the server or the data refuse
+ * @throws FedloomError `client.options`, `client.no-server` after `retryForMs`, `client.no-data`, `compute.pool`, `transport.tls`, `client.plan-pinned`,
+ *   `site.*`, or why the server or the data refuse
  */
 export async function joinFederation(url: string, options: JoinOptions): Promise<Finish | undefined> {
   checkJoinOptions(url, options);
+  const site = new SiteGuard(options.sitePolicy, options.planHash);
+  site.checkServer(url);
   const messages = new OwnMessages('client', options);
   const executor = executorFor(options);
   const { dataDir, stateDir = await besideData(dataDir) } = options;
@@ -44,6 +49,7 @@ export async function joinFederation(url: string, options: JoinOptions): Promise
       executor,
       states,
       messages,
+      site,
       ...expectedPlan(options.task),
       keptBytesMax: options.keptBytesMax ?? KEPT_BYTES_MAX,
       extraStages: [...(options.task?.algorithm.client?.stages ?? []), ...(options.stages ?? [])],
@@ -52,6 +58,7 @@ export async function joinFederation(url: string, options: JoinOptions): Promise
       ...(options.bodyBytesMax !== undefined && { bodyBytesMax: options.bodyBytesMax }),
       ...(options.sameVersion !== undefined && { sameSoftware: options.sameVersion }),
       ...(options.onEvent && { onEvent: options.onEvent }),
+      ...(options.onOutbound && { onOutbound: options.onOutbound }),
     });
     const { signal, retryForMs = RETRY_FOR_MS, onEvent, random = Math.random } = options;
     const finish = await serveUntilFinished(url, host, {
@@ -84,9 +91,11 @@ async function besideData(dataDir: string | undefined): Promise<string | undefin
 
 function executorFor(options: JoinOptions): ClientExecutor {
   const { task, anyTask, dataDir, clients, pool, workers = availableParallelism() } = options;
+  const { bytesMax, ...limits } = defaultPlanMemoryLimits;
   return clientExecutor(task, {
     pool: () => openPool(pool, workers),
     workers,
+    planLimits: { ...limits, bytesMax: options.planMemoryBytesMax ?? bytesMax },
     ...(anyTask && { anyTask }),
     ...(dataDir && { dataDir, source: partSource(dataDir, clients) }),
   });

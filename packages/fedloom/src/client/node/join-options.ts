@@ -1,5 +1,6 @@
 import { FedloomError } from '@fedloom/engine';
 import type { PoolChoice } from '../../compute/node/pool-choice.js';
+import { hashPattern } from '../../core/brands.js';
 import { aboveZero, atLeastZero, type OptionRules, optionProblems, text, whole } from '../../core/option-problems.js';
 import type { ClientAuth } from '../../protocol/handshake.js';
 import type { Join } from '../../protocol/messages.js';
@@ -9,7 +10,9 @@ import type { Task } from '../../task/task.js';
 import type { ClientTls } from '../../transport/websocket/options.js';
 import type { Stage } from '../../update/stage-contract.js';
 import type { DialsByScheme } from '../dial-by-scheme.js';
+import type { Outbound } from '../outbound.js';
 import type { JoinEvent } from '../serve-until-finished.js';
+import { checkSitePolicy, type SitePolicy } from '../site-policy.js';
 
 export interface JoinOptions extends MessageOptions {
   /** The clients this process hosts. */
@@ -39,6 +42,11 @@ export interface JoinOptions extends MessageOptions {
   readonly keptBytesMax?: number;
   /** Largest model, plan or set of frozen parameters that the server may send, in bytes. Default 1 GiB. */
   readonly bodyBytesMax?: number;
+  /**
+   * What a call of the server's plan may take, in bytes of tensors at one time in each worker, as its shapes say for the samples of a
+   * client; a plan that takes more is refused before it is loaded, or costs the client its turn. Default 4 GiB.
+   */
+  readonly planMemoryBytesMax?: number;
   /** Uniform in [0, 1): spreads the pauses between attempts to reach the server. Default `Math.random`. */
   readonly random?: () => number;
   /** Stages that the run may ask for beside the built-in ones and those of the task's algorithm. */
@@ -54,6 +62,15 @@ export interface JoinOptions extends MessageOptions {
   readonly proxy?: string;
   /** How often a WebSocket asks the server for a sign of life; below the idle timeout of proxies between. Default 15 s. */
   readonly pingEveryMs?: number;
+  /** Hash of the only plan that may run here, as the server tells it: any other is refused. Default: what `sitePolicy` says. */
+  readonly planHash?: string;
+  /** What this site allows, whatever a server says. Default: whatever the run is. */
+  readonly sitePolicy?: SitePolicy;
+  /**
+   * Told of each message that may hold something of the clients' data, before it is sent. It is to return when it is recorded; where it
+   * throws, nothing more is sent, and this rejects with `site.unrecorded`.
+   */
+  readonly onOutbound?: (outbound: Outbound) => void;
   /** Leaves the federation. */
   readonly signal?: AbortSignal;
   readonly onEvent?: (event: JoinEvent) => void;
@@ -82,6 +99,8 @@ const RULES: OptionRules = {
     retryForMs: atLeastZero,
     keptBytesMax: aboveZero,
     bodyBytesMax: whole(1),
+    planMemoryBytesMax: whole(1),
+    planHash: [(value) => typeof value === 'string' && hashPattern.test(value), 'a hash such as sha256:9f86…'],
     pingEveryMs: aboveZero,
   },
   others: Object.keys({
@@ -96,6 +115,8 @@ const RULES: OptionRules = {
     tls: true,
     signal: true,
     onEvent: true,
+    onOutbound: true,
+    sitePolicy: true,
     messages: true,
     onPeer: true,
   } satisfies Partial<Record<keyof JoinOptions, true>>),
@@ -106,10 +127,15 @@ function isRange(value: unknown): boolean {
   return whole(0)[0](from) && whole(1)[0](count);
 }
 
-/** @throws FedloomError `client.options` that names every option at fault */
+/** @throws FedloomError `client.options` that names every option at fault; `site.policy` */
 export function checkJoinOptions(url: unknown, options: unknown): void {
   const address = typeof url === 'string' ? [] : [`the address of the server is ${String(url)}; give ws://HOST:PORT`];
   const issues = [...address, ...optionProblems(options, RULES)];
-  if (issues.length === 0) return;
-  throw new FedloomError('client.options', `joinFederation cannot begin: ${issues.join('; ')}.`, { issues });
+  if (issues.length > 0) throw wrongOptions(issues);
+  const { sitePolicy } = options as Partial<JoinOptions>;
+  if (sitePolicy !== undefined) checkSitePolicy(sitePolicy, 'joinFederation');
+}
+
+function wrongOptions(issues: readonly string[]): FedloomError {
+  return new FedloomError('client.options', `joinFederation cannot begin: ${issues.join('; ')}.`, { issues });
 }

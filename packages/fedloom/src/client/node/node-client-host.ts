@@ -21,9 +21,11 @@ export function nodeClientHost(
     | 'keptBytesMax'
     | 'learned'
     | 'onEvent'
+    | 'onOutbound'
     | 'messages'
     | 'run'
     | 'sameSoftware'
+    | 'site'
   > & { readonly bodyBytesMax?: number },
 ): ClientHost {
   const { bodyBytesMax = defaultLimits.bodyBytesMax } = options;

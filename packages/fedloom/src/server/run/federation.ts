@@ -462,8 +462,8 @@ export class Federation {
   }
 }
 
-/** Codes of what a peer did, and should not have done. */
-const FAULT = /^(protocol|join)\./;
+/** Codes of what a peer did, and should not have done, and of why a client does not take part. */
+const FAULT = /^(protocol|join|client|plan|site|stage)\./;
 
 function noSuchMetric(missing: readonly string[], { round, metrics, clientMetrics }: RoundRecord) {
   const names = Object.keys({ ...clientMetrics, ...metrics });
