@@ -1,5 +1,5 @@
 /** The client in Python (python/src/fedloom/client), written from PROTOCOL.md, against the real server. */
-import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, it, vi } from 'vitest';
 import { CLOUDS, type JsonLine, Workplace } from '../cli/fedloom.js';
@@ -126,6 +126,26 @@ describePython('the client in Python', () => {
     const { code, stderr } = await pythonClient(args).ended;
     expect(code, stderr).toBe(0);
     expect(outcome(await server.event('finished'))).toEqual(outcome(await alone.event('finished')));
+  });
+
+  it('runs no plan but the one that was pinned, and writes down what leaves', async () => {
+    const { place, server, url, parts } = await serve(TASK, '', '2');
+    const { hash } = await server.event('plan');
+    const args = ['--server', url, '--index', '0-3', '--data', parts, '--plan-hash'];
+    const refused = await pythonClient([...args, `sha256:${'0'.repeat(64)}`]).ended;
+    expect([refused.code, refused.stderr]).toEqual([1, expect.stringContaining(`The run has the plan ${hash}; `)]);
+    expect(refused.stderr).toContain('[client.plan-pinned]');
+    const log = join(place.path, 'left.jsonl');
+    const { code, stderr } = await pythonClient([...args, String(hash), '--outbound-log', log]).ended;
+    expect(code, stderr).toBe(0);
+    expect((await stat(log)).mode & 0o777).toBe(0o600);
+    const lines = (await readFile(log, 'utf8')).trim().split('\n');
+    const updates = lines.map((line) => JSON.parse(line)).filter(({ type }) => type === 'update');
+    // Of three clients in each of two rounds.
+    expect(updates).toHaveLength(6);
+    for (const { body } of updates) {
+      expect(body).toEqual({ bytes: expect.any(Number), hash: expect.stringMatching(/^sha256:[0-9a-f]{64}$/) });
+    }
   });
 
   it('leaves at Ctrl-C, and says so with its exit code', async () => {
