@@ -128,6 +128,7 @@ class Dialling {
     const line = new Line(
       {
         peer: `${link.broker}/${this.#topics.prefix}`,
+        ...(link.binding !== undefined && { binding: link.binding }),
         publisher,
         topic,
         payloadBytesMax: payloadBytes(Math.min(link.packetBytesMax, packetBytesMax), topic),
@@ -179,6 +180,8 @@ class Dialling {
       timeout: 'timeout',
       cancelled: 'cancelled',
       network: 'network',
+      certificate: 'certificate',
+      tls: 'tls',
     };
     return this.#error(known[trouble.fields.reason] ?? 'rejected', trouble.message, trouble);
   }

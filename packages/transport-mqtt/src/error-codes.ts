@@ -5,6 +5,8 @@ export type BrokerTrouble =
   | 'timeout'
   | 'login'
   | 'certificate'
+  /** It does not speak TLS. */
+  | 'tls'
   | 'version'
   | 'topic'
   | 'packet-size'

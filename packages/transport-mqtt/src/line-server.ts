@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Connection } from 'fedloom';
+import type { OtherEnd } from './broker/broker-tls.js';
 import type { BrokerLink, LinkHandlers, Publication } from './broker/link.js';
 import { Line, type LineOptions } from './line/line.js';
 import { decodePacket, encodePacket, type LineSettings, payloadBytes } from './line/packets.js';
@@ -17,6 +18,8 @@ export interface LineServerOptions extends LineOptions {
   readonly open: OpenServerLink;
   /** Done with a link before anybody is let in: whether the broker lets through what is to be sent. */
   readonly tryOut?: (link: BrokerLink) => Promise<void>;
+  /** Who has a line; undefined: whoever had it is gone. */
+  readonly endOf: (line: string) => OtherEnd | undefined;
   readonly connectionsMax: number;
   readonly onConnection: (connection: Connection) => void;
 }
@@ -135,9 +138,11 @@ export class LineServer {
   }
 
   #open(stay: Stay, name: string, settings: LineSettings): void {
-    const { topics, connectionsMax, onConnection } = this.#options;
+    const { topics, connectionsMax, onConnection, endOf } = this.#options;
     const { publisher, link, shelf, pieceBytes, id } = stay;
     const topic = topics.down(name);
+    const end = endOf(name);
+    if (end === undefined) return;
     const refusal = this.#closed
       ? 'transport.closed: the server takes nobody in any more'
       : this.#lines.size >= connectionsMax
@@ -149,7 +154,7 @@ export class LineServer {
     const granted = this.#credit(link, this.#lines.size + 1);
     const line = new Line(
       {
-        peer: `${link.broker} line ${name.slice(0, 8)}`,
+        ...end,
         publisher,
         topic,
         payloadBytesMax: payloadBytes(Math.min(link.packetBytesMax, settings.packetBytesMax), topic),

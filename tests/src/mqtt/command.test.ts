@@ -1,6 +1,8 @@
 /** The command over MQTT: real processes, brokers of the server's own and mosquitto. */
 import { execFileSync } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
+import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { CLOUDS, type Fedloom, Workplace } from '../cli/fedloom.js';
 import { certificates } from './certificates.js';
@@ -48,6 +50,39 @@ describe('through a broker of the server', () => {
     expect(await modelHash(resumed)).toBe(await alone(place));
     expect((await client.ended).code).toBe(0);
   });
+
+  it('over TLS, with a token: beside one by WebSocket, over a restart at the same address; the log names addresses', async () => {
+    const place = await Workplace.create({ 'task.ts': LARGE.replace('localEpochs: 1', 'localEpochs: 8') });
+    for (const [name, text] of Object.entries(certificates())) await place.write(name, text);
+    await place.run('clients token --token-file tokens --name lab --out lab.token');
+    const secure = '--token-file tokens --tls-cert server.pem --tls-key server.key';
+    const server = place.start(`server task.ts ${SIZE} --listen 127.0.0.1:0 --mqtt-listen 0.0.0.0:0 ${secure}`);
+    const { urls } = await server.event('listening');
+    const [webSocket = '', mqtt = ''] = urls as readonly string[];
+    expect([webSocket, mqtt]).toEqual([expect.stringMatching(/^wss:/), expect.stringMatching(/^mqtts:/)]);
+    const who = '--tls-ca ca.pem --token-file lab.token --workers 1';
+    const stranger = await place.run(`client task.ts --server ${mqtt} --index 0 --tls-ca ca.pem`);
+    expect([stranger.code, stranger.stderr]).toEqual([1, expect.stringMatching(/asks for auth by 'token'/)]);
+    const untrusting = await place.run(`client task.ts --server ${mqtt} --index 0 --token-file lab.token`);
+    expect([untrusting.code, untrusting.stderr]).toEqual([1, expect.stringMatching(/could not be trusted/)]);
+    const clients = [
+      place.start(`client task.ts --server ${mqtt} --index 0-1 ${who}`),
+      place.start(`client task.ts --server ${webSocket} --index 2-3 ${who}`),
+    ];
+    await server.event('round');
+    server.child.kill('SIGKILL');
+    await server.ended;
+    const resumed = place.start('resume latest --json');
+    expect((await resumed.event('listening')).urls).toEqual(urls);
+    expect(await modelHash(resumed)).toBe(await alone(place));
+    expect(await Promise.all(clients.map(async ({ ended }) => (await ended).code))).toEqual([0, 0]);
+    const { folder } = await resumed.event('started');
+    const audit = (await readFile(join(String(folder), 'audit.jsonl'), 'utf8')).split('\n').slice(0, -1);
+    const admitted = audit.map((line) => JSON.parse(line)).filter(({ event }) => event === 'admitted');
+    expect(admitted.length).toBeGreaterThanOrEqual(4);
+    for (const { identity, peer } of admitted)
+      expect([identity, peer]).toEqual(['lab', expect.stringMatching(/^127\.0\.0\.1:\d+$/)]);
+  }, 60_000);
 
   it('says in one line what is wrong', async () => {
     const place = await Workplace.create({ 'task.ts': CLOUDS });
@@ -113,14 +148,20 @@ describe.skipIf(skipsMosquitto)(`through ${mosquittoTitle}`, () => {
 
   const KEYS = '--broker-user lab --broker-ca ca.pem --broker-cert client.pem --broker-key client.key';
 
-  it('with TLS, certificates, a password and a limit on packets', async () => {
+  it('with TLS, certificates, a password, join tokens and a limit on packets', async () => {
     const place = await Workplace.create({ 'task.ts': LARGE });
     const broker = await guarded(place);
     const url = `mqtts://localhost:${broker.port}/run-1`;
-    const server = place.start(`server task.ts ${SIZE} --broker ${url} ${KEYS} --broker-password-file password`);
-    const client = place.start(`client task.ts --server ${url} --index 0-3 --workers 1 ${KEYS}`, {
-      FEDLOOM_BROKER_PASSWORD: 'open sesame',
-    });
+    await place.run('clients token --token-file tokens --name lab --out lab.token');
+    const server = place.start(
+      `server task.ts ${SIZE} --broker ${url} ${KEYS} --broker-password-file password --token-file tokens`,
+    );
+    const client = place.start(
+      `client task.ts --server ${url} --index 0-3 --workers 1 ${KEYS} --token-file lab.token`,
+      {
+        FEDLOOM_BROKER_PASSWORD: 'open sesame',
+      },
+    );
     expect(await modelHash(server)).toBe(await alone(place));
     expect((await client.ended).code).toBe(0);
     await place.write('password', 'open barley\n');

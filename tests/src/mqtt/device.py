@@ -6,6 +6,7 @@ import time
 import paho.mqtt.client as mqtt
 
 host, port, number, step, samples, echo = sys.argv[1:7]
+tls = sys.argv[7:10]
 number, step, samples = int(number), float(step), int(samples)
 
 
@@ -33,6 +34,8 @@ def on_message(client, _, message):
 
 
 client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2)
+if tls:
+    client.tls_set(*tls)
 client.on_connect = on_connect
 client.on_message = on_message
 while True:

@@ -7,6 +7,7 @@ import { decodeSafetensors } from 'fedloom';
 import { afterEach, describe, expect, it } from 'vitest';
 import { CLOUDS, Workplace } from '../cli/fedloom.js';
 import { root } from '../repository/source-tree.js';
+import { certificates } from './certificates.js';
 import { freePort, Mosquitto, skipsMosquitto } from './mosquitto.js';
 
 const PYTHON = join(root, 'node_modules/.cache/mqtt-device/bin/python');
@@ -52,11 +53,16 @@ describe.skipIf(!installed && !needed)(title, () => {
   });
 
   /** Two devices alone: their mean moves by (1/8 x 100 + 3/8 x 300) / 400 = 5/16 a round. */
-  async function twoDevices(place: Workplace, server: string, port: number): Promise<void> {
-    const early = new Device(port, 1, 0.125, 100, 'plain');
+  async function twoDevices(
+    place: Workplace,
+    server: string,
+    port: number,
+    tls: readonly string[] = [],
+  ): Promise<void> {
+    const early = new Device(port, 1, 0.125, 100, 'plain', ...tls);
     const running = place.start(`server task.ts 2 2 3 --seed 4 --json --mobile 0-1 ${server}`);
     await running.event('listening');
-    const late = new Device(port, 2, 0.375, 300, 'echo');
+    const late = new Device(port, 2, 0.375, 300, 'echo', ...tls);
     const finished = await running.event('finished');
     expect((await running.ended).code).toBe(0);
     const rounds = running.events.filter(({ event }) => event === 'round');
@@ -84,6 +90,15 @@ describe.skipIf(!installed && !needed)(title, () => {
     const place = await Workplace.create({ 'task.ts': CLOUDS });
     const port = await freePort();
     await twoDevices(place, `--mqtt-listen 127.0.0.1:${port}`, port);
+  });
+
+  it('take part over TLS, by certificates', async () => {
+    const place = await Workplace.create({ 'task.ts': CLOUDS });
+    for (const [name, text] of Object.entries(certificates())) await place.write(name, text);
+    const port = await freePort();
+    const secure = '--tls-cert server.pem --tls-key server.key --tls-client-ca ca.pem';
+    const files = ['ca.pem', 'client.pem', 'client.key'].map((file) => join(place.path, file));
+    await twoDevices(place, `--mqtt-listen 127.0.0.1:${port} ${secure}`, port, files);
   });
 
   it.skipIf(skipsMosquitto)('take part at a broker of others', async () => {

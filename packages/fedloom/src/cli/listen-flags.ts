@@ -113,6 +113,6 @@ export function samePorts(flags: ListenFlags, { url, urls = url === undefined ? 
   return {
     ...flags,
     ...whereGiven('listen', same(flags.listen, portOf('ws:') ?? portOf('wss:'))),
-    ...whereGiven('mqttListen', same(flags.mqttListen, portOf('mqtt:'))),
+    ...whereGiven('mqttListen', same(flags.mqttListen, portOf('mqtt:') ?? portOf('mqtts:'))),
   };
 }

@@ -5,7 +5,7 @@ import type { ClientTls, ServerTls } from '../transport/websocket/options.js';
 import { argument, whereGiven } from './given.js';
 import { textOfFile } from './option-file.js';
 
-/** TLS of a server's WebSocket, as the command line gives it: files in PEM. */
+/** TLS of a server's WebSocket and of its own MQTT broker, as the command line gives it: files in PEM. */
 export interface ServerTlsFlags {
   readonly tlsCert?: string;
   readonly tlsKey?: string;
@@ -25,14 +25,14 @@ const SERVER_FILES = ['tlsCert', 'tlsKey', 'tlsClientCa'] as const;
 
 export function addServerTlsOptions(command: Command): Command {
   return command
-    .option('--tls-cert <file>', 'certificate (PEM) to encrypt WebSocket with: clients then dial wss://')
+    .option('--tls-cert <file>', 'certificate (PEM) to encrypt with: clients then dial wss://, or mqtts:// at --mqtt-listen')
     .option('--tls-key <file>', 'its private key (PEM)')
     .option('--tls-client-ca <file>', 'let in only clients with a certificate that this authority (PEM) signed');
 }
 
 export function addClientTlsOptions(command: Command): Command {
   return command
-    .option('--tls-ca <file>', 'certificate (PEM) of the authority to trust at wss://, in place of the known ones')
+    .option('--tls-ca <file>', 'certificate (PEM) of the authority to trust at wss:// and mqtts://, in place of the known ones')
     .option('--tls-cert <file>', 'own certificate (PEM), for servers that ask for one')
     .option('--tls-key <file>', 'its private key (PEM)')
     .option(

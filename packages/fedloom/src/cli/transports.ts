@@ -8,7 +8,8 @@ import { asksWho, type ServerAuthFlags } from './auth-flags.js';
 import { type BrokerFlags, brokerOptions } from './broker-flags.js';
 import { type ConnectionFlags, connectionOptions } from './connection-flags.js';
 import type { ServedDevices } from './devices.js';
-import { type ServerTlsFlags, serverTls } from './tls-flags.js';
+import { whereGiven } from './given.js';
+import { type ClientTlsFlags, type ServerTlsFlags, serverTls } from './tls-flags.js';
 
 /** Where a server is to be reached, as the command line gives it. */
 export interface ListenFlags extends BrokerFlags, ConnectionFlags, ServerTlsFlags, ServerAuthFlags {
@@ -45,8 +46,18 @@ export async function listensOf(flags: ListenFlags, devices?: ServedDevices): Pr
   if (devices !== undefined) listens.push(devices.listen);
   const mqtt = await mqttPackage();
   if (mqttListen !== undefined) {
-    const own = { ...mqttListen, ...(prefix && { prefix }), ...(packetBytesMax && { packetBytesMax }), ...common };
-    listens.push(mqtt.mqttListen({ ...own, ...(devices && { devices: devices.options }) }));
+    listens.push(
+      mqtt.mqttListen({
+        ...mqttListen,
+        ...(prefix && { prefix }),
+        ...(packetBytesMax && { packetBytesMax }),
+        ...common,
+        ...(tls && { tls }),
+        identified,
+        ...whereGiven('connectionsMax', flags.maxConnections),
+        ...(devices && { devices: devices.options }),
+      }),
+    );
   }
   if (broker !== undefined) {
     // Devices are at one broker: that of the server, where it has one.
@@ -56,12 +67,21 @@ export async function listensOf(flags: ListenFlags, devices?: ServedDevices): Pr
   return listens;
 }
 
-/** A client's transports beside WebSocket, which is loaded as it is: those that come in packages, when they are dialled. */
-export function dialsOf(flags: BrokerFlags & { readonly pingEvery?: number }): DialsByScheme {
+/**
+ * A client's transports beside WebSocket, which is loaded as it is: those that come in packages, when they are dialled. What it trusts
+ * and shows at a server, it does at a broker too, unless that is said apart.
+ */
+export function dialsOf(flags: BrokerFlags & ClientTlsFlags & { readonly pingEvery?: number }): DialsByScheme {
   let loading: Promise<Dial> | undefined;
   const load = async (): Promise<Dial> => {
-    const { pingEvery } = flags;
-    const options = { ...(await brokerOptions(flags)), ...(pingEvery !== undefined && { pingEveryMs: pingEvery }) };
+    const { pingEvery, tlsCa, tlsCert, tlsKey } = flags;
+    const own = flags.brokerCert === undefined && flags.brokerKey === undefined;
+    const broker = {
+      ...flags,
+      ...whereGiven('brokerCa', flags.brokerCa ?? tlsCa),
+      ...(own && { ...whereGiven('brokerCert', tlsCert), ...whereGiven('brokerKey', tlsKey) }),
+    };
+    const options = { ...(await brokerOptions(broker)), ...(pingEvery !== undefined && { pingEveryMs: pingEvery }) };
     return (await mqttPackage()).mqttDial(options);
   };
   const dial: Dial = async (url, options) => {

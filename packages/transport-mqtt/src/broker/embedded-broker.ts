@@ -1,6 +1,10 @@
-import { type AddressInfo, createServer, type Server } from 'node:net';
+import type { AddressInfo, Server } from 'node:net';
 import { FedloomError } from '@fedloom/engine/base';
-import { Aedes, type AedesPublishPacket } from 'aedes';
+import { Aedes, type AedesPublishPacket, type AuthenticateError, type Client } from 'aedes';
+import type { ServerTls } from 'fedloom';
+import type { Topics } from '../topics.js';
+import { isUntrusted, type OtherEnd, otherEndOf, socketServer } from './broker-tls.js';
+import { LineAccess } from './line-access.js';
 import type { BrokerLink, LinkHandlers, Publication } from './link.js';
 import { PacketGuard } from './packet-guard.js';
 
@@ -12,9 +16,10 @@ export interface EmbeddedBrokerOptions {
   readonly acceptedBytesMax: number;
   /** Connections open at once. */
   readonly connectionsMax: number;
-  /** Which topics those who connect may publish at, and subscribe to. */
-  readonly mayPublish: (topic: string) => boolean;
-  readonly maySubscribe: (topic: string) => boolean;
+  readonly topics: Topics;
+  /** Numbers of devices that speak JSON. */
+  readonly devices: readonly number[];
+  readonly tls?: ServerTls;
 }
 
 /** Who hears of subscriptions. */
@@ -29,44 +34,76 @@ const LEAVE_MS = 2_000;
 /** Who takes nothing for so long is cut off: longer than a thread trains. */
 const DRAIN_TIMEOUT_MS = 3_600_000;
 const IN_FLIGHT_MAX = 256;
+/** Of CONNACK. */
+const NOT_AUTHORIZED = 5;
 
 /** A broker for MQTT 3.1.1 in this process. Its own end of a line needs no socket. */
 export class EmbeddedBroker {
   readonly #aedes: Aedes;
   readonly #server: Server;
   readonly #options: EmbeddedBrokerOptions;
+  readonly #access: LineAccess<Client>;
+  readonly #ends: WeakMap<object, OtherEnd>;
 
-  /** @throws FedloomError `transport.port-in-use`, `transport.listen` */
+  /** @throws FedloomError `transport.port-in-use`, `transport.listen`, `transport.tls` */
   static async open(options: EmbeddedBrokerOptions): Promise<EmbeddedBroker> {
+    const { topics, devices, tls } = options;
+    const access = new LineAccess<Client>(topics, devices);
+    const ends = new WeakMap<object, OtherEnd>();
+    const untrusted = new WeakSet<object>();
     const aedes = await Aedes.createBroker({
       // One who reads slowly holds up nobody else.
       concurrency: 0,
       drainTimeout: DRAIN_TIMEOUT_MS,
-      authorizePublish: (_client, { topic, retain }, callback) =>
-        callback(options.mayPublish(topic) && !retain ? null : new Error(`nobody may publish at ${topic}`)),
-      authorizeSubscribe: (_client, subscription, callback) =>
-        callback(null, options.maySubscribe(subscription.topic) ? subscription : null),
+      authenticate: (client, _user, _password, done) =>
+        untrusted.has(client.conn) ? done(noCertificate(), false) : done(null, true),
+      authorizePublish: (client, { topic, retain }, callback) =>
+        callback(
+          client !== null && access.mayPublish(client, topic) && !retain
+            ? null
+            : new Error(`nobody may publish at ${topic}`),
+        ),
+      authorizeSubscribe: (client, subscription, callback) =>
+        callback(null, access.maySubscribe(client, subscription.topic) ? subscription : null),
     });
-    const server = createServer((socket) => {
-      socket.setNoDelay(true);
-      // A machine that is gone is noticed although nobody has anything to say.
-      socket.setKeepAlive(true, KEEP_ALIVE_MS);
-      aedes.handle(new PacketGuard(socket, options.acceptedBytesMax));
-    });
-    server.maxConnections = options.connectionsMax;
+    aedes.on('clientDisconnect', (client) => access.left(client));
     try {
+      const server = socketServer(tls, (socket) => {
+        socket.setNoDelay(true);
+        // A machine that is gone is noticed although nobody has anything to say.
+        socket.setKeepAlive(true, KEEP_ALIVE_MS);
+        const guard = new PacketGuard(socket, options.acceptedBytesMax);
+        ends.set(guard, otherEndOf(socket, tls?.clientCa !== undefined));
+        if (tls?.clientCa !== undefined && isUntrusted(socket)) untrusted.add(guard);
+        aedes.handle(guard);
+      });
+      server.maxConnections = options.connectionsMax;
       await listening(server, options);
+      return new EmbeddedBroker(aedes, server, options, access, ends);
     } catch (error) {
       aedes.close();
       throw error;
     }
-    return new EmbeddedBroker(aedes, server, options);
   }
 
-  private constructor(aedes: Aedes, server: Server, options: EmbeddedBrokerOptions) {
+  private constructor(
+    aedes: Aedes,
+    server: Server,
+    options: EmbeddedBrokerOptions,
+    access: LineAccess<Client>,
+    ends: WeakMap<object, OtherEnd>,
+  ) {
     this.#aedes = aedes;
     this.#server = server;
     this.#options = options;
+    this.#access = access;
+    this.#ends = ends;
+  }
+
+  /** Who has a line; undefined: it is gone. */
+  endOf(line: string): OtherEnd | undefined {
+    const holder = this.#access.holderOf(line);
+    return holder && this.#ends.get(holder.conn);
   }
 
   get address(): { readonly host: string; readonly port: number } {
@@ -144,6 +181,11 @@ export class EmbeddedBroker {
     while (this.#aedes.connectedClients > 0 && Date.now() < until) await new Promise((done) => setTimeout(done, 10));
     await new Promise<void>((done) => this.#aedes.close(done));
   }
+}
+
+function noCertificate(): AuthenticateError {
+  const error = new Error('no certificate that is good enough');
+  return Object.assign(error, { returnCode: NOT_AUTHORIZED });
 }
 
 function listening(server: Server, { host, port }: EmbeddedBrokerOptions): Promise<void> {

@@ -9,6 +9,8 @@ export interface Publication {
 export interface BrokerLink {
   /** The broker, for people: `mqtt://127.0.0.1:1883`. */
   readonly broker: string;
+  /** The encryption by the broker's certificate, as `Connection.binding` has it; absent: nothing is encrypted. */
+  readonly binding?: string;
   /** Largest packet that the broker takes, as far as it said so, bytes with header and topic. */
   readonly packetBytesMax: number;
   /** Publications that may wait for the broker's word at a time. */

@@ -1,8 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import type { Socket } from 'node:net';
+import { TLSSocket } from 'node:tls';
 import mqtt, { type IClientOptions, type MqttClient } from 'mqtt';
 import type { BrokerAddress } from '../address.js';
 import { brokerOf } from '../address.js';
+import { bindingOf } from './broker-tls.js';
 import type { BrokerLink, LinkHandlers, Publication } from './link.js';
 import { type BrokerOptions, brokerDefaults } from './options.js';
 import { connectTrouble, troubleOf } from './trouble.js';
@@ -121,6 +123,7 @@ interface LinkLimits {
 }
 
 class MqttLink implements BrokerLink {
+  readonly binding?: string;
   readonly packetBytesMax: number;
   readonly inFlightMax: number;
   readonly queuedMax: number;
@@ -138,6 +141,9 @@ class MqttLink implements BrokerLink {
     this.packetBytesMax = limits.packetBytesMax;
     this.inFlightMax = limits.inFlightMax;
     this.queuedMax = limits.queuedMax;
+    const socket: unknown = client.stream;
+    const certificate = socket instanceof TLSSocket ? socket.getPeerX509Certificate() : undefined;
+    if (certificate !== undefined) this.binding = bindingOf(certificate);
   }
 
   /** Before anything can come. */

@@ -9,8 +9,13 @@ const ADVICE: Readonly<Record<BrokerTrouble, string>> = {
   refused: 'is not there (connection refused). Start it, or check the address.',
   'unknown-host': 'has a host name that is not known. Check the address.',
   timeout: 'did not answer in time. Check the address and the firewall between.',
-  login: 'refused the login. Check user and password, and what the broker lets this user do.',
-  certificate: 'could not be trusted, or did not trust this end. Check the certificates, and the name in the address.',
+  login:
+    'refused the login. Check user and password, or the certificate where it asks for one (--tls-cert and --tls-key of a client), and ' +
+    'what the broker lets this user do.',
+  certificate:
+    'could not be trusted, or did not trust this end. Check the certificates (--tls-ca, --tls-cert and --tls-key of a client; ' +
+    '--broker-ca, --broker-cert and --broker-key), and the name in the address.',
+  tls: 'does not speak TLS: its address begins with mqtt://, or it was started without a certificate.',
   version: 'does not speak this version of MQTT.',
   topic: 'refused a topic.',
   'packet-size': 'does not let packets of this size through.',
@@ -23,7 +28,11 @@ export function connectTrouble(broker: string, cause: unknown, version: 4 | 5): 
   if (isFedloomError(cause, 'mqtt.broker')) return cause;
   const reason = reasonOf(cause, version);
   const detail = reason === 'network' || reason === 'certificate' || reason === 'login' ? ` (${textOf(cause)})` : '';
-  return troubleOf(broker, reason, `${ADVICE[reason]}${detail}`, cause);
+  const other = broker.startsWith('mqtt:')
+    ? 'speaks TLS, its address begins with mqtts://'
+    : 'does not speak TLS, its address begins with mqtt://';
+  const hint = reason === 'network' ? ` If it ${other}.` : '';
+  return troubleOf(broker, reason, `${ADVICE[reason]}${detail}${hint}`, cause);
 }
 
 export function troubleOf(
@@ -58,6 +67,9 @@ function reasonOf(cause: unknown, version: 4 | 5): BrokerTrouble {
       return 'timeout';
     default:
   }
+  if (/WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG/.test(String(code))) return 'tls';
+  // It may be going down just then.
+  if (/before secure TLS/.test(String(message))) return 'network';
   if (/^(?:ERR_TLS|ERR_SSL|CERT|UNABLE_TO|DEPTH_ZERO|SELF_SIGNED|EPROTO)/.test(String(code))) return 'certificate';
   if (/TLS|certificate/i.test(String(message))) return 'certificate';
   if (/timeout|connack timeout/i.test(String(message))) return 'timeout';

@@ -12,6 +12,8 @@ export interface LineOptions extends SilenceOptions {
 
 export interface LineParts {
   readonly peer: string;
+  readonly binding?: string;
+  readonly certified?: string;
   readonly publisher: Publisher;
   /** Where this end publishes. */
   readonly topic: string;
@@ -36,6 +38,8 @@ const CREDIT_SHARE = 1 / 2;
 /** One end of a connection through a broker. Data packets are numbered: one twice is dropped, one missing ends the line. */
 export class Line implements Connection, PacketSource {
   readonly peer: string;
+  readonly binding?: string;
+  readonly certified?: string;
   readonly share?: NonNullable<Connection['share']>;
   readonly fetch?: NonNullable<Connection['fetch']>;
   patient = false;
@@ -65,6 +69,8 @@ export class Line implements Connection, PacketSource {
   constructor(parts: LineParts, options: LineOptions) {
     this.#parts = parts;
     this.peer = parts.peer;
+    if (parts.binding !== undefined) this.binding = parts.binding;
+    if (parts.certified !== undefined) this.certified = parts.certified;
     this.#bufferedBytesMax = options.bufferedBytesMax ?? 8 << 20;
     this.#creditUntil = parts.creditAtFirst;
     this.#grantedUntil = parts.granted;

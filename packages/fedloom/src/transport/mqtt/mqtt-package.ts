@@ -1,6 +1,7 @@
 import { FedloomError } from '@fedloom/engine';
 import type { DevicePort } from '../../protocol/device-port.js';
 import type { Dial, Listen } from '../../protocol/transport.js';
+import type { ServerTls } from '../websocket/options.js';
 
 /** How to get along with an MQTT broker; the package's `BrokerOptions` say more. */
 export interface MqttBrokerOptions {
@@ -28,6 +29,11 @@ export interface MqttListenOptions {
   readonly port?: number;
   readonly prefix?: string;
   readonly insecure?: boolean;
+  /** Encrypt, and ask for certificates of clients where `clientCa` is given. */
+  readonly tls?: ServerTls;
+  /** Clients must prove who they are. */
+  readonly identified?: boolean;
+  readonly connectionsMax?: number;
   readonly devices?: MqttDeviceOptions;
   readonly packetBytesMax?: number;
   readonly pingEveryMs?: number;
