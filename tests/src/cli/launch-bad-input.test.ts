@@ -19,16 +19,9 @@ describe('launch refuses before anything is started', () => {
       '11 processes (the server and 10 clients) do not fit the slots of hosts: 127.0.0.1 2 + 127.0.0.2 3 = 5, 6 too few.',
     ],
     [
-      'an open port, unless it is asked for',
-      'HeadNode.invalid\nb.invalid\n',
-      '2 2 1 --hostfile hosts',
-      USAGE,
-      'The server must listen beyond its own machine, but nothing is encrypted without --tls-cert and --tls-key',
-    ],
-    [
       'a server that others would look for on themselves',
       'localhost\nb.invalid\n',
-      '2 2 1 --hostfile hosts --insecure',
+      '2 2 1 --hostfile hosts',
       USAGE,
       'The first host of hosts is localhost, by which every other machine means itself.',
     ],
@@ -120,21 +113,33 @@ describe.skipIf(sshMissing)(`launch by ssh fails${sshMissing === undefined ? '' 
     const { stdout, code } = await place.run([...args, ...options]);
     expect(code).toBe(0);
     const lines = stdout.trim().split('\n');
-    expect(lines.slice(0, 3)).toEqual([
+    expect(lines.slice(0, 4)).toEqual([
       'The server and 2 clients on 2 hosts of hosts; rank r is client r - 1.',
       '  127.0.0.1     ranks 0, 2 (0: the server), this machine',
       '  ComputeNode1  rank 1',
+      'For this run alone: a certificate for head and a token for each process of clients, in $FEDLOOM_PRIVATE of each process.',
     ]);
-    expect(lines[3]).toMatch(
-      /^\(cd \/.* && .* server 'my task\.ts' 2 1 3 .* --algorithm 'fedProx\(mu=0\.1\)' .* --listen 0\.0\.0\.0:8080 --insecure/,
-    );
-    expect(lines[4]).toMatch(
-      / client --server ws:\/\/head:8080 --index 1 --same-version --data parts\/127\.0\.0\.1\)$/,
-    );
-    expect(lines[5]).toMatch(
+    const serve =
+      /^\(cd \/.* && .* server 'my task\.ts' 2 1 3 .* --algorithm 'fedProx\(mu=0\.1\)' .* --listen 0\.0\.0\.0:8080 .*/;
+    const clients = [
+      / client --server wss:\/\/head:8080 --index 1 --same-version --data parts\/127\.0\.0\.1 .*/,
       new RegExp(
-        `^ssh -T .* -F ${hosts.config} -- ComputeNode1 'cd ${place.path} && .* --index 0 --same-version --data parts/ComputeNode1'$`,
+        `^ssh -T .* -F ${hosts.config} -- ComputeNode1 'cd ${place.path} && .* --index 0 --same-version --data parts/ComputeNode1 .*`,
       ),
-    );
+    ];
+    const [ofServer, ofClient] = [
+      / --tls-cert "\$FEDLOOM_PRIVATE\/server\.pem" --tls-key "\$FEDLOOM_PRIVATE\/server\.key" --token-file "\$FEDLOOM_PRIVATE\/token"\)$/,
+      / --tls-ca "\$FEDLOOM_PRIVATE\/ca\.pem" --token-file "\$FEDLOOM_PRIVATE\/token"[')]$/,
+    ];
+    expect(lines[4]).toMatch(serve);
+    expect(lines[4]).toMatch(ofServer);
+    for (const [i, pattern] of clients.entries()) {
+      expect(lines[5 + i]).toMatch(pattern);
+      expect(lines[5 + i]).toMatch(ofClient);
+    }
+    expect(stdout).not.toContain('--insecure');
+    const open = await place.run([...args, ...options, '--insecure']);
+    expect(open.stdout).toMatch(/--listen 0\.0\.0\.0:8080 --insecure/);
+    expect(open.stdout).not.toMatch(/--tls|--token/);
   });
 });

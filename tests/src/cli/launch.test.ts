@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { access, readdir, readFile } from 'node:fs/promises';
+import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CLOUDS, Workplace } from './fedloom.js';
@@ -34,8 +35,25 @@ describe.skipIf(sshMissing)(`launch by ssh${sshMissing === undefined ? '' : ` ($
   });
   afterAll(() => hosts?.stop());
   const files = { 'task.ts': CLOUDS, hosts: `${HOSTS.join('\n')}\n` };
-  const command = (rest: string) =>
-    `launch task.ts ${rest} --hostfile hosts --ssh-config ${hosts.config} --address 127.0.0.1 --port 0`;
+  const command = (rest: string, address = '127.0.0.1') =>
+    `launch task.ts ${rest} --hostfile hosts --ssh-config ${hosts.config} --address ${address} --port 0`;
+
+  it.each([
+    ['WebSocket', '', 'wss'],
+    ['MQTT', '--mqtt', 'mqtts'],
+  ])('over %s, where others can reach the server, with a certificate and tokens of its own', async (_, how, scheme) => {
+    const place = await Workplace.create(files);
+    const launcher = place.start(command(`6 3 10 --json ${how}`, addressForOthers()));
+    const started = await launcher.event('started');
+    const { code, stdout } = await launcher.ended;
+    const url = /Listening on (\S+)/.exec(launcher.stderr)?.[1] ?? '';
+    expect(url).toMatch(new RegExp(`^${scheme}://`));
+    expect(code).toBe(0);
+    expect(hashOf(stdout)).toBe(hashOf((await place.run('run task.ts 6 3 10 --out simulated --json')).stdout));
+    const audit = (await readFile(join(String(started.folder), 'audit.jsonl'), 'utf8')).split('\n').slice(0, -1);
+    const admitted = audit.map((line) => JSON.parse(line)).filter(({ event }) => event === 'admitted');
+    expect(admitted.map(({ method, identity }) => `${method} ${identity}`)).toEqual(Array(3).fill('token launch'));
+  });
 
   it('trains to the hash of the run in one process, and has the model here', async () => {
     const place = await Workplace.create(files);
@@ -92,7 +110,7 @@ describe.skipIf(sshMissing)(`launch by ssh${sshMissing === undefined ? '' : ` ($
   it('goes on with a run that was interrupted, and has its model here again', async () => {
     const place = await Workplace.create(files);
     await place.write('there/task.ts', CLOUDS);
-    const args = command(`6 3 60 --json --cwd ${join(place.path, 'there')}`);
+    const args = command(`6 3 60 --json --cwd ${join(place.path, 'there')}`, addressForOthers());
     const interrupted = place.start(args);
     await interrupted.event('round', ({ round }) => Number(round) >= 3);
     interrupted.child.kill('SIGTERM');
@@ -135,6 +153,14 @@ describe.skipIf(sshMissing)(`launch by ssh${sshMissing === undefined ? '' : ` ($
     expect(launched.code).toBe(1);
   });
 });
+
+/** By which other machines reach this one. */
+function addressForOthers(): string {
+  const own = Object.values(networkInterfaces()).flatMap((list) => list ?? []);
+  const found = own.find(({ family, internal }) => family === 'IPv4' && !internal);
+  if (found === undefined) throw new Error('this machine has no address but those of loopback');
+  return found.address;
+}
 
 /** Processes of the place that are still there when they have had the time to leave. */
 async function left(place: Workplace): Promise<string[]> {

@@ -57,7 +57,12 @@ export function asksWho({ tokenFile, knownClients }: ServerAuthFlags): boolean {
   return tokenFile !== undefined || knownClients !== undefined;
 }
 
-/** As arguments of `server` and `client`. */
+/** As arguments of `server`. */
+export function serverAuthArguments(flags: ServerAuthFlags): string[] {
+  return [...tokenArguments(flags), ...argument('--known-clients', flags.knownClients)];
+}
+
+/** As arguments of `client`. */
 export function tokenArguments({ tokenFile }: TokenFlags): string[] {
   return argument('--token-file', tokenFile);
 }

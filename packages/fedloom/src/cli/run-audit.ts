@@ -7,6 +7,8 @@ import type { Run } from '../server/run/run.js';
 import type { AuditHead } from '../store/audit-chain.js';
 import { AUDIT_FILE, AuditLog } from '../store/audit-log.js';
 import { asFedloomError } from './as-fedloom-error.js';
+import { counted } from './report/format.js';
+import type { Screen } from './report/screen.js';
 
 /** Strangers that are told at once; after that one a second, and how many were left out: nobody fills the disk. */
 const BURST = 64;
@@ -88,6 +90,11 @@ export class RunAudit {
     this.#untold = 0;
     return leftOut === 0 ? {} : { leftOut };
   }
+}
+
+/** Where the log ends, for whoever notes it elsewhere. */
+export function tellAuditHead({ lines, hash }: AuditHead, screen: Pick<Screen, 'line' | 'colors'>): void {
+  screen.line(screen.colors.dim(`Audit log: ${counted(lines, 'line')}, up to ${hash.replace('sha256:', '')}`));
 }
 
 function rangesText(indices: readonly number[]): string {

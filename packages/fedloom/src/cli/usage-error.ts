@@ -19,7 +19,6 @@ const USAGE_CODES: ReadonlySet<string> = new Set<ErrorCode>([
   'hostfile.missing',
   'hostfile.slots',
   'launch.address',
-  'launch.insecure',
   'mpi.not-launched',
   'call.syntax',
   'algorithm.unknown',

@@ -32,7 +32,6 @@ export interface LaunchErrors {
   };
   /** Others cannot reach the server at the address that they would be given. */
   'launch.address': { readonly host: string };
-  'launch.insecure': NoFields;
   'launch.mpi-elsewhere': { readonly host: string };
   'launch.mpi-users': { readonly source: string };
   /** There is no mpirun, or none that is known. */

@@ -1,5 +1,5 @@
 import { FedloomError } from '@fedloom/engine/base';
-import { NO_FOLDER } from './attendant.js';
+import { NO_FOLDER, NO_PRIVATE_FOLDER, type PrivateFile } from './attendant.js';
 import type { PartEnd, Place } from './part.js';
 import { SSH_ADVICE, sshFailure } from './ssh.js';
 
@@ -10,6 +10,7 @@ export interface LaunchedPart {
   readonly ranks: readonly number[];
   /** As a shell reads it. */
   readonly command: string;
+  readonly privateFiles?: readonly PrivateFile[];
 }
 
 /** Ssh's own exit code. */
@@ -48,6 +49,10 @@ export function failureOf(
   }
   if (code === NO_FOLDER) {
     const message = `${who}: there is no folder ${place.folder} there. Give the one that holds the task with --cwd.`;
+    return new FedloomError('launch.part-failed', message, fields);
+  }
+  if (code === NO_PRIVATE_FOLDER) {
+    const message = `${who}: there is no place there for its certificate and its token: neither $XDG_RUNTIME_DIR nor $TMPDIR nor /tmp can be written to.`;
     return new FedloomError('launch.part-failed', message, fields);
   }
   const advice =

@@ -1,5 +1,6 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { ATTENDANT, attended } from './attendant.js';
 import { LineSplitter } from './line-splitter.js';
@@ -56,6 +57,31 @@ describe('a part', () => {
     const { part } = started(`sleep ${own} & exit 4`);
     expect((await part.ended).code).toBe(4);
     expect(isRunning(own)).toBe(false);
+  });
+
+  it('has files that nobody else may read, and that are gone with it, however it ends', async () => {
+    const privateFiles = [
+      { name: 'key.pem', text: 'sécret\n' },
+      { name: 'token', text: 'x'.repeat(5000) },
+    ];
+    for (const stopped of [false, true]) {
+      const lines: string[] = [];
+      const show = 'cd "$FEDLOOM_PRIVATE"; pwd; stat -c "%a %s" . key.pem token; cat key.pem; ps -o args= $$ $PPID';
+      const part = startPart({
+        place: { host: { name: 'here' }, ssh: undefined, folder: '/' },
+        command: `${show}; echo up${stopped ? '; exec sleep 1000' : ''}`,
+        privateFiles,
+        leaveSeconds: 1,
+        onLine: (line) => lines.push(line),
+      });
+      while (!lines.includes('up')) await new Promise((resolve) => setTimeout(resolve, 10));
+      if (stopped) part.stop();
+      await part.ended;
+      const [folder = '', mode, ...files] = lines;
+      expect([mode, files.slice(0, 3)]).toEqual([expect.stringMatching(/^700 /), ['600 8', '600 5000', 'sécret']]);
+      expect(files.slice(3).join('\n')).not.toMatch(/sécret|xxxx/);
+      expect(existsSync(folder)).toBe(false);
+    }
   });
 
   it('ends when whoever started it is killed', async () => {

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { constants } from 'node:os';
 import { LastLines } from '../core/last-lines.js';
-import { ATTENDANT, attended, HEARTBEAT_MS } from './attendant.js';
+import { ATTENDANT, attended, HEARTBEAT_MS, type PrivateFile } from './attendant.js';
 import type { Host } from './hostfile/host.js';
 import { LineSplitter } from './line-splitter.js';
 import { remoteScript, type SshOptions, sshArguments } from './ssh.js';
@@ -22,6 +22,8 @@ export interface PartOptions {
   readonly place: Place;
   /** As a shell reads it. */
   readonly command: string;
+  /** Files for it alone, in the folder `$FEDLOOM_PRIVATE`. They are no argument of anything. */
+  readonly privateFiles?: readonly PrivateFile[];
   /** For it to leave in order when it is told to. */
   readonly leaveSeconds: number;
   readonly onLine: (line: string, stream: 'stdout' | 'stderr') => void;
@@ -46,8 +48,8 @@ export interface Part {
   kill(): void;
 }
 
-export function startPart({ place, command, leaveSeconds, onLine }: PartOptions): Part {
-  const parameters = attended(place.folder, command, leaveSeconds);
+export function startPart({ place, command, privateFiles = [], leaveSeconds, onLine }: PartOptions): Part {
+  const parameters = attended(place.folder, command, leaveSeconds, privateFiles);
   const [program, args] =
     place.ssh === undefined
       ? ['sh', ['-c', ATTENDANT, ...parameters]]
@@ -65,6 +67,7 @@ export function startPart({ place, command, leaveSeconds, onLine }: PartOptions)
   }
   // A part that ends breaks the pipe.
   child.stdin.on('error', () => {});
+  for (const { text } of privateFiles) child.stdin.write(text);
   const heartbeat = setInterval(() => child.stdin.write('.'), HEARTBEAT_MS).unref();
   const ended = new Promise<PartEnd>((resolve) => {
     const end = (code: number | undefined, how: string) => {

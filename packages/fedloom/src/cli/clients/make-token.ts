@@ -36,15 +36,16 @@ export async function makeToken({ tokenFile, out, ...terms }: TokenRequest): Pro
   if (name !== undefined && !isInvitedName(name)) {
     throw new FedloomError('usage.token', `--name must be one word of at most 64 characters, but is "${name}".`);
   }
-  const invitation: Invitation = {
-    ...terms,
-    id: randomBytes(6).toString('hex'),
-    secret: randomBytes(32).toString('base64url'),
-  };
+  const invitation = newInvitation(terms);
   const token = `${invitation.id}.${invitation.secret}`;
   if (out !== undefined) await writing(out, () => writePrivateFile(out, `${token}\n`));
   await addLine(tokenFile, invitationLine(invitation));
   return token;
+}
+
+/** A token that nobody can guess. */
+export function newInvitation(terms: Omit<Invitation, 'id' | 'secret'>): Invitation {
+  return { ...terms, id: randomBytes(6).toString('hex'), secret: randomBytes(32).toString('base64url') };
 }
 
 async function addLine(file: string, line: string): Promise<void> {

@@ -1,12 +1,25 @@
 import { type Command, Option } from 'commander';
 import { brokerUrl, wholeNumber } from '../arguments.js';
 import { addBrokerOptions } from '../broker-flags.js';
+import { addClientFileOptions } from '../launch/client-files.js';
 import { addHostOptions } from '../launch/host-options.js';
 import { addRunSettings, maxBodyOption, runSettings } from '../run-settings.js';
 import { addServingOptions } from '../serving-options.js';
 
 const PORT = 8080;
 const PORT_MAX = 65_535;
+/** MPI encrypts nothing, and asks nobody: its ranks find each other. */
+const SECURITY = [
+  'tlsCert',
+  'tlsKey',
+  'tlsCa',
+  'tlsClientCa',
+  'tokenFile',
+  'knownClients',
+  'clientCert',
+  'clientKey',
+  'keyFile',
+];
 
 export function addLaunchCommand(program: Command, exit: (code: number) => void): void {
   const command = addRunSettings(program.command('launch'), '<task>')
@@ -16,21 +29,32 @@ export function addLaunchCommand(program: Command, exit: (code: number) => void)
         'rank 0 is the server, rank r is client r - 1, round-robin over all hosts in the order of the file, the first included. The ' +
         'clients of a host share one process. Model and metrics land in this folder.',
     );
-  addBrokerOptions(addHostOptions(addServingOptions(command)))
+  addClientFileOptions(addBrokerOptions(addHostOptions(addServingOptions(command))))
     .addOption(
       new Option('--port <port>', 'port that the server listens on; 0: a free one')
         .argParser(wholeNumber('--port', 0, PORT_MAX))
         .default(PORT),
     )
     .option('--address <host>', "where clients find the server (the first host's name, or what ssh makes of it)")
-    .option('--tls-cert <file>', "certificate (PEM) on the server's host: clients then reach it by wss://")
+    .option(
+      '--tls-cert <file>',
+      'certificate (PEM) of the server, on its host (where others can reach it: one that is made for the run)',
+    )
     .option('--tls-key <file>', 'its private key (PEM), there as well')
     .option('--tls-ca <file>', "certificate (PEM) of the authority to trust, on each client's host")
-    .option('--token-file <file>', 'tokens that the server lets in, on every host: clients use the first')
     .option(
-      '--insecure',
-      'let the server listen beyond its own machine, although nothing is encrypted or clients need no proof of who they are',
+      '--tls-client-ca <file>',
+      "let in only clients with a certificate that this authority (PEM) signed; on the server's host",
     )
+    .option(
+      '--token-file <file>',
+      'tokens that the server lets in, on every host: clients use the first (where others can reach it: made for the run)',
+    )
+    .option(
+      '--known-clients <file>',
+      'keys that the server lets in, on its host, as `fedloom clients approve` writes them',
+    )
+    .option('--insecure', 'make neither certificates nor tokens, although others can reach the server')
     .option(
       '--data <dir>',
       "folder of the clients' data on each host; {rank}, {index} (rank - 1) and {host} stand for the client's (the task's own data)",
@@ -46,7 +70,7 @@ export function addLaunchCommand(program: Command, exit: (code: number) => void)
       new Option(
         '--mpi',
         'over MPI: all are the ranks of one mpirun, which is composed for the MPI of this machine',
-      ).conflicts(['mqtt', 'broker', 'address', 'insecure', 'tlsCert', 'tlsKey', 'tlsCa', 'tokenFile']),
+      ).conflicts(['mqtt', 'broker', 'address', 'insecure', ...SECURITY]),
     )
     .option('--process-per-client', 'a process for each client, in place of one a host')
     .option('--setup <command>', 'run this on every host first, such as `pip install -r requirements.txt`')

@@ -1,10 +1,12 @@
-import { dirname } from 'node:path';
+import { hostname } from 'node:os';
+import { dirname, join } from 'node:path';
 import { FedloomError } from '@fedloom/engine';
 import { type Command, Option } from 'commander';
 import { joinFederation } from '../../client/node/join-federation.js';
 import type { JoinEvent } from '../../client/serve-until-finished.js';
 import type { IndexRange } from '../../core/index-ranges.js';
 import { namesClient, pathOfClient } from '../../core/path-template.js';
+import { OWNERS_FILE, ownersFile } from '../../server/auth/owners-file.js';
 import { createServer } from '../../server/create-server.js';
 import type { StoredRun } from '../../store/read-runs.js';
 import { type AdminFlags, addAdminOptions, adminOptions } from '../admin/admin-flags.js';
@@ -15,6 +17,7 @@ import { conductRun } from '../conduct-run.js';
 import { whereGiven } from '../given.js';
 import { guardTask } from '../guard-task.js';
 import { watchInterrupts } from '../interrupts.js';
+import { addClientFileOptions } from '../launch/client-files.js';
 import { loadTaskWith } from '../load-settings.js';
 import { checkHosts, expectedHosts } from '../node/expected-hosts.js';
 import { fairShare } from '../node/fair-share.js';
@@ -25,6 +28,7 @@ import { clientTitle, rankOf } from '../process-title.js';
 import { type ClientProcess, clientTeller } from '../report/client-events.js';
 import { counted } from '../report/format.js';
 import { errorLines } from '../report/reporter.js';
+import { RunAudit, tellAuditHead } from '../run-audit.js';
 import { addRunSettings, type RunSettings, runSettings, withModelFile } from '../run-settings.js';
 import { addServingOptions, type ServingFlags, servingRunOptions } from '../serving-options.js';
 import { openTerminal, type Terminal } from '../terminal.js';
@@ -37,6 +41,8 @@ interface NodeFlags extends LinesFlags, ServingFlags, AdminFlags {
   readonly expectedHosts?: string;
   readonly untilStdinEnds?: true;
 }
+
+const CLIENT_TEMPLATES = '{rank}, {index} (rank - 1) or {host}';
 
 export function addNodeCommand(program: Command, exit: (code: number) => void): void {
   const command = addRunSettings(program.command('node'), '<task>')
@@ -73,17 +79,19 @@ export function addNodeCommand(program: Command, exit: (code: number) => void): 
     .option('--tls-cert <file>', 'with --transport ws: certificate (PEM) that rank 0 encrypts with')
     .option('--tls-key <file>', 'its private key (PEM), needed on rank 0 alone')
     .option('--tls-ca <file>', 'certificate (PEM) of the authority that the other ranks trust')
+    .option('--tls-client-ca <file>', 'rank 0 lets in only ranks with a certificate that this authority (PEM) signed')
     .option(
       '--token-file <file>',
       'with --transport ws: tokens that rank 0 lets in, of which the other ranks use the first',
     )
+    .option('--known-clients <file>', 'keys that rank 0 lets in, as `fedloom clients approve` writes them')
     .option(
       '--insecure',
       'with --transport ws: listen beyond this machine, although clients need no proof of who they are',
     )
     .addOption(new Option('--expected-hosts <text>', 'refuse to run elsewhere').hideHelp())
     .addOption(new Option('--until-stdin-ends', 'end the run, as by Ctrl-C, when nobody holds the input').hideHelp());
-  addAdminOptions(addServingOptions(command)).action(
+  addAdminOptions(addServingOptions(addClientFileOptions(command, CLIENT_TEMPLATES))).action(
     async (path: string, clients, perRound, rounds, flags: NodeFlags & Parameters<typeof runSettings>[1]) => {
       exit(await node(path, runSettings([clients, perRound, rounds], flags), flags));
     },
@@ -94,7 +102,7 @@ async function node(path: string, settings: RunSettings, flags: NodeFlags): Prom
   const launched = placeAmongRanks(flags);
   const hosted = hostedClients(settings.clients, launched, flags.shareRanks ?? false);
   if (launched.size - 1 < settings.clients) refuseTemplates(flags);
-  const lines = await openLines(launched, flags);
+  const lines = await openLines(launched, hosted === undefined ? flags : filesOf(hosted, flags));
   if (hosted === undefined && flags.expectedHosts !== undefined) {
     checkHosts(expectedHosts(flags.expectedHosts), lines.hostNames);
   }
@@ -121,8 +129,9 @@ interface Rank {
 }
 
 /** @throws FedloomError `usage.template` */
-function refuseTemplates({ data, stateDir }: NodeFlags): void {
-  for (const [option, path] of Object.entries({ data, 'state-dir': stateDir })) {
+function refuseTemplates({ data, stateDir, clientCert, clientKey, keyFile }: NodeFlags): void {
+  const files = { 'client-cert': clientCert, 'client-key': clientKey, 'key-file': keyFile };
+  for (const [option, path] of Object.entries({ data, 'state-dir': stateDir, ...files })) {
     if (path === undefined || !namesClient(path)) continue;
     const message = `--${option} ${path} is a folder for each client, but ranks share clients: give the folder that holds client-0, client-1 and so on.`;
     throw new FedloomError('usage.template', message, { option, path });
@@ -150,16 +159,21 @@ async function serve({ path, settings: given, flags, lines }: Rank, size: number
     otherArguments: { transport: flags.transport, ranks: size, ...serving },
     runOptions: serving,
     start: async (options, task, folder) => {
+      const audit = await RunAudit.open(folder, options.run ?? '');
       const open = () =>
         createServer(task, {
           ...options,
+          owners: ownersFile(join(folder, OWNERS_FILE)),
+          onEntry: (entry) => audit.entry(entry),
           listeners: [lines.listen],
           workers: settings.workers,
           ...whereGiven('pool', flags.pool),
           ...whereGiven('auth', auth),
         });
-      const { server, result } = await withOperators(admin, folder, open);
-      const { run, url } = server;
+      const operated = await withOperators(admin, folder, open);
+      const { run, url } = operated.server;
+      audit.follow(run);
+      const result = audit.endWith(operated.result, (head) => tellAuditHead(head, terminal.screen));
       return { run, result, url, notes: [`Rank 0 of ${size} serves on ${lines.host}.`] };
     },
   });
@@ -187,7 +201,7 @@ async function takePart(rank: Rank, number: number, hosted: IndexRange): Promise
       ...whereGiven('dataDir', pathHere(flags.data, lines, hosted)),
       ...whereGiven('stateDir', pathHere(flags.stateDir, lines, hosted)),
       ...whereGiven('pool', flags.pool),
-      ...whereGiven('auth', clientAuth(flags)),
+      ...whereGiven('auth', clientAuth(filesOf(hosted, flags))),
     });
     interrupts.stop();
     // Why a run ended early is rank 0's to tell.
@@ -201,8 +215,23 @@ async function takePart(rank: Rank, number: number, hosted: IndexRange): Promise
   }
 }
 
-function pathHere(template: string | undefined, { host }: Lines, { from }: IndexRange): string | undefined {
+function pathHere(
+  template: string | undefined,
+  { host }: Pick<Lines, 'host'>,
+  { from }: IndexRange,
+): string | undefined {
   return template && pathOfClient(template, from).replaceAll('{host}', host);
+}
+
+/** With the files of the clients that this rank hosts. */
+function filesOf(hosted: IndexRange, flags: NodeFlags): NodeFlags {
+  const here = (file: string | undefined) => pathHere(file, { host: hostname() }, hosted);
+  return {
+    ...flags,
+    ...whereGiven('clientCert', here(flags.clientCert)),
+    ...whereGiven('clientKey', here(flags.clientKey)),
+    ...whereGiven('keyFile', here(flags.keyFile)),
+  };
 }
 
 /** Where there are many ranks, what goes as it should is not worth a line of each. */

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import type { Command } from 'commander';
 import { expandRanges, formatRanges, type IndexRange, rangesFromIndices } from '../../core/index-ranges.js';
 import { shellWords } from '../../launch/shell-words.js';
-import { ownersFile } from '../../server/auth/owners-file.js';
+import { OWNERS_FILE, ownersFile } from '../../server/auth/owners-file.js';
 import { createServer } from '../../server/create-server.js';
 import type { StoredRun } from '../../store/read-runs.js';
 import type { Task } from '../../task/task.js';
@@ -14,15 +14,12 @@ import { devicesAt } from '../devices.js';
 import { addListenOptions, reachOf, recordedReach, samePorts } from '../listen-flags.js';
 import { changesAsArguments, loadTaskWith } from '../load-settings.js';
 import { counted } from '../report/format.js';
-import { RunAudit } from '../run-audit.js';
+import { RunAudit, tellAuditHead } from '../run-audit.js';
 import { addRunSettings, type RunSettings, runSettings, withModelFile } from '../run-settings.js';
 import { addServingOptions, type ServingFlags, servingRunOptions } from '../serving-options.js';
 import { openTerminal } from '../terminal.js';
 import { type ListenFlags, listensOf } from '../transports.js';
 import { unfinishedRun } from '../unfinished-run.js';
-
-/** Whose clients are whose, in the run's folder. */
-const OWNERS_FILE = 'owners.jsonl';
 
 export interface ServerFlags extends ServingFlags, ListenFlags, AdminFlags {}
 
@@ -103,11 +100,7 @@ export async function serve(
       const urls = server.urls.filter((url) => !url.startsWith('memory:'));
       audit.follow(run);
       const ended = operated.result.finally(() => devices?.close());
-      const result = audit.endWith(ended, ({ lines, hash }) =>
-        terminal.screen.line(
-          terminal.screen.colors.dim(`Audit log: ${counted(lines, 'line')}, up to ${hash.replace('sha256:', '')}`),
-        ),
-      );
+      const result = audit.endWith(ended, (head) => tellAuditHead(head, terminal.screen));
       const hint = `Join: ${clientCommand(path, settings, loaded.task, urls[0] ?? '', reach.mobile)}`;
       return { run, result, urls, notes: [`Listening on ${urls.join(' and ')}`, terminal.screen.colors.dim(hint)] };
     },

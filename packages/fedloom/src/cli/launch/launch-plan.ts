@@ -7,7 +7,7 @@ import { isLoopbackName } from '../../launch/own-machine.js';
 import type { Place } from '../../launch/part.js';
 import { placeRanks } from '../../launch/placement.js';
 import { shellWord, shellWords } from '../../launch/shell-words.js';
-import { type TokenFlags, tokenArguments } from '../auth-flags.js';
+import { asksWho, type ServerAuthFlags, serverAuthArguments, tokenArguments } from '../auth-flags.js';
 import { type BrokerFlags, brokerArguments } from '../broker-flags.js';
 import { argument } from '../given.js';
 import { changesAsArguments } from '../load-settings.js';
@@ -15,8 +15,10 @@ import { packageFolder } from '../own-files.js';
 import { type RunSettings, settingsAsArguments, shownAsArguments } from '../run-settings.js';
 import { type ServingFlags, servingArguments } from '../serving-options.js';
 import { type ServerTlsFlags, serverTlsArguments } from '../tls-flags.js';
+import { type ClientFileFlags, clientFileArguments } from './client-files.js';
+import { type Handed, type LaunchSecrets, nothingHanded, type SecretsRequest } from './launch-secrets.js';
 
-export interface LaunchFlags extends ServingFlags, BrokerFlags, TokenFlags, Omit<ServerTlsFlags, 'tlsClientCa'> {
+export interface LaunchFlags extends ServingFlags, BrokerFlags, ServerAuthFlags, ServerTlsFlags, ClientFileFlags {
   /** What clients trust. */
   readonly tlsCa?: string;
   readonly port: number;
@@ -48,6 +50,19 @@ export interface LaunchRequest {
   readonly clientsNeedTask: boolean;
 }
 
+/** Who runs where, and how they find each other. */
+export interface LaunchLayout {
+  /** The ranks of each host, in the order of the hosts. */
+  readonly ranks: readonly (readonly number[])[];
+  /** Processes of clients. */
+  readonly processes: readonly { readonly place: Place; readonly ranks: readonly number[] }[];
+  /** Where clients find the server, and where it listens. */
+  readonly dialled: string;
+  readonly listen: string;
+  /** Whether others than this machine can reach the server. */
+  readonly open: boolean;
+}
+
 /** What is started where. */
 export interface LaunchPlan {
   readonly server: LaunchedPart;
@@ -61,51 +76,71 @@ export interface LaunchPlan {
 export const OWN_COMMAND: readonly string[] = [process.execPath, join(packageFolder, 'bin', 'fedloom.cjs')];
 const LOOPBACK = '127.0.0.1';
 
-/** @throws FedloomError `hostfile.slots`, `launch.address`, `launch.insecure` */
-export function planLaunch(request: LaunchRequest): LaunchPlan {
-  const { settings, flags, list, places, task } = request;
+/** @throws FedloomError `hostfile.slots`, `launch.address` */
+export function layOut(request: LaunchRequest): LaunchLayout {
+  const { settings, flags, list, places } = request;
   const ranks = placeRanks(list, settings.clients + 1);
+  const processes = places.flatMap((place, i) => {
+    const own = (ranks[i] ?? []).filter((rank) => rank > 0);
+    const groups = flags.processPerClient ? own.map((rank) => [rank]) : own.length === 0 ? [] : [own];
+    return groups.map((group) => ({ place, ranks: group }));
+  });
+  const [first] = places;
+  const isElsewhere = (place: Place) => place !== first && (place.ssh ?? first?.ssh) !== undefined;
+  const remote = processes.some(({ place }) => isElsewhere(place));
+  return { ranks, processes, ...addressesOf(request, remote) };
+}
+
+/** What is to be made for a run that others can reach, and that nobody said to be open. */
+export function secretsNeeded({ flags }: LaunchRequest, layout: LaunchLayout): SecretsRequest | undefined {
+  if (!layout.open || flags.insecure) return undefined;
+  // At a broker of others its certificate counts.
+  const tls = flags.broker === undefined && flags.tlsCert === undefined;
+  const tokens = !asksWho(flags) && flags.tlsClientCa === undefined;
+  if (!tls && !tokens) return undefined;
+  return { ...(tls && { host: layout.dialled }), tokens, groups: layout.processes.map(({ ranks }) => ranks) };
+}
+
+export function planLaunch(request: LaunchRequest, layout: LaunchLayout, secrets?: LaunchSecrets): LaunchPlan {
+  const { settings, flags, places, task } = request;
+  const { ranks, processes, dialled, listen, open } = layout;
   const [first] = places;
   if (first === undefined) throw new Error('a list of hosts has no host');
-  const isElsewhere = (place: Place) => place !== first && (place.ssh ?? first.ssh) !== undefined;
-  const remote = places.some((place, i) => isElsewhere(place) && (ranks[i] ?? []).length > 0);
-  const { dialled, listen, insecure } = addressesOf(request, remote);
-  const server: LaunchedPart = {
-    place: first,
-    ranks: [0],
-    command: commandOn(first, flags, [
-      ...['server', task, ...settingsAsArguments(settings)],
-      ...(flags.broker !== undefined
-        ? ['--broker', flags.broker]
-        : [flags.mqtt ? '--mqtt-listen' : '--listen', `${inUrl(listen)}:${flags.port}`]),
-      ...brokerArguments(flags),
-      ...serverTlsArguments(flags),
-      ...tokenArguments(flags),
-      ...(insecure ? ['--insecure'] : []),
-      ...servingArguments(flags),
-      '--json',
-    ]),
-  };
+  const args = [
+    ...['server', task, ...settingsAsArguments(settings)],
+    ...(flags.broker !== undefined
+      ? ['--broker', flags.broker]
+      : [flags.mqtt ? '--mqtt-listen' : '--listen', `${inUrl(listen)}:${flags.port}`]),
+    ...brokerArguments(flags),
+    ...serverTlsArguments(flags),
+    ...serverAuthArguments(flags),
+    ...(open && flags.insecure ? ['--insecure'] : []),
+    ...servingArguments(flags),
+    '--json',
+  ];
+  const secure = flags.tlsCert !== undefined || secrets?.tls ? 's' : '';
   return {
-    server,
+    server: partOf({ place: first, ranks: [0] }, flags, args, secrets?.server),
     ranks,
-    clients: (
-      said = flags.mqtt
-        ? `mqtt://:${flags.port}/fedloom`
-        : `${flags.tlsCert === undefined ? 'ws' : 'wss'}://:${flags.port}`,
-    ) => {
+    clients: (said = flags.mqtt ? `mqtt${secure}://:${flags.port}/fedloom` : `ws${secure}://:${flags.port}`) => {
       const url = flags.broker ?? said.replace(/^(\w+:\/\/)(?:\[[^\]]*\]|[^:/]*)/, `$1${inUrl(dialled)}`);
-      return places.flatMap((place, i) => {
-        const own = (ranks[i] ?? []).filter((rank) => rank > 0);
-        const processes = flags.processPerClient ? own.map((rank) => [rank]) : own.length === 0 ? [] : [own];
-        return processes.map((group) => ({
-          place,
-          ranks: group,
-          command: commandOn(place, flags, clientArguments(request, place, group, url)),
-        }));
-      });
+      return processes.map((process, i) =>
+        partOf(process, flags, clientArguments(request, process.place, process.ranks, url), secrets?.clients[i]),
+      );
     },
   };
+}
+
+/** @param handed beside the arguments, which anybody on the host can read */
+function partOf(
+  { place, ranks }: Pick<LaunchedPart, 'place' | 'ranks'>,
+  flags: LaunchFlags,
+  args: readonly string[],
+  { files, options }: Handed = nothingHanded,
+): LaunchedPart {
+  const command = commandOn(place, flags, args);
+  if (files.length === 0) return { place, ranks, command };
+  return { place, ranks, command: `${command} ${options}`, privateFiles: files };
 }
 
 function clientArguments(
@@ -122,6 +157,7 @@ function clientArguments(
     ...brokerArguments(flags),
     ...argument('--tls-ca', flags.tlsCa),
     ...tokenArguments(flags),
+    ...clientFileArguments(flags, host.name),
     ...argument('--data', flags.data?.replaceAll('{host}', host.name)),
     // A process of its own for each is to take its share of the machine.
     ...argument('--workers', settings.workers ?? (flags.processPerClient ? 1 : undefined)),
@@ -138,12 +174,17 @@ function commandOn({ ssh }: Place, { command }: LaunchFlags, args: readonly stri
   return shellWords([...OWN_COMMAND, ...args]);
 }
 
-/** Where clients find the server, and where it listens. */
-function addressesOf({ flags, list, serverAddress }: LaunchRequest, remote: boolean) {
+/** @throws FedloomError `launch.address` */
+function addressesOf(
+  { flags, list, serverAddress }: LaunchRequest,
+  remote: boolean,
+): Pick<LaunchLayout, 'dialled' | 'listen' | 'open'> {
   const dialled = flags.address ?? (remote ? serverAddress : LOOPBACK);
-  // With a loopback address, others come by tunnels of their own; at a broker, everybody dials.
-  if (!remote || flags.broker !== undefined || (flags.address !== undefined && isLoopbackName(flags.address))) {
-    return { dialled, listen: dialled === flags.address ? dialled : LOOPBACK, insecure: false };
+  // At a broker, everybody dials.
+  if (flags.broker !== undefined) return { dialled, listen: LOOPBACK, open: remote };
+  // With a loopback address, others come by tunnels of their own.
+  if (!remote || (flags.address !== undefined && isLoopbackName(flags.address))) {
+    return { dialled, listen: dialled === flags.address ? dialled : LOOPBACK, open: false };
   }
   if (isLoopbackName(dialled)) {
     const message =
@@ -151,18 +192,7 @@ function addressesOf({ flags, list, serverAddress }: LaunchRequest, remote: bool
       'Give the name by which they reach it there, or with --address.';
     throw new FedloomError('launch.address', message, { host: dialled });
   }
-  const secure = flags.tlsCert !== undefined && flags.tokenFile !== undefined && !flags.mqtt;
-  if (flags.insecure === undefined && !secure) {
-    const message =
-      'The server must listen beyond its own machine, but ' +
-      (flags.tlsCert === undefined
-        ? 'nothing is encrypted without --tls-cert and --tls-key, and clients need no proof of who they are: ' +
-          'whoever reaches its port can read models and updates, and take part. '
-        : 'clients need no proof of who they are without --token-file: whoever reaches its port can take part. ') +
-      'Say --insecure if you trust this network.';
-    throw new FedloomError('launch.insecure', message);
-  }
-  return { dialled, listen: anyAddress(dialled), insecure: !secure };
+  return { dialled, listen: anyAddress(dialled), open: true };
 }
 
 /** An address with colons is of IPv6, and its host listens on both kinds. */

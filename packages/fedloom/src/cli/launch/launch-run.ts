@@ -12,8 +12,9 @@ import { loadTask } from '../task-loader.js';
 import { openTerminal, type Terminal } from '../terminal.js';
 import { type HostFlags, openHosts } from './host-options.js';
 import { launchMpi } from './launch-mpi.js';
-import { copyable, type LaunchFlags, type LaunchPlan, planLaunch } from './launch-plan.js';
-import { planLines, prefixOf } from './launch-views.js';
+import { copyable, type LaunchFlags, type LaunchPlan, layOut, planLaunch, secretsNeeded } from './launch-plan.js';
+import { makeSecrets } from './launch-secrets.js';
+import { planLines, prefixOf, secretsLine } from './launch-views.js';
 
 type Flags = HostFlags & LaunchFlags & { readonly setup?: string; readonly dryRun?: true };
 
@@ -28,10 +29,12 @@ export async function launch(task: string, settings: RunSettings, flags: Flags):
   const [first] = places;
   const serverAddress = first?.ssh === undefined ? (first?.host.name ?? '') : await resolvedName(first.host, first.ssh);
   const clientsNeedTask = flags.data === undefined || (await hasTrainer(task));
-  // What nobody starts exposes nothing.
-  const planned = flags.dryRun ? ({ ...flags, insecure: true } as const) : flags;
-  const plan = planLaunch({ task, settings, flags: planned, list, places, serverAddress, clientsNeedTask });
+  const request = { task, settings, flags, list, places, serverAddress, clientsNeedTask };
+  const layout = layOut(request);
+  const needed = secretsNeeded(request, layout);
+  const plan = planLaunch(request, layout, needed && (await makeSecrets(needed)));
   for (const line of planLines(plan, { list, places, settings })) screen.line(line);
+  if (needed !== undefined) screen.line(screen.colors.dim(secretsLine(needed)));
   if (flags.dryRun) {
     for (const part of [plan.server, ...plan.clients()]) {
       screen.line(copyable(part, part.place.ssh === undefined ? [] : sshArguments(part.place.ssh, part.place.host)));

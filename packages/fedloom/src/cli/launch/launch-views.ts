@@ -5,10 +5,20 @@ import type { Place } from '../../launch/part.js';
 import { counted } from '../report/format.js';
 import type { RunSettings } from '../run-settings.js';
 import type { LaunchPlan } from './launch-plan.js';
+import type { SecretsRequest } from './launch-secrets.js';
 
 /** Before each line of a part: `[0 HeadNode]`, `[1,5,9 ComputeNode1]`. */
 export function prefixOf({ ranks, place }: Pick<LaunchedPart, 'ranks' | 'place'>): string {
   return `[${formatRanges(rangesFromIndices(ranks))} ${place.host.name}]`;
+}
+
+/** What is made for the run. */
+export function secretsLine({ host, tokens }: SecretsRequest): string {
+  const made = [
+    ...(host === undefined ? [] : [`a certificate for ${host}`]),
+    ...(tokens ? ['a token for each process of clients'] : []),
+  ];
+  return `For this run alone: ${made.join(' and ')}, in $FEDLOOM_PRIVATE of each process.`;
 }
 
 interface Planned {

@@ -5,9 +5,10 @@ import { type Launched, launchedAs, startedAs } from '../../transport/mpi/launch
 import { openMpi } from '../../transport/mpi/open-mpi.js';
 import { webSocketDial, webSocketListen } from '../../transport/websocket/on-demand.js';
 import type { hostAndPort } from '../arguments.js';
-import type { TokenFlags } from '../auth-flags.js';
+import { asksWho, type ServerAuthFlags } from '../auth-flags.js';
 import { whereGiven } from '../given.js';
-import { type ClientTlsFlags, clientTls, serverTls } from '../tls-flags.js';
+import type { ClientFileFlags } from '../launch/client-files.js';
+import { clientTls, type ServerTlsFlags, serverTls } from '../tls-flags.js';
 
 /** How the processes of one launch talk to each other, as seen by one of them. */
 export interface Lines {
@@ -31,8 +32,9 @@ export interface Lines {
 
 export const transports = ['mpi', 'ws'] as const;
 
-/** `tlsCert` and `tlsKey` are those of rank 0, `tlsCa` is for the others. */
-export interface LinesFlags extends ClientTlsFlags, TokenFlags {
+/** TLS and what clients must prove are those of rank 0; `tlsCa` and the files of clients are for the others. */
+export interface LinesFlags extends ServerTlsFlags, ServerAuthFlags, ClientFileFlags {
+  readonly tlsCa?: string;
   readonly transport: (typeof transports)[number];
   readonly listen?: ReturnType<typeof hostAndPort>;
   readonly server?: string;
@@ -63,12 +65,23 @@ export function openLines(launched: Launched, flags: LinesFlags): Promise<Lines>
 }
 
 async function mpiLines(launched: Launched, flags: LinesFlags): Promise<Lines> {
-  const { listen, server, insecure, pingEvery, tlsCert, tlsKey, tlsCa, tokenFile } = flags;
-  const tls = { 'tls-cert': tlsCert, 'tls-key': tlsKey, 'tls-ca': tlsCa, 'token-file': tokenFile };
-  const given = Object.entries({ listen, server, insecure, 'ping-every': pingEvery, ...tls });
+  const { listen, server, insecure, pingEvery, tlsCert, tlsKey, tlsCa, tlsClientCa } = flags;
+  const tls = { 'tls-cert': tlsCert, 'tls-key': tlsKey, 'tls-ca': tlsCa, 'tls-client-ca': tlsClientCa };
+  const { tokenFile, knownClients, clientCert, clientKey, keyFile } = flags;
+  const ofServer = { 'token-file': tokenFile, 'known-clients': knownClients };
+  const ofClients = { 'client-cert': clientCert, 'client-key': clientKey, 'key-file': keyFile };
+  const given = Object.entries({
+    listen,
+    server,
+    insecure,
+    'ping-every': pingEvery,
+    ...tls,
+    ...ofServer,
+    ...ofClients,
+  });
   const [idle] = given.filter(([, value]) => value !== undefined);
   if (idle !== undefined) {
-    const message = `--${idle[0]} has a meaning only with --transport ws: the ranks of MPI find each other.`;
+    const message = `--${idle[0]} has a meaning only with --transport ws: the ranks of MPI find each other, and MPI encrypts nothing.`;
     throw new FedloomError('usage.lines', message, { option: idle[0] });
   }
   const world = await openMpi(launched);
@@ -96,7 +109,7 @@ async function mpiLines(launched: Launched, flags: LinesFlags): Promise<Lines> {
 }
 
 async function webSocketLines({ rank }: Launched, flags: LinesFlags): Promise<Lines> {
-  const { listen, server, insecure, pingEvery, tlsCert, tlsKey, tlsCa } = flags;
+  const { listen, server, insecure, pingEvery, tlsCert, tlsKey, tlsCa, tlsClientCa } = flags;
   if (listen === undefined || listen.port === 0) {
     const message = '--transport ws needs --listen HOST:PORT, under which the other ranks reach rank 0.';
     throw new FedloomError('usage.lines', message, { option: 'listen' });
@@ -104,9 +117,18 @@ async function webSocketLines({ rank }: Launched, flags: LinesFlags): Promise<Li
   const ping = pingEvery === undefined ? {} : { pingEveryMs: pingEvery };
   const { host, port } = listen;
   const scheme = tlsCert === undefined && tlsKey === undefined ? 'ws' : 'wss';
-  const own =
-    rank === 0 ? await serverTls({ ...whereGiven('tlsCert', tlsCert), ...whereGiven('tlsKey', tlsKey) }) : undefined;
-  const trusted = rank === 0 ? undefined : await clientTls(whereGiven('tlsCa', tlsCa));
+  const encrypting = {
+    ...whereGiven('tlsCert', tlsCert),
+    ...whereGiven('tlsKey', tlsKey),
+    ...whereGiven('tlsClientCa', tlsClientCa),
+  };
+  const shown = {
+    ...whereGiven('tlsCa', tlsCa),
+    ...whereGiven('tlsCert', flags.clientCert),
+    ...whereGiven('tlsKey', flags.clientKey),
+  };
+  const own = rank === 0 ? await serverTls(encrypting) : undefined;
+  const trusted = rank === 0 ? undefined : await clientTls(shown);
   const url = server ?? `${scheme}://${host.includes(':') ? `[${host}]` : host}:${port}`;
   return {
     host: hostname(),
@@ -119,7 +141,7 @@ async function webSocketLines({ rank }: Launched, flags: LinesFlags): Promise<Li
       ...ping,
       ...(insecure && { insecure }),
       ...(own && { tls: own }),
-      identified: flags.tokenFile !== undefined,
+      identified: asksWho(flags),
     }),
     dial: webSocketDial({ ...ping, ...(trusted && { tls: trusted }) }),
     close: async () => {},

@@ -2,6 +2,9 @@ import { appendFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { FedloomError } from '@fedloom/engine';
 import type { OwnedRange, OwnerBook } from '../run/index-owners.js';
 
+/** Its name in a run's folder. */
+export const OWNERS_FILE = 'owners.jsonl';
+
 /**
  * Whose clients are whose in a run, in a file: `owners` of `createServer`. A line of JSON for each range that somebody took:
  * `{"from":0,"count":2,"owner":"hospital-3"}`.
