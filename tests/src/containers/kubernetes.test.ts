@@ -1,8 +1,10 @@
 /** deploy/kubernetes against the schemas of the Kubernetes API, and against the command that it starts. */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { access } from 'node:fs/promises';
+import { basename, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { Workplace } from '../cli/fedloom.js';
 import { PYTHON } from '../integration/python.js';
 import { root } from '../repository/source-tree.js';
 
@@ -24,13 +26,18 @@ const skipped = !installed && process.env.CI !== 'true';
 
 interface Container {
   readonly args: readonly string[];
+  readonly volumeMounts: readonly { readonly name: string; readonly mountPath: string }[];
+}
+interface Volume {
+  readonly name: string;
+  readonly secret?: { readonly secretName: string; readonly defaultMode: number };
 }
 interface Manifest {
   readonly kind: string;
   readonly data?: Readonly<Record<string, string>>;
   readonly spec?: {
     readonly replicas?: number;
-    readonly template?: { readonly spec: { readonly containers: Container[] } };
+    readonly template?: { readonly spec: { readonly containers: Container[]; readonly volumes: Volume[] } };
   };
 }
 
@@ -69,5 +76,35 @@ describe.skipIf(skipped)(skipped ? 'Kubernetes (tools/python/install.sh)' : 'Kub
     expect(options.length).toBeGreaterThan(2);
     const help = execFileSync(process.execPath, [COMMAND, command, '--help']).toString();
     expect(options.filter((option) => !help.includes(` ${option} `))).toEqual([]);
+  });
+
+  it('the commands on top make each file that a pod reads as a secret, and no pod is open to everybody', async () => {
+    const place = await Workplace.create();
+    const typed = [...MANIFESTS.matchAll(/^# {3}(npx fedloom|kubectl) (.*)$/gm)];
+    const made = new Map<string, string[]>();
+    for (const [, program, rest = ''] of typed) {
+      if (program === 'kubectl') {
+        const files = [...rest.matchAll(/--from-file=(\S+)/g)].map(([, file = '']) => file);
+        await Promise.all(files.map((file) => access(join(place.path, file))));
+        made.set(
+          /generic (\S+)/.exec(rest)?.[1] ?? '',
+          files.map((file) => basename(file)),
+        );
+      } else expect((await place.run(rest)).code, rest).toBe(0);
+    }
+    const pods = validated(MANIFESTS, '1.37').flatMap(({ spec }) => spec?.template?.spec ?? []);
+    const read = pods.flatMap(({ containers, volumes }) =>
+      containers.flatMap(({ args, volumeMounts }) => {
+        expect(args.join(' ')).not.toMatch(/--insecure|--server=ws:/);
+        const { secret, name } = volumes.find((volume) => volume.secret !== undefined) ?? {};
+        const { mountPath = '' } = volumeMounts.find((mount) => mount.name === name) ?? {};
+        // Files that everybody may read are refused.
+        expect(secret?.defaultMode).toBe(0o440);
+        const files = args.flatMap((arg) => (arg.includes(`=${mountPath}/`) ? [basename(arg)] : []));
+        return [[secret?.secretName, files.sort()]];
+      }),
+    );
+    expect(read).toEqual([...made].map(([name, files]) => [name, files.sort()]));
+    expect(read).toHaveLength(2);
   });
 });
