@@ -1,5 +1,5 @@
 /** Keys of clients on the command line, with real processes: a running server learns of changes, and indices have owners. */
-import { readFile, stat } from 'node:fs/promises';
+import { readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { CLOUDS, Workplace } from './fedloom.js';
@@ -60,6 +60,33 @@ it('an index stays with its owner over a restart; revoked and rotated keys show 
   const owners = await readFile(join(String((await resumed.event('started')).folder), 'owners.jsonl'), 'utf8');
   expect(owners).toBe('{"from":0,"count":1,"owner":"north"}\n{"from":1,"count":1,"owner":"north"}\n');
 }, 90_000);
+
+it('who is in by a key that is revoked, or by a token that is removed, is closed upon; the others stay', async () => {
+  const place = await Workplace.create({ 'task.ts': CLOUDS });
+  for (const name of ['north', 'south']) {
+    const key = await enrolled(place, name);
+    expect((await place.run(`clients approve ${name} ${key} ${KNOWN}`)).code).toBe(0);
+  }
+  await place.run('clients token --token-file tokens --name guest --out guest.token');
+  const server = place.start(`server task.ts 4 4 2 --json --listen 127.0.0.1:0 ${KNOWN} --token-file tokens`);
+  const { url } = await server.event('listening');
+  const client = (index: number, secret: string) =>
+    place.start(`client task.ts --server ${url} --workers 1 --index ${index} ${secret}`);
+  const [north, south, guest] = [
+    client(0, '--key-file north.key'),
+    client(1, '--key-file south.key'),
+    client(2, '--token-file guest.token'),
+  ];
+  for (const one of [north, south, guest]) await one.until('a place', () => /Joined/.test(one.stdout) || undefined);
+  expect((await place.run(`clients revoke south ${KNOWN}`)).code).toBe(0);
+  await writeFile(join(place.path, 'tokens'), '# nobody\n');
+  const ended = await Promise.all([south.ended, guest.ended]);
+  expect(ended.map(({ code, stderr }) => [code, flat(stderr)])).toEqual([
+    [1, expect.stringMatching(/proved who it is by \(key\) was revoked/)],
+    [1, expect.stringMatching(/proved who it is by \(token\) was revoked/)],
+  ]);
+  expect(north.child.exitCode).toBeNull();
+}, 60_000);
 
 it('says in one line what is wrong', async () => {
   const place = await Workplace.create({ 'task.ts': CLOUDS, known: '', broken: 'hello\n' });

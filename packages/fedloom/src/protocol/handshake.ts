@@ -30,6 +30,8 @@ export interface Identity {
   readonly name: string;
   /** The clients of a run that it may be; default: any. */
   readonly clients?: readonly IndexRange[];
+  /** What proved it, for the method that asked: a token's id, a public key. */
+  readonly provedBy?: string;
 }
 
 /** How a server finds out who a client is, in `auth` of `createServer` and `createLobby`. */
@@ -40,6 +42,16 @@ export interface ServerAuth {
    * @throws FedloomError `protocol.auth` when the proof does not hold
    */
   verify(proof: string | undefined, context: AuthContext): Identity | undefined;
+  /**
+   * Whether somebody who was let in still is. Asked again whenever `watch` tells of a change: who is not any more is closed upon.
+   * Default: as long as the connection lasts.
+   */
+  holds?(identity: Identity): boolean;
+  /**
+   * Tells from now on when `holds` may say otherwise than before.
+   * @returns ends it; it must not keep the process alive
+   */
+  watch?(changed: () => void): () => void;
 }
 
 /** Takes everybody: for loopback and trusted networks. */

@@ -56,6 +56,8 @@ export interface ServerErrors {
   'sampler.permutation': RunFields;
   'session.banned': { readonly clients: readonly { readonly from: number; readonly count: number }[] };
   'session.kicked': { readonly session: string };
+  /** What it proved who it is by holds no more. */
+  'session.revoked': { readonly method: string };
   /** A bug, or what user code threw. */
   'server.failed': RunFields;
 

@@ -32,12 +32,13 @@ const refusal = (text: RegExp) =>
 
 describe('who is let in', () => {
   test('a client whose key is known, by its name', () => {
-    expect(acceptKeys(file).verify(north.auth.prove(context), context)).toEqual({ name: 'north' });
+    const provedBy = north.line.replace('ed25519:', '');
+    expect(acceptKeys(file).verify(north.auth.prove(context), context)).toEqual({ name: 'north', provedBy });
   });
 
   test('as the clients that it is meant to be', async () => {
     await write(`${north.line} name=north clients=0-4,7`);
-    expect(acceptKeys(file).verify(north.auth.prove(context), context)).toEqual({
+    expect(acceptKeys(file).verify(north.auth.prove(context), context)).toMatchObject({
       name: 'north',
       clients: [
         { from: 0, count: 5 },
@@ -64,10 +65,14 @@ describe('who is let in', () => {
     expect(() => verify(undefined)).toThrow(refusal(/four words/));
   });
 
-  test('as the file says when somebody comes', async () => {
+  test('as the file says when somebody comes, and as long as it does', async () => {
     const auth = acceptKeys(file);
+    const before = auth.verify(north.auth.prove(context), context);
+    expect(before && auth.holds?.(before)).toBe(true);
     await write(`${north.line} name=north revoked=2026-01-02T03:04:05Z\n${stranger.line} name=north`);
-    expect(auth.verify(stranger.auth.prove(context), context)).toEqual({ name: 'north' });
+    const after = auth.verify(stranger.auth.prove(context), context);
+    expect([before, after].map((identity) => identity && auth.holds?.(identity))).toEqual([false, true]);
+    expect(after?.name).toBe('north');
     expect(() => auth.verify(north.auth.prove(context), context)).toThrow(refusal(/was revoked/));
   });
 });

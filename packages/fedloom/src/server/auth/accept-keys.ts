@@ -8,7 +8,7 @@ import { WatchedFile } from './watched-file.js';
 
 /**
  * Lets in clients that prove by their key that they are one of those in a file, in `auth` of a server. The file may change meanwhile: what it says
- * holds for whoever comes from then on.
+ * holds for whoever comes from then on, and who is in by a key that was revoked or removed is closed upon within a second or two.
  * @param file a client a line, as `fedloom clients approve` writes it
  * @throws FedloomError `auth.file`, `auth.open-file`, `auth.clients-file`
  */
@@ -23,9 +23,11 @@ export function acceptKeys(file: string, { onTrouble = () => {} }: AcceptOptions
       if (client === undefined) throw refused(`ed25519:${proof.who} is not known to this server`, 'approve');
       if (!sealHolds(client.publicKey, proof, context)) throw refused(`of ${client.name} did not make this proof`);
       if (client.revoked !== undefined) throw refused(`of ${client.name} was revoked on ${client.revoked}`, 'rotate');
-      const { name, clients } = client;
-      return { name, ...(clients && { clients }) };
+      const { name, clients, key } = client;
+      return { name, ...(clients && { clients }), provedBy: key };
     },
+    holds: ({ provedBy }) => known.value.some(({ key, revoked }) => key === provedBy && revoked === undefined),
+    watch: (changed) => known.watch(changed),
   };
 }
 

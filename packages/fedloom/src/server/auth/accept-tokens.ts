@@ -18,7 +18,8 @@ export interface AcceptOptions {
 
 /**
  * Lets in clients that prove one of the tokens in a file, in `auth` of a server. The file may change meanwhile: what it says
- * holds for whoever comes from then on.
+ * holds for whoever comes from then on, and who is in by a token that stands there no more is closed upon within a second or two. One
+ * that expires lets nobody in any more, and ends nothing.
  * @param file a token a line, see `parseInvitations`; only its owner and group may read it
  * @throws FedloomError `auth.file`, `auth.open-file`, `auth.token-file`
  */
@@ -40,8 +41,10 @@ export function acceptTokens(file: string, { onTrouble = () => {} }: AcceptOptio
       }
       if (most !== undefined && !uses.take(id, proof.nonce, most))
         throw refused(`was for ${most} uses, which are used up`);
-      return { name: name ?? `token ${id}`, ...(clients && { clients }) };
+      return { name: name ?? `token ${id}`, ...(clients && { clients }), provedBy: id };
     },
+    holds: ({ provedBy = '' }) => book.value.has(provedBy),
+    watch: (changed) => book.watch(changed),
   };
 }
 

@@ -1,6 +1,9 @@
-import { statSync } from 'node:fs';
+import { statSync, unwatchFile, watchFile } from 'node:fs';
 import { FedloomError } from '@fedloom/engine';
 import { readSecretFile } from '../../protocol/node/secret-file.js';
+
+/** How often it is looked at: not all file systems tell of changes. */
+const LOOK_EVERY_MS = 1_000;
 
 /** What a file says that may change meanwhile. What cannot be read changes nothing, and is told. */
 export class WatchedFile<T> {
@@ -31,5 +34,11 @@ export class WatchedFile<T> {
       this.onTrouble(error);
     }
     return this.#value;
+  }
+
+  /** Tells when the file has changed. It keeps no process alive. @returns ends it */
+  watch(changed: () => void): () => void {
+    watchFile(this.file, { persistent: false, interval: LOOK_EVERY_MS }, changed);
+    return () => unwatchFile(this.file, changed);
   }
 }

@@ -3,6 +3,7 @@ import { describe, expect, test, vi } from 'vitest';
 import { Recorder } from '../../conformance/recorder.js';
 import { encodeControl } from '../../protocol/codec.js';
 import { defineMessage } from '../../protocol/define-message.js';
+import type { ServerAuth } from '../../protocol/handshake.js';
 import { handleMessage, OwnMessages } from '../../protocol/own-messages.js';
 import { update } from '../../protocol/testing/messages.js';
 import { openDoor, testLobby } from './testing/lobby-end.js';
@@ -80,6 +81,41 @@ describe('the run that a client names', () => {
     expect(() => openDoor(lobby, 'digits')).toThrow(expect.objectContaining({ code: 'lobby.run-taken' }));
     expect(lobby.runs).toEqual(['digits', 'texts']);
   });
+});
+
+test('who was let in by what holds no more is closed upon, the others stay', async () => {
+  const revoked = new Set<string>();
+  let changed = (): void => {};
+  let watched = true;
+  const auth: ServerAuth = {
+    name: 'none',
+    verify: (proof) => ({ name: 'somebody', provedBy: proof ?? 'nothing' }),
+    holds: ({ provedBy = '' }) => !revoked.has(provedBy),
+    watch: (tell) => {
+      changed = tell;
+      return () => {
+        watched = false;
+      };
+    },
+  };
+  const { lobby, dial } = testLobby({ auth: [auth] });
+  const { gone } = openDoor(lobby);
+  const clients = await Promise.all(
+    ['one', 'two'].map(async (proof) => {
+      const client = await dial();
+      client.channel.send({ type: 'hello', versions: [2], software: 'c', capabilities: [] });
+      client.channel.send({ type: 'auth', method: 'none', proof });
+      await client.messages(2);
+      return client;
+    }),
+  );
+  revoked.add('two');
+  expect(clients.map(({ channel }) => channel.open)).toEqual([true, true]);
+  changed();
+  expect((await clients[1]?.closed)?.error).toMatchObject({ code: 'session.revoked', fields: {} });
+  expect([clients[0]?.channel.open, gone.length]).toEqual([true, 1]);
+  lobby.close();
+  expect(watched).toBe(false);
 });
 
 describe('a run that is over', () => {

@@ -15,6 +15,7 @@ import type { Message } from '../../protocol/messages.js';
 import { OwedBytes } from '../../protocol/owed-bytes.js';
 import { builtInRegistry } from '../../protocol/schemas.js';
 import type { Connection } from '../../protocol/transport.js';
+import { Admitted } from './admitted.js';
 import { Doors } from './doors.js';
 import type { Guest, SessionDoor, SessionDoorOptions } from './session-door.js';
 
@@ -67,6 +68,7 @@ export class Lobby {
   readonly #doors: Doors;
   readonly #strangers = new Set<Channel>();
   readonly #unjoined = new Set<Channel>();
+  readonly #admitted: Admitted;
   #nextSession = 0;
   #closed = false;
 
@@ -74,6 +76,7 @@ export class Lobby {
     this.#parts = parts;
     this.#owed = new OwedBytes(OWED_BYTES_MAX, parts.clock);
     this.#doors = new Doors(parts.clock);
+    this.#admitted = new Admitted(parts.auth ?? []);
   }
 
   /** That of its runs too. */
@@ -136,6 +139,7 @@ export class Lobby {
         if (state.step !== 'accepted') return;
         cancelTimer();
         this.#strangers.delete(channel);
+        if (state.identity !== undefined) this.#admitted.add(channel, state.method, state.identity);
         guest = this.#admit(channel, certified === undefined ? state : { identity: { name: certified }, ...state });
         guest?.begin();
         if (guest !== undefined) awaitJoin();
@@ -149,6 +153,7 @@ export class Lobby {
         cancelJoin();
         this.#strangers.delete(channel);
         this.#unjoined.delete(channel);
+        this.#admitted.left(channel);
         if (guest === undefined && error !== undefined) {
           const { code, message } = error;
           this.#parts.onEntry?.({ kind: 'refused', peer: channel.peer, code, message });
@@ -183,6 +188,7 @@ export class Lobby {
   /** Lets nobody in any more. Sessions stay until their runs close them. */
   close(): void {
     this.#closed = true;
+    this.#admitted.close();
     for (const channel of [...this.#strangers]) channel.close(CLOSED);
   }
 

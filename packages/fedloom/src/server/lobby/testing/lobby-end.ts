@@ -16,7 +16,7 @@ export interface TestDoor {
 }
 
 /** A lobby over the memory transport, and clients of it. */
-export function testLobby(limits: Pick<LobbyParts, 'joinTimeoutMs'> = {}) {
+export function testLobby(limits: Pick<LobbyParts, 'joinTimeoutMs' | 'auth'> = {}) {
   const clock = new HandClock();
   const transport = memoryTransport();
   const accepted: Connection[] = [];
