@@ -314,17 +314,18 @@ export type {
   MqttListenOptions,
   MqttPackage,
 } from './transport/mqtt/mqtt-package.js';
-export { type Openness, webSocketDial, webSocketListen } from './transport/websocket/on-demand.js';
+export { type Openness, tlsFiles, webSocketDial, webSocketListen } from './transport/websocket/on-demand.js';
 export type {
   AdmissionOptions,
   AttachableServer,
   ClientTls,
   ConnectionLimits,
-  ServerTls,
   SocketOptions,
   WebSocketDialOptions,
   WebSocketListenOptions,
 } from './transport/websocket/options.js';
+export type { TlsFilePaths, TlsFilesOptions } from './transport/websocket/tls-files.js';
+export type { ServerTls, TlsChange, TlsSource } from './transport/websocket/tls-source.js';
 export type {
   Aggregate,
   Contribution,

@@ -1,6 +1,7 @@
 import { FedloomError } from '@fedloom/engine/base';
-import type { Listen, ServerTls } from 'fedloom';
+import type { Listen, ServerTls, TlsSource } from 'fedloom';
 import { addressOf, brokerOf, checkPrefix, defaultPrefix, parseAddress } from './address.js';
+import { currentTls } from './broker/broker-tls.js';
 import { EmbeddedBroker } from './broker/embedded-broker.js';
 import type { LinkHandlers } from './broker/link.js';
 import { isLoopback } from './broker/loopback.js';
@@ -32,7 +33,7 @@ export interface MqttListenOptions extends CommonOptions {
   /** Largest packet to send and to take, bytes. Default 245,760; where there are devices, packets of 64 MiB are taken. */
   readonly packetBytesMax?: number;
   /** Encrypt, so that the address begins with `mqtts:`, and ask for certificates of clients where `clientCa` is given. */
-  readonly tls?: ServerTls;
+  readonly tls?: ServerTls | TlsSource;
   /** Clients must prove who they are, by the `auth` of the server that is given this. */
   readonly identified?: boolean;
 }
@@ -122,7 +123,7 @@ function refuseOpenBroker(host: string, { insecure, tls, identified }: MqttListe
   if (insecure || isLoopback(host)) return;
   if (tls === undefined)
     throw openTo(`would host a broker at ${host}, which other machines can reach, without TLS`, host);
-  if (tls.clientCa !== undefined || identified) return;
+  if (currentTls(tls)?.clientCa !== undefined || identified) return;
   const message =
     `The server would host a broker at ${host}, which other machines can reach, without asking who a client is. Give auth ` +
     '(--token-file) or tls.clientCa (--tls-client-ca), use 127.0.0.1, or say insecure: true (--insecure) on a network you trust.';

@@ -41,6 +41,36 @@ describe('over TLS', () => {
     expect(JSON.parse(simulated).modelHash).toBe(modelHash);
   }, 60_000);
 
+  it('a certificate that is revoked ends who is in by it, on a server that runs, over WebSocket and MQTT', async () => {
+    const place = await placeWithCertificates();
+    for (const name of ['hospital-4', 'hospital-5']) expect((await place.run(`certs issue ${name}`)).code).toBe(0);
+    const asks = '--tls-client-ca certs/ca.pem --tls-crl certs/crl.pem';
+    const server = place.start(
+      `server task.ts 4 4 2 --json --listen 127.0.0.1:0 --mqtt-listen 127.0.0.1:0 ${SECURE} ${asks}`,
+    );
+    const [webSocket, mqtt] = (await server.event('listening')).urls as readonly string[];
+    const client = (index: number, url: string | undefined, name: string) =>
+      place.start(
+        `client task.ts --server ${url} --index ${index} --workers 1 --retry-for 20 --tls-ca certs/ca.pem ` +
+          `--tls-cert certs/${name}.pem --tls-key certs/${name}.key`,
+      );
+    const [three, four, five] = [
+      client(0, webSocket, 'hospital-3'),
+      client(1, webSocket, 'hospital-4'),
+      client(2, mqtt, 'hospital-5'),
+    ];
+    for (const one of [three, four, five]) await one.until('a place', () => /Joined/.test(one.stdout) || undefined);
+    for (const name of ['hospital-4', 'hospital-5']) {
+      expect((await place.run(`certs revoke ${name}`)).code).toBe(0);
+    }
+    const ended = await Promise.all([four.ended, five.ended]);
+    expect(ended.map(({ code, stderr }) => [code, stderr.replace(/\s+/g, ' ')])).toEqual([
+      [1, expect.stringMatching(/transport\.certificate: the client's certificate was revoked/)],
+      [1, expect.stringMatching(/refused the login\. Check .* the certificate where it asks for one/)],
+    ]);
+    expect(three.child.exitCode).toBeNull();
+  }, 60_000);
+
   it('launch starts server and clients that find each other', async () => {
     const place = await placeWithCertificates();
     await place.write('hosts', 'localhost slots=3\n');
@@ -72,6 +102,8 @@ describe('over TLS', () => {
       [`server task.ts ${SIZE} --behind-proxy proxy.example`, 2, /--behind-proxy\) names addresses or nets/],
       [`certs init ${folder}`, 2, /certs\/ca\.key exists, and is left as it is/],
       [`certs issue server ${folder}`, 2, /certs\/server\.key exists/],
+      [`certs revoke nobody ${folder}`, 2, /The file of NAME cannot be read: ENOENT/],
+      [`server task.ts ${SIZE} ${SECURE} --tls-crl certs/crl.pem`, 2, /give tls\.clientCa \(--tls-client-ca\) too/],
       ['certs issue server --folder empty', 2, /There is no authority in empty.*fedloom certs init/],
       [`certs issue ../evil ${folder}`, 2, /NAME must be 1 to 64 letters/],
       [`certs issue two --host https://fed.example ${folder}`, 2, /--host must be names or IP addresses/],

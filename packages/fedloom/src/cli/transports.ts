@@ -1,3 +1,4 @@
+import type { FedloomError } from '@fedloom/engine';
 import type { DialsByScheme } from '../client/dial-by-scheme.js';
 import type { IndexRange } from '../core/index-ranges.js';
 import type { Dial, Listen } from '../protocol/transport.js';
@@ -27,12 +28,17 @@ export interface ListenFlags extends BrokerFlags, ConnectionFlags, ServerTlsFlag
 
 /**
  * A server's transports: a WebSocket unless it is to be reached otherwise alone, and MQTT where it was asked for.
+ * @param onTrouble files of certificates were changed to something of no use
  * @throws FedloomError `server.insecure`, `transport.not-installed`, `usage.file`, `usage.tls`, `transport.connect` for an address that is none
  */
-export async function listensOf(flags: ListenFlags, devices?: ServedDevices): Promise<readonly Listen[]> {
+export async function listensOf(
+  flags: ListenFlags,
+  onTrouble: (error: FedloomError) => void,
+  devices?: ServedDevices,
+): Promise<readonly Listen[]> {
   const { listen, mqttListen, mqttPrefix: prefix, broker, mqttPacketBytes: packetBytesMax, pingEvery } = flags;
   const common = { insecure: flags.insecure ?? false, ...(pingEvery !== undefined && { pingEveryMs: pingEvery }) };
-  const tls = await serverTls(flags);
+  const tls = await serverTls(flags, onTrouble);
   const { behindProxy } = flags;
   const identified = asksWho(flags);
   const webSocket = {

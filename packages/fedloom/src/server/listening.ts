@@ -2,7 +2,8 @@ import { FedloomError } from '@fedloom/engine';
 import { noAuth, type ServerAuth } from '../protocol/handshake.js';
 import type { Connection, Listen, Listener } from '../protocol/transport.js';
 import { webSocketListen } from '../transport/websocket/on-demand.js';
-import type { AttachableServer, ConnectionLimits, ServerTls } from '../transport/websocket/options.js';
+import type { AttachableServer, ConnectionLimits } from '../transport/websocket/options.js';
+import type { ServerTls, TlsSource } from '../transport/websocket/tls-source.js';
 import type { Entry, LobbyParts } from './lobby/lobby.js';
 
 /** Longer than most clients read their data for before they join. */
@@ -28,8 +29,8 @@ export interface ListenOptions extends ConnectionLimits {
   readonly server?: AttachableServer;
   /** Path of the WebSocket endpoint. Default `/`. */
   readonly path?: string;
-  /** Encrypt, and ask for certificates of clients where `clientCa` is given. */
-  readonly tls?: ServerTls;
+  /** Encrypt, and ask for certificates of clients where `clientCa` is given; of files that may change: `tlsFiles`. */
+  readonly tls?: ServerTls | TlsSource;
   /** Addresses and nets of proxies in front, whose `X-Forwarded-For` names the client. Default none. */
   readonly behindProxy?: readonly string[];
   /** Listen beyond loopback although nothing is encrypted, or nobody is asked who they are. */

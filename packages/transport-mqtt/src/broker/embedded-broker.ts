@@ -1,9 +1,17 @@
 import type { AddressInfo, Server } from 'node:net';
 import { FedloomError } from '@fedloom/engine/base';
 import { Aedes, type AedesPublishPacket, type AuthenticateError, type Client } from 'aedes';
-import type { ServerTls } from 'fedloom';
+import type { ServerTls, TlsSource } from 'fedloom';
 import type { Topics } from '../topics.js';
-import { isUntrusted, type OtherEnd, otherEndOf, socketServer } from './broker-tls.js';
+import {
+  currentTls,
+  followTls,
+  isUntrusted,
+  type OtherEnd,
+  otherEndOf,
+  serialNumberOf,
+  socketServer,
+} from './broker-tls.js';
 import { LineAccess } from './line-access.js';
 import type { BrokerLink, LinkHandlers, Publication } from './link.js';
 import { PacketGuard } from './packet-guard.js';
@@ -19,7 +27,7 @@ export interface EmbeddedBrokerOptions {
   readonly topics: Topics;
   /** Numbers of devices that speak JSON. */
   readonly devices: readonly number[];
-  readonly tls?: ServerTls;
+  readonly tls?: ServerTls | TlsSource;
 }
 
 /** Who hears of subscriptions. */
@@ -47,9 +55,11 @@ export class EmbeddedBroker {
 
   /** @throws FedloomError `transport.port-in-use`, `transport.listen`, `transport.tls` */
   static async open(options: EmbeddedBrokerOptions): Promise<EmbeddedBroker> {
-    const { topics, devices, tls } = options;
+    const { topics, devices } = options;
+    const tls = currentTls(options.tls);
     const access = new LineAccess<Client>(topics, devices);
     const ends = new WeakMap<object, OtherEnd>();
+    const certified = new Map<PacketGuard, string>();
     const untrusted = new WeakSet<object>();
     const aedes = await Aedes.createBroker({
       // One who reads slowly holds up nobody else.
@@ -75,10 +85,19 @@ export class EmbeddedBroker {
         const guard = new PacketGuard(socket, options.acceptedBytesMax);
         ends.set(guard, otherEndOf(socket, tls?.clientCa !== undefined));
         if (tls?.clientCa !== undefined && isUntrusted(socket)) untrusted.add(guard);
+        const serialNumber = tls?.clientCa === undefined ? undefined : serialNumberOf(socket);
+        if (serialNumber !== undefined) {
+          certified.set(guard, serialNumber);
+          guard.once('close', () => certified.delete(guard));
+        }
         aedes.handle(guard);
       });
       server.maxConnections = options.connectionsMax;
       await listening(server, options);
+      const stop = followTls(options.tls, server, (isRevoked) => {
+        for (const [guard, serialNumber] of [...certified]) if (isRevoked(serialNumber)) guard.destroy();
+      });
+      server.once('close', stop);
       return new EmbeddedBroker(aedes, server, options, access, ends);
     } catch (error) {
       aedes.close();

@@ -1,17 +1,62 @@
+import { X509Certificate } from 'node:crypto';
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { FedloomError } from '@fedloom/engine';
 import { makeFolders } from '../../core/node/make-folders.js';
 import { storageError } from '../../core/node/storage-error.js';
+import { writeWhole } from '../../store/write-whole.js';
+import { textOfFile } from '../option-file.js';
 import { writePrivateFile } from '../private-file.js';
-import { type CertificatePair, issueCertificate, makeAuthority } from './issue.js';
+import {
+  type CertificatePair,
+  issueCertificate,
+  makeAuthority,
+  makeRevocationList,
+  readRevocationList,
+} from './issue.js';
 
 const AUTHORITY = 'ca';
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
 
+const LIST = 'crl.pem';
+
 /** @returns the paths of what was made @throws FedloomError `certs.exists`, `store.*` */
 export async function initAuthority(folder: string, days: number): Promise<CertificatePair> {
-  return write(folder, AUTHORITY, await makeAuthority('fedloom certs', days));
+  const authority = await makeAuthority('fedloom certs', days);
+  const paths = await write(folder, AUTHORITY, authority);
+  await writeList(folder, await makeRevocationList(authority, []));
+  return paths;
+}
+
+/**
+ * Takes a certificate back: adds it to the authority's list.
+ * @param name as it was issued
+ * @returns the path of the list
+ * @throws FedloomError `certs.no-authority`, `usage.file`, `usage.value`, `store.*`
+ */
+export async function revokeFile(folder: string, name: string): Promise<string> {
+  checkName(name);
+  const authority = await authorityOf(folder);
+  const [certificate = '', list] = await Promise.all([
+    textOfFile('NAME', join(folder, `${name}.pem`)),
+    readFile(join(folder, LIST), 'utf8').catch((cause: NodeJS.ErrnoException) => {
+      if (cause.code === 'ENOENT') return undefined;
+      throw storageError(cause, 'use the folder', folder, '--folder');
+    }),
+  ]);
+  const before = list === undefined ? [] : readRevocationList(list);
+  const { serialNumber } = new X509Certificate(certificate);
+  const known = before.some((one) => BigInt(`0x${one.serialNumber}`) === BigInt(`0x${serialNumber}`));
+  const all = known ? before : [...before, { serialNumber, revocationDate: new Date() }];
+  return writeList(folder, await makeRevocationList(authority, all));
+}
+
+async function writeList(folder: string, list: string): Promise<string> {
+  const path = join(folder, LIST);
+  await writeWhole(path, list).catch((cause: NodeJS.ErrnoException) => {
+    throw storageError(cause, 'use the folder', folder, '--folder');
+  });
+  return path;
 }
 
 /**
@@ -23,11 +68,14 @@ export async function issueFiles(
   request: { readonly name: string; readonly hosts: readonly string[]; readonly days: number },
 ): Promise<CertificatePair> {
   const { name } = request;
-  if (!NAME.test(name) || name === AUTHORITY) {
-    const message = `NAME must be 1 to 64 letters, digits, ".", "_" and "-", and not ${AUTHORITY}, but is "${name}".`;
-    throw new FedloomError('usage.value', message, { name: 'NAME', text: name });
-  }
+  checkName(name);
   return write(folder, name, await issueCertificate(await authorityOf(folder), request));
+}
+
+function checkName(name: string): void {
+  if (NAME.test(name) && name !== AUTHORITY) return;
+  const message = `NAME must be 1 to 64 letters, digits, ".", "_" and "-", and not ${AUTHORITY}, but is "${name}".`;
+  throw new FedloomError('usage.value', message, { name: 'NAME', text: name });
 }
 
 async function authorityOf(folder: string): Promise<CertificatePair> {

@@ -70,6 +70,44 @@ export async function issueCertificate(
   return pairOf(certificate, keys);
 }
 
+/** A certificate that its authority takes back. */
+export interface Revocation {
+  /** In hexadecimal digits. */
+  readonly serialNumber: string;
+  readonly revocationDate: Date;
+}
+
+/** An authority's list of revoked certificates, in PEM; valid as long as the authority is. */
+export async function makeRevocationList(authority: CertificatePair, entries: readonly Revocation[]): Promise<string> {
+  const issuer = new x509.X509Certificate(authority.certificate);
+  const list = await x509.X509CrlGenerator.create(
+    {
+      issuer: issuer.subjectName,
+      thisUpdate: new Date(Date.now() - EARLIER_MS),
+      nextUpdate: issuer.notAfter,
+      entries: [...entries],
+      signingAlgorithm: ALGORITHM,
+      signingKey: await signingKey(authority.key),
+      extensions: [await x509.AuthorityKeyIdentifierExtension.create(issuer, false, webcrypto)],
+    },
+    webcrypto,
+  );
+  const lines =
+    Buffer.from(list.rawData)
+      .toString('base64')
+      .match(/.{1,64}/g) ?? [];
+  return `-----BEGIN X509 CRL-----\n${lines.join('\n')}\n-----END X509 CRL-----\n`;
+}
+
+/** What a list in PEM, as `makeRevocationList` makes it, holds. */
+export function readRevocationList(pem: string): readonly Revocation[] {
+  const base64 = pem.replace(/-----[^-]*-----/g, '');
+  return new x509.X509Crl(Buffer.from(base64, 'base64')).entries.map(({ serialNumber, revocationDate }) => ({
+    serialNumber,
+    revocationDate,
+  }));
+}
+
 function generalName(host: string): { readonly type: 'ip' | 'dns'; readonly value: string } {
   return { type: isIP(host) === 0 ? 'dns' : 'ip', value: host };
 }

@@ -26,7 +26,10 @@ export function addCertsCommand(program: Command): void {
   command
     .command('init')
     .summary('make an authority: ca.pem and ca.key')
-    .description('Makes an authority: ca.pem, which all clients get, and ca.key, its private key, which nobody gets.')
+    .description(
+      'Makes an authority: ca.pem, which all clients get, ca.key, its private key, which nobody gets, and crl.pem, its list of ' +
+        'certificates that were revoked, which is empty.',
+    )
     .addOption(folderOption())
     .addOption(daysOption(AUTHORITY_DAYS))
     .addOption(verboseOption())
@@ -56,6 +59,20 @@ export function addCertsCommand(program: Command): void {
       const { certificate, key } = await issueFiles(folder, { name, hosts: host, days });
       const whose = host.length === 0 ? `the client ${name}` : `the server at ${host.join(', ')}`;
       await tell(`A certificate for ${whose}: ${certificate}, with its private key ${key}.`);
+    });
+  command
+    .command('revoke')
+    .summary('take the certificate of a client back: crl.pem')
+    .description(
+      'Adds a certificate to crl.pem, the list of those that the authority of --folder has revoked: servers that read it by --tls-crl ' +
+        'let in nobody with it any more, and cut who is in by it, without being started anew.',
+    )
+    .argument('<name>', 'of the certificate, as it was issued')
+    .addOption(folderOption())
+    .addOption(verboseOption())
+    .action(async (name: string, { folder }: CertsFlags) => {
+      const { revokeFile } = await import('../certs/cert-files.js');
+      await tell(`${name}.pem is revoked, as ${await revokeFile(folder, name)} says.`);
     });
 }
 

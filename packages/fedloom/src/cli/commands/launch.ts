@@ -14,6 +14,7 @@ const SECURITY = [
   'tlsKey',
   'tlsCa',
   'tlsClientCa',
+  'tlsCrl',
   'tokenFile',
   'knownClients',
   'clientCert',
@@ -46,6 +47,7 @@ export function addLaunchCommand(program: Command, exit: (code: number) => void)
       '--tls-client-ca <file>',
       "let in only clients with a certificate that this authority (PEM) signed; on the server's host",
     )
+    .option('--tls-crl <file>', 'and that does not stand in this list (PEM); there as well')
     .option(
       '--token-file <file>',
       'tokens that the server lets in, on every host: clients use the first (where others can reach it: made for the run)',

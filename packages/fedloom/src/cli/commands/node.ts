@@ -80,6 +80,7 @@ export function addNodeCommand(program: Command, exit: (code: number) => void): 
     .option('--tls-key <file>', 'its private key (PEM), needed on rank 0 alone')
     .option('--tls-ca <file>', 'certificate (PEM) of the authority that the other ranks trust')
     .option('--tls-client-ca <file>', 'rank 0 lets in only ranks with a certificate that this authority (PEM) signed')
+    .option('--tls-crl <file>', 'and that does not stand in this list (PEM), which `fedloom certs revoke` writes')
     .option(
       '--token-file <file>',
       'with --transport ws: tokens that rank 0 lets in, of which the other ranks use the first',

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import type { FedloomError } from '@fedloom/engine';
 import type { Command } from 'commander';
 import { expandRanges, formatRanges, type IndexRange, rangesFromIndices } from '../../core/index-ranges.js';
 import { shellWords } from '../../launch/shell-words.js';
@@ -64,8 +65,9 @@ export async function serve(
   const loaded = await loadTaskWith(path, settings);
   const reach = resume === undefined ? reachOf(flags) : samePorts(flags, resume.file);
   const devices = reach.mobile && devicesAt(reach.mobile, settings.clients, terminal.screen);
-  const auth = serverAuth(reach, ({ message }) => terminal.screen.line(`Warning: ${message}`));
-  const listeners = await listensOf(reach, devices);
+  const warn = ({ message }: FedloomError) => terminal.screen.line(`Warning: ${message}`);
+  const auth = serverAuth(reach, warn);
+  const listeners = await listensOf(reach, warn, devices);
   const admin = await adminOptions(flags);
   const { pool } = flags;
   const given = servingRunOptions(flags);

@@ -65,8 +65,9 @@ export function openLines(launched: Launched, flags: LinesFlags): Promise<Lines>
 }
 
 async function mpiLines(launched: Launched, flags: LinesFlags): Promise<Lines> {
-  const { listen, server, insecure, pingEvery, tlsCert, tlsKey, tlsCa, tlsClientCa } = flags;
-  const tls = { 'tls-cert': tlsCert, 'tls-key': tlsKey, 'tls-ca': tlsCa, 'tls-client-ca': tlsClientCa };
+  const { listen, server, insecure, pingEvery, tlsCert, tlsKey, tlsCa, tlsClientCa, tlsCrl } = flags;
+  const certificates = { 'tls-cert': tlsCert, 'tls-key': tlsKey, 'tls-ca': tlsCa };
+  const tls = { ...certificates, 'tls-client-ca': tlsClientCa, 'tls-crl': tlsCrl };
   const { tokenFile, knownClients, clientCert, clientKey, keyFile } = flags;
   const ofServer = { 'token-file': tokenFile, 'known-clients': knownClients };
   const ofClients = { 'client-cert': clientCert, 'client-key': clientKey, 'key-file': keyFile };
@@ -108,8 +109,12 @@ async function mpiLines(launched: Launched, flags: LinesFlags): Promise<Lines> {
   };
 }
 
+function warn({ message }: FedloomError): void {
+  process.stderr.write(`Warning: ${message}\n`);
+}
+
 async function webSocketLines({ rank }: Launched, flags: LinesFlags): Promise<Lines> {
-  const { listen, server, insecure, pingEvery, tlsCert, tlsKey, tlsCa, tlsClientCa } = flags;
+  const { listen, server, insecure, pingEvery, tlsCert, tlsKey, tlsCa, tlsClientCa, tlsCrl } = flags;
   if (listen === undefined || listen.port === 0) {
     const message = '--transport ws needs --listen HOST:PORT, under which the other ranks reach rank 0.';
     throw new FedloomError('usage.lines', message, { option: 'listen' });
@@ -121,13 +126,14 @@ async function webSocketLines({ rank }: Launched, flags: LinesFlags): Promise<Li
     ...whereGiven('tlsCert', tlsCert),
     ...whereGiven('tlsKey', tlsKey),
     ...whereGiven('tlsClientCa', tlsClientCa),
+    ...whereGiven('tlsCrl', tlsCrl),
   };
   const shown = {
     ...whereGiven('tlsCa', tlsCa),
     ...whereGiven('tlsCert', flags.clientCert),
     ...whereGiven('tlsKey', flags.clientKey),
   };
-  const own = rank === 0 ? await serverTls(encrypting) : undefined;
+  const own = rank === 0 ? await serverTls(encrypting, warn) : undefined;
   const trusted = rank === 0 ? undefined : await clientTls(shown);
   const url = server ?? `${scheme}://${host.includes(':') ? `[${host}]` : host}:${port}`;
   return {

@@ -1,7 +1,7 @@
 import { FedloomError } from '@fedloom/engine';
 import type { DevicePort } from '../../protocol/device-port.js';
 import type { Dial, Listen } from '../../protocol/transport.js';
-import type { ServerTls } from '../websocket/options.js';
+import type { ServerTls, TlsSource } from '../websocket/tls-source.js';
 
 /** How to get along with an MQTT broker; the package's `BrokerOptions` say more. */
 export interface MqttBrokerOptions {
@@ -30,7 +30,7 @@ export interface MqttListenOptions {
   readonly prefix?: string;
   readonly insecure?: boolean;
   /** Encrypt, and ask for certificates of clients where `clientCa` is given. */
-  readonly tls?: ServerTls;
+  readonly tls?: ServerTls | TlsSource;
   /** Clients must prove who they are. */
   readonly identified?: boolean;
   readonly connectionsMax?: number;

@@ -6,11 +6,13 @@ import { TLSSocket } from 'node:tls';
 import { FedloomError } from '@fedloom/engine';
 import { WebSocketServer } from 'ws';
 import type { Connection, Listener } from '../../protocol/transport.js';
+import { CertifiedConnections } from './certified-connections.js';
 import { ConnectionGuard, requestLimits } from './connection-guard.js';
-import type { ServerTls, WebSocketListenOptions } from './options.js';
+import type { WebSocketListenOptions } from './options.js';
 import { Proxies } from './proxies.js';
 import { type OtherEnd, SocketConnection, webSocketOptions } from './socket-connection.js';
-import { certifiedName, serverTlsOptions, tlsBinding } from './tls.js';
+import { certifiedName, secureContextOptions, serverTlsOptions, tlsBinding } from './tls.js';
+import { currentTls, type ServerTls, type TlsSource } from './tls-source.js';
 import { UnfinishedFrames } from './unfinished-frames.js';
 import { certificateRefusal, checkUpgrade } from './upgrade-check.js';
 
@@ -29,7 +31,9 @@ export async function listenWebSocket(
   const proxies = new Proxies(options.behindProxy ?? []);
   const guard = new ConnectionGuard(options);
   const unfinished = new UnfinishedFrames();
-  const server = given ?? (await startServer(host, options.port ?? 0, guard, options.tls));
+  const tls = currentTls(options.tls);
+  const server = given ?? (await startServer(host, options.port ?? 0, guard, tls));
+  const certified = new CertifiedConnections();
   const webSockets = new WebSocketServer({
     ...webSocketOptions,
     noServer: true,
@@ -44,6 +48,7 @@ export async function listenWebSocket(
     webSockets.handleUpgrade(request, socket, head, (webSocket) => {
       const connection = new SocketConnection(webSocket, socket, options, otherEnd(request));
       unfinished.watch(webSocket, socket, () => connection.abort(UNFINISHED));
+      if (tls?.clientCa !== undefined) certified.add(connection, request.socket as TLSSocket);
       onConnection(connection);
     });
   }
@@ -52,8 +57,8 @@ export async function listenWebSocket(
     const { socket } = request;
     if (socket instanceof TLSSocket) {
       const own = socket.getX509Certificate();
-      const certified = options.tls?.clientCa === undefined ? undefined : certifiedName(socket);
-      return { ...(own && { binding: tlsBinding(own) }), ...(certified !== undefined && { certified }) };
+      const name = tls?.clientCa === undefined ? undefined : certifiedName(socket);
+      return { ...(own && { binding: tlsBinding(own) }), ...(name !== undefined && { certified: name }) };
     }
     const peer = proxies.clientOf(socket.remoteAddress, forwardedFor(request));
     return peer === undefined ? {} : { peer, binding: PROXIED };
@@ -72,12 +77,13 @@ export async function listenWebSocket(
     const rules = { ...options, boundHost: addressOf(server)?.address ?? host };
     const refused = checkUpgrade({ host: request.headers.host, origin: request.headers.origin }, rules);
     if (refused) return { status: '403 Forbidden', text: `${refused.code}: ${refused.message}` };
-    const untrusted = options.tls?.clientCa !== undefined && certificateRefusal(request.socket as TLSSocket);
+    const untrusted = tls?.clientCa !== undefined && certificateRefusal(request.socket as TLSSocket);
     if (untrusted) return { status: '403 Forbidden', text: `transport.certificate: ${untrusted}` };
     const full = guard.refusal(socket, webSockets.clients.size);
     return full === undefined ? undefined : { status: '503 Service Unavailable', text: `transport.full: ${full}` };
   }
 
+  const stop = followTls(options.tls, server, certified);
   server.on('upgrade', upgrade);
   return {
     get url() {
@@ -85,6 +91,7 @@ export async function listenWebSocket(
     },
     async close() {
       server.off('upgrade', upgrade);
+      stop();
       if (options.server !== undefined) return;
       // Not awaited by its callback, which waits for every open connection.
       server.close();
@@ -92,6 +99,19 @@ export async function listenWebSocket(
       await new Promise((resolve) => setImmediate(resolve));
     },
   };
+}
+
+/** Who connects from now on meets what the source says then. @returns ends it */
+function followTls(
+  tls: ServerTls | TlsSource | undefined,
+  server: Server | HttpsServer,
+  certified: CertifiedConnections,
+): () => void {
+  if (tls === undefined || !('watch' in tls) || !('setSecureContext' in server)) return () => {};
+  return tls.watch(({ tls: changed, isRevoked }) => {
+    server.setSecureContext(secureContextOptions(changed));
+    certified.cut(isRevoked);
+  });
 }
 
 /** What is in front encrypts, and this server cannot know with which certificate. */

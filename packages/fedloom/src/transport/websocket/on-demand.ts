@@ -1,6 +1,8 @@
 import { FedloomError } from '@fedloom/engine';
 import type { Dial, Listen } from '../../protocol/transport.js';
 import type { ConnectionLimits, SocketOptions, WebSocketDialOptions, WebSocketListenOptions } from './options.js';
+import type { TlsFilePaths, TlsFilesOptions } from './tls-files.js';
+import { currentTls, type TlsSource } from './tls-source.js';
 import { isLoopback } from './upgrade-check.js';
 
 // The sockets' code is loaded when it is used: a simulation needs none and starts 50 ms sooner.
@@ -26,6 +28,15 @@ export function webSocketDial(options: WebSocketDialOptions = {}): Dial {
   checkTimes(options);
   return async (url, { signal } = {}) =>
     (await import('./dial.js')).dialWebSocket(url, { ...options, ...(signal && { signal }) });
+}
+
+/**
+ * A server's TLS of files that may change while it listens, in `tls` of `createServer`: who connects from then on meets what they say
+ * then, within some two seconds, and who is connected by a certificate that was revoked is cut.
+ * @throws FedloomError `transport.tls` for files that cannot be read or are of no use
+ */
+export async function tlsFiles(files: TlsFilePaths, options: TlsFilesOptions = {}): Promise<TlsSource> {
+  return (await import('./tls-files.js')).openTlsFiles(files, options);
 }
 
 /** A timer takes what it does not understand as 1 ms, and one beyond its range too. */
@@ -61,7 +72,7 @@ function refuseOpenAddress({ host, insecure, identified, server, tls }: WebSocke
   if (host === undefined || server !== undefined || insecure || isLoopback(host)) return;
   const lacks = [
     ...(tls === undefined ? [{ what: 'encryption', mend: 'tls (--tls-cert and --tls-key)' }] : []),
-    ...(tls?.clientCa === undefined && !identified
+    ...(currentTls(tls)?.clientCa === undefined && !identified
       ? [{ what: 'asking who a client is', mend: 'auth (--token-file) or tls.clientCa (--tls-client-ca)' }]
       : []),
   ];

@@ -1,3 +1,5 @@
+import type { ServerTls, TlsSource } from './tls-source.js';
+
 /** Of both ends. */
 export interface SocketOptions {
   /** `send` returns false from so many bytes on that have not left; default 8 MiB. */
@@ -16,16 +18,6 @@ export interface ClientTls {
   readonly certificate?: string;
   /** Its private key. */
   readonly key?: string;
-}
-
-/** With what a server encrypts, and whom it lets in. PEM texts. */
-export interface ServerTls {
-  /** The server's certificate, with those between it and its authority behind it. */
-  readonly certificate: string;
-  /** Its private key. */
-  readonly key: string;
-  /** Authorities one of which must have signed the certificate of a client. Default: clients need no certificate. */
-  readonly clientCa?: string;
 }
 
 export interface WebSocketDialOptions extends SocketOptions {
@@ -75,7 +67,7 @@ export interface WebSocketListenOptions extends SocketOptions, AdmissionOptions,
    */
   readonly server?: AttachableServer;
   /** Encrypt: the address begins with `wss:`. Not for a `server` of yours, which has its own. */
-  readonly tls?: ServerTls;
+  readonly tls?: ServerTls | TlsSource;
   /**
    * Addresses and nets (`10.0.0.0/8`) of proxies in front: a connection that comes from one of them is that of whom its
    * `X-Forwarded-For` names. From elsewhere nobody believes that header. Default none.

@@ -1,16 +1,22 @@
 /** TLS over real sockets, with an authority of `fedloom certs`. */
+import { X509Certificate } from 'node:crypto';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer as createHttpServer } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
 import { connect as connectTcp } from 'node:net';
-import { afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { type CertificatePair, issueCertificate, makeAuthority } from '../../cli/certs/issue.js';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
+import { type CertificatePair, issueCertificate, makeAuthority, makeRevocationList } from '../../cli/certs/issue.js';
 import { describeSuite } from '../../conformance/testing/describe-suite.js';
 import { transportSuite } from '../../conformance/transport-suite.js';
 import type { Connection } from '../../protocol/transport.js';
 import { dialWebSocket } from './dial.js';
 import { listenWebSocket } from './listen.js';
-import { webSocketListen } from './on-demand.js';
+import { tlsFiles, webSocketListen } from './on-demand.js';
 import type { WebSocketListenOptions } from './options.js';
+import { tlsBinding } from './tls.js';
+import type { TlsFilePaths } from './tls-files.js';
 
 const ours = await makeAuthority('ours', 2);
 const theirs = await makeAuthority('theirs', 2);
@@ -135,6 +141,75 @@ describe('a server that asks for certificates of clients', () => {
     expect(() => webSocketListen(open)).toThrow(
       /without encryption and without asking who a client is\. Give tls \(--tls-cert/,
     );
+  });
+});
+
+describe('files that change while a server listens', () => {
+  let folder: string;
+  let files: TlsFilePaths;
+  const troubles: string[] = [];
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'fedloom-tls-'));
+    const at = (name: string) => join(folder, name);
+    files = { certificate: at('server.pem'), key: at('server.key'), clientCa: at('ca.pem'), crl: at('crl.pem') };
+    await show(server);
+    await writeFile(at('ca.pem'), ca);
+    await revoke();
+  });
+  afterEach(() => rm(folder, { recursive: true }));
+
+  const show = ({ certificate, key }: CertificatePair) =>
+    Promise.all([writeFile(join(folder, 'server.pem'), certificate), writeFile(join(folder, 'server.key'), key)]);
+  const revoke = async (...certificates: readonly string[]) => {
+    const revocationDate = new Date();
+    const entries = certificates.map((pem) => ({
+      serialNumber: new X509Certificate(pem).serialNumber,
+      revocationDate,
+    }));
+    await writeFile(join(folder, 'crl.pem'), await makeRevocationList(ours, entries));
+  };
+  const source = () => tlsFiles(files, { onTrouble: ({ message }) => troubles.push(message) });
+  const client = (name: string) => issueCertificate(ours, { name, hosts: [], days: 1 });
+
+  test('who connects then meets what they say then; what is of no use changes nothing, and is told', async () => {
+    const [mine, { url }] = [await client('mine'), await listening({ tls: await source() })];
+    const before = (await dialled(url, { ca, ...mine })).binding;
+    await writeFile(files.certificate, 'hello');
+    await vi.waitFor(() => expect(troubles).toEqual([expect.stringMatching(/is no certificate in PEM/)]), 5000);
+    expect((await dialled(url, { ca, ...mine })).binding).toBe(before);
+    const renewed = await issueCertificate(ours, { name: 'server', hosts: ['127.0.0.1'], days: 2 });
+    await show(renewed);
+    await vi.waitFor(async () => {
+      const { binding } = await dialled(url, { ca, ...mine });
+      expect(binding).toBe(tlsBinding(new X509Certificate(renewed.certificate)));
+    }, 5000);
+  });
+
+  test('a certificate that is revoked lets nobody in, and ends the connections that are open by it', async () => {
+    const [north, south] = [await client('north'), await client('south')];
+    const tls = await source();
+    const [{ url }, other] = [await listening({ tls }), await listening({ tls })];
+    const closed: string[] = [];
+    const names = ['north', 'south'];
+    for (const [i, shown] of [north, south].entries()) {
+      const connection = await dialWebSocket(url, { tls: { ca, ...shown } });
+      cleanUp.push(() => connection.close());
+      connection.bind({ frame: () => {}, drained: () => {}, closed: () => closed.push(names[i] ?? '') });
+    }
+    await revoke(south.certificate);
+    await vi.waitFor(() => expect(closed).toEqual(['south']), 5000);
+    const untrusted = refused('rejected', /transport\.certificate: the client's certificate was revoked\./);
+    // Both listen with the same files.
+    for (const at of [url, other.url]) await expect(dialled(at, { ca, ...south })).rejects.toEqual(untrusted);
+    await dialled(url, { ca, ...north });
+  });
+
+  test('must be of use at first', async () => {
+    await writeFile(join(folder, 'crl.pem'), 'hello');
+    await expect(source()).rejects.toMatchObject({ code: 'transport.tls', fields: { option: 'crl' } });
+    const none = tlsFiles({ ...files, key: join(folder, 'none') });
+    await expect(none).rejects.toThrow(/^The file of tls\.key cannot be read: ENOENT/);
+    await expect(listenWebSocket({ tls: { ...server, crl: 'x' } }, () => {})).rejects.toThrow(/give tls\.clientCa/);
   });
 });
 

@@ -1,7 +1,8 @@
 import { createHash, createPrivateKey, X509Certificate } from 'node:crypto';
 import { createSecureContext, type SecureContext, type TLSSocket } from 'node:tls';
 import { FedloomError } from '@fedloom/engine';
-import type { ClientTls, ServerTls } from './options.js';
+import type { ClientTls } from './options.js';
+import type { ServerTls } from './tls-source.js';
 
 /** Within which a client must have agreed on a key. */
 const TLS_HANDSHAKE_MS = 10_000;
@@ -10,15 +11,24 @@ const TLS_HANDSHAKE_MS = 10_000;
  * What `node:https` needs. Clients without an acceptable certificate are refused later, by HTTP, where they can be told why.
  * @throws FedloomError `transport.tls`
  */
-export function serverTlsOptions({ certificate, key, clientCa }: ServerTls) {
+export function serverTlsOptions(tls: ServerTls) {
+  const { clientCa } = tls;
+  return {
+    ...secureContextOptions(tls),
+    handshakeTimeout: TLS_HANDSHAKE_MS,
+    ...(clientCa !== undefined && { requestCert: true, rejectUnauthorized: false }),
+  };
+}
+
+/** What of it may change while a server listens. @throws FedloomError `transport.tls` */
+export function secureContextOptions({ certificate, key, clientCa, crl }: ServerTls) {
   checkPair(certificate, key);
   if (clientCa !== undefined) parsed('clientCa', clientCa);
-  return {
-    cert: certificate,
-    key,
-    handshakeTimeout: TLS_HANDSHAKE_MS,
-    ...(clientCa !== undefined && { ca: clientCa, requestCert: true, rejectUnauthorized: false }),
-  };
+  if (crl !== undefined && clientCa === undefined) {
+    const message = 'tls.crl (--tls-crl) lists certificates of clients: give tls.clientCa (--tls-client-ca) too.';
+    throw new FedloomError('transport.tls', message, { option: 'crl' });
+  }
+  return { cert: certificate, key, ...(clientCa !== undefined && { ca: clientCa }), ...(crl !== undefined && { crl }) };
 }
 
 /** @throws FedloomError `transport.tls` */

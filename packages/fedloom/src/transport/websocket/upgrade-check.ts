@@ -46,6 +46,7 @@ export function certificateRefusal(socket: TLSSocket): string | undefined {
     return 'this server asks clients for a certificate, and this client showed none; give it one by tls.certificate and tls.key (--tls-cert, --tls-key).';
   }
   const why = String(socket.authorizationError);
+  if (why === 'CERT_REVOKED') return "the client's certificate was revoked.";
   return why === 'CERT_HAS_EXPIRED'
     ? "the client's certificate has expired."
     : `the client's certificate is not of an authority that this server trusts (${why}).`;
