@@ -1,5 +1,5 @@
 /** A server that is looked at and steered while it runs: real processes, real sockets. */
-import { readFile, stat } from 'node:fs/promises';
+import { readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, it, vi } from 'vitest';
 import { CLOUDS, type Fedloom, Workplace } from './fedloom.js';
@@ -122,6 +122,31 @@ it('the endpoints want their token, but for health, and tell Prometheus', async 
   await Promise.all(clients.map(({ ended }) => ended));
 }, 120_000);
 
+it('an observer looks on and steers nothing, by a token of its own', async () => {
+  const { place, server, folder } = await started();
+  const file = join(folder, 'observer.json');
+  const { url, token } = JSON.parse(await readFile(file, 'utf8')) as { url: string; token: string };
+  expect((await stat(file)).mode & 0o137).toBe(0);
+  expect(JSON.parse(await readFile(join(folder, 'admin.json'), 'utf8')).token).not.toBe(token);
+  const headers = { authorization: `Bearer ${token}` };
+  const ask = (path: string, method = 'GET') => fetch(url + path, { method, headers });
+  expect([(await ask('/status')).status, (await ask('/metrics')).status]).toEqual([200, 200]);
+  for (const act of ['pause', 'resume', 'stop', 'kick', 'ban', 'unban']) {
+    expect((await ask(`/${act}`, 'POST')).status).toBe(403);
+  }
+  // As for who may not read it.
+  await rm(join(folder, 'admin.json'));
+  expect(await statusOf(place)).toMatchObject({ phase: 'waiting' });
+  const pause = await place.run('runs pause');
+  expect([pause.code, pause.stderr.replace(/\s+/g, ' ')]).toEqual([
+    1,
+    expect.stringMatching(/refused: An observer looks on, and steers nothing: this wants an admin's token/),
+  ]);
+  server.child.kill('SIGINT');
+  await server.ended;
+  await expect(stat(file)).rejects.toMatchObject({ code: 'ENOENT' });
+}, 60_000);
+
 it('refuses what cannot be an address or a token, and is off where nobody wants it', async () => {
   const place = await Workplace.create({ 't.ts': CLOUDS, short: 'abc\n' });
   const serve = (args: string) => place.run(`server t.ts 2 2 1 --listen 127.0.0.1:0 ${args}`);
@@ -129,7 +154,16 @@ it('refuses what cannot be an address or a token, and is off where nobody wants 
   expect((await serve('--admin 0.0.0.0:9090')).stderr.replace(/\s+/g, ' ')).toContain(
     'would listen on 0.0.0.0, unencrypted',
   );
-  expect((await serve('--admin-token-file short')).stderr).toContain('has 3 characters; take at least 32');
+  for (const [option, whose] of [
+    ['--admin-token-file', "admins'"],
+    ['--observer-token-file', "observers'"],
+  ]) {
+    const { stderr } = await serve(`${option} short`);
+    expect(stderr).toContain(`The ${whose} token has 3 characters; take at least 32`);
+  }
+  await place.write('long', 'x'.repeat(40));
+  const same = await serve('--admin-token-file long --observer-token-file long');
+  expect(same.stderr.replace(/\s+/g, ' ')).toContain("The observers' token is that of admins");
   expect((await place.run('runs list')).stdout).toContain('No runs');
   const server = place.start(`${ENDLESS} --admin off`);
   await server.event('listening');

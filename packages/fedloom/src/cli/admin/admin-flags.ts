@@ -8,7 +8,11 @@ import type { AdminOptions } from '../../server/admin/admin-server.js';
 export interface AdminFlags {
   readonly admin?: AdminAddress;
   readonly adminTokenFile?: string;
+  readonly observerTokenFile?: string;
 }
+
+/** Where operators are answered, and what admins and observers must know. */
+export type OperatorOptions = AdminOptions & Required<Pick<AdminOptions, 'observerToken'>>;
 
 type AdminAddress = 'off' | { readonly host?: string; readonly port: number };
 
@@ -23,7 +27,13 @@ export function addAdminOptions(command: Command): Command {
       ).argParser(adminAddress),
     )
     .addOption(
-      new Option('--admin-token-file <file>', 'what operators must know (default: made anew, in the run folder)'),
+      new Option(
+        '--admin-token-file <file>',
+        'what admins must know, who steer (default: made anew, in the run folder)',
+      ),
+    )
+    .addOption(
+      new Option('--observer-token-file <file>', 'what observers must know, who look on alone (default: likewise)'),
     );
 }
 
@@ -37,14 +47,23 @@ function adminAddress(typed: string): AdminAddress {
 }
 
 /** @throws FedloomError `store.*`, `usage.file`; undefined: nobody is answered */
-export async function adminOptions({ admin, adminTokenFile }: AdminFlags): Promise<AdminOptions | undefined> {
+export async function adminOptions(flags: AdminFlags): Promise<OperatorOptions | undefined> {
+  const { admin } = flags;
   if (admin === 'off') return undefined;
-  if (adminTokenFile === undefined) return { ...admin, token: randomBytes(TOKEN_BYTES).toString('base64url') };
-  const text = await readFile(adminTokenFile, 'utf8').catch((error: unknown) => {
-    throw storageError(error, 'read', adminTokenFile, '--admin-token-file');
+  const [token, observerToken] = await Promise.all([
+    tokenOf('--admin-token-file', flags.adminTokenFile),
+    tokenOf('--observer-token-file', flags.observerTokenFile),
+  ]);
+  return { ...admin, token, observerToken };
+}
+
+async function tokenOf(option: string, file: string | undefined): Promise<string> {
+  if (file === undefined) return randomBytes(TOKEN_BYTES).toString('base64url');
+  const text = await readFile(file, 'utf8').catch((error: unknown) => {
+    throw storageError(error, 'read', file, option);
   });
   const token = text.trim();
-  if (token !== '' && !/\s/.test(token)) return { ...admin, token };
-  const message = `${adminTokenFile} must hold one token on one line.`;
-  throw new FedloomError('usage.file', message, { option: '--admin-token-file', file: adminTokenFile });
+  if (token !== '' && !/\s/.test(token)) return token;
+  const message = `${file} must hold one token on one line.`;
+  throw new FedloomError('usage.file', message, { option, file });
 }

@@ -1,6 +1,6 @@
-import type { AdminOptions } from '../../server/admin/admin-server.js';
 import type { FederationServer } from '../../server/create-server.js';
-import { removeAdminFile, writeAdminFile } from '../../store/admin-file.js';
+import { removeAdminFiles, writeAdminFiles } from '../../store/admin-file.js';
+import type { OperatorOptions } from './admin-flags.js';
 
 export interface OperatedServer {
   readonly server: FederationServer;
@@ -14,7 +14,7 @@ export interface OperatedServer {
  * @throws FedloomError `admin.*`, and what `open` throws
  */
 export async function withOperators(
-  options: AdminOptions | undefined,
+  options: OperatorOptions | undefined,
   folder: string,
   open: () => Promise<FederationServer>,
 ): Promise<OperatedServer> {
@@ -26,11 +26,12 @@ export async function withOperators(
   const { listenAdmin } = await import('../../server/admin/admin-server.js');
   const admin = await listenAdmin(options);
   const close = async () => {
-    await removeAdminFile(folder);
+    await removeAdminFiles(folder);
     await admin.close();
   };
   try {
-    await writeAdminFile(folder, { url: admin.url, token: options.token, pid: process.pid });
+    const { token, observerToken } = options;
+    await writeAdminFiles(folder, { url: admin.url, token, observerToken, pid: process.pid });
     const server = await open();
     admin.attach(server.control);
     return { server, result: server.result.finally(close) };

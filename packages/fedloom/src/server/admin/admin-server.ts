@@ -13,8 +13,10 @@ export interface AdminOptions {
   readonly host?: string;
   /** Default: one that is free. */
   readonly port?: number;
-  /** What whoever asks must know, at least 32 characters. */
+  /** What an admin must know, who may look on and steer: at least 32 characters. */
   readonly token: string;
+  /** What an observer must know, who may look on alone: at least 32 characters, and others. Default: there are none. */
+  readonly observerToken?: string;
 }
 
 /** The endpoints for operators of a run, on a socket of their own. */
@@ -43,8 +45,8 @@ export interface EarlyAdminServer extends AdminServer {
 }
 
 /**
- * Serves an operator: `GET /status`, `/metrics` (Prometheus), `POST /pause`, `/resume`, `/stop`, `/kick`, `/ban`, `/unban`, each with
- * `Authorization: Bearer <token>`; `GET /healthz` and `/readyz` without.
+ * Serves operators, each with `Authorization: Bearer <token>`: observers and admins `GET /status` and `/metrics` (Prometheus), admins alone
+ * `POST /pause`, `/resume`, `/stop`, `/kick`, `/ban`, `/unban`. `GET /healthz` and `/readyz` are for everybody.
  * @throws FedloomError `admin.options`, `admin.listen`
  */
 export async function serveAdmin(control: RunControl, options: AdminOptions): Promise<AdminServer> {
@@ -55,15 +57,12 @@ export async function serveAdmin(control: RunControl, options: AdminOptions): Pr
 
 /** As `serveAdmin`; until a run is attached it is not ready. @throws FedloomError `admin.options`, `admin.listen` */
 export async function listenAdmin(options: AdminOptions): Promise<EarlyAdminServer> {
-  const { host = '127.0.0.1', port = 0, token } = options;
+  const { host = '127.0.0.1', port = 0, token, observerToken } = options;
   if (!isLoopback(host)) {
     const message = `The endpoints for operators would listen on ${host}, unencrypted. Take 127.0.0.1, and a proxy with TLS in front of it.`;
     throw new FedloomError('admin.options', message, { option: 'host' });
   }
-  if (token.length < TOKEN_LENGTH_MIN) {
-    const message = `The operators' token has ${token.length} characters; take at least ${TOKEN_LENGTH_MIN} that nobody can guess.`;
-    throw new FedloomError('admin.options', message, { option: 'token' });
-  }
+  checkTokens(token, observerToken);
   let control: RunControl | undefined;
   let metrics: ReturnType<typeof metricsOf> | undefined;
   const server = createServer(TIMES, (request, response) => {
@@ -83,7 +82,11 @@ export async function listenAdmin(options: AdminOptions): Promise<EarlyAdminServ
     const path = (request.url ?? '').replace(/\?.*/, '');
     if (path === '/healthz') return text(200, 'ok\n');
     if (path === '/readyz') return control && isReady(control) ? text(200, 'ready\n') : text(503, 'not ready\n');
-    if (!knows(request.headers.authorization, token)) return json(401, { error: 'Say Authorization: Bearer <token>.' });
+    const { authorization } = request.headers;
+    // Both are compared, whatever the first says.
+    const [isAdmin, isObserver] = [knows(authorization, token), knows(authorization, observerToken)];
+    if (!isAdmin && !isObserver) return json(401, { error: 'Say Authorization: Bearer <token>.' });
+    if (!isAdmin && request.method !== 'GET') return json(403, { error: NOT_ADMIN });
     if (control === undefined) return json(503, { error: 'The run is being made ready.' });
     const endpoint = `${request.method} ${path}`;
     if (endpoint === 'GET /status') return json(200, control.status());
@@ -109,6 +112,21 @@ export async function listenAdmin(options: AdminOptions): Promise<EarlyAdminServ
         server.closeAllConnections();
       }),
   };
+}
+
+const NOT_ADMIN = "An observer looks on, and steers nothing: this wants an admin's token.";
+
+/** @throws FedloomError `admin.options` */
+function checkTokens(token: string, observerToken: string | undefined): void {
+  for (const [option, text] of Object.entries({ token, observerToken })) {
+    if (text === undefined || text.length >= TOKEN_LENGTH_MIN) continue;
+    const whose = option === 'token' ? "admins'" : "observers'";
+    const message = `The ${whose} token has ${text.length} characters; take at least ${TOKEN_LENGTH_MIN} that nobody can guess.`;
+    throw new FedloomError('admin.options', message, { option });
+  }
+  if (token !== observerToken) return;
+  const message = "The observers' token is that of admins: who has it could steer. Take another.";
+  throw new FedloomError('admin.options', message, { option: 'observerToken' });
 }
 
 const isReady = (control: RunControl) => control.status().phase !== 'over';
@@ -175,7 +193,8 @@ async function bodyOf(request: IncomingMessage): Promise<unknown> {
 }
 
 /** In a time that does not tell how much of a wrong token is right. */
-function knows(header: string | undefined, token: string): boolean {
+function knows(header: string | undefined, token: string | undefined): boolean {
+  if (token === undefined) return false;
   const digest = (said: string) => createHash('sha256').update(said).digest();
   return timingSafeEqual(digest(header ?? ''), digest(`Bearer ${token}`));
 }
