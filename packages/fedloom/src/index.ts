@@ -260,7 +260,7 @@ export type {
 export type { PythonTrainerOptions } from './python/options.js';
 export { pythonTrainer } from './python/python-trainer.js';
 export type { ArgumentValue } from './python/requests.js';
-export { type AdminOptions, type AdminServer, serveAdmin } from './server/admin/admin-server.js';
+export { type AdminOptions, type AdminServer, type OperatorAct, serveAdmin } from './server/admin/admin-server.js';
 export { acceptKeys } from './server/auth/accept-keys.js';
 export { type AcceptOptions, acceptTokens } from './server/auth/accept-tokens.js';
 export { ownersFile } from './server/auth/owners-file.js';
@@ -270,7 +270,7 @@ export type { ListenOptions } from './server/listening.js';
 export type { Entry } from './server/lobby/lobby.js';
 export type { ServedRun, ServedRunOptions } from './server/open-run.js';
 export type { Ban } from './server/run/bans.js';
-export type { FederationEvents } from './server/run/federation-options.js';
+export type { FederationEvents, UpdateHash } from './server/run/federation-options.js';
 export type { OwnedRange, OwnerBook } from './server/run/index-owners.js';
 export type { JournalOptions } from './server/run/journal-options.js';
 export { type NamedRun, Run } from './server/run/run.js';

@@ -57,7 +57,7 @@ it('status, pause, resume and stop: the run waits, goes on, and ends in order', 
 }, 120_000);
 
 it('clients kick, ban and unban: a process that is not wanted ends, and cannot come again until it may', async () => {
-  const { place, server, join: joined } = await started();
+  const { place, server, folder, join: joined } = await started();
   const [first, second] = [joined(0), joined(1)];
   await server.event('round');
   expect((await place.run('clients kick --index 0')).stdout).toMatch(/^1 connection closed: s\d+\n$/);
@@ -76,6 +76,16 @@ it('clients kick, ban and unban: a process that is not wanted ends, and cannot c
   await server.event('round', ({ round }) => Number(round) > before + 1);
   expect((await place.run('clients ban --host 127.0.0.1')).stdout).toMatch(/^2 connections closed/);
   for (const client of [second, back]) expect((await client.ended).code).toBe(1);
+  await vi.waitFor(async () => {
+    const audit = (await readFile(join(folder, 'audit.jsonl'), 'utf8')).split('\n').slice(0, -1);
+    const acts = audit.map((line) => JSON.parse(line)).filter(({ event }) => event === 'operator');
+    expect(acts.map(({ act, clients, host }) => [act, clients ?? host])).toEqual([
+      ['kick', '0'],
+      ['ban', '0'],
+      ['unban', '0'],
+      ['ban', '127.0.0.1'],
+    ]);
+  });
   expect((await place.run('clients kick')).stderr).toContain('Say whom: --index 0-3, or --session s4');
   server.child.kill('SIGINT');
   await server.ended;

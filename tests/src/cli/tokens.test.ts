@@ -85,6 +85,12 @@ async function auditOf(place: Workplace, log: string): Promise<void> {
   const north = of('admitted').find(({ identity }) => identity === 'north');
   expect(of('joined').find(({ session }) => session === north?.session)?.clients).toBe('0');
   expect(of('round')).toHaveLength(30);
+  const hashes = of('update').map(({ round, client, hash }) => [round, client, /^sha256:[0-9a-f]{64}$/.test(hash)]);
+  expect(hashes).toHaveLength(60);
+  expect(hashes.filter(([round]) => round === 29).sort()).toEqual([
+    [29, 0, true],
+    [29, 1, true],
+  ]);
   expect(of('round').at(-1)).toMatchObject({ round: 29, counted: '0-1', model: of('ended')[0].model });
   expect((await place.run(`audit verify latest --head ${head}`)).code).toBe(0);
   const cut = await place.run(`audit verify latest --head ${head.replace(/.$/, (last) => (last === '0' ? '1' : '0'))}`);

@@ -2,7 +2,9 @@ import { join } from 'node:path';
 import { formatRanges, rangesFromIndices } from '../core/index-ranges.js';
 import type { RunResult } from '../core/records.js';
 import { visibleText } from '../core/visible-text.js';
+import type { OperatorAct } from '../server/admin/admin-server.js';
 import type { Entry } from '../server/lobby/lobby.js';
+import type { UpdateHash } from '../server/run/federation-options.js';
 import type { Run } from '../server/run/run.js';
 import type { AuditHead } from '../store/audit-chain.js';
 import { AUDIT_FILE, AuditLog } from '../store/audit-log.js';
@@ -16,11 +18,14 @@ const PAUSE_MS = 1000;
 /** Of a text from outside. */
 const TEXT_LENGTH_MAX = 400;
 
-/** Keeps a run's audit log: who came, what they proved, which clients they took, what counted. */
+/** Keeps a run's audit log: who came, what they proved, which clients they took, hashes of their updates, what counted. */
 export class RunAudit {
   #left = BURST;
   #sinceMs = performance.now();
   #untold = 0;
+  /** Updates that were folded, and whose hashes are still to come. */
+  readonly #unhashed = new Set<string>();
+  #whenHashed: (() => void) | undefined;
 
   private constructor(private readonly log: AuditLog) {
     log.append({ event: 'opened' });
@@ -42,7 +47,20 @@ export class RunAudit {
     }
   }
 
+  /** What an admin did. */
+  acted({ act, ...whom }: OperatorAct): void {
+    this.log.append({ event: 'operator', act, ...whom });
+  }
+
+  /** Told of what `follow` has told of before. */
+  updateHash(update: UpdateHash): void {
+    this.log.append({ event: 'update', ...update });
+    this.#unhashed.delete(nameOf(update));
+    if (this.#unhashed.size === 0) this.#whenHashed?.();
+  }
+
   follow(run: Run): void {
+    run.on('update', (update) => this.#unhashed.add(nameOf(update)));
     run.on('clientsJoined', ({ session, ranges }) => {
       this.log.append({ event: 'joined', session, clients: formatRanges(ranges) });
     });
@@ -72,6 +90,11 @@ export class RunAudit {
   }
 
   async #close(how: object): Promise<void> {
+    if (this.#unhashed.size > 0) {
+      await new Promise<void>((resolve) => {
+        this.#whenHashed = resolve;
+      });
+    }
     this.log.append({ event: 'ended', ...how, ...this.#leftOut() });
     await this.log.close();
   }
@@ -95,6 +118,10 @@ export class RunAudit {
 /** Where the log ends, for whoever notes it elsewhere. */
 export function tellAuditHead({ lines, hash }: AuditHead, screen: Pick<Screen, 'line' | 'colors'>): void {
   screen.line(screen.colors.dim(`Audit log: ${counted(lines, 'line')}, up to ${hash.replace('sha256:', '')}`));
+}
+
+function nameOf({ client, task, attempt }: Pick<UpdateHash, 'client' | 'task' | 'attempt'>): string {
+  return `${client} ${task} ${attempt}`;
 }
 
 function rangesText(indices: readonly number[]): string {

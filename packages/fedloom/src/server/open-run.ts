@@ -7,6 +7,7 @@ import type { RoundRecord, RunResult } from '../core/records.js';
 import { checkTask } from '../task/check-task.js';
 import type { Task } from '../task/task.js';
 import type { Lobby } from './lobby/lobby.js';
+import type { UpdateHash } from './run/federation-options.js';
 import type { OwnerBook } from './run/index-owners.js';
 import { openFederation } from './run/open-federation.js';
 import { resultOf } from './run/result-of.js';
@@ -34,6 +35,11 @@ export interface ServedRunOptions extends RunOptions {
    * Default: it is forgotten with the process. See `ownersFile`.
    */
   readonly owners?: OwnerBook;
+  /**
+   * Told of the hash of each update that was folded, for a record of what came: soon after, since it is made beside the run's own work.
+   * Default: no hashes are made.
+   */
+  readonly onUpdateHash?: (update: UpdateHash) => void;
   /** Handed to a task's own trainer. */
   readonly dataDir?: string;
 }
@@ -43,6 +49,7 @@ export const servedRunOptions: MoreOptions<ServedRunOptions> = {
   pool: true,
   dataDir: true,
   owners: true,
+  onUpdateHash: true,
 };
 
 /** A run that is served; it starts when its clients have joined. */
@@ -125,7 +132,7 @@ async function open(
   executor: PlanExecutor | undefined,
   { before }: AroundRun,
 ) {
-  const { dataDir, owners } = options;
+  const { dataDir, owners, onUpdateHash } = options;
   const opened = await openFederation(task, options, {
     lobby,
     events,
@@ -138,6 +145,7 @@ async function open(
     },
     ...(dataDir && { dataDir }),
     ...(owners && { owners }),
+    ...(onUpdateHash && { onUpdateHash }),
   });
   try {
     await before?.();

@@ -4,8 +4,13 @@ import { type AuditHead, afterLine, auditLine, auditStart } from './audit-chain.
 import { JsonLines } from './json-lines.js';
 
 export const AUDIT_FILE = 'audit.jsonl';
+/** Lines of so long are made safe together: a disk takes longer than a round. */
+const SYNC_AFTER_MS = 1_000;
 
-/** Who did what in a run, in a file of which each line holds the hash of the one before it. */
+/**
+ * Who did what in a run, in a file of which each line holds the hash of the one before it. It is synced in groups: what is appended is
+ * on the disk a second later, and at the end.
+ */
 export class AuditLog {
   #head: AuditHead;
 
@@ -26,7 +31,7 @@ export class AuditLog {
     if (whole !== text) await truncate(path, Buffer.byteLength(whole));
     let head = auditStart(run);
     for (const line of whole.split('\n').slice(0, -1)) head = afterLine(line, head);
-    const log = new AuditLog(await JsonLines.create(path), head);
+    const log = new AuditLog(await JsonLines.create(path, { syncAfterMs: SYNC_AFTER_MS }), head);
     if (whole !== text) log.append({ event: 'cut', bytes: Buffer.byteLength(text) - Buffer.byteLength(whole) });
     return log;
   }

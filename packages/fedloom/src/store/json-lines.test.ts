@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { JsonLines } from './json-lines.js';
 
 let folder: string;
@@ -51,6 +51,24 @@ describe('JsonLines', () => {
     await expect(lines.flush()).rejects.toMatchObject({ code: 'store.full' });
     await expect(lines.close()).rejects.toMatchObject({ code: 'store.full' });
   });
+
+  // A device that takes everything and cannot be synced: whoever syncs hears of it.
+  it.runIf(process.platform === 'linux')(
+    'is on the disk after a while, and at its end, where that is wanted',
+    async () => {
+      const soon = await JsonLines.create('/dev/null', { syncAfterMs: 10 });
+      soon.append({ a: 1 });
+      await soon.flush();
+      await vi.waitFor(() => expect(() => soon.check()).toThrow());
+      const last = await JsonLines.create('/dev/null', { syncAfterMs: 60_000 });
+      last.append({ a: 1 });
+      await expect(last.close()).rejects.toMatchObject({ code: expect.stringMatching(/^store\./) });
+      const never = await JsonLines.create('/dev/null');
+      never.append({ a: 1 });
+      await never.close();
+      await expect(soon.close()).rejects.toThrow();
+    },
+  );
 
   it('says which file cannot be made', async () => {
     await expect(JsonLines.create(join(folder, 'none', 'a.jsonl'))).rejects.toMatchObject({

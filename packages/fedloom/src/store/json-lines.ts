@@ -4,6 +4,11 @@ import { storageError } from '../core/node/storage-error.js';
 /** Lines wait so long for company: a write costs more than a line. */
 const GATHER_MS = 100;
 
+export interface JsonLinesOptions {
+  /** After so long at most, in milliseconds, what was written is on the disk, and at the end. Default: that is up to the system. */
+  readonly syncAfterMs?: number;
+}
+
 /**
  * A file of one JSON object a line. Lines are written in the order of `append`, whole and in batches; a write that fails
  * shows at the next `check` or `flush`, and nothing is written after it.
@@ -11,17 +16,19 @@ const GATHER_MS = 100;
 export class JsonLines {
   #waiting: string[] = [];
   #timer: NodeJS.Timeout | undefined;
+  #syncTimer: NodeJS.Timeout | undefined;
   #writing: Promise<void> = Promise.resolve();
   #failure: unknown;
 
   private constructor(
     private readonly path: string,
     private readonly file: FileHandle,
+    private readonly options: JsonLinesOptions,
   ) {}
 
-  static async create(path: string): Promise<JsonLines> {
+  static async create(path: string, options: JsonLinesOptions = {}): Promise<JsonLines> {
     try {
-      return new JsonLines(path, await open(path, 'a'));
+      return new JsonLines(path, await open(path, 'a'), options);
     } catch (error) {
       throw storageError(error, 'write', path);
     }
@@ -53,9 +60,25 @@ export class JsonLines {
   async close(): Promise<void> {
     try {
       await this.flush();
+      if (this.options.syncAfterMs !== undefined) this.#sync();
+      await this.#writing;
+      this.check();
     } finally {
+      clearTimeout(this.#syncTimer);
       await this.file.close();
     }
+  }
+
+  #sync(): void {
+    clearTimeout(this.#syncTimer);
+    this.#syncTimer = undefined;
+    this.#writing = this.#writing.then(async () => {
+      try {
+        await this.file.datasync();
+      } catch (error) {
+        this.#failure ??= storageError(error, 'write', this.path);
+      }
+    });
   }
 
   #write(): void {
@@ -67,6 +90,8 @@ export class JsonLines {
       this.#waiting = [];
       try {
         await this.file.writeFile(lines);
+        const { syncAfterMs } = this.options;
+        if (syncAfterMs !== undefined) this.#syncTimer ??= setTimeout(() => this.#sync(), syncAfterMs);
       } catch (error) {
         this.#failure = storageError(error, 'write', this.path);
       }

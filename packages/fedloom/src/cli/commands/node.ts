@@ -166,12 +166,13 @@ async function serve({ path, settings: given, flags, lines }: Rank, size: number
           ...options,
           owners: ownersFile(join(folder, OWNERS_FILE)),
           onEntry: (entry) => audit.entry(entry),
+          onUpdateHash: (update) => audit.updateHash(update),
           listeners: [lines.listen],
           workers: settings.workers,
           ...whereGiven('pool', flags.pool),
           ...whereGiven('auth', auth),
         });
-      const operated = await withOperators(admin, folder, open);
+      const operated = await withOperators(admin && { ...admin, onAct: (act) => audit.acted(act) }, folder, open);
       const { run, url } = operated.server;
       audit.follow(run);
       const result = audit.endWith(operated.result, (head) => tellAuditHead(head, terminal.screen));

@@ -90,13 +90,14 @@ export async function serve(
           ...options,
           owners: ownersFile(join(folder, OWNERS_FILE)),
           onEntry: (entry) => audit.entry(entry),
+          onUpdateHash: (update) => audit.updateHash(update),
           listeners,
           ...(auth && { auth }),
           ...(reach.joinTimeout !== undefined && { joinTimeoutMs: reach.joinTimeout }),
           ...(workers && { workers }),
           ...(pool && { pool }),
         });
-      const operated = await withOperators(admin, folder, open);
+      const operated = await withOperators(admin && { ...admin, onAct: (act) => audit.acted(act) }, folder, open);
       const { server } = operated;
       const { run } = server;
       const urls = server.urls.filter((url) => !url.startsWith('memory:'));

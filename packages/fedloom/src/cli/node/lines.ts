@@ -114,7 +114,7 @@ function warn({ message }: FedloomError): void {
 }
 
 async function webSocketLines({ rank }: Launched, flags: LinesFlags): Promise<Lines> {
-  const { listen, server, insecure, pingEvery, tlsCert, tlsKey, tlsCa, tlsClientCa, tlsCrl } = flags;
+  const { listen, server, insecure, pingEvery, tlsCert, tlsKey, tlsCa } = flags;
   if (listen === undefined || listen.port === 0) {
     const message = '--transport ws needs --listen HOST:PORT, under which the other ranks reach rank 0.';
     throw new FedloomError('usage.lines', message, { option: 'listen' });
@@ -122,18 +122,12 @@ async function webSocketLines({ rank }: Launched, flags: LinesFlags): Promise<Li
   const ping = pingEvery === undefined ? {} : { pingEveryMs: pingEvery };
   const { host, port } = listen;
   const scheme = tlsCert === undefined && tlsKey === undefined ? 'ws' : 'wss';
-  const encrypting = {
-    ...whereGiven('tlsCert', tlsCert),
-    ...whereGiven('tlsKey', tlsKey),
-    ...whereGiven('tlsClientCa', tlsClientCa),
-    ...whereGiven('tlsCrl', tlsCrl),
-  };
   const shown = {
     ...whereGiven('tlsCa', tlsCa),
     ...whereGiven('tlsCert', flags.clientCert),
     ...whereGiven('tlsKey', flags.clientKey),
   };
-  const own = rank === 0 ? await serverTls(encrypting, warn) : undefined;
+  const own = rank === 0 ? await serverTls(flags, warn) : undefined;
   const trusted = rank === 0 ? undefined : await clientTls(shown);
   const url = server ?? `${scheme}://${host.includes(':') ? `[${host}]` : host}:${port}`;
   return {

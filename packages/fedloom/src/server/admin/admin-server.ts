@@ -17,6 +17,17 @@ export interface AdminOptions {
   readonly token: string;
   /** What an observer must know, who may look on alone: at least 32 characters, and others. Default: there are none. */
   readonly observerToken?: string;
+  /** Told of what an admin has done. Default: nobody is. */
+  readonly onAct?: (act: OperatorAct) => void;
+}
+
+/** What an admin did, as it was asked for, and to whom. */
+export interface OperatorAct {
+  readonly act: 'pause' | 'resume' | 'stop' | 'kick' | 'ban' | 'unban';
+  /** Indices: `0-3,7`. */
+  readonly clients?: string;
+  readonly session?: string;
+  readonly host?: string;
 }
 
 /** The endpoints for operators of a run, on a socket of their own. */
@@ -97,7 +108,10 @@ export async function listenAdmin(options: AdminOptions): Promise<EarlyAdminServ
     }
     const act = ACTS[endpoint];
     if (act === undefined) return json(404, { error: `There is no ${endpoint} here.` });
-    return json(200, { ...act(control, await bodyOf(request)), phase: control.status().phase });
+    const body = await bodyOf(request);
+    const told = act.on(control, body);
+    options.onAct?.({ act: act.name, ...(act.takesWhom && (body as Omit<OperatorAct, 'act'>)) });
+    return json(200, { ...told, phase: control.status().phase });
   }
 
   const { port: bound } = server.address() as AddressInfo;
@@ -139,26 +153,38 @@ const whom = z.strictObject({
 });
 type Whom = z.infer<typeof whom>;
 
-const ACTS: Readonly<Record<string, (control: RunControl, body: unknown) => object>> = {
-  'POST /pause': (control) => {
-    control.pause();
-    return {};
-  },
-  'POST /resume': (control) => {
-    control.resume();
-    return {};
-  },
-  'POST /stop': (control) => {
-    control.stop();
-    return {};
-  },
-  'POST /kick': (control, body) => {
-    const { clients, session } = whomIn(body);
-    return { closed: control.kick({ ...(clients && { clients }), ...(session !== undefined && { session }) }) };
-  },
-  'POST /ban': (control, body) => ({ closed: control.ban(banIn(body)) }),
-  'POST /unban': (control, body) => ({ lifted: control.unban(banIn(body)) }),
-};
+interface Act {
+  readonly name: OperatorAct['act'];
+  /** What it is told was checked to be whom. */
+  readonly takesWhom: boolean;
+  readonly on: (control: RunControl, body: unknown) => object;
+}
+
+const ACTS: Readonly<Record<string, Act>> = Object.fromEntries(
+  (
+    [
+      { name: 'pause', takesWhom: false, on: (control) => told(() => control.pause()) },
+      { name: 'resume', takesWhom: false, on: (control) => told(() => control.resume()) },
+      { name: 'stop', takesWhom: false, on: (control) => told(() => control.stop()) },
+      {
+        name: 'kick',
+        takesWhom: true,
+        on: (control, body) => {
+          const { clients, session } = whomIn(body);
+          return { closed: control.kick({ ...(clients && { clients }), ...(session !== undefined && { session }) }) };
+        },
+      },
+      { name: 'ban', takesWhom: true, on: (control, body) => ({ closed: control.ban(banIn(body)) }) },
+      { name: 'unban', takesWhom: true, on: (control, body) => ({ lifted: control.unban(banIn(body)) }) },
+    ] satisfies readonly Act[]
+  ).map((act) => [`POST /${act.name}`, act]),
+);
+
+/** There is nothing to tell of it. */
+function told(act: () => void): object {
+  act();
+  return {};
+}
 
 function banIn(body: unknown) {
   const { clients, host } = whomIn(body);

@@ -1,6 +1,6 @@
 import type { NamedTensors } from '@fedloom/engine';
 import type { FederatedAlgorithm } from '../../algorithms/algorithm.js';
-import type { ClientIndex } from '../../core/brands.js';
+import type { ClientIndex, Hash } from '../../core/brands.js';
 import type { Clock } from '../../core/clock.js';
 import type { Emitter } from '../../core/emitter.js';
 import type { HashFunction } from '../../core/hash.js';
@@ -80,6 +80,11 @@ export interface FederationOptions {
   readonly isDue?: ReplaySchedule['isDue'];
   /** Where it is written down whose clients are whose. Default: nowhere. */
   readonly owners?: OwnerBook;
+  /** Who wants to know the hash of each update that is folded, and how it is made. Default: nobody. */
+  readonly updateHashes?: {
+    readonly of: (body: Uint8Array) => Promise<Hash>;
+    readonly told: (update: UpdateHash) => void;
+  };
   /** The run's stages with what travels between them. */
   readonly chain: StageChain;
 }
@@ -89,6 +94,16 @@ export interface SavedModels {
   readonly version: SavedVersion;
   readonly older: readonly SavedVersion[];
   readonly frozen?: NamedTensors;
+}
+
+/** An update that was folded, and the SHA-256 of the body that brought it. */
+export interface UpdateHash {
+  /** As in the update's record. */
+  readonly round: number;
+  readonly client: number;
+  readonly task: number;
+  readonly attempt: number;
+  readonly hash: Hash;
 }
 
 /** What a federation tells while it runs. */

@@ -2,6 +2,7 @@ import { FedloomError } from '@fedloom/engine';
 import { type Hash, versionNumber } from '../../core/brands.js';
 import { freeBytes } from '../../core/byte-memory.js';
 import type { BestModel, RoundRecord, RunResult } from '../../core/records.js';
+import type { UpdateMessage } from '../../protocol/messages.js';
 import type { Session } from '../lobby/session.js';
 import type { SessionDoor } from '../lobby/session-door.js';
 import { initialState, isQuiet, step } from '../schedule/coordinator.js';
@@ -351,6 +352,15 @@ export class Federation {
     // Now: it may be the last, of which the candidate is made before it has returned to its channel.
     freeBytes(held.body);
     this.#books.folded(round, held.message, held.checkMs + clock.now() - startedMs);
+    if (held.hash !== undefined) this.#tellHash(round, held.message, held.hash);
+  }
+
+  #tellHash(round: number, { client, task, attempt }: UpdateMessage, hash: Promise<Hash>): void {
+    const told = this.#options.updateHashes?.told;
+    hash.then(
+      (found) => told?.({ round, client, task, attempt, hash: found }),
+      (error: unknown) => this.fail(error),
+    );
   }
 
   #settle(effect: Effect<'settle'>): void {

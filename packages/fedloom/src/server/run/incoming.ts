@@ -20,6 +20,8 @@ export interface HeldUpdate {
   readonly update: CheckedUpdate;
   /** Which its tensors may be views of, to be freed when it was folded. */
   readonly body: Uint8Array;
+  /** Of its body, where somebody wants to know. */
+  readonly hash?: Promise<Hash>;
 }
 
 /** An event for the coordinator, with what the shell holds for it. */
@@ -29,7 +31,7 @@ export interface Input {
   readonly evaluation?: Evaluation;
 }
 
-export interface IncomingOptions extends Pick<FederationOptions, 'workload' | 'clock'> {
+export interface IncomingOptions extends Pick<FederationOptions, 'workload' | 'clock' | 'updateHashes'> {
   /** Clients in the federation. */
   readonly clients: number;
   readonly versions: Versions;
@@ -59,6 +61,7 @@ interface Received {
   readonly tag: UpdateTag;
   readonly checkMs: number;
   readonly body: Uint8Array;
+  readonly hash: Promise<Hash> | undefined;
 }
 
 /** What sessions say, as events for the coordinator. Updates are checked whole before it hears of them. */
@@ -135,7 +138,7 @@ export class Incoming {
   }
 
   #update(session: Session, message: UpdateMessage, body: Uint8Array): void | Promise<void> {
-    const { clock, trained, aggregation } = this.options;
+    const { clock, trained, aggregation, updateHashes } = this.options;
     session.work((work) => work.trained([message.client]));
     const tag: UpdateTag = {
       session: session.id,
@@ -153,9 +156,11 @@ export class Incoming {
     const refused = (error: unknown) => trained(() => refusal(error), tag);
     try {
       const from = this.#baseOf(message, tag);
+      // Before a check that may overwrite it.
+      const hash = updateHashes?.of(body);
       const received = (sound: SoundUpdate) => {
         const checkMs = clock.now() - startedMs;
-        return trained(() => this.#weighed({ message, sound, from, tag, checkMs, body }, refusal), tag);
+        return trained(() => this.#weighed({ message, sound, from, tag, checkMs, body, hash }, refusal), tag);
       };
       const checked = aggregation.check(message, body);
       return checked instanceof Promise ? this.#staged(session, tag, checked, received, refused) : received(checked);
@@ -181,12 +186,13 @@ export class Incoming {
     this.#tellRefused(session, tag, reason);
   }
 
-  #weighed({ message, sound, from, tag, checkMs, body }: Received, refusal: (error: unknown) => Input): Input {
+  #weighed({ message, sound, from, tag, checkMs, body, hash }: Received, refusal: (error: unknown) => Input): Input {
     const { aggregation, versions } = this.options;
     try {
       // Not by a candidate, which may turn out to be void.
       const update = aggregation.weigh(sound, from, versions.accepted);
-      return { event: { type: 'updateReceived', ...tag }, update: { message, checkMs, update, body } };
+      const held = { message, checkMs, update, body, ...(hash && { hash }) };
+      return { event: { type: 'updateReceived', ...tag }, update: held };
     } catch (error) {
       return refusal(error);
     }

@@ -5,6 +5,7 @@ import type { Clock } from '../../core/clock.js';
 import type { Emitter } from '../../core/emitter.js';
 import { garbageCollector } from '../../core/node/garbage-collector.js';
 import { sha256 } from '../../core/node/sha256.js';
+import { sha256Beside } from '../../core/node/sha256-beside.js';
 import { SOFTWARE } from '../../core/version.js';
 import { OwnMessages } from '../../protocol/own-messages.js';
 import { meanResultAggregator } from '../../task/mean-results.js';
@@ -14,7 +15,7 @@ import { chainStages, payloadBytesMax } from '../../update/stages/payload-specs.
 import type { UpdateSpec } from '../../update/update.js';
 import type { Lobby } from '../lobby/lobby.js';
 import { Federation } from './federation.js';
-import type { FederationEvents, FederationOptions } from './federation-options.js';
+import type { FederationEvents, FederationOptions, UpdateHash } from './federation-options.js';
 import type { OwnerBook } from './index-owners.js';
 import { checkWatched } from './metric-watch.js';
 import { type OpenedJournal, openJournal } from './open-journal.js';
@@ -82,9 +83,10 @@ export async function openFederation(
     readonly dataDir?: string;
     /** Where it is written down whose clients are whose. */
     readonly owners?: OwnerBook;
+    readonly onUpdateHash?: (update: UpdateHash) => void;
   },
 ): Promise<OpenFederation> {
-  const { lobby, events, evaluator, waits, simulated = false, replayed, dataDir, owners } = parts;
+  const { lobby, events, evaluator, waits, simulated = false, replayed, dataDir, owners, onUpdateHash } = parts;
   const {
     clients,
     clientsPerRound,
@@ -154,6 +156,7 @@ export async function openFederation(
     chain,
     watch: options,
     ...(owners && { owners }),
+    ...(onUpdateHash && { updateHashes: { of: sha256Beside, told: onUpdateHash } }),
     bounds: {
       given: boundsOf(task, options),
       isRobust: task.algorithm.fold?.kind === 'individual',
