@@ -57,6 +57,16 @@ const update = (client: number, over: Record<string, unknown> = {}) => ({
 });
 const body = (tensors: Record<string, Tensor>) => encodeSafetensors(new Map(Object.entries(tensors)));
 
+/** A header that can be read, and whose dtype cannot be written into a message. */
+function deeplyNested(): Uint8Array {
+  const header = Buffer.from(
+    `{"w":{"dtype":${'['.repeat(20_000)}${']'.repeat(20_000)},"shape":[1],"data_offsets":[0,4]}}`,
+  );
+  const length = Buffer.alloc(8);
+  length.writeBigUInt64LE(BigInt(header.length));
+  return Buffer.concat([length, header, Buffer.alloc(4)]);
+}
+
 /** An honest client: sends `value` when asked to train, and ends with the run. */
 async function honest(url: string, client: number, value: number, sampleCount = 1): Promise<void> {
   const peer = await RawClient.join(url, client);
@@ -74,13 +84,14 @@ const finalValue = async (server: FederationServer) => {
 };
 
 describe('an update that must not reach the model', () => {
-  const bad: Record<string, [Record<string, unknown>, Record<string, Tensor>, RegExp]> = {
+  const bad: Record<string, [Record<string, unknown>, Record<string, Tensor> | Uint8Array, RegExp]> = {
     NaN: [{}, { w: vector(Number.NaN) }, /update\.not-finite/],
     infinity: [{}, { w: vector(Number.POSITIVE_INFINITY) }, /update\.not-finite/],
     'another shape': [{}, { w: { dtype: 'float32', shape: [1], data: new Float32Array(1) } }, /update\.shape/],
     'another dtype': [{}, { w: { dtype: 'int32', shape: [WIDTH], data: new Int32Array(WIDTH) } }, /update\.dtype/],
     'a missing tensor': [{}, { v: vector(1) }, /update\.names/],
     'one tensor too many': [{}, { v: vector(1), w: vector(1) }, /update\.names/],
+    'lists in one another, more than a stack has room for': [{}, deeplyNested(), /safetensors\.tensor/],
     'an absurd sample count': [{ facts: { sampleCount: 1e12 } }, { w: vector(1) }, /update\.sample-count/],
     'no sample count': [{ facts: {} }, { w: vector(1) }, /update\.sample-count/],
     'a loss of which no mean is finite': [
@@ -96,7 +107,7 @@ describe('an update that must not reach the model', () => {
       const evil = await RawClient.join(server.url, 2);
       await Promise.all([honest(server.url, 0, 1, 1), honest(server.url, 1, 4, 2)]);
       const { attempt } = await evil.next('train');
-      evil.sendWithBody(update(2, { attempt, ...fields }), body(tensors));
+      evil.sendWithBody(update(2, { attempt, ...fields }), tensors instanceof Uint8Array ? tensors : body(tensors));
       expect(await evil.next('settled')).toMatchObject({ counted: false, code: expect.stringMatching(code) });
       expect(await finalValue(server)).toEqual(new Array(WIDTH).fill(3));
       expect(refused.join()).toMatch(code);

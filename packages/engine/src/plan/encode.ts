@@ -89,8 +89,8 @@ function decodeStart(manifest: PlanManifest, bytes: Uint8Array): Map<string, Ten
   if (bytes.length !== 4 * elements) {
     throw damaged(`its private parameters have ${elements} elements, and ${bytes.length} bytes of start values`);
   }
-  // A copy, since the section may begin anywhere.
-  const values = new Float32Array(bytes.slice().buffer);
+  // A copy, since the section may begin anywhere; not by `slice`, which for a Buffer is a view.
+  const values = new Float32Array(Uint8Array.from(bytes).buffer);
   let at = 0;
   return new Map(
     specs.map(({ name, shape }): [string, Tensor] => {

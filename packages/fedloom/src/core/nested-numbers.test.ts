@@ -13,6 +13,13 @@ describe('flattenNumbers', () => {
     expect(flattenNumbers([], problem).shape).toEqual([0]);
   });
 
+  it('takes no memory for what is not there, and no stack for what no array has', () => {
+    const wide = [Array.from({ length: 100_000 }, () => 0), ...Array.from({ length: 99_999 }, () => 0)];
+    expect(() => flattenNumbers(wide, problem)).toThrow('is ragged: its first elements have shape [100000, 100000]');
+    const deep = JSON.parse('['.repeat(50_000) + ']'.repeat(50_000)) as NestedNumbers;
+    expect(() => flattenNumbers(deep, problem)).toThrow('is nested on 50000 levels; at most 64 are read');
+  });
+
   it.each<[NestedNumbers, string]>([
     [[[1, 2], [3]], 'the list is ragged: its first elements have shape [2, 2], which does not hold at [1]'],
     [[[1, 2], 3], 'the list is ragged: its first elements have shape [2, 2], which does not hold at [1]'],

@@ -177,6 +177,12 @@ describe('decodeSafetensors', () => {
 
   const item = (changes: object) => ({ t: { dtype: 'F32', shape: [1], data_offsets: [0, 4], ...changes } });
   const four = new Uint8Array(4);
+  /** What is nested so deeply can be read, and not be written again. */
+  const nestedIn = (field: string) =>
+    fileOf(
+      `{"t":{"dtype":"F32","shape":[1],"data_offsets":[0,4],"${field}":${'['.repeat(10_000)}${']'.repeat(10_000)}}}`,
+      four,
+    );
   it.each<[string, string, Uint8Array]>([
     ['safetensors.header', 'nothing', new Uint8Array()],
     ['safetensors.header', 'half a length', new Uint8Array(7)],
@@ -191,6 +197,9 @@ describe('decodeSafetensors', () => {
     ['safetensors.tensor', 'an unknown dtype', fileOf(item({ dtype: 'BF16' }), four)],
     ['safetensors.tensor', 'a dtype from the prototype', fileOf(item({ dtype: 'constructor' }), four)],
     ['safetensors.tensor', 'a shape that is no list', fileOf(item({ shape: 1 }), four)],
+    ['safetensors.tensor', 'a dtype of many lists in one another', nestedIn('dtype')],
+    ['safetensors.tensor', 'a shape of many lists in one another', nestedIn('shape')],
+    ['safetensors.tensor', 'offsets of many lists in one another', nestedIn('data_offsets')],
     ['safetensors.tensor', 'a negative extent', fileOf(item({ shape: [-1] }), four)],
     ['safetensors.tensor', 'a broken extent', fileOf(item({ shape: [0.5] }), four)],
     ['safetensors.tensor', 'a shape of another size', fileOf(item({ shape: [2] }), four)],

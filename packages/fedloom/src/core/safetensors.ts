@@ -10,6 +10,7 @@ import {
   type WriteTensor,
   writeTensors,
 } from './safetensors-layout.js';
+import { shownJson } from './shown-json.js';
 
 /*
  * The safetensors format: a little-endian uint64 with the header's length; the header, a JSON object
@@ -145,14 +146,14 @@ function checkEntry(name: string, item: unknown, dataBytes: number, limits: Safe
   if (name.length > limits.nameLengthMax) throw limitError('letters in a name', name.length, limits.nameLengthMax);
   if (!isRecord(item)) throw tensorError(name, 'its description is not an object');
   const { dtype: format, shape, data_offsets: offsets } = item;
-  const dtype = DTYPES.get(String(format));
+  const dtype = typeof format === 'string' ? DTYPES.get(format) : undefined;
   if (dtype === undefined) {
-    throw tensorError(name, `its dtype ${quote(format)} is none of ${[...DTYPES.keys()].join(', ')}`);
+    throw tensorError(name, `its dtype ${shownJson(format)} is none of ${[...DTYPES.keys()].join(', ')}`);
   }
-  if (!isIndexList(shape)) throw tensorError(name, `its shape ${quote(shape)} is not a list of sizes`);
+  if (!isIndexList(shape)) throw tensorError(name, `its shape ${shownJson(shape)} is not a list of sizes`);
   if (shape.length > limits.rankMax) throw limitError(`axes of tensor "${name}"`, shape.length, limits.rankMax);
   if (!isIndexList(offsets) || offsets.length !== 2) {
-    throw tensorError(name, `its data_offsets ${quote(offsets)} are not [begin, end]`);
+    throw tensorError(name, `its data_offsets ${shownJson(offsets)} are not [begin, end]`);
   }
   const [begin, end] = offsets as [number, number];
   if (begin > end || end > dataBytes) {
@@ -194,11 +195,6 @@ function isRecord(value: unknown): value is Record<string, unknown> {
 
 function isIndexList(value: unknown): value is number[] {
   return Array.isArray(value) && value.every((item) => Number.isSafeInteger(item) && item >= 0);
-}
-
-/** A value from outside for a message, cut short. */
-function quote(value: unknown): string {
-  return (JSON.stringify(value) ?? 'undefined').slice(0, 80);
 }
 
 function headerError(why: string, cause?: unknown): FedloomError {

@@ -108,6 +108,7 @@ function textOf(value: unknown): string {
   try {
     return typeof value === 'bigint' ? `${value}n` : (JSON.stringify(value) ?? String(value));
   } catch {
-    return String(value);
+    // Circles, and lists that are nested too deeply to be written.
+    return Object.prototype.toString.call(value);
   }
 }

@@ -97,6 +97,8 @@ describe('records', () => {
 
   it('refuses what is no list, or no JSON', () => {
     expect(() => decodeRecords(entryOf({}))).toThrow('Entry 3');
+    const deep = new TextEncoder().encode('['.repeat(100_000) + ']'.repeat(100_000));
+    expect(() => decodeRecords({ index: 4, offset: 0, payload: deep })).toThrow('Entry 4');
     expect(() => decodeRecords({ index: 5, offset: 0, payload: Uint8Array.of(0xff) })).toThrow('Entry 5');
   });
 });

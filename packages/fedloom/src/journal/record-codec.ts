@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import type { Results } from '../core/records.js';
+import { isNestedDeeper } from '../core/shown-json.js';
 import type { Entry } from './entries.js';
 import { unknownRecordError } from './errors.js';
 import { splitPayload } from './payload.js';
@@ -7,6 +8,8 @@ import type { JournalRecord, Json } from './record.js';
 
 const decoder = new TextDecoder('utf-8', { fatal: true });
 
+/** Settings and records have a few; checks of more would exhaust the stack. */
+const LEVELS_MAX = 100;
 /** JSON has no such numbers, and a round that diverged has nothing else to tell. */
 const UNUSUAL = ['NaN', 'Infinity', '-Infinity', '-0'] as const;
 
@@ -125,7 +128,8 @@ export function decodeRecords({ payload, index }: Entry, software?: string): Jou
 
 function parse(payload: Uint8Array): unknown {
   try {
-    return JSON.parse(decoder.decode(payload));
+    const value: unknown = JSON.parse(decoder.decode(payload));
+    return isNestedDeeper(value, LEVELS_MAX) ? undefined : value;
   } catch {
     return undefined;
   }

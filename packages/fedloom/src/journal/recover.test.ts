@@ -91,10 +91,9 @@ describe('recover', () => {
       { kind: 'evaluation', round: 0, report: report(0), evaluators: [{ from: 0, count: 3 }] },
       { kind: 'finished', rounds: 1, modelHash: namedHash('m') },
     ]);
-    expect([...(recovered?.identities ?? [])]).toEqual([
-      [0, 'a'],
-      [1, 'b'],
-      [2, 'a'],
+    expect(recovered?.identities).toEqual([
+      { from: 0, count: 3, identity: 'a' },
+      { from: 1, count: 1, identity: 'b' },
     ]);
     expect(recovered?.privateStates.get(clientIndex(1))).toEqual({ task: 3, blob: namedHash('y') });
     expect([...(recovered?.reports.keys() ?? [])]).toEqual([0]);

@@ -1,6 +1,7 @@
-import { type ClientIndex, type Hash, knownClient } from '../core/brands.js';
+import type { ClientIndex, Hash } from '../core/brands.js';
 import type { RoundRecord } from '../core/records.js';
 import type {
+  ClientsKnown,
   JournalRecord,
   RoundDecided,
   RoundEvaluated,
@@ -25,8 +26,8 @@ export interface Recovered {
   readonly lastRound: RoundDecided | undefined;
   /** Hash of the blob with each client's private state. */
   readonly privateStates: ReadonlyMap<ClientIndex, { readonly task: number; readonly blob: Hash }>;
-  /** Who holds an index. */
-  readonly identities: ReadonlyMap<ClientIndex, string>;
+  /** Who holds which indices, as it was told: what comes later counts. */
+  readonly identities: ClientsKnown['ranges'];
   /** The lines of `metrics.jsonl`, ascending by round. A round that was decided and lacks one is to be evaluated again. */
   readonly reports: ReadonlyMap<number, RoundRecord>;
   /** By round: the clients whose results are in its report; null: none were asked. */
@@ -48,7 +49,7 @@ export function recover(records: Iterable<JournalRecord>): Recovered | undefined
   let finished: RunFinished | undefined;
   const decided: RoundDecided[] = [];
   const privateStates = new Map<ClientIndex, { readonly task: number; readonly blob: Hash }>();
-  const identities = new Map<ClientIndex, string>();
+  const identities: ClientsKnown['ranges'][number][] = [];
   const reports = new Map<number, RoundRecord>();
   const evaluators = new Map<number, RoundEvaluated['evaluators']>();
   const hashes = new Map<number, Readonly<Record<string, Hash>>>();
@@ -72,8 +73,7 @@ export function recover(records: Iterable<JournalRecord>): Recovered | undefined
         for (const { client, task, blob } of record.states) privateStates.set(client, { task, blob });
         break;
       case 'clients':
-        for (const { from, count, identity } of record.ranges)
-          for (let index = from; index < from + count; index += 1) identities.set(knownClient(index), identity);
+        for (const range of record.ranges) identities.push(range);
         break;
       case 'evaluation':
         reports.set(record.round, record.report);

@@ -51,16 +51,29 @@ export async function findRun(root: string, id: string): Promise<StoredRun> {
   throw new FedloomError('store.unknown-run', why, { id, root });
 }
 
-/** The rounds of a run as far as they were written. */
+/** The rounds of a run as far as they were written. @throws FedloomError `store.*` */
 export async function readRounds(path: string): Promise<RoundRecord[]> {
-  const text = await readFile(join(path, 'metrics.jsonl'), 'utf8').catch((error: unknown) => {
-    throw storageError(error, 'read', join(path, 'metrics.jsonl'));
+  const file = join(path, 'metrics.jsonl');
+  const text = await readFile(file, 'utf8').catch((error: unknown) => {
+    throw storageError(error, 'read', file);
   });
   // A run that was killed may leave half a line at the end: only what a line break closes is whole.
   return text
     .split('\n')
     .slice(0, -1)
-    .map((line) => JSON.parse(line) as RoundRecord);
+    .map((line, index) => recordIn(line, file, index + 1));
+}
+
+/** @throws FedloomError `store.damaged` */
+function recordIn(line: string, file: string, number: number): RoundRecord {
+  try {
+    const record: unknown = JSON.parse(line);
+    if (typeof record === 'object' && record !== null && 'round' in record) return record as RoundRecord;
+  } catch {
+    // Told below.
+  }
+  const message = `Line ${number} of ${file} is no record of a round: the file was changed, or the disk gives back other bytes. \`fedloom resume\` and \`fedloom run --replay\` write such lines anew from the journal.`;
+  throw new FedloomError('store.damaged', message, { path: file, line: number });
 }
 
 async function namesIn(root: string): Promise<string[]> {
@@ -103,10 +116,22 @@ function isOurs(file: AnyRunFile): file is RunFile {
   return file.format === FORMAT;
 }
 
+/** Whether it holds what is looked at before anything is asked for: a file that was changed, or half of one, is no run. */
+function isWhole(file: AnyRunFile): boolean {
+  const { run, startedAt, resumedAt = [], process, task, arguments: given } = file as Partial<RunFile>;
+  const isNamed = typeof run === 'string' && typeof startedAt === 'string' && Array.isArray(resumedAt);
+  return isNamed && [process, task, given].every(isRecord);
+}
+
+function isRecord(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
 async function readAnyRunFile(path: string): Promise<AnyRunFile | undefined> {
   try {
     const file = JSON.parse(await readFile(join(path, 'run.json'), 'utf8')) as AnyRunFile;
-    return typeof file.format === 'number' ? file : undefined;
+    if (typeof file.format !== 'number') return undefined;
+    return !isOurs(file) || isWhole(file) ? file : undefined;
   } catch {
     return undefined;
   }

@@ -228,6 +228,8 @@ describe('reading runs', () => {
       message: expect.stringContaining('has format 2, and this fedloom'),
     });
     await expect(findRun(root, 'a')).rejects.toThrow('Use the fedloom 9.1.0.');
+    await writeFile(join(path, 'run.json'), '{"format":1}');
+    await expect(findRun(root, 'a')).rejects.toMatchObject({ code: 'store.unknown-run' });
     await writeFile(join(path, 'run.json'), 'null');
     await expect(findRun(root, 'a')).rejects.toMatchObject({ code: 'store.unknown-run' });
   });
@@ -236,6 +238,15 @@ describe('reading runs', () => {
     const folder = await create('a');
     await writeFile(join(folder.path, 'metrics.jsonl'), '{"round":0}\n{"round":1}\n{"rou');
     expect((await readRounds(folder.path)).map((record) => record.round)).toEqual([0, 1]);
+  });
+
+  it('says which line of the rounds was changed', async () => {
+    const { path } = await create('a');
+    for (const line of ['{"round"', '1', 'null']) {
+      await writeFile(join(path, 'metrics.jsonl'), `{"round":0}\n${line}\n`);
+      const message = expect.stringMatching(/^Line 2 of .*metrics\.jsonl is no record of a round/);
+      await expect(readRounds(path)).rejects.toMatchObject({ code: 'store.damaged', message });
+    }
   });
 });
 

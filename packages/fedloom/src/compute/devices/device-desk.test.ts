@@ -62,6 +62,11 @@ it('but taken where the same is asked again, and where the round is said', async
 it.each([
   ['no JSON', 'hello', 'is no JSON object'],
   ['a list', '[4]', 'is no JSON object'],
+  [
+    'a type of many lists in one another',
+    `{"msg_type": ${'['.repeat(10_000)}${']'.repeat(10_000)}}`,
+    'has msg_type [[["[…]"]]]',
+  ],
   ['an unknown type', '{"msg_type": 9}', 'has msg_type 9; devices send 4 and 6'],
   ['no samples', '{"msg_type": 4, "model_params": {}}', 'has num_samples undefined'],
   ['half a sample', '{"msg_type": 4, "model_params": {}, "num_samples": 1.5}', 'must be a whole number of at least 1'],

@@ -1,6 +1,7 @@
 import { FedloomError, type NamedTensors } from '@fedloom/engine';
 import type { Evaluation, Statistic } from '../../core/evaluation.js';
 import { decodeSafetensors, safetensorsEncoder } from '../../core/safetensors.js';
+import { shownJson } from '../../core/shown-json.js';
 import { wireLimits } from '../../protocol/limits.js';
 import { encodeChanges } from '../../update/delta.js';
 import { ownSpecs, updateSpecs } from '../../update/plan-specs.js';
@@ -126,5 +127,5 @@ function ownResults(results: DeviceResult['results']): Pick<Evaluation, 'results
 }
 
 function notANumber(value: unknown): string {
-  return value === undefined ? 'is missing' : `is ${JSON.stringify(value)}, not a number`;
+  return value === undefined ? 'is missing' : `is ${shownJson(value)}, not a number`;
 }

@@ -1,4 +1,5 @@
 import { FedloomError } from '@fedloom/engine';
+import { shownJson } from '../../core/shown-json.js';
 
 /** FedML's numbers of messages, as devices that speak JSON know them. */
 export const messageType = { init: 1, sync: 2, test: 3, update: 4, result: 6 } as const;
@@ -39,7 +40,7 @@ export function readAnswer(text: string, device: number): DeviceAnswer {
     );
     return { kind: 'result', round, results, sampleCount: count(fields, device, 0) };
   }
-  throw problem(device, 'msg_type', `has msg_type ${JSON.stringify(fields.msg_type)}; devices send 4 and 6`);
+  throw problem(device, 'msg_type', `has msg_type ${shownJson(fields.msg_type)}; devices send 4 and 6`);
 }
 
 /** A number, or the text of one; NaN for anything else. */
@@ -51,7 +52,7 @@ export function numberOf(value: unknown): number {
 function count(fields: Readonly<Record<string, unknown>>, device: number, min: number): number {
   const value = numberOf(fields.num_samples);
   if (Number.isSafeInteger(value) && value >= min) return value;
-  const given = JSON.stringify(fields.num_samples);
+  const given = shownJson(fields.num_samples);
   throw problem(device, 'num_samples', `has num_samples ${given}; it must be a whole number of at least ${min}`);
 }
 

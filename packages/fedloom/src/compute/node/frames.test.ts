@@ -78,5 +78,16 @@ describe('frames', () => {
     expect(() => encodeFrame(() => 1)).toThrow();
     const reader = new FrameReader(() => {});
     expect(() => reader.push(new Uint8Array(8).fill(255))).toThrow(expect.objectContaining({ code: 'compute.frame' }));
+    const frame = Buffer.concat(encodeFrame({ array: Float32Array.of(1) }));
+    for (const length of [Number.NaN, -1, 0.5, 2 ** 60]) {
+      const broken = Buffer.from(frame);
+      broken.writeDoubleLE(length, 8);
+      expect(() => new FrameReader(() => {}).push(broken)).toThrow(expect.objectContaining({ code: 'compute.frame' }));
+    }
+    // The value's own bytes, behind its version.
+    const unreadable = Buffer.from(frame).fill(0x7e, 18);
+    expect(() => new FrameReader(() => {}).push(unreadable)).toThrow(
+      expect.objectContaining({ code: 'compute.frame' }),
+    );
   });
 });

@@ -119,22 +119,41 @@ export class FrameReader {
     });
   }
 
+  /** For an array and what is to be left free before it. */
+  #memory(length: number): Uint8Array {
+    if (!Number.isSafeInteger(length) || length < 0) throw broken();
+    try {
+      return uninitializedBytes(this.#room + length);
+    } catch (cause) {
+      throw broken(cause);
+    }
+  }
+
   #readArrays(header: Uint8Array, lengths: Float64Array, from: number): void {
     for (let at = from; at < lengths.length; at += 1) {
       const length = lengths[at] ?? 0;
-      const array = uninitializedBytes(this.#room + length).subarray(this.#room) as Uint8Array<ArrayBuffer>;
+      const array = this.#memory(length).subarray(this.#room) as Uint8Array<ArrayBuffer>;
       this.#arrays.push(array);
       if (length > 0) return this.#fill(array, () => this.#readArrays(header, lengths, at + 1));
     }
-    const reader = new Reader(header, this.#arrays);
-    reader.readHeader();
-    const value: unknown = reader.readValue();
+    const value = valueIn(header, this.#arrays);
     this.#arrays = [];
     this.#fill(new Uint8Array(PREFIX_BYTES), () => this.#prefixIsThere());
     this.#take(value);
   }
 }
 
-function broken(): FedloomError {
-  return new FedloomError('compute.frame', 'What came over the pipe of a worker process is no frame.');
+function valueIn(header: Uint8Array, arrays: readonly Uint8Array[]): unknown {
+  try {
+    const reader = new Reader(header, arrays);
+    reader.readHeader();
+    return reader.readValue();
+  } catch (cause) {
+    throw broken(cause);
+  }
+}
+
+function broken(cause?: unknown): FedloomError {
+  const message = 'What came over the pipe of a worker process is no frame.';
+  return new FedloomError('compute.frame', message, {}, { cause });
 }

@@ -7,6 +7,9 @@ import { shown } from './files.js';
 
 const MAGIC = [0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59];
 
+/** As numpy has it. */
+const RANK_MAX = 64;
+
 /** An array of numbers, the last index running fastest. */
 export interface NumpyArray {
   readonly data: NumberArray;
@@ -74,6 +77,7 @@ export function decodeNpy(bytes: Uint8Array, path: string, name: string): NumpyA
     .split(',')
     .filter((extent) => extent.trim() !== '')
     .map(Number);
+  if (shape.length > RANK_MAX) refuse(`claims ${shape.length} axes; at most ${RANK_MAX} are read`);
   const count = elementCount(shape);
   const [elementBytes, read] = reader(type[1] !== '>');
   const content = start + length;

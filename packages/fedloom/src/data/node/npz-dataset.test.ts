@@ -40,6 +40,13 @@ function npy(descr: string, shape: string, elements: Uint8Array, fortran = 'Fals
   return Buffer.concat([Buffer.from('\x93NUMPY\x01\x00', 'latin1'), length, Buffer.from(header), elements]);
 }
 
+/** An archive whose directory says that its first file is so long. */
+function claiming(bytes: number): Uint8Array {
+  const archive = Buffer.from(zipSync({ 'x.npy': npy('<f4', '(1,)', new Uint8Array(4)), 'y.npy': new Uint8Array() }));
+  archive.writeUInt32LE(bytes, archive.indexOf('PK\x01\x02', 0, 'latin1') + 24);
+  return archive;
+}
+
 async function errorOf(path: string, options: NpzOptions = { classes: 3 }): Promise<FedloomError> {
   const error = await npz(path, options)
     .load('train')
@@ -141,6 +148,12 @@ describe('npz', () => {
       'data.npz',
       /array "x" has 7 bytes, but \[2\] of f4 takes 8/,
       () => zipSync({ 'x.npy': npy('<f4', '(2,)', new Uint8Array(7)), 'y.npy': new Uint8Array() }),
+    ],
+    ['data.npz', /x\.npy claims 4294967280 bytes, more than there can be/, () => claiming(0xfffffff0)],
+    [
+      'data.npz',
+      /array "x" claims 65 axes; at most 64 are read/,
+      () => zipSync({ 'x.npy': npy('<f4', `(${'1,'.repeat(65)})`, new Uint8Array(4)), 'y.npy': new Uint8Array() }),
     ],
     ['data.shape', /2 samples in x but 1 in y/, () => saved({ x: pixels(2), y: labels(0) })],
     ['data.labels', /sample 1 has label 3, but the 3 classes/, () => saved({ x: pixels(2), y: labels(0, 3) })],

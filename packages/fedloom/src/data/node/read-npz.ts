@@ -2,6 +2,9 @@ import type { unzipSync } from 'fflate';
 import { readBytes } from './files.js';
 import { decodeNpy, type NumpyArray, npzError } from './npy.js';
 
+/** Deflate makes a byte of at most so many (RFC 1951: a code of two bits for 258 bytes). */
+const RATIO_MAX = 1032;
+
 /**
  * Some arrays of a file.
  * @throws FedloomError `data.file`, `data.npz`, naming the file and the array that it lacks
@@ -17,9 +20,13 @@ export async function readNpz<const N extends readonly string[]>(
   try {
     const { unzipSync: unzip } = await import('fflate');
     files = unzip(bytes, {
-      filter: ({ name }) => {
+      filter: ({ name, size, originalSize }) => {
         found.push(name.replace(/\.npy$/, ''));
-        return wanted.has(name);
+        if (!wanted.has(name)) return false;
+        // Memory is taken for what the file claims.
+        const bytesMax = RATIO_MAX * (Math.min(size, bytes.length) + 1);
+        if (originalSize > bytesMax) throw new Error(`${name} claims ${originalSize} bytes, more than there can be`);
+        return true;
       },
     });
   } catch (cause) {

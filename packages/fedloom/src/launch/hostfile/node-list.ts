@@ -1,7 +1,10 @@
+import type { FedloomError } from '@fedloom/engine/base';
 import type { TextLine } from './text-line.js';
 
 /** More hosts than any cluster has: a list that is longer is a slip of the keyboard. */
 const HOSTS_MAX = 100_000;
+/** Of the DNS (RFC 1035, section 2.3.4). */
+const NAME_LENGTH_MAX = 253;
 
 /** An item of a list, and where in the line it begins. */
 export interface Item {
@@ -36,30 +39,43 @@ export function splitAtCommas(line: TextLine, text: string, at: number): Item[] 
  * with the last range the fastest. A name without brackets stands for itself.
  */
 export function expandNodeName(line: TextLine, { text, at }: Item): string[] {
-  const match = /^([^[\]]*)\[([^[\]]*)\](.*)$/.exec(text);
-  if (match === null) return [text];
-  const [, before = '', ranges = '', after = ''] = match;
-  const numbersAt = at + before.length + 1;
-  const rest = expandNodeName(line, { text: after, at: numbersAt + ranges.length + 1 });
-  const names: string[] = [];
-  for (const number of expandRanges(line, ranges, numbersAt)) {
-    for (const one of rest) names.push(`${before}${number}${one}`);
-    if (names.length > HOSTS_MAX) throw line.error(at, `more than ${HOSTS_MAX} hosts. Check the ranges.`);
+  let names = [''];
+  let from = 0;
+  for (const { 0: bracket, 1: ranges = '', index } of text.matchAll(/\[([^[\]]*)\]/g)) {
+    const before = text.slice(from, index);
+    const numbers = expandRanges(line, ranges, at + index + 1);
+    if (names.length * numbers.length > HOSTS_MAX) throw tooMany(line, at);
+    names = names.flatMap((name) => numbers.map((number) => `${name}${before}${number}`));
+    from = index + bracket.length;
+    if ((names[0]?.length ?? 0) > NAME_LENGTH_MAX) throw tooLong(line, at);
   }
-  return names;
+  const rest = text.slice(from);
+  if (rest.length > NAME_LENGTH_MAX) throw tooLong(line, at);
+  return names.map((name) => `${name}${rest}`);
 }
 
-function* expandRanges(line: TextLine, text: string, at: number): Generator<string> {
+function expandRanges(line: TextLine, text: string, at: number): string[] {
+  const numbers: string[] = [];
   let place = at;
   for (const range of text.split(',')) {
-    const match = /^(\d+)(?:-(\d+))?$/.exec(range);
+    const match = /^(\d{1,15})(?:-(\d{1,15}))?$/.exec(range);
     const [, first = '', last = first] = match ?? [];
     if (match === null || Number(first) > Number(last)) {
       throw line.error(place, `"${range}" is no range of numbers. Write for instance [0-5,12] or [001-010].`);
     }
+    if (numbers.length + Number(last) - Number(first) >= HOSTS_MAX) throw tooMany(line, at);
     for (let number = Number(first); number <= Number(last); number += 1) {
-      yield String(number).padStart(first.length, '0');
+      numbers.push(String(number).padStart(first.length, '0'));
     }
     place += range.length + 1;
   }
+  return numbers;
+}
+
+function tooMany(line: TextLine, at: number): FedloomError {
+  return line.error(at, `more than ${HOSTS_MAX} hosts. Check the ranges.`);
+}
+
+function tooLong(line: TextLine, at: number): FedloomError {
+  return line.error(at, `a name of more than ${NAME_LENGTH_MAX} characters, which no host has.`);
 }
