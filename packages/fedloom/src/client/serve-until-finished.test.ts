@@ -75,3 +75,20 @@ it('does not dial again after a signal that came while it waited', async () => {
   });
   expect(await served).toBeUndefined();
 });
+
+it('dials again where a server has no room or a proxy does not reach it, and not where it is refused', async () => {
+  const answering = (status: number) =>
+    underTest([], {
+      dial: async (url) => {
+        throw new FedloomError('transport.connect', `status ${status}`, { url, reason: 'rejected', status });
+      },
+    });
+  for (const status of [408, 429, 502, 503, 504]) {
+    const { served, events } = answering(status);
+    await expect(served).rejects.toMatchObject({ code: 'client.no-server' });
+    expect(events.length).toBeGreaterThan(1);
+  }
+  for (const status of [400, 403, 404, 407]) {
+    await expect(answering(status).served).rejects.toMatchObject({ code: 'transport.connect', fields: { status } });
+  }
+});

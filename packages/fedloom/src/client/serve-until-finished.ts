@@ -8,6 +8,11 @@ import type { ClientEvent, ClientHost } from './client-host.js';
 
 /** Why a connection could not be made, where the next attempt would end likewise. */
 const FINAL: ReadonlySet<ConnectReason> = new Set(['url', 'rejected', 'certificate', 'tls']);
+/**
+ * Answers in place of a connection after which the next attempt may succeed: the request came too late, a server or a proxy has no room, and
+ * a proxy does not reach its server, which may be starting again.
+ */
+const PASSING: ReadonlySet<number> = new Set([408, 429, 502, 503, 504]);
 const RETRY_PAUSES = { firstMs: 100, lastMs: 2_000 };
 
 export type JoinEvent =
@@ -97,6 +102,5 @@ function noServer(url: string, waitedMs: number, reason: string, tookPart: boole
 function mayPass(error: unknown): error is FedloomError {
   if (!isFedloomError(error, 'transport.connect')) return false;
   const { reason, status } = error.fields;
-  // A server that is full says so with 503; it may have room later.
-  return reason === undefined || status === 503 || !FINAL.has(reason);
+  return reason === undefined || (status !== undefined && PASSING.has(status)) || !FINAL.has(reason);
 }

@@ -221,8 +221,8 @@ def _dial(url, secure):
     except exceptions.InvalidStatus as error:
         text = (error.response.body or b"")[:200].decode(errors="replace") or "it is no fedloom server"
         status = error.response.status_code
-        # A server that is full says so with 503; it may have room later.
-        kind = "transport.full" if status == 503 else "transport.connect"
+        # A request that came too late, no room, or a proxy that does not reach its server: it may later.
+        kind = "transport.full" if status in (408, 429, 502, 503, 504) else "transport.connect"
         raise Refused(kind, f"The server at {url} answered with HTTP status {status}: {text}") from error
     except (exceptions.InvalidHandshake, exceptions.ConnectionClosed, OSError, EOFError) as error:
         hint = " If it speaks TLS, its address begins with wss://." if isinstance(error, exceptions.InvalidMessage) else ""
