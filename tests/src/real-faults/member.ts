@@ -48,8 +48,9 @@ export class Member<W extends Word> {
     }
   }
 
+  /** One that has ended hears nothing. */
   tell(message: string): void {
-    this.#process.send(message);
+    if (this.#process.connected) this.#process.send(message, () => {});
   }
 
   /** It stands still, with all of its lines open. */

@@ -16,6 +16,7 @@ import { currentTls, type ServerTls, type TlsSource } from './tls-source.js';
 import { UnfinishedFrames } from './unfinished-frames.js';
 import { certificateRefusal, checkUpgrade } from './upgrade-check.js';
 
+const CLOSING = 'transport.full: the server is closing';
 const UNFINISHED = 'transport.unfinished: the frame that began longest ago had no end, and others need the room';
 
 /**
@@ -93,6 +94,9 @@ export async function listenWebSocket(
       server.off('upgrade', upgrade);
       stop();
       if (options.server !== undefined) return;
+      // Whoever has begun to ask would be told that this takes no requests but upgrades, and give up for good.
+      server.removeAllListeners('upgrade');
+      server.on('upgrade', (_request, socket) => refuse(socket, '503 Service Unavailable', CLOSING));
       // Not awaited by its callback, which waits for every open connection.
       server.close();
       server.closeIdleConnections();

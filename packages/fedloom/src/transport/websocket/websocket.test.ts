@@ -95,6 +95,21 @@ describe('who may connect', () => {
     });
   });
 
+  test('who asks while the server closes is told to come later', async () => {
+    const { listener, port } = await listening();
+    const socket = connectTcp(port, '127.0.0.1');
+    cleanUp.push(() => socket.destroy());
+    const key = 'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==';
+    const upgrade = `GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n${key}\r\n\r\n`;
+    await new Promise((resolve) => socket.write(upgrade.slice(0, 40), resolve));
+    // Until it is read.
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    const answer = new Promise<string>((resolve) => socket.once('data', (data) => resolve(data.toString())));
+    await listener.close();
+    socket.write(upgrade.slice(40));
+    expect(await answer).toMatch(/^HTTP\/1\.1 503 [^]*transport\.full: the server is closing/);
+  });
+
   test('a plain request learns what this server is', async () => {
     const { port } = await listening();
     const response = await fetch(`http://127.0.0.1:${port}/`);
