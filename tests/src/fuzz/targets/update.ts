@@ -51,7 +51,7 @@ export const target: Target = {
       const sound = aggregation.check(update, body);
       if (sound instanceof Promise) throw new Error('these stages take no time');
       aggregation.add(0, aggregation.weigh(sound, from, from));
-      aggregation.close(0);
+      aggregation.close(0, () => {});
     });
   },
 };
