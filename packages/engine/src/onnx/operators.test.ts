@@ -32,7 +32,17 @@ function everything(g: Graph): Value[] {
   const filters = g.input('filters', 'float32', [3, 2, 2, 2]);
   const rows = g.input('rows', 'int64', ['n']);
   const positive = g.add(g.abs(x), 1);
-  const unary = [g.neg(x), g.exp(x), g.log(positive), g.sqrt(positive), g.relu(x), g.sigmoid(x), g.sign(x), g.tanh(x)];
+  const unary = [
+    g.neg(x),
+    g.exp(x),
+    g.erf(x),
+    g.log(positive),
+    g.sqrt(positive),
+    g.relu(x),
+    g.sigmoid(x),
+    g.sign(x),
+    g.tanh(x),
+  ];
   const binary = [g.sub(x, 1), g.mul(x, x), g.div(x, positive), g.maximum(x, 0), g.minimum(x, 0), g.square(x)];
   const floats = (condition: Value) => g.cast(condition, 'float32');
   const compared = [g.equal(x, 1), g.greater(x, 1), g.greaterOrEqual(x, 1)].map(floats);
