@@ -24,8 +24,9 @@ export class RawClient {
     socket.on('error', () => {});
   }
 
-  static async connect(url: string): Promise<RawClient> {
-    const socket = new WebSocket(url);
+  /** @param localAddress where it comes from; default: whichever */
+  static async connect(url: string, localAddress?: string): Promise<RawClient> {
+    const socket = new WebSocket(url, { ...(localAddress && { localAddress }) });
     const client = new RawClient(socket);
     await new Promise((resolve, reject) => socket.once('open', resolve).once('error', reject));
     return client;
@@ -49,8 +50,8 @@ export class RawClient {
   }
 
   /** Connects and shakes hands. */
-  static async enter(url: string): Promise<RawClient> {
-    const client = await RawClient.connect(url);
+  static async enter(url: string, localAddress?: string): Promise<RawClient> {
+    const client = await RawClient.connect(url, localAddress);
     client.send({ type: 'hello', versions: [2], software: 'raw', capabilities: [] });
     await client.next('challenge');
     client.send({ type: 'auth', method: 'none' });

@@ -1,5 +1,6 @@
 import { FedloomError } from '@fedloom/engine';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { Amends } from './amends.js';
 import { ByteBudget } from './byte-budget.js';
 import { encodeChunk, encodeControl } from './codec.js';
 import { defaultLimits } from './limits.js';
@@ -252,6 +253,36 @@ describe('a body that is given away', () => {
     client.channel.send(update, roomless, { giveAway: true });
     await server.messages(2);
     expect([long.byteLength, roomless.byteLength]).toEqual([0, 0]);
+  });
+});
+
+describe('amends', () => {
+  test('are made by a rest for what is refused, and by the whole address for what ends a connection', async () => {
+    const { server, client } = await connectionPair();
+    let now = 0;
+    const amends = new Amends({ now: () => now });
+    const rests: number[] = [];
+    const taken: number[] = [];
+    const connection = Object.assign(server, { rest: (ms: number) => rests.push(ms) });
+    const end: TestEnd = new TestEnd(connection, {
+      role: 'server',
+      amends,
+      onMessage: (message, _body, release) => {
+        const { task } = message as typeof examples.failed;
+        now += 30;
+        if (task === 1) end.channel.offend();
+        taken.push(task);
+        release();
+      },
+    });
+    client.bind({ frame: () => {}, drained: () => {}, closed: () => {} });
+    for (const task of [0, 1, 2]) client.send(encodeControl({ ...examples.failed, task }));
+    client.send(Uint8Array.of(9));
+    expect((await end.closed).error?.code).toBe('protocol.frame');
+    // 300 ms for the second message, of which 100 are let off; then 30 ms go by.
+    expect([taken, rests]).toEqual([[0, 1, 2], [200]]);
+    // For all that the connection cost, and for its end.
+    expect(amends.restMs(server.peer)).toBe(170 + 10 * (90 + 1));
   });
 });
 

@@ -1,5 +1,6 @@
 import { FedloomError } from '@fedloom/engine';
 import { freeBytes, uninitializedBytes } from '../core/byte-memory.js';
+import { type Amends, CONNECTION_MS } from './amends.js';
 import type { BudgetLane, ByteBudget } from './byte-budget.js';
 import { type AnyMessage, decodeFrame, encodeControl, type Frame } from './codec.js';
 import type { ExtensionMessage, MessageDefinition, MessageRegistry } from './define-message.js';
@@ -25,6 +26,8 @@ export interface ChannelOptions {
   readonly budget: ByteBudget;
   /** Shared likewise: what waits for the other ends. Default: each connection counts for itself. */
   readonly owed?: OwedBytes;
+  /** Shared likewise: what those cost who send what is refused. Default: nobody asks. */
+  readonly amends?: Amends;
   readonly limits?: Limits;
   /** What this end understands; default: the built-in messages. */
   readonly registry?: MessageRegistry;
@@ -67,6 +70,10 @@ export class Channel {
   readonly #stall: StallWatch;
   #open = true;
   #closeWhenSent: string | undefined;
+  /** What is being handled is refused. */
+  #offended = false;
+  /** On what came, where amends are asked for. */
+  #spentMs = 0;
   #bytesIn = 0;
   #bytesOut = 0;
   /** Of large bodies, since nothing waited with the transport. */
@@ -173,9 +180,15 @@ export class Channel {
     this.#options.owed?.grew(Math.max(0, this.#outbox.frameBytes - beforeBytes));
   }
 
+  /** What the other end just sent is refused, and the time that it took to be made up for. */
+  offend(): void {
+    this.#offended = true;
+  }
+
   /** Tells the other end what went wrong and closes; queued messages are dropped. */
   fail(error: FedloomError): void {
     if (!this.#open) return;
+    this.#chargeForFault(error);
     const text = error.message.slice(0, wireLimits.textLengthMax);
     const sent = this.#seen<ErrorMessage>({ type: 'error', code: wireCode(error.code), message: text }, undefined);
     if (sent === undefined) return;
@@ -199,6 +212,7 @@ export class Channel {
   /** Ends with a peer that takes nothing of what waits for it, and so would take no good-bye. */
   drop(error: FedloomError): void {
     if (!this.#open) return;
+    this.#chargeForFault(error);
     const reason = `${error.code}: ${error.message}`;
     if (this.#connection.abort === undefined) return this.fail(error);
     this.#connection.abort(reason.slice(0, 120));
@@ -289,7 +303,25 @@ export class Channel {
     if (this.#closeWhenSent !== undefined && this.#outbox.empty) this.#shut(this.#closeWhenSent);
   }
 
+  /** For what ends a connection since its other end did it: whatever it cost so far was for nothing. */
+  #chargeForFault({ code }: FedloomError): void {
+    if (code.startsWith('protocol.')) this.#options.amends?.charge(this.peer, CONNECTION_MS + this.#spentMs);
+  }
+
   #receive(bytes: Uint8Array): void {
+    const { amends } = this.#options;
+    if (amends === undefined) return this.#take(bytes);
+    const startedMs = amends.now();
+    this.#offended = false;
+    this.#take(bytes);
+    const spentMs = amends.now() - startedMs;
+    this.#spentMs += spentMs;
+    if (!this.#offended) return;
+    const restMs = amends.charge(this.peer, spentMs);
+    if (restMs > 0) this.#connection.rest?.(restMs);
+  }
+
+  #take(bytes: Uint8Array): void {
     if (!this.#open) return;
     this.#bytesIn += bytes.length;
     const waitingMax = Math.min(this.#owedBytesMax, this.#options.owed?.shareBytes ?? Number.POSITIVE_INFINITY);

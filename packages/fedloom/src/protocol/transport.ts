@@ -34,6 +34,11 @@ export interface Connection {
   patient: boolean;
   /** Lets what was sent leave, then closes; safe to call twice. `reason` is at most 120 characters. */
   close(reason?: string): void;
+  /**
+   * Reads nothing for so many milliseconds, so that the other end can send no more than fits between; default: it goes on. A rest
+   * takes the place of one before.
+   */
+  rest?(restMs: number): void;
   /** Closes at once: what has not left is dropped, and its memory with it. Default: as `close`. */
   abort?(reason: string): void;
   /**

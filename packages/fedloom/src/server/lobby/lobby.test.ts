@@ -5,6 +5,7 @@ import { encodeControl } from '../../protocol/codec.js';
 import { defineMessage } from '../../protocol/define-message.js';
 import type { ServerAuth } from '../../protocol/handshake.js';
 import { handleMessage, OwnMessages } from '../../protocol/own-messages.js';
+import { connectionPair } from '../../protocol/testing/channel-pair.js';
 import { update } from '../../protocol/testing/messages.js';
 import { openDoor, testLobby } from './testing/lobby-end.js';
 
@@ -15,6 +16,27 @@ function twoRuns() {
   const house = testLobby();
   return { ...house, digits: openDoor(house.lobby, 'digits'), texts: openDoor(house.lobby, 'texts') };
 }
+
+test('an address that has to make amends is not read from at once when it comes again', async () => {
+  const { lobby, clock, enter } = testLobby();
+  openDoor(lobby);
+  for (let i = 0; i < 11; i += 1) {
+    const evil = await enter();
+    evil.channel.send({ type: 'auth', method: 'none' });
+    expect((await evil.closed).error?.code).toBe('protocol.order');
+  }
+  const rests: number[] = [];
+  const comeAgain = async () => {
+    const { server } = await connectionPair();
+    lobby.accept(Object.assign(server, { rest: (ms: number) => rests.push(ms) }));
+  };
+  // Ten faults of a millisecond each are let off.
+  await comeAgain();
+  expect(rests).toEqual([10]);
+  clock.now = () => 10;
+  await comeAgain();
+  expect(rests).toEqual([10]);
+});
 
 describe('the run that a client names', () => {
   test('has its session, its messages and its bytes; the other hears nothing', async () => {

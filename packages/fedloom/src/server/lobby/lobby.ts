@@ -1,5 +1,6 @@
 import { FedloomError } from '@fedloom/engine';
 import type { Clock } from '../../core/clock.js';
+import { Amends } from '../../protocol/amends.js';
 import { ByteBudget } from '../../protocol/byte-budget.js';
 import { Channel } from '../../protocol/channel.js';
 import type { MessageRegistry } from '../../protocol/define-message.js';
@@ -64,6 +65,7 @@ export class Lobby {
   /** Memory for bodies on their way in, shared by the runs: it grows to what the largest of them needs. */
   readonly budget = new ByteBudget(0);
   readonly #owed: OwedBytes;
+  readonly #amends: Amends;
   readonly #parts: LobbyParts;
   readonly #doors: Doors;
   readonly #strangers = new Set<Channel>();
@@ -75,6 +77,7 @@ export class Lobby {
   constructor(parts: LobbyParts) {
     this.#parts = parts;
     this.#owed = new OwedBytes(OWED_BYTES_MAX, parts.clock);
+    this.#amends = new Amends(parts.clock);
     this.#doors = new Doors(parts.clock);
     this.#admitted = new Admitted(parts.auth ?? []);
   }
@@ -121,6 +124,7 @@ export class Lobby {
       role: 'server',
       budget: this.budget,
       owed: this.#owed,
+      amends: this.#amends,
       limits: limitsOfStrangers,
       registry: this.#registryOfStrangers,
       timers: this.#parts.clock,
@@ -165,6 +169,8 @@ export class Lobby {
       cancelJoin();
       cancelJoin = this.#awaitJoin(channel, () => guest?.takesPart ?? false);
     };
+    const restMs = this.#amends.restMs(connection.peer);
+    if (restMs > 0) connection.rest?.(restMs);
     if (this.#unjoined.size >= UNJOINED_MAX) return channel.fail(full());
     this.#strangers.add(channel);
     this.#unjoined.add(channel);

@@ -117,6 +117,7 @@ export class Incoming {
     const reason = this.options.refusal({ session: session.id, client, task, attempt });
     if (reason === null) return true;
     session.work((work) => work.trained([client]));
+    session.channel.offend();
     this.#tellRefused(session, message, reason);
     return false;
   }
@@ -222,6 +223,7 @@ export class Incoming {
   #failed(session: Session, { client, task, attempt, phase, code, message }: Failed): void | Promise<void> {
     const reason = { code, message };
     const at = { session: session.id, client };
+    session.channel.offend();
     this.#tellRefused(session, { client, task }, reason);
     if (phase === 'evaluate') {
       session.work((work) => work.evaluated(task, 1));

@@ -44,6 +44,7 @@ export class SocketConnection implements Connection {
   #reason: string | undefined;
   #closing = false;
   #closed = false;
+  #resting: ReturnType<typeof setTimeout> | undefined;
 
   /** @param end what the socket does not tell of who is at the other end */
   constructor(webSocket: WebSocket, socket: Socket, options: SocketOptions, end: OtherEnd = {}) {
@@ -64,6 +65,7 @@ export class SocketConnection implements Connection {
     });
     webSocket.on('close', (code, reason) => {
       stopPings();
+      clearTimeout(this.#resting);
       this.#reason ??= describeClose(code, reason.toString());
       this.#closed = true;
       this.#handlers?.closed(this.#reason);
@@ -95,6 +97,14 @@ export class SocketConnection implements Connection {
     return false;
   }
 
+  rest(restMs: number): void {
+    if (this.#closing || this.#closed) return;
+    this.#webSocket.pause();
+    clearTimeout(this.#resting);
+    this.#resting = setTimeout(() => this.#webSocket.resume(), restMs);
+    this.#resting.unref();
+  }
+
   close(reason = 'closed'): void {
     this.#close(1000, reason);
   }
@@ -110,7 +120,8 @@ export class SocketConnection implements Connection {
     if (this.#closing || this.#closed) return;
     this.#closing = true;
     this.#reason ??= reason;
-    // The other end's close frame must be read, bound or not.
+    // The other end's close frame must be read, bound or not, resting or not.
+    clearTimeout(this.#resting);
     this.#webSocket.resume();
     this.#webSocket.close(code, fitReason(reason));
   }

@@ -282,6 +282,34 @@ describe('hostile peers', () => {
     expect(atServer.reasons[0]).toMatch(/^transport\.dead-peer/);
   });
 
+  test('an end that rests reads nothing until it is over, and can be closed meanwhile', async () => {
+    const accepted: Connection[] = [];
+    const recorders: Recorder[] = [];
+    const listener = await listenWebSocket({}, (connection) => {
+      accepted.push(connection);
+      recorders.push(Recorder.bind(connection));
+    });
+    cleanUp.push(() => listener.close());
+    const [resting, other] = [await dialWebSocket(listener.url), await dialWebSocket(listener.url)];
+    const atClient = Recorder.bind(resting);
+    Recorder.bind(other);
+    await expect.poll(() => accepted.length).toBe(2);
+    const [atServer] = accepted;
+    const [seen, atOther] = recorders as [Recorder, Recorder];
+    atServer?.rest?.(3_600_000);
+    resting.send(Uint8Array.of(1));
+    // Whole frames later, on another connection, nothing of it has come.
+    for (let i = 0; i < 10; i += 1) other.send(Uint8Array.of(2));
+    await atOther.received(10);
+    expect(seen.frames).toEqual([]);
+    atServer?.rest?.(1);
+    await seen.received(1);
+    atServer?.rest?.(3_600_000);
+    atServer?.close('enough');
+    await atClient.ended();
+    await seen.ended();
+  });
+
   test.skipIf(process.platform !== 'linux')(
     'the kernel asks after machines that are silent, at both ends',
     async () => {
