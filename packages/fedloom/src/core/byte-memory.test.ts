@@ -15,7 +15,9 @@ describe('freeBytes', () => {
     const small = new Uint8Array(100);
     const shared = new Uint8Array(new SharedArrayBuffer(100_000));
     const part = new Uint8Array(new ArrayBuffer(300_000), 0, 100_000);
-    for (const bytes of [small, shared, part]) {
+    const followed = new Uint8Array(new ArrayBuffer(100_001), 0, 100_000);
+    const behind = new Uint8Array(new ArrayBuffer(100_040), 40);
+    for (const bytes of [small, shared, part, followed, behind]) {
       const { byteLength } = bytes;
       freeBytes(bytes);
       expect(bytes.byteLength).toBe(byteLength);

@@ -13,8 +13,11 @@ interface NodeBuffer {
 
 /** Smaller ones are not worth it. */
 const WORTHWHILE_BYTES = 16 << 10;
-/** What may stand before and behind the bytes in their buffer: a frame's header. */
-const MARGIN_BYTES = 64;
+/**
+ * What may stand before the bytes in their buffer: the headers of their frame and of the WebSocket's. No message with a body that
+ * somebody may still hold is so short.
+ */
+const MARGIN_BYTES = 32;
 /** Of what was given back, so much is kept for the next who asks, */
 const KEPT_BYTES_MAX = 8 << 20;
 /** of so many lengths: those that were asked for last. A run has its updates, and on their way what they are cut into. */
@@ -46,12 +49,13 @@ export function uninitializedBytes(length: number): Uint8Array {
  * Gives the memory of `bytes` back now, not at some garbage collection.
  *
  * The buffer is detached: every view of it is empty from then on. So only for who owns the whole buffer; where `bytes` is
- * not nearly all of it, or it is shared, this does nothing.
+ * not nearly all of it, or it is shared, or something follows them, this does nothing: what came over a line may end with the
+ * beginning of what comes next, which others are still to read.
  */
 export function freeBytes(bytes: Uint8Array): void {
-  const { buffer, byteLength } = bytes;
+  const { buffer, byteOffset, byteLength } = bytes;
   if (!(buffer instanceof ArrayBuffer) || byteLength < WORTHWHILE_BYTES) return;
-  if (buffer.byteLength - byteLength > MARGIN_BYTES) return;
+  if (byteOffset > MARGIN_BYTES || byteOffset + byteLength < buffer.byteLength) return;
   try {
     const alike = keptBytes + buffer.byteLength <= KEPT_BYTES_MAX ? kept.get(buffer.byteLength) : undefined;
     if (alike === undefined) return giveToNobody(buffer);
