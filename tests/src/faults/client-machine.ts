@@ -10,10 +10,11 @@ import { ByteBudget } from '../../../packages/fedloom/dist/protocol/byte-budget.
 import { defaultLimits } from '../../../packages/fedloom/dist/protocol/limits.js';
 import type { Dial } from '../../../packages/fedloom/dist/protocol/transport.js';
 import { Disk, stateFilesOn } from './disk.js';
+import { proofOf } from './identities.js';
 import { Intercepted } from './intercepted.js';
 import { stagesOf } from './scenario.js';
 import { SimulatedProcess } from './simulated-process.js';
-import { isQuiet, taskOf, URL, type World } from './world.js';
+import { isQuiet, RUNS, taskOf, URL, type World } from './world.js';
 
 /** How a client's process may end before the run is over: somebody starts it again. */
 const MAY_END = new Set(['client.no-server', 'join.held', 'store.full']);
@@ -26,21 +27,36 @@ export interface Lie {
   heard(frame: Uint8Array): void;
 }
 
+/** What a machine is for. */
+export interface ClientParts {
+  readonly name: string;
+  readonly clients: readonly number[];
+  /** The number of its key. */
+  readonly place: number;
+  /** Made for each connection; absent: it is honest. */
+  readonly lie?: () => Lie;
+}
+
 /** The machine of some clients: a disk, and one process after the other. */
 export class ClientMachine {
+  readonly name: string;
+  readonly clients: readonly number[];
   process: SimulatedProcess | undefined;
   isDone = false;
   readonly #disk: Disk;
   #leaving = new AbortController();
   #starts = 0;
+  readonly #place: number;
+  readonly #lie: (() => Lie) | undefined;
 
-  /** @param lie made for each connection; absent: it is honest */
   constructor(
     private readonly world: World,
-    readonly name: string,
-    readonly clients: readonly number[],
-    private readonly lie?: () => Lie,
+    { name, clients, place, lie }: ClientParts,
   ) {
+    this.name = name;
+    this.clients = clients;
+    this.#place = place;
+    this.#lie = lie;
     const dice = world.dice.of(`disk ${name}`);
     const { scenario, witness } = world;
     this.#disk = new Disk(
@@ -92,7 +108,7 @@ export class ClientMachine {
   }
 
   async #serve(process: SimulatedProcess): Promise<string | undefined> {
-    const { scenario, witness, dice } = this.world;
+    const { scenario, witness, dice, run } = this.world;
     const executor = new TrainerExecutor({ task: taskOf(this.world, process), concurrency: 3 });
     const states = scenario.statesOnDisk
       ? fileStateStore('/states', stateFilesOn(this.#disk, process))
@@ -109,13 +125,15 @@ export class ClientMachine {
       software: SOFTWARE,
       keptBytesMax: scenario.keptBytesMax,
       extraStages: stagesOf(scenario),
+      ...(scenario.hasNeighbour || run !== RUNS.own ? { run } : {}),
+      ...(scenario.identified && { auth: [proofOf(this.#place)] }),
       decodePlan: () => {
         throw new Error('there is no plan');
       },
       onEvent: (event) => {
         if (event.type !== 'jobFailed') return;
         witness.trace(this.name, `fails for client ${event.client}: ${event.error}`);
-        if (!this.lie)
+        if (!this.#lie)
           witness.problem(`an honest client failed: ${event.error instanceof Error ? event.error.stack : event.error}`);
       },
     });
@@ -142,7 +160,7 @@ export class ClientMachine {
     return async (url, options) => {
       const connection = await dial(url, options);
       const see = witness.ofClient();
-      const lie = this.lie?.();
+      const lie = this.#lie?.();
       return new Intercepted(
         connection,
         (frame) => {

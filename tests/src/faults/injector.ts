@@ -1,10 +1,17 @@
 import type { ClientMachine } from './client-machine.js';
+import type { HostedRun } from './hosted-run.js';
 import { intrude } from './intruder.js';
 import type { ServerMachine } from './server-machine.js';
 import type { World } from './world.js';
 
+/** Decided when the pause begins, and not on the disk yet: a round, and the one that its clients were asked for meanwhile. */
+const UNDER_WAY = 2;
+
 /** Plans what happens to machines and networks, all of it before the time of quiet. What happens to lines and writes is drawn there. */
-export function injectFaults(world: World, server: ServerMachine, clients: readonly ClientMachine[]): void {
+export function injectFaults(
+  world: World,
+  { server, run, clients }: { server: ServerMachine; run: HostedRun; clients: readonly ClientMachine[] },
+): void {
   const { time, witness, network, scenario } = world;
   const { faults } = scenario;
   const dice = world.dice.of('injector');
@@ -43,13 +50,34 @@ export function injectFaults(world: World, server: ServerMachine, clients: reado
     network.part(apart);
     time.in(forMs(), () => network.join(apart));
   });
+  often(faults.operatorPauses, () => pauseRun(world, server, run, forMs()));
+  often(faults.operatorStops, () => {
+    if (run.steering === undefined || witness.durable.rounds.length === 0) return;
+    witness.fault('operator stops', 'the run');
+    run.stop();
+  });
   often(faults.diskFull, () => {
     witness.trace('fault', 'the disk fills up');
-    server.fill(forMs());
+    run.fill(forMs());
   });
   let intruders = 0;
   often(faults.intruders, () => {
     intruders += 1;
     intrude(world, `intruder-${intruders}`, dice.of(`intruder ${intruders}`));
+  });
+}
+
+/** An operator pauses the run and has it go on later, unless its process is gone by then, and the pause with it. */
+function pauseRun({ time, witness }: World, { process }: ServerMachine, { steering }: HostedRun, forMs: number): void {
+  if (steering === undefined || steering.isPaused || !process?.isAlive) return;
+  witness.fault('operator pauses', process.name);
+  steering.pause();
+  const known = witness.durable.rounds.length;
+  time.in(forMs, () => {
+    if (!process.isAlive || !steering.isPaused) return;
+    const decided = witness.durable.rounds.length - known;
+    if (decided > UNDER_WAY) witness.problem(`${decided} rounds were decided while the run was paused`);
+    witness.trace('operator', 'the run is to go on');
+    steering.goOn();
   });
 }

@@ -104,6 +104,20 @@ const KINDS: Readonly<Record<string, Kind>> = {
   silence: () => [],
 };
 
+/** Lies of size: they are told where there is something to compare with. Before that the first rounds may be void, or count. */
+const SIZES: Readonly<Record<string, Kind>> = {
+  'far too large': (told) => [
+    said(
+      told,
+      {},
+      changed(told, (tensor) => floats(valuesOf(tensor).map((value) => 1e9 * (value + 1)))),
+    ),
+  ],
+  'far too many samples': (told) => [said(told, { facts: { ...told.message.facts, sampleCount: 1e8 } })],
+};
+/** As many updates must have counted before the next are compared with them, and in so many rounds. */
+const COMPARED = { updates: 3, rounds: 10 };
+
 /** What a client's process that lies now and then sends. */
 export function liarOf(world: World, own: readonly number[], dice: Dice): () => Lie {
   const all = Array.from({ length: world.scenario.clients }, (_, client) => client);
@@ -118,9 +132,10 @@ export function liarOf(world: World, own: readonly number[], dice: Dice): () => 
     const message = read.kind === 'inline' ? (read.message as Message) : undefined;
     if (read.kind !== 'inline' || message?.type !== 'update') return [frame];
     if (isQuiet(world) || dice.chance(0.5)) return [frame];
-    const kind = dice.pick(Object.keys(KINDS));
+    const kinds = { ...KINDS, ...sizesIn(world) };
+    const kind = dice.pick(Object.keys(kinds));
     world.witness.fault(`lie: ${kind}`, `client ${message.client} task ${message.task}`);
-    return KINDS[kind]?.({ message, body: read.body.slice() }, { dice, others, bases }) ?? [frame];
+    return kinds[kind]?.({ message, body: read.body.slice() }, { dice, others, bases }) ?? [frame];
   };
   const heard = (frame: Uint8Array) => {
     // What is damaged on its way tells it nothing.
@@ -129,6 +144,17 @@ export function liarOf(world: World, own: readonly number[], dice: Dice): () => 
     if (read.kind === 'inline' && read.message.type === 'model') bases.push((read.message as Model).version);
   };
   return () => ({ instead, heard });
+}
+
+/** Those that the bounds of the run stop, as far as is known on the disk. */
+function sizesIn({ scenario, witness }: World): Readonly<Record<string, Kind>> {
+  const rounds = witness.durable.rounds.filter(({ outcome }) => outcome === 'counted').slice(-COMPARED.rounds);
+  const isCompared = rounds.reduce((sum, { counted }) => sum + counted.length, 0) >= COMPARED.updates;
+  if (!isCompared) return {};
+  const { 'far too many samples': samples, ...large } = SIZES;
+  return scenario.sampleCountMax === 'none' || samples === undefined
+    ? large
+    : { ...large, 'far too many samples': samples };
 }
 
 /** What costs at most the results of whoever says it. */

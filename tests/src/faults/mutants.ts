@@ -107,4 +107,52 @@ export const MUTANTS: readonly Mutant[] = [
     file: 'client/training.js',
     edits: [['this.#resend(finished, message);', ';']],
   },
+  {
+    name: 'an update may be as large as it likes',
+    file: 'server/run/update-bounds.js',
+    edits: [['if (norm <= most.norms[part])', 'if (true)']],
+  },
+  {
+    name: 'an update may claim as many samples as it likes',
+    file: 'server/run/update-bounds.js',
+    edits: [['if (sampleCount > most.sampleCount)', 'if (false)']],
+  },
+  {
+    name: 'what was usual is forgotten with the process of the server',
+    file: 'server/run/open-federation.js',
+    edits: [['{ usual: journal.usual }', '{}']],
+  },
+  {
+    name: 'more count than a round needs',
+    file: 'server/schedule/rounds.js',
+    edits: [
+      ['if (training?.closed)', 'if (false)'],
+      ['if (training !== null && training.folded >= clientsPerRound)', 'if (false)'],
+    ],
+  },
+  {
+    name: 'whoever comes is let into the first run',
+    file: 'server/lobby/doors.js',
+    edits: [['undefined ? undefined : this.#doors.get(name)', 'undefined ? undefined : [...this.#doors.values()][0]']],
+  },
+  {
+    name: 'a pause holds up nothing',
+    file: 'server/run/candidates.js',
+    edits: [['const pause = paused?.();', 'const pause = undefined;']],
+  },
+  {
+    name: 'nobody hears that the run is to stop',
+    file: 'server/run/federation.js',
+    edits: [['if (this.steering.stop !== undefined)', 'if (false)']],
+  },
+  {
+    name: 'a client belongs to whoever asks for it',
+    file: 'server/run/index-owners.js',
+    edits: [['if (other.owner !== owner)', 'if (false)']],
+  },
+  {
+    name: 'whoever names a key has it',
+    file: 'server/auth/accept-keys.js',
+    edits: [['if (!sealHolds(client.publicKey, proof, context))', 'if (false)']],
+  },
 ];

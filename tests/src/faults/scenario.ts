@@ -38,6 +38,14 @@ export interface Scenario {
   readonly trainMs: readonly [low: number, high: number];
   readonly diskMs: readonly [low: number, high: number];
   readonly bufferedBytesMax: number;
+  /** So many times as many are asked as a round needs, and the first count. */
+  readonly overSelect: number;
+  /** What an update may claim, by what was usual. */
+  readonly sampleCountMax: string;
+  /** Clients prove by a key who they are, and their indices belong to them. */
+  readonly identified: boolean;
+  /** The server has another run beside this one, with clients of its own. */
+  readonly hasNeighbour: boolean;
   readonly faults: FaultPlan;
 }
 
@@ -64,6 +72,10 @@ export interface FaultPlan {
   /** Processes that lie now and then. */
   readonly liars: number;
   readonly intruders: number;
+  /** An operator pauses the run for a while. */
+  readonly operatorPauses: number;
+  /** An operator ends the run after the round under way. */
+  readonly operatorStops: number;
 }
 
 export const CALM: FaultPlan = {
@@ -83,6 +95,8 @@ export const CALM: FaultPlan = {
   pauses: 0,
   liars: 0,
   intruders: 0,
+  operatorPauses: 0,
+  operatorStops: 0,
 };
 
 const ALGORITHMS = [
@@ -97,6 +111,9 @@ const ALGORITHMS = [
   'multiKrum',
 ];
 
+/** Beyond all seeds that are tried. */
+const NEIGHBOURS_FROM = 1_000_000_000;
+
 export function scenarioOf(seed: number): Scenario {
   const dice = new Dice(seed, 'scenario');
   const algorithm = dice.pick(ALGORITHMS);
@@ -108,6 +125,8 @@ export function scenarioOf(seed: number): Scenario {
   const diverges = dice.chance(0.25);
   const trainHigh = dice.logarithmic(5, 8_000);
   const faults = faultsOf(dice.of('faults'));
+  // Of their own, so that what is drawn here changes nothing else.
+  const trust = dice.of('trust');
   // Who is there and silent is waited for without end, where there is no deadline.
   const isPatient = faults.liars === 0 && dice.chance(0.3);
   const deadlineMs = isPatient ? null : Math.round(dice.logarithmic(4_000, 60_000));
@@ -135,13 +154,30 @@ export function scenarioOf(seed: number): Scenario {
     trainMs: [1, trainHigh],
     diskMs: [0.05, dice.logarithmic(0.1, 500)],
     bufferedBytesMax: dice.pick([1 << 10, 1 << 16, 8 << 20]),
+    overSelect: isBuffered({ algorithm }) || trust.chance(0.6) ? 1 : trust.between(1.1, 2.5),
+    sampleCountMax: trust.chance(0.5) ? '50x' : 'none',
+    identified: trust.chance(0.3),
+    hasNeighbour: trust.chance(0.15),
     faults,
+  };
+}
+
+/** The run beside another in one server: of another seed, and with faults of its own but those of the machine. */
+export function neighbourOf({ seed, identified, faults }: Scenario): Scenario {
+  const other = scenarioOf(seed + NEIGHBOURS_FROM);
+  const { quietFromMs } = faults;
+  return {
+    ...other,
+    identified,
+    hasNeighbour: false,
+    faults: { ...other.faults, quietFromMs, serverCrashes: 0, pauses: 0, intruders: 0 },
   };
 }
 
 /** Each kind now and then, and mostly several: what is rare together is drawn often. */
 function faultsOf(dice: Dice): FaultPlan {
   const sometimes = (chance: number, value: number) => (dice.chance(chance) ? value : 0);
+  const operator = dice.of('operator');
   return {
     quietFromMs: dice.logarithmic(2_000, 120_000),
     cut: sometimes(0.5, dice.between(0.1, 0.9)),
@@ -159,6 +195,8 @@ function faultsOf(dice: Dice): FaultPlan {
     pauses: sometimes(0.25, dice.whole(1, 4)),
     liars: sometimes(0.35, dice.whole(1, 2)),
     intruders: sometimes(0.3, dice.whole(1, 4)),
+    operatorPauses: operator.chance(0.2) ? operator.whole(1, 3) : 0,
+    operatorStops: operator.chance(0.08) ? 1 : 0,
   };
 }
 

@@ -1,120 +1,73 @@
-import { EventEmitter } from 'node:events';
 import { FedloomError } from '@fedloom/engine';
-import type { Emitter } from '../../../packages/fedloom/dist/core/emitter.js';
-import type { RunResult } from '../../../packages/fedloom/dist/core/records.js';
-import { readLog } from '../../../packages/fedloom/dist/journal/entries.js';
+import { decodeFrame } from '../../../packages/fedloom/dist/protocol/codec.js';
+import type { Message } from '../../../packages/fedloom/dist/protocol/messages.js';
+import { acceptKeys } from '../../../packages/fedloom/dist/server/auth/accept-keys.js';
 import { Lobby } from '../../../packages/fedloom/dist/server/lobby/lobby.js';
-import type { FederationEvents } from '../../../packages/fedloom/dist/server/run/federation-options.js';
-import { openFederation } from '../../../packages/fedloom/dist/server/run/open-federation.js';
-import type { RunOptions } from '../../../packages/fedloom/dist/server/run/run-options.js';
-import { Disk, journalOn } from './disk.js';
+import { HostedRun } from './hosted-run.js';
+import { knownClientsFile } from './identities.js';
 import { Intercepted } from './intercepted.js';
-import { isBuffered, stagesOf } from './scenario.js';
 import { SimulatedProcess } from './simulated-process.js';
-import { isQuiet, RUN, taskOf, URL, type World } from './world.js';
+import { URL, type World } from './world.js';
 
-/** How a server's process may end before its run is complete: its operator takes the run up again. */
+/** How a server's process may end before its runs are complete: its operator takes them up again. */
 const MAY_END = new Set(['store.full', 'round.quorum', 'round.void', 'run.clients-missing']);
-const WAITS = { deadlineMs: 120_000, graceMs: 10_000, noticeEveryMs: 30_000, farewellMs: 10_000 };
 /** Bytes of bodies that come with their messages count beside the budget. */
 const BESIDE_BUDGET_BYTES = 1 << 20;
 
-/** The machine of the server: a disk, and one process after the other. */
+/** The machine of the server: its runs, and one process after the other that serves them all. */
 export class ServerMachine {
-  readonly disk: Disk;
-  result: RunResult | undefined;
+  readonly runs: readonly HostedRun[];
   process: SimulatedProcess | undefined;
   starts = 0;
-  /** What it does now, for whoever asks why nothing happens. */
-  doing = 'has not started';
-  #fullUntilMs = 0;
-  /** Puts the log right again that was damaged, as an operator does from a copy. */
-  #mend: (() => void) | undefined;
 
-  constructor(private readonly world: World) {
-    const dice = world.dice.of('server disk');
-    const { scenario, time, witness } = world;
-    this.disk = new Disk(
-      dice,
-      (write, what) => {
-        if (time.nowMs < this.#fullUntilMs) {
-          witness.fault('disk full', what);
-          return 'full';
-        }
-        if (isQuiet(world) || !dice.chance(scenario.faults.crashAtWrite)) return 'written';
-        witness.fault('crash at write', `${write} ${what}`);
-        return 'crash';
-      },
-      () => dice.logarithmic(...scenario.diskMs),
-      (bytes) => witness.durable.appended(bytes),
-    );
+  /** @param worlds of its runs; the first says what goes wrong with the machine */
+  constructor(private readonly worlds: readonly [World, ...World[]]) {
+    this.runs = worlds.map((world) => new HostedRun(world));
   }
 
   get isDone(): boolean {
-    return this.result !== undefined;
-  }
-
-  fill(forMs: number): void {
-    this.#fullUntilMs = this.world.time.nowMs + forMs;
+    return this.runs.every(({ result }) => result !== undefined);
   }
 
   start(): void {
-    const { time, dice, witness } = this.world;
+    const [{ time, dice, witness }] = this.worlds;
     this.starts += 1;
     const process = new SimulatedProcess(`server#${this.starts}`, time);
     this.process = process;
     witness.trace(process.name, 'starts');
+    let isOver = false;
     process.onKilled(() => {
       witness.trace(process.name, 'is gone');
-      if (!this.isDone) time.in(dice.logarithmic(50, 20_000), () => this.start());
+      for (const run of this.runs) run.lost();
+      if (!isOver) time.in(dice.logarithmic(50, 20_000), () => this.start());
     });
     this.#serve(process).then(
-      (result) => {
-        witness.trace(process.name, `is done: ${result.modelHash}`);
-        this.result = result;
+      () => {
+        isOver = true;
         process.kill();
       },
       (error: unknown) => {
         const code = error instanceof FedloomError ? error.code : 'bug';
-        const mend = this.#mend;
-        this.#mend = undefined;
-        mend?.();
+        const mended = this.runs.filter((run) => run.mend());
         witness.trace(process.name, `ends: ${code} ${error instanceof Error ? error.message : error}`);
-        if (!MAY_END.has(code) && !(code === 'journal.corrupt' && mend !== undefined))
+        if (!MAY_END.has(code) && !(code === 'journal.corrupt' && mended.length > 0))
           witness.problem(`the server ended with ${code}: ${error instanceof Error ? error.stack : error}`);
         process.kill();
       },
     );
   }
 
-  async #serve(process: SimulatedProcess): Promise<RunResult> {
-    const { network, witness, time, scenario } = this.world;
-    const nonces = this.world.dice.of(`nonces ${this.starts}`);
+  async #serve(process: SimulatedProcess): Promise<void> {
+    const [world] = this.worlds;
+    const { network, witness, scenario } = world;
+    const nonces = world.dice.of(`nonces ${this.starts}`);
     const nonce = () => Array.from({ length: 32 }, () => nonces.whole(0, 15).toString(16)).join('');
-    const lobby = new Lobby({ clock: process.clock, nonce });
-    // A process that has died before it could say that its journal is damaged leaves it as it was.
-    if (this.#mend === undefined) {
-      witness.durable.found(this.disk.log);
-      this.#damage();
-    }
-    this.doing = 'opens its journal';
-    const events = new EventEmitter() as unknown as Emitter<FederationEvents>;
-    const { federation, announce, close } = await openFederation(taskOf(this.world, process), this.#options(process), {
-      lobby,
-      events,
-      evaluator: undefined,
-      waits: WAITS,
-    });
-    if (this.#mend !== undefined) witness.problem('a damaged journal was taken for a whole one');
-    this.doing = 'serves';
-    events.on('warning', ({ code, message }) => {
-      this.doing = `${code} (${time.nowMs.toFixed(0)} ms): ${message}`;
-      witness.trace(process.name, `${code}: ${message}`);
-    });
-    events.on('refused', ({ client, code }) => witness.trace(process.name, `refuses client ${client}: ${code}`));
-    events.on('round', ({ round, version }) => witness.trace(process.name, `round ${round}: ${version.hash}`));
+    const auth = scenario.identified ? { auth: [acceptKeys(knownClientsFile())] } : {};
+    const lobby = new Lobby({ clock: process.clock, nonce, ...auth });
+    const opened = [];
+    for (const run of this.runs) opened.push(await run.open(process, lobby));
     const listener = network.listen(URL, process, (connection) => {
-      const see = witness.ofServer();
+      const see = this.#witnessOf();
       lobby.accept(
         new Intercepted(connection, (frame) => {
           see(frame);
@@ -125,13 +78,10 @@ export class ServerMachine {
         }),
       );
     });
-    announce();
-    federation.open();
+    for (const run of opened) run.begin();
     try {
-      return await federation.result;
+      await Promise.all(opened.map((run) => run.ended()));
     } finally {
-      this.doing = 'ends';
-      await close();
       await listener.close();
       lobby.close();
       // What closes its connections tells them so a moment later.
@@ -141,42 +91,21 @@ export class ServerMachine {
     }
   }
 
-  /** The disk gives back other bytes than were written. What a crash has torn stays as it is. */
-  #damage(): void {
-    const { scenario, witness } = this.world;
-    const { disk } = this;
-    if (isQuiet(this.world) || !disk.dice.chance(scenario.faults.rot)) return;
-    const whole = disk.log;
-    const { end } = readLog(whole);
-    if (whole.length === 0 || end.kind !== 'whole') return;
-    const at = disk.dice.whole(0, whole.length - 1);
-    witness.fault('rot', `byte ${at} of ${whole.length}`);
-    disk.log = whole.slice();
-    disk.log[at] = (whole[at] ?? 0) ^ disk.dice.whole(1, 255);
-    this.#mend = () => {
-      disk.log = whole;
+  /** Sees what is sent over one connection, as that of the run whose it is. */
+  #witnessOf(): (frame: Uint8Array) => void {
+    const [{ witness }] = this.worlds;
+    let see = witness.ofServer();
+    if (this.worlds.length === 1) return see;
+    return (frame) => {
+      const message = messageIn(frame);
+      const other = message?.type === 'welcome' && this.worlds.find(({ run }) => run === message.run);
+      if (other) see = other.witness.ofServer();
+      see(frame);
     };
   }
+}
 
-  #options(process: SimulatedProcess): RunOptions {
-    const { scenario } = this.world;
-    const { seed, clients, clientsPerRound, rounds, evaluateEvery, deadlineMs, graceMs, minimumClients, patience } =
-      scenario;
-    return {
-      run: RUN,
-      seed,
-      clients,
-      clientsPerRound,
-      rounds,
-      evaluateEvery,
-      deadlineMs,
-      graceMs,
-      minimumClients,
-      stages: stagesOf(scenario),
-      ...(patience !== null && { patience }),
-      ...(scenario.keepsBest && { keepBest: 'loss' }),
-      ...(!isBuffered(scenario) && { quorum: scenario.quorum }),
-      journal: { storage: journalOn(this.disk, process), mode: 'resume-or-begin', alsoFinished: true },
-    };
-  }
+function messageIn(frame: Uint8Array): Message | undefined {
+  const read = decodeFrame(frame);
+  return read.kind === 'control' ? (read.message as Message) : undefined;
 }

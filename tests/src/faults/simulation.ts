@@ -4,13 +4,12 @@ import { Dice } from './dice.js';
 import { injectFaults } from './injector.js';
 import { liarOf } from './liar.js';
 import { Network } from './network.js';
-import { checkBodies, checkVersions } from './reference.js';
-import { replayProblem } from './replayed.js';
-import { divergesIn, type Scenario } from './scenario.js';
+import { neighbourOf, type Scenario } from './scenario.js';
 import { ServerMachine } from './server-machine.js';
 import { SimulatedTime } from './simulated-time.js';
+import { isAsMeant, judge } from './verdict.js';
 import { Witness } from './witness.js';
-import { isQuiet, taskOf, type World } from './world.js';
+import { isQuiet, RUNS, type World } from './world.js';
 
 export interface Outcome {
   readonly problems: readonly string[];
@@ -44,7 +43,8 @@ export async function simulate(scenario: Scenario, keepsTrace = false): Promise<
     faultsOf: () => lineFaults(scenario, lineDice, isQuiet({ scenario, time })),
     onFault: (kind, where) => {
       witness.fault(kind, where);
-      if (kind === 'corrupt' || kind === 'duplicate') witness.falsified.add(where);
+      if (kind !== 'corrupt' && kind !== 'duplicate') return;
+      for (const one of [world, ...beside]) one.witness.falsified.add(where);
     },
     onTaken: (name) => {
       // Intruders take whatever comes.
@@ -52,74 +52,67 @@ export async function simulate(scenario: Scenario, keepsTrace = false): Promise<
     },
     onBug: (error) => witness.problem(`a handler threw: ${error instanceof Error ? error.stack : error}`),
   });
-  const world: World = { scenario, time, dice, network, witness };
-  const server = new ServerMachine(world);
-  const clients = scenario.processes.map((indices, place) => {
-    const lie = place < scenario.faults.liars ? liarOf(world, indices, dice.of(`liar ${place}`)) : undefined;
-    return new ClientMachine(world, `client-${indices.join('+')}`, indices, lie);
-  });
+  const world: World = { scenario, time, dice, network, witness, run: RUNS.own };
+  const beside = scenario.hasNeighbour ? [neighbour(world)] : [];
+  const server = new ServerMachine([world, ...beside]);
+  const hosted = server.runs.map((run) => ({ run, clients: clientsOf(run.world) }));
   server.start();
-  for (const client of clients) {
-    time.in(dice.logarithmic(1, 3_000), () => client.start(() => server.isDone));
+  for (const { run, clients } of hosted) {
+    for (const client of clients) {
+      time.in(run.world.dice.logarithmic(1, 3_000), () => client.start(() => run.result !== undefined));
+    }
+    injectFaults(run.world, { server, run, clients });
   }
-  injectFaults(world, server, clients);
-  const isOver = () => server.isDone && clients.every(({ isDone }) => isDone);
+  const all = hosted.flatMap(({ clients }) => clients);
+  const isOver = () => server.isDone && all.every(({ isDone }) => isDone);
   const stop = await time.run(isOver, scenario.faults.quietFromMs + PATIENCE_MS);
   if (stop !== 'over') {
-    const waiting = clients.filter(({ isDone }) => !isDone).map(({ name }) => name);
+    const waiting = all.filter(({ isDone }) => !isDone).map(({ name }) => name);
+    const doing = server.runs.map((run) => run.doing).join('; ');
     witness.problem(
-      `the run does not end (${stop}): the server ${server.doing}; not done: ${waiting.join(', ') || 'only the server'}`,
+      `the run does not end (${stop}): the server ${doing}; not done: ${waiting.join(', ') || 'only the server'}`,
     );
   }
-  const checked = {
-    durable: witness.durable,
-    bodies: witness.bodies,
-    trainings: witness.trainings,
-    forgetful: witness.forgetful,
-    problem: (text: string) => witness.problem(text),
-  };
-  checkVersions(scenario, checked);
-  checkBodies(scenario, checked);
+  for (const run of server.runs) await judge(run);
   const queuedMax = scenario.bufferedBytesMax + FRAMES_BESIDE * wireLimits.frameBytesMax;
   if (network.queuedBytesMax > queuedMax) witness.problem(`${network.queuedBytesMax} bytes waited on a line`);
-  const { rounds } = witness.durable;
-  const isWhole = scenario.patience === null ? rounds.length === scenario.rounds : rounds.length <= scenario.rounds;
-  if (server.isDone && !isWhole) witness.problem(`${rounds.length} rounds were decided, of ${scenario.rounds}`);
-  const last = witness.durable.versionHashes.at(-1);
-  if (scenario.keeping !== 'control' && server.result !== undefined && server.result.modelHash !== last) {
-    witness.problem(`the result is ${server.result.modelHash}, and the last version ${last}`);
+  for (const { witness: other } of beside) {
+    for (const problem of other.problems) witness.problem(`the run beside: ${problem}`);
+    witness.trace('the run beside', String(other.fingerprint));
   }
-  for (const { round, outcome, reason } of rounds) {
-    if (outcome === 'counted' || divergesIn(scenario, round)) continue;
-    witness.problem(
-      `round ${round} is void, though nothing is wrong with what honest clients sent: ${reason?.message}`,
-    );
-  }
-  if (server.result !== undefined && witness.forgetful.size === 0) {
-    const again = { ...world, witness: new Witness(time, false) };
-    const problem = await replayProblem(
-      taskOf(again),
-      server.disk.log,
-      server.result,
-      witness.faults.has('lie: results'),
-    );
-    if (problem !== undefined) witness.problem(problem);
-  }
+  const [own] = server.runs;
   return {
     problems: witness.problems,
     faults: witness.faults,
     fingerprint: witness.fingerprint,
     events: time.events,
     virtualMs: time.nowMs,
-    modelHash: server.result?.modelHash,
-    isAsMeant:
-      witness.forgetful.size === 0 &&
-      rounds.every(
-        ({ counted, voidUpdates, replaced }) =>
-          counted.length + voidUpdates.length === scenario.clientsPerRound && replaced.length === 0,
-      ),
+    modelHash: own?.result?.modelHash,
+    isAsMeant: own !== undefined && isAsMeant(own),
     trace: witness.lines,
   };
+
+  /** Another run on the same server, whose clients share its time and network. */
+  function neighbour(world: World): World {
+    const dice = world.dice.of('neighbour');
+    witness.fault('another run beside', 'the server');
+    return {
+      ...world,
+      scenario: neighbourOf(scenario),
+      dice,
+      witness: new Witness(time, keepsTrace),
+      run: RUNS.beside,
+    };
+  }
+}
+
+function clientsOf(world: World): ClientMachine[] {
+  const { scenario, dice, run } = world;
+  return scenario.processes.map((indices, place) => {
+    const lie = place < scenario.faults.liars ? liarOf(world, indices, dice.of(`liar ${place}`)) : undefined;
+    const name = `${run === RUNS.own ? '' : `${run}-`}client-${indices.join('+')}`;
+    return new ClientMachine(world, { name, clients: indices, place, ...(lie && { lie }) });
+  });
 }
 
 function lineFaults({ faults }: Scenario, dice: Dice, isCalm: boolean) {

@@ -16,10 +16,13 @@ export interface World {
   readonly dice: Dice;
   readonly network: Network;
   readonly witness: Witness;
+  /** Name of its run. */
+  readonly run: string;
 }
 
 export const URL = 'simulated://server';
-export const RUN = 'under-faults';
+/** Of the run that a seed is about, and of the one beside it in the same server. */
+export const RUNS = { own: 'under-faults', beside: 'beside' } as const;
 const CALM_TRAIN_MS = 200;
 
 /** Nothing goes wrong any more. */
