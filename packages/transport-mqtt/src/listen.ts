@@ -34,6 +34,8 @@ export interface MqttListenOptions extends CommonOptions {
   readonly packetBytesMax?: number;
   /** Encrypt, so that the address begins with `mqtts:`, and ask for certificates of clients where `clientCa` is given. */
   readonly tls?: ServerTls | TlsSource;
+  /** Connections open at once from one address. Default: half of `connectionsMax`. */
+  readonly connectionsPerAddressMax?: number;
   /** Clients must prove who they are, by the `auth` of the server that is given this. */
   readonly identified?: boolean;
 }
@@ -56,6 +58,7 @@ export function mqttListen(options: MqttListenOptions = {}): Listen {
   checkBrokerOptions(options);
   const { host = '127.0.0.1', port = 0, prefix = defaultPrefix, connectionsMax = CONNECTIONS_MAX } = options;
   const { packetBytesMax = brokerDefaults.packetBytesMax, devices, tls } = options;
+  const { connectionsPerAddressMax = Math.ceil(connectionsMax / 2) } = options;
   checkPrefix(prefix, prefix);
   refuseOpenBroker(host, options);
   const topics = new Topics(prefix);
@@ -67,6 +70,7 @@ export function mqttListen(options: MqttListenOptions = {}): Listen {
       packetBytesMax,
       acceptedBytesMax,
       connectionsMax,
+      connectionsPerAddressMax,
       topics,
       devices: devices?.numbers ?? [],
       ...(tls && { tls }),

@@ -2,7 +2,7 @@
 import { brokerListen, mqttDial, mqttListen } from '@fedloom/transport-mqtt';
 import type { Connection, Listener, ServerTls } from 'fedloom';
 import { transportSuite } from 'fedloom/testing';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { certificates } from './certificates.js';
 import { Mosquitto, mosquittoTitle, skipsMosquitto } from './mosquitto.js';
 
@@ -100,6 +100,17 @@ it.skipIf(skipsMosquitto)(`through ${mosquittoTitle}: bound to its certificate a
   const { binding } = await dialled(url, { ca });
   expect(binding).toMatch(/^tls:/);
   expect(came.map((end) => end.binding)).toEqual(['proxied']);
+});
+
+it('of one address a broker takes so many connections, and others when these are gone', async () => {
+  const { url } = await listening(mqttListen({ tls, connectionsPerAddressMax: 1 }));
+  const first = await dialled(url, { ca });
+  await expect(dialled(url, { ca })).rejects.toMatchObject({
+    code: 'transport.connect',
+    fields: { reason: 'network' },
+  });
+  first.close();
+  await vi.waitFor(() => dialled(url, { ca }), 5000);
 });
 
 it('nobody listens beyond this machine without TLS and a proof of who comes, or with files of no use', async () => {

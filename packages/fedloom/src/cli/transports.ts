@@ -61,6 +61,7 @@ export async function listensOf(
         ...(tls && { tls }),
         identified,
         ...whereGiven('connectionsMax', flags.maxConnections),
+        ...whereGiven('connectionsPerAddressMax', flags.maxConnectionsPerAddress),
         ...(devices && { devices: devices.options }),
       }),
     );

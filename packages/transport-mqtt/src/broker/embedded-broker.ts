@@ -1,4 +1,4 @@
-import type { AddressInfo, Server } from 'node:net';
+import type { AddressInfo, Server, Socket } from 'node:net';
 import { FedloomError } from '@fedloom/engine/base';
 import { Aedes, type AedesPublishPacket, type AuthenticateError, type Client } from 'aedes';
 import type { ServerTls, TlsSource } from 'fedloom';
@@ -24,6 +24,8 @@ export interface EmbeddedBrokerOptions {
   readonly acceptedBytesMax: number;
   /** Connections open at once. */
   readonly connectionsMax: number;
+  /** Of these, from one address. */
+  readonly connectionsPerAddressMax: number;
   readonly topics: Topics;
   /** Numbers of devices that speak JSON. */
   readonly devices: readonly number[];
@@ -41,6 +43,8 @@ const KEEP_ALIVE_MS = 15_000;
 const LEAVE_MS = 2_000;
 /** Who takes nothing for so long is cut off: longer than a thread trains. */
 const DRAIN_TIMEOUT_MS = 3_600_000;
+/** Within which MQTT must have been spoken. */
+const CONNECT_TIMEOUT_MS = 10_000;
 const IN_FLIGHT_MAX = 256;
 /** Of CONNACK. */
 const NOT_AUTHORIZED = 5;
@@ -65,6 +69,7 @@ export class EmbeddedBroker {
       // One who reads slowly holds up nobody else.
       concurrency: 0,
       drainTimeout: DRAIN_TIMEOUT_MS,
+      connectTimeout: CONNECT_TIMEOUT_MS,
       authenticate: (client, _user, _password, done) =>
         untrusted.has(client.conn) ? done(noCertificate(), false) : done(null, true),
       authorizePublish: (client, { topic, retain }, callback) =>
@@ -93,6 +98,7 @@ export class EmbeddedBroker {
         aedes.handle(guard);
       });
       server.maxConnections = options.connectionsMax;
+      limitAddresses(server, options.connectionsPerAddressMax);
       await listening(server, options);
       const stop = followTls(options.tls, server, (isRevoked) => {
         for (const [guard, serialNumber] of [...certified]) if (isRevoked(serialNumber)) guard.destroy();
@@ -200,6 +206,22 @@ export class EmbeddedBroker {
     while (this.#aedes.connectedClients > 0 && Date.now() < until) await new Promise((done) => setTimeout(done, 10));
     await new Promise<void>((done) => this.#aedes.close(done));
   }
+}
+
+/** Nobody fills a broker alone. */
+function limitAddresses(server: Server, max: number): void {
+  const open = new Map<string, number>();
+  server.on('connection', (socket: Socket) => {
+    const { remoteAddress = '' } = socket;
+    const count = (open.get(remoteAddress) ?? 0) + 1;
+    if (count > max) return void socket.destroy();
+    open.set(remoteAddress, count);
+    socket.once('close', () => {
+      const left = (open.get(remoteAddress) ?? 1) - 1;
+      if (left > 0) open.set(remoteAddress, left);
+      else open.delete(remoteAddress);
+    });
+  });
 }
 
 function noCertificate(): AuthenticateError {

@@ -34,6 +34,7 @@ export interface MqttListenOptions {
   /** Clients must prove who they are. */
   readonly identified?: boolean;
   readonly connectionsMax?: number;
+  readonly connectionsPerAddressMax?: number;
   readonly devices?: MqttDeviceOptions;
   readonly packetBytesMax?: number;
   readonly pingEveryMs?: number;
