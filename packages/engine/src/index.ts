@@ -31,7 +31,7 @@ export { type ParameterInput, type ParameterOutput, perParameter } from './layer
 export { r2 } from './layers/r2.js';
 export { relu } from './layers/relu.js';
 export { type AdagradOptions, adagrad, type RmsPropOptions, rmsProp } from './layers/rms-prop.js';
-export { groupNorm, instanceNorm, layerNorm } from './layers/sample-norms.js';
+export { groupNorm, instanceNorm, type LayerNormOptions, layerNorm } from './layers/sample-norms.js';
 export { sequential } from './layers/sequential.js';
 export { type SgdOptions, sgd } from './layers/sgd.js';
 export { flatten, reshape } from './layers/shape-layers.js';

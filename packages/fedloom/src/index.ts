@@ -65,6 +65,7 @@ export {
   isRemoteError,
   type Layer,
   type LayerContext,
+  type LayerNormOptions,
   type LayerParameter,
   type LayerResult,
   type LeakyReluOptions,

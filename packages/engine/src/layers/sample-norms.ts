@@ -27,12 +27,16 @@ export function instanceNorm(options: NormOptions = {}): Layer {
   return groupsOf('instanceNorm', (channels) => channels, options, false);
 }
 
+export interface LayerNormOptions extends NormOptions {
+  /** How many of a sample's last dimensions go together. Default all. */
+  readonly dimensions?: number;
+}
+
 /**
  * All of a sample's elements, or its last dimensions (Ba et al. 2016, arXiv 1607.06450). `weight` and `bias` are of the shape over
  * which it goes. As torch.nn.LayerNorm.
- * @param dimensions how many of the last dimensions; default all
  */
-export function layerNorm(options: NormOptions & { readonly dimensions?: number } = {}): Layer {
+export function layerNorm(options: LayerNormOptions = {}): Layer {
   checkLayerOptions('layerNorm', options, ['epsilon', 'affine', 'dimensions']);
   const { epsilon, isAffine } = checkNormOptions('layerNorm', options);
   const { dimensions } = options;
