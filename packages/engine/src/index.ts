@@ -15,6 +15,7 @@ export { type AveragePool2dOptions, averagePool2d, globalAveragePool2d } from '.
 export { type BatchNormOptions, batchNorm } from './layers/batch-norm.js';
 export { type BinaryAccuracyOptions, binaryAccuracy, binaryCrossEntropyWithLogits } from './layers/binary.js';
 export { chain, clipByGlobalNorm, clipByValue } from './layers/chain.js';
+export { block, concatenated, residual } from './layers/composites.js';
 export { type Conv2dOptions, conv2d } from './layers/conv2d.js';
 export { defineGradientTransform, defineLayer, defineLoss, defineMetric, defineOptimizer } from './layers/define.js';
 export { type DenseOptions, dense } from './layers/dense.js';
@@ -22,6 +23,7 @@ export { dropout } from './layers/dropout.js';
 export { type EmbeddingBagOptions, embedding, embeddingBag } from './layers/embedding.js';
 export { frozen } from './layers/frozen.js';
 export { filled, uniformFanIn } from './layers/initializers.js';
+export type { Layers } from './layers/layer-list.js';
 export { meanAbsoluteError, meanSquaredError, softmaxCrossEntropy } from './layers/losses.js';
 export { type MaxPool2dOptions, maxPool2d } from './layers/max-pool2d.js';
 export { accuracy } from './layers/metrics.js';
@@ -87,3 +89,5 @@ export { defaultPlanMemoryLimits, PlanMemory, type PlanMemoryLimits } from './pl
 export { PlanRunner, type PlanRunnerOptions } from './plan/runner.js';
 export type { PlanSource } from './plan/source.js';
 export { interpret } from './reference/interpret.js';
+export { mcmahanCnn, twoNN } from './zoo/mcmahan.js';
+export { type ResNetOptions, resNet18 } from './zoo/resnet.js';

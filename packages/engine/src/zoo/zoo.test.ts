@@ -1,0 +1,66 @@
+import { describe, expect, test } from 'vitest';
+import { softmaxCrossEntropy } from '../layers/losses.js';
+import { sgd } from '../layers/sgd.js';
+import type { Model } from '../layers/types.js';
+import { compilePlan } from '../plan/compile.js';
+import { elementCount } from '../tensor.js';
+import { mcmahanCnn, twoNN } from './mcmahan.js';
+import { resNet18 } from './resnet.js';
+
+function count(model: Model, inputShape: readonly number[], role = 'trained'): number {
+  const { parameters } = model.build(inputShape);
+  return parameters.filter((one) => one.role === role).reduce((sum, { shape }) => sum + elementCount(shape), 0);
+}
+
+// Of the papers; of torchvision's resnet18 with a first convolution of 3x3 and 10 classes.
+test.each([
+  ['twoNN', twoNN(), [28, 28], 199_210],
+  ['mcmahanCnn', mcmahanCnn(), [1, 28, 28], 1_663_370],
+  ['resNet18', resNet18(), [3, 32, 32], 11_173_962],
+  ['resNet18 with group norm', resNet18(10, { norm: 'group' }), [3, 32, 32], 11_173_962],
+])('%s has the parameters of its source', (_, model, inputShape, parameters) => {
+  expect(count(model, inputShape)).toBe(parameters);
+  expect(model.build(inputShape).outputShape).toEqual([10]);
+});
+
+describe('resNet18', () => {
+  test('has the names of torchvision, and its running statistics', () => {
+    const { parameters } = resNet18().build([3, 32, 32]);
+    const names = parameters.map(({ name }) => name);
+    // Of each of its 20 batch norms: two trained, two buffers; torchvision counts batches too.
+    expect(names).toHaveLength(20 + 20 * 4 + 2);
+    expect(names).toEqual(
+      expect.arrayContaining([
+        'conv1.weight',
+        'bn1.running_var',
+        'layer1.0.conv2.weight',
+        'layer1.1.bn2.bias',
+        'layer2.0.downsample.0.weight',
+        'layer4.0.downsample.1.running_mean',
+        'layer4.1.conv2.weight',
+        'fc.bias',
+      ]),
+    );
+    expect(names.some((name) => name.startsWith('layer1.0.downsample'))).toBe(false);
+    expect(count(resNet18(), [3, 32, 32], 'buffer')).toBe(9_600);
+  });
+
+  test('is a plan of less than a megabyte', () => {
+    const plan = compilePlan({
+      name: 'resnet',
+      model: resNet18(),
+      data: {
+        x: { dtype: 'uint8', shape: [3, 32, 32], scale: 1 / 255 },
+        y: { dtype: 'int32', shape: [], classes: 10 },
+      },
+      loss: softmaxCrossEntropy(),
+      metrics: [],
+      training: { localEpochs: 1, batchSize: 20, optimizer: sgd({ learningRate: 0.1, momentum: 0.9 }) },
+    });
+    expect(plan.bytes.length).toBeLessThan(1e6);
+  });
+
+  test('refuses other norms', () => {
+    expect(() => resNet18(10, { norm: 'layer' as never })).toThrow(/norm is "layer"; it must be 'batch' or 'group'/);
+  });
+});
