@@ -2,7 +2,6 @@ import { FedloomError } from '@fedloom/engine';
 import { type Hash, versionNumber } from '../../core/brands.js';
 import { freeBytes } from '../../core/byte-memory.js';
 import type { BestModel, RoundRecord, RunResult } from '../../core/records.js';
-import type { UpdateMessage } from '../../protocol/messages.js';
 import type { Session } from '../lobby/session.js';
 import type { SessionDoor } from '../lobby/session-door.js';
 import { initialState, isQuiet, step } from '../schedule/coordinator.js';
@@ -29,6 +28,7 @@ import { type LateUpdate, StagedUpdates } from './staged-updates.js';
 import { type Holder, Steering } from './steering.js';
 import type { Turns } from './turns.js';
 import { UpdateBounds } from './update-bounds.js';
+import { tellUpdateHash } from './update-hash.js';
 import { type ModelVersion, Versions, type VersionsOptions } from './versions.js';
 import { VirtualTurns } from './virtual-turns.js';
 
@@ -352,15 +352,7 @@ export class Federation {
     // Now: it may be the last, of which the candidate is made before it has returned to its channel.
     freeBytes(held.body);
     this.#books.folded(round, held.message, held.checkMs + clock.now() - startedMs);
-    if (held.hash !== undefined) this.#tellHash(round, held.message, held.hash);
-  }
-
-  #tellHash(round: number, { client, task, attempt }: UpdateMessage, hash: Promise<Hash>): void {
-    const told = this.#options.updateHashes?.told;
-    hash.then(
-      (found) => told?.({ round, client, task, attempt, hash: found }),
-      (error: unknown) => this.fail(error),
-    );
+    tellUpdateHash(this.#options, round, held)?.catch((error: unknown) => this.fail(error));
   }
 
   #settle(effect: Effect<'settle'>): void {
