@@ -1,6 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { FedloomError } from '../errors.js';
+import { batchNorm } from '../layers/batch-norm.js';
+import { dense } from '../layers/dense.js';
+import { dropout } from '../layers/dropout.js';
+import { relu } from '../layers/relu.js';
+import { sequential } from '../layers/sequential.js';
+import { flatten } from '../layers/shape-layers.js';
 import { bodyAttribute, integerAttribute, integers, node, withMore, zero } from '../testing/hostile-graphs.js';
 import {
   averagingRecipe,
@@ -15,8 +21,11 @@ import { decodePlan, encodePlan } from './encode.js';
 import type { TrainingPlan } from './manifest.js';
 import { PlanMemory } from './plan-memory.js';
 
+const layers = [flatten(), dense(8), batchNorm(), relu(), dropout(0.4), dense(3)];
 const sources = [mlpRecipe(), cnnRecipe({ terms: controlVariateTerms }), textRecipe(), regressionRecipe()];
-const plans = [...sources, averagingRecipe()].map((source) => compilePlan(source));
+const plans = [...sources, averagingRecipe(), mlpRecipe({ name: 'layers', model: sequential(layers) })].map((source) =>
+  compilePlan(source),
+);
 const [honest] = plans as [TrainingPlan];
 const regression = plans[3] as TrainingPlan;
 

@@ -7,6 +7,7 @@ import { buildPlanGraphs, compilePlan } from '../plan/compile.js';
 import { decodePlan } from '../plan/encode.js';
 import { initializeParameters } from '../plan/initialize.js';
 import type { TrainJob, TrainResult } from '../plan/jobs.js';
+import { PlanMemory } from '../plan/plan-memory.js';
 import { PlanRunner, type PlanRunnerOptions } from '../plan/runner.js';
 import type { PlanSource } from '../plan/source.js';
 import { interpretedBackend } from './interpreted.js';
@@ -23,6 +24,9 @@ export async function runnerFor(
 ): Promise<PlanRunner> {
   // Through the file, as a client gets it.
   const plan = decodePlan(compilePlan(source).bytes);
+  // Whatever is compiled must be what a client foresees.
+  const memory = new PlanMemory(plan);
+  for (const kind of ['train', 'evaluate', 'finish'] as const) memory.check(kind, 7);
   const runner = await PlanRunner.create(wrap(onnxRuntimeNode()), plan, options);
   runners.push(runner);
   return runner;

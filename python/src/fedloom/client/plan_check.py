@@ -18,6 +18,7 @@ OPERATORS = {
     "ConvTranspose": {"kernel_shape", "output_padding", "pads", "strides"},
     "Div": set(),
     "Equal": set(),
+    "Erf": set(),
     "Exp": set(),
     "Expand": set(),
     "Gather": {"axis"},
