@@ -16,7 +16,7 @@ import { Farewell } from './farewell.js';
 import type { FederationEvents, FederationOptions, SavedModels } from './federation-options.js';
 import { type HeldUpdate, Incoming, type Input } from './incoming.js';
 import { IndexOwners } from './index-owners.js';
-import { MetricWatch } from './metric-watch.js';
+import { MetricWatch, noSuchMetric } from './metric-watch.js';
 import { type Effect, Outgoing } from './outgoing.js';
 import { noPersistence, type Persistence } from './persistence.js';
 import { reasonOf } from './reason-of.js';
@@ -466,12 +466,6 @@ export class Federation {
 
 /** Codes of what a peer did, and should not have done, and of why a client does not take part. */
 const FAULT = /^(protocol|join|client|plan|site|stage)\./;
-
-function noSuchMetric(missing: readonly string[], { round, metrics, clientMetrics }: RoundRecord) {
-  const names = Object.keys({ ...clientMetrics, ...metrics });
-  const message = `Round ${round + 1} has no ${missing.join(' and no ')} to go by; it has ${names.join(', ') || 'nothing'}.`;
-  return { code: 'metric.missing', message };
-}
 
 function versionsOf(options: VersionsOptions, saved: SavedModels | undefined): Versions {
   if (saved === undefined) return new Versions(options);

@@ -139,3 +139,10 @@ export function checkWatched(
   const message = `Task "${task.name}" reports no "${unknown}", but ${names.join(', ')}.${didYouMean(unknown, names)}`;
   throw new FedloomError('metric.unknown', message, { metric: unknown, names });
 }
+
+/** Of a round without what the run goes by. */
+export function noSuchMetric(missing: readonly string[], { round, metrics, clientMetrics }: RoundRecord) {
+  const names = Object.keys({ ...clientMetrics, ...metrics });
+  const message = `Round ${round + 1} has no ${missing.join(' and no ')} to go by; it has ${names.join(', ') || 'nothing'}.`;
+  return { code: 'metric.missing', message };
+}
