@@ -26,6 +26,8 @@ export interface FederationOutput {
   readonly rounds: readonly WatchedRound[];
   /** Highest resident memory of this process above what it was once everything was imported. */
   readonly memoryBytes: number;
+  /** Processor time of this process for an update, those of all rounds. */
+  readonly updateCpuMs: number;
   /** Of frames, in a round: the median. */
   readonly bytes: { readonly up: number; readonly down: number };
 }
@@ -35,6 +37,7 @@ async function main(): Promise<void> {
   const task = noopTask(elements);
   const options: RunOptions = { clients, clientsPerRound: clients, rounds: roundsFor(rounds), evaluateEvery: 0 };
   const startBytes = process.memoryUsage().rss;
+  const startCpu = process.cpuUsage();
   let run: Run;
   if (transport === 'memory') run = simulate(task, options);
   else {
@@ -48,9 +51,11 @@ async function main(): Promise<void> {
   }
   const watched = await watchRounds(run);
   const memoryBytes = process.resourceUsage().maxRSS * 1024 - startBytes;
+  const { user, system } = process.cpuUsage(startCpu);
+  const updateCpuMs = (user + system) / 1000 / (roundsFor(rounds) * clients);
   const middle = (values: readonly number[]) => values.toSorted((a, b) => a - b)[values.length >> 1] ?? 0;
   const bytes = { up: middle(watched.map(({ up }) => up)), down: middle(watched.map(({ down }) => down)) };
-  tell({ rounds: watched, memoryBytes, bytes } satisfies FederationOutput);
+  tell({ rounds: watched, memoryBytes, updateCpuMs, bytes } satisfies FederationOutput);
   done();
 }
 

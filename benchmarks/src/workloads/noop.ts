@@ -42,6 +42,10 @@ function updateMsOf(outputs: readonly FederationOutput[]): number[] {
   return outputs.map(({ rounds }) => median(rounds.map(({ ms }) => ms)) / CLIENTS);
 }
 
+function cpuMsOf(outputs: readonly FederationOutput[]): string {
+  return median(outputs.map(({ updateCpuMs }) => updateCpuMs)).toFixed(2);
+}
+
 function rowsOf(transport: 'memory' | 'websocket', outputs: readonly FederationOutput[]): Row[] {
   const foldMs = outputs.map(({ rounds }) => median(rounds.map(({ foldMs }) => foldMs)) / CLIENTS);
   const memoryMb = outputs.map(({ memoryBytes }) => memoryBytes / MEGABYTE);
@@ -74,5 +78,6 @@ function tlsRow(withTls: readonly FederationOutput[], plain: readonly Federation
     peer: { name: 'without TLS', values: updateMsOf(plain) },
     ratio: 'ours/peer',
     target: { of: 'ratio', atMost: TARGET_TLS },
+    note: `processor time of the server: ${cpuMsOf(withTls)} ms, without TLS ${cpuMsOf(plain)} ms`,
   });
 }
