@@ -16,7 +16,8 @@ const NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
  */
 export function namedLayers(of: string, layers: Layers): readonly (readonly [string, Layer])[] {
   const isList = Array.isArray(layers);
-  const isRecord = !isList && typeof layers === 'object' && layers !== null;
+  // One layer in place of a list is a mistake, not layers with the names `kind` and `build`.
+  const isRecord = !isList && typeof layers === 'object' && layers !== null && !('build' in layers);
   const entries = isList || isRecord ? Object.entries(layers as Readonly<Record<string, Layer>>) : [];
   if (entries.length === 0) {
     const given = isList ? 'the list of layers is empty' : `the layers are ${show(layers)}`;
