@@ -50,7 +50,9 @@ export function injectFaults(
     network.part(apart);
     time.in(forMs(), () => network.join(apart));
   });
-  often(faults.operatorPauses, () => pauseRun(world, server, run, forMs()));
+  often(faults.operatorPauses, () =>
+    pauseRun(world, server, run, Math.min(dice.logarithmic(10_000, 200_000), faults.quietFromMs - time.nowMs)),
+  );
   often(faults.operatorStops, () => {
     if (run.steering === undefined || witness.durable.rounds.length === 0) return;
     witness.fault('operator stops', 'the run');
@@ -68,13 +70,17 @@ export function injectFaults(
 }
 
 /** An operator pauses the run and has it go on later, unless its process is gone by then, and the pause with it. */
-function pauseRun({ time, witness }: World, { process }: ServerMachine, { steering }: HostedRun, forMs: number): void {
+function pauseRun({ time, witness }: World, server: ServerMachine, run: HostedRun, forMs: number): void {
+  const { steering } = run;
+  const { process } = server;
   if (steering === undefined || steering.isPaused || !process?.isAlive) return;
   witness.fault('operator pauses', process.name);
   steering.pause();
   const known = witness.durable.rounds.length;
   time.in(forMs, () => {
-    if (!process.isAlive || !steering.isPaused) return;
+    // A crash ends the pause, and so does a stop; a run that has ended meanwhile was not held up.
+    const isOver = run.result !== undefined;
+    if (server.process !== process || run.stoppedAt !== undefined || !(process.isAlive || isOver)) return;
     const decided = witness.durable.rounds.length - known;
     if (decided > UNDER_WAY) witness.problem(`${decided} rounds were decided while the run was paused`);
     witness.trace('operator', 'the run is to go on');
