@@ -50,23 +50,25 @@ export function asSafetensors(tensors: NamedTensors): Uint8Array {
 
 function roomFor(like: NamedTensors, layout: SafetensorsLayout): TensorsInBytes {
   const bytes = unwrittenBytes(layout);
-  const views = Array.from(like, ([name, { dtype, shape, data }]): [string, Tensor] => {
+  const tensors = new Map<string, Tensor>();
+  for (const [name, { dtype, shape, data }] of like) {
     const at = bytes.byteOffset + (layout.starts.get(name) ?? 0);
-    return [name, { dtype, shape, data: new arrayOf[dtype](bytes.buffer, at, data.length) }];
-  });
-  return { bytes, tensors: new Map(views) };
+    tensors.set(name, { dtype, shape, data: new arrayOf[dtype](bytes.buffer, at, data.length) });
+  }
+  return { bytes, tensors };
 }
 
 /** Copies what does not lie in the room already. */
 function written(tensors: NamedTensors, room: TensorsInBytes): TensorsInBytes {
-  const views = Array.from(tensors, ([name, tensor]): [string, Tensor] => {
+  const views = new Map<string, Tensor>();
+  for (const [name, tensor] of tensors) {
     const view = room.tensors.get(name);
     if (view === undefined) throw new RangeError(`the room has no tensor "${name}"`);
     const { buffer, byteOffset, byteLength } = view.data;
     if (tensor.data !== view.data) copyTensor(name, tensor, new Uint8Array(buffer, byteOffset, byteLength));
-    return [name, view];
-  });
-  return { bytes: room.bytes, tensors: new Map(views) };
+    views.set(name, view);
+  }
+  return { bytes: room.bytes, tensors: views };
 }
 
 function bytesUnder(tensors: NamedTensors, { head, starts, bytes: length }: SafetensorsLayout): Uint8Array | undefined {

@@ -192,8 +192,8 @@ export class Incoming {
     try {
       // Not by a candidate, which may turn out to be void.
       const update = aggregation.weigh(sound, from, versions.accepted);
-      const held = { message, checkMs, update, body, ...(hash && { hash }) };
-      return { event: { type: 'updateReceived', ...tag }, update: held };
+      const held = { message, checkMs, update, body };
+      return { event: { type: 'updateReceived', ...tag }, update: hash === undefined ? held : { ...held, hash } };
     } catch (error) {
       return refusal(error);
     }
