@@ -10,7 +10,7 @@ import { isQuiet, URL, type World } from './world.js';
 const HASH = hashFrom(`sha256:${'0'.repeat(64)}`);
 const OPEN = ['garbage', 'silent', 'stranger', 'guest', 'flood'] as const;
 /** Somebody known who takes the clients of others, and somebody who takes the name of another. */
-const IDENTIFIED = [...OPEN, 'thief', 'forger'] as const;
+const IDENTIFIED = [...OPEN, 'thief', 'thief', 'forger', 'forger', 'forger'] as const;
 const TALK = 50;
 const FLOOD = 500;
 
