@@ -12,7 +12,9 @@ export const target: Target = {
     const head = unlessRefused(/^audit\./, () => verifyAudit(text, RUN));
     if (head === undefined) return;
     check(head.lines === text.split('\n').length - 1, 'lines that were not looked at');
-    if (head.lines >= 3) check(text.startsWith(WHOLE), 'a changed log holds');
+    // Nothing follows on the last line, which can be changed: whoever verifies knows its hash from elsewhere.
+    const followed = WHOLE.split('\n').slice(0, 2).join('\n');
+    if (head.lines >= 3) check(text.startsWith(`${followed}\n`), 'a changed log holds');
   },
 };
 
