@@ -37,6 +37,7 @@ export interface EngineErrors {
   'layer.option': OptionFields & { readonly layer: string };
   'layer.shape': { readonly layer: string; readonly expected: string; readonly inputShape: readonly number[] };
   'loss.definition': { readonly field: string };
+  'loss.option': OptionFields;
   'loss.shape': FittingFields;
   'metric.definition': { readonly field: string };
   'metric.option': OptionFields;

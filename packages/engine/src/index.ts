@@ -15,6 +15,7 @@ export { type AveragePool2dOptions, averagePool2d, globalAveragePool2d } from '.
 export { type BatchNormOptions, batchNorm } from './layers/batch-norm.js';
 export { type BinaryAccuracyOptions, binaryAccuracy, binaryCrossEntropyWithLogits } from './layers/binary.js';
 export { chain, clipByGlobalNorm, clipByValue } from './layers/chain.js';
+export { f1, precision, recall, topKAccuracy } from './layers/class-metrics.js';
 export { block, concatenated, residual } from './layers/composites.js';
 export { type Conv2dOptions, conv2d } from './layers/conv2d.js';
 export { defineGradientTransform, defineLayer, defineLoss, defineMetric, defineOptimizer } from './layers/define.js';
@@ -24,7 +25,13 @@ export { type EmbeddingBagOptions, embedding, embeddingBag } from './layers/embe
 export { frozen } from './layers/frozen.js';
 export { filled, uniformFanIn } from './layers/initializers.js';
 export type { Layers } from './layers/layer-list.js';
-export { meanAbsoluteError, meanSquaredError, softmaxCrossEntropy } from './layers/losses.js';
+export {
+  huber,
+  meanAbsoluteError,
+  meanSquaredError,
+  type SoftmaxCrossEntropyOptions,
+  softmaxCrossEntropy,
+} from './layers/losses.js';
 export { type MaxPool2dOptions, maxPool2d } from './layers/max-pool2d.js';
 export { accuracy } from './layers/metrics.js';
 export type { NormOptions } from './layers/norm-options.js';

@@ -58,3 +58,21 @@ export function checkBinary(name: string, context: LossContext, code: Code): voi
     context,
   );
 }
+
+/** Labels of classes, and one prediction for each. Of a metric. @throws FedloomError `metric.shape` */
+export function checkClasses(name: string, context: LossContext): void {
+  const { predictionShape, targetShape, classes } = context;
+  if (classes === undefined || targetShape.length !== 0) {
+    const message =
+      `${name} counts class labels, but the data declare no number of classes: give classes where y are labels, or ` +
+      'take meanAbsoluteError() or r2() for numbers.';
+    throw contextError('metric.shape', message, context);
+  }
+  if (predictionShape.length === 1 && predictionShape[0] === classes) return;
+  const remedy =
+    shapeText(predictionShape) === '[1]' && classes === 2
+      ? 'take binaryAccuracy(), or end the model with dense(2)'
+      : `end the model with dense(${classes})`;
+  const message = `${name} needs one prediction for each of ${classes} classes, but the model gives ${shapeText(predictionShape)}: ${remedy}.`;
+  throw contextError('metric.shape', message, context);
+}
