@@ -36,17 +36,17 @@ it('lets in who has one, by file or environment, and keeps it out of logs, title
     1,
     expect.stringContaining('--token-file or FEDLOOM_TOKEN'),
   ]);
-  const clients = [
-    place.start(`${client} 0 --token-file north.token`),
-    place.start(`${client} 1`, { FEDLOOM_TOKEN: south }),
-  ];
-  await server.event('begun');
-  const titles = execFileSync('ps', ['-A', 'ww', '-o', 'args=']).toString();
+  const first = place.start(`${client} 1`, { FEDLOOM_TOKEN: south });
+  await server.until('a client that joined', () => server.stderr.includes('"event":"joined"') || undefined);
+  // While the run waits for its other client: it cannot end meanwhile.
   const late = await place.run(`${client} 1`, { FEDLOOM_TOKEN: south });
   expect([late.code, late.stderr.replace(/\s+/g, ' ')]).toEqual([
     1,
     expect.stringContaining('was for 1 uses, which are used up'),
   ]);
+  const clients = [first, place.start(`${client} 0 --token-file north.token`)];
+  await server.event('begun');
+  const titles = execFileSync('ps', ['-A', 'ww', '-o', 'args=']).toString();
   await server.event('finished');
   const ended = await Promise.all([server, ...clients].map((one) => one.ended));
   await auditOf(place, server.stderr);
