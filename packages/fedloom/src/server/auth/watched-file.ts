@@ -9,6 +9,10 @@ const LOOK_EVERY_MS = 1_000;
 export class WatchedFile<T> {
   #state: string;
   #value: T;
+  readonly #watchers = new Set<{ readonly changed: () => void }>();
+  readonly #tell = (): void => {
+    for (const { changed } of [...this.#watchers]) changed();
+  };
 
   /** @throws FedloomError `auth.file`, `auth.open-file`, and what `parse` throws */
   constructor(
@@ -38,7 +42,12 @@ export class WatchedFile<T> {
 
   /** Tells when the file has changed. It keeps no process alive. @returns ends it */
   watch(changed: () => void): () => void {
-    watchFile(this.file, { persistent: false, interval: LOOK_EVERY_MS }, changed);
-    return () => unwatchFile(this.file, changed);
+    // Not one watcher a connection: Node warns beyond ten.
+    if (this.#watchers.size === 0) watchFile(this.file, { persistent: false, interval: LOOK_EVERY_MS }, this.#tell);
+    const watcher = { changed };
+    this.#watchers.add(watcher);
+    return () => {
+      if (this.#watchers.delete(watcher) && this.#watchers.size === 0) unwatchFile(this.file, this.#tell);
+    };
   }
 }
