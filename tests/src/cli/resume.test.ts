@@ -160,7 +160,7 @@ describe('a client that was killed', () => {
     const { modelHash, rounds } = await completed(server);
     expect(modelHash).toBe(whole.modelHash);
     // Who was away when the others evaluated has no part in their results, and who was waited for is on record.
-    const trained = (round: object) => ({ ...round, awaited: 0, clientMetrics: 0, testSampleCount: 0 });
+    const trained = (round: object) => ({ ...round, awaited: 0, clientMetrics: 0, testSampleCount: 0, evaluation: 0 });
     expect(rounds.map(trained)).toEqual(whole.rounds.map(trained));
     expect((await last.ended).code).toBe(0);
   });
