@@ -9,6 +9,7 @@ export type {
 export type { GraphBuilder, Operand, Value } from './graph/value.js';
 export type { Dim, ValueType } from './graph/value-type.js';
 export { gelu, hardSwish, type LeakyReluOptions, leakyRelu, silu, softplus } from './layers/activations.js';
+export { type AdagradOptions, adagrad } from './layers/adagrad.js';
 export { type AdamOptions, adam, adamW, yogi } from './layers/adam.js';
 export { type AucOptions, auc } from './layers/auc.js';
 export { type AveragePool2dOptions, averagePool2d, globalAveragePool2d } from './layers/average-pool2d.js';
@@ -39,7 +40,7 @@ export type { LearningRate } from './layers/optimizer-settings.js';
 export { type ParameterInput, type ParameterOutput, perParameter } from './layers/per-parameter.js';
 export { r2 } from './layers/r2.js';
 export { relu } from './layers/relu.js';
-export { type AdagradOptions, adagrad, type RmsPropOptions, rmsProp } from './layers/rms-prop.js';
+export { type RmsPropOptions, rmsProp } from './layers/rms-prop.js';
 export { groupNorm, instanceNorm, type LayerNormOptions, layerNorm } from './layers/sample-norms.js';
 export { sequential } from './layers/sequential.js';
 export { type SgdOptions, sgd } from './layers/sgd.js';

@@ -5,7 +5,6 @@ import {
   arrays,
   batchNorm,
   createServer,
-  definePartition,
   defineTask,
   dense,
   dropout,
@@ -21,23 +20,12 @@ import {
   softmaxCrossEntropy,
 } from 'fedloom';
 import { describe, expect, it } from 'vitest';
+import { inOrder } from './in-order.js';
 
 const CLIENTS = 4;
 const FEATURES = 5;
 const CLASSES = 3;
 const size = { clients: CLIENTS, clientsPerRound: 3, rounds: 6, seed: 3 };
-
-/** Samples as they lie: client 0's first. */
-const inOrder = definePartition({
-  name: 'inOrder',
-  partition({ y }, clients) {
-    const samples = y.shape[0] ?? 0;
-    return {
-      offsets: Int32Array.from({ length: clients + 1 }, (_, i) => (i * samples) / clients),
-      rows: Int32Array.from({ length: samples }, (_, i) => i),
-    };
-  },
-});
 
 /** Every client measures in units of its own: feature shift, as FedBN has it. */
 function ownUnits(algorithm: FederatedAlgorithm, shift: number, optimizer = sgd({ learningRate: 0.1 })) {

@@ -2,7 +2,6 @@ import {
   accuracy,
   arrays,
   createServer,
-  definePartition,
   defineTask,
   dense,
   type FederatedAlgorithm,
@@ -19,24 +18,13 @@ import {
   type Tensor,
 } from 'fedloom';
 import { describe, expect, it } from 'vitest';
+import { inOrder } from './in-order.js';
 import { listening } from './listening.js';
 
 const FEATURES = 6;
 const CLASSES = 4;
 const CLIENTS = 4;
 const size = { clients: CLIENTS, clientsPerRound: 3, rounds: 8, seed: 5 };
-
-/** Samples as they lie: client 0's first. */
-const inOrder = definePartition({
-  name: 'inOrder',
-  partition({ y }, clients) {
-    const samples = y.shape[0] ?? 0;
-    return {
-      offsets: Int32Array.from({ length: clients + 1 }, (_, i) => (i * samples) / clients),
-      rows: Int32Array.from({ length: samples }, (_, i) => i),
-    };
-  },
-});
 
 /** Every client names the classes in its own way: one head cannot serve all. */
 function ownNames(algorithm: FederatedAlgorithm = fedPer()) {

@@ -1,9 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import { runOptimizer } from '../testing/run-optimizer.js';
+import { adagrad } from './adagrad.js';
 import { adam, adamW, yogi } from './adam.js';
 import { chain, clipByGlobalNorm, clipByValue } from './chain.js';
 import { defineGradientTransform, defineOptimizer } from './define.js';
-import { adagrad, rmsProp } from './rms-prop.js';
+import { rmsProp } from './rms-prop.js';
 import { sgd } from './sgd.js';
 
 const start = { a: [1, -2], b: [0.5] };

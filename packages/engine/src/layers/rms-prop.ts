@@ -25,14 +25,14 @@ export interface RmsPropOptions {
   readonly weightDecay?: number;
 }
 
-const RMS_PROP: Settings = { decay: FRACTION, epsilon: POSITIVE, momentum: FRACTION, weightDecay: ANY };
+const SETTINGS: Settings = { decay: FRACTION, epsilon: POSITIVE, momentum: FRACTION, weightDecay: ANY };
 
 /** Tieleman and Hinton 2012 (lecture 6.5). As torch.optim.RMSprop, whose `alpha` is `decay`. */
 export function rmsProp(options: RmsPropOptions): Optimizer {
-  checkKnown('rmsProp', options, ['learningRate', ...Object.keys(RMS_PROP)]);
+  checkKnown('rmsProp', options, ['learningRate', ...Object.keys(SETTINGS)]);
   const { decay = 0.99, epsilon = 1e-8, momentum = 0, weightDecay = 0 } = options;
   const rate = learningRateParts('rmsProp', options.learningRate);
-  checkSettings('rmsProp', RMS_PROP, { decay, epsilon, momentum, weightDecay });
+  checkSettings('rmsProp', SETTINGS, { decay, epsilon, momentum, weightDecay });
   return defineOptimizer({
     name: 'rmsProp',
     ...rate,
@@ -50,42 +50,8 @@ export function rmsProp(options: RmsPropOptions): Optimizer {
     }),
     hyperparameters: { learningRate: rate.learningRate, decay, epsilon, momentum, weightDecay },
     with(changes) {
-      checkChanges('rmsProp', RMS_PROP, changes);
+      checkChanges('rmsProp', SETTINGS, changes);
       return rmsProp({ ...options, ...changes });
-    },
-  });
-}
-
-export interface AdagradOptions {
-  readonly learningRate: LearningRate;
-  /** Added to the denominator. Default 1e-10. */
-  readonly epsilon?: number;
-  /** L2 penalty added to the gradient. Default 0. */
-  readonly weightDecay?: number;
-}
-
-const ADAGRAD: Settings = { epsilon: POSITIVE, weightDecay: ANY };
-
-/** Duchi et al. 2011, JMLR 12. As torch.optim.Adagrad, without a decay of the learning rate. */
-export function adagrad(options: AdagradOptions): Optimizer {
-  checkKnown('adagrad', options, ['learningRate', ...Object.keys(ADAGRAD)]);
-  const { epsilon = 1e-10, weightDecay = 0 } = options;
-  const rate = learningRateParts('adagrad', options.learningRate);
-  checkSettings('adagrad', ADAGRAD, { epsilon, weightDecay });
-  return defineOptimizer({
-    name: 'adagrad',
-    ...rate,
-    slots: ['sum'],
-    update: perParameter((g, { parameter, gradient: raw, slots, learningRate }) => {
-      const gradient = weightDecay === 0 ? raw : g.add(raw, g.mul(parameter, weightDecay));
-      const sum = g.add(slots.get('sum')!, g.square(gradient));
-      const moved = g.div(gradient, g.add(g.sqrt(sum), epsilon));
-      return { parameter: g.sub(parameter, g.mul(moved, learningRate)), slots: new Map([['sum', sum]]) };
-    }),
-    hyperparameters: { learningRate: rate.learningRate, epsilon, weightDecay },
-    with(changes) {
-      checkChanges('adagrad', ADAGRAD, changes);
-      return adagrad({ ...options, ...changes });
     },
   });
 }

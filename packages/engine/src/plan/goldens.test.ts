@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { gelu, hardSwish, leakyRelu, silu, softplus } from '../layers/activations.js';
+import { adagrad } from '../layers/adagrad.js';
 import { adam, adamW } from '../layers/adam.js';
 import { averagePool2d, globalAveragePool2d } from '../layers/average-pool2d.js';
 import { batchNorm } from '../layers/batch-norm.js';
@@ -12,7 +13,7 @@ import { embedding, embeddingBag } from '../layers/embedding.js';
 import { meanAbsoluteError, meanSquaredError, softmaxCrossEntropy } from '../layers/losses.js';
 import { maxPool2d } from '../layers/max-pool2d.js';
 import { relu } from '../layers/relu.js';
-import { adagrad, rmsProp } from '../layers/rms-prop.js';
+import { rmsProp } from '../layers/rms-prop.js';
 import { groupNorm, instanceNorm, layerNorm } from '../layers/sample-norms.js';
 import { sequential } from '../layers/sequential.js';
 import { sgd } from '../layers/sgd.js';
