@@ -2,7 +2,6 @@ import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { dirname, posix } from 'node:path';
-import { pipeline } from 'node:stream/promises';
 import { promisify } from 'node:util';
 import { FedloomError } from '@fedloom/engine/base';
 import { LastLines } from '../core/last-lines.js';
@@ -28,12 +27,11 @@ export async function fetchFolder(host: Host, ssh: SshOptions, from: string, to:
   const there = spawn('ssh', [...sshArguments(ssh, host), packing], { stdio: ['ignore', 'pipe', 'pipe'] });
   const here = spawn('tar', ['-C', into, '-xf', '-'], { stdio: ['pipe', 'ignore', 'pipe'] });
   for (const { stderr } of [there, here]) stderr.setEncoding('utf8').on('data', (text: string) => lines.add(text));
+  // Their exit codes tell whether all has come. A stream that is still shutting down when its process ends would count as broken.
+  here.stdin.on('error', () => {});
+  there.stdout.pipe(here.stdin);
   try {
-    const ends = await Promise.all([
-      once(there, 'close'),
-      once(here, 'close'),
-      pipeline(there.stdout, here.stdin).then(() => [0]),
-    ]);
+    const ends = await Promise.all([once(there, 'close'), once(here, 'close')]);
     if (ends.every(([code]) => code === 0)) return;
   } catch (error) {
     lines.add(`${error instanceof Error ? error.message : error}\n`);
