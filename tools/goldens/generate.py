@@ -14,6 +14,8 @@ import sys
 import numpy as np
 import torch
 
+from sequences import sequences
+
 DATA = pathlib.Path(__file__).resolve().parent / "data"
 FILE_BYTES_MAX = 150_000
 
@@ -400,6 +402,7 @@ FILES = {
     "cnn-sgd.json": cnn_sgd,
     "losses-sgd.json": losses_sgd,
     "models.json": models,
+    "sequences.json": lambda: sequences(numbers),
     "numpy-sampling.json": numpy_sampling,
     "fedopt.json": fedopt,
 }

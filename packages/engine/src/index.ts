@@ -11,6 +11,12 @@ export type { Dim, ValueType } from './graph/value-type.js';
 export { gelu, hardSwish, type LeakyReluOptions, leakyRelu, silu, softplus } from './layers/activations.js';
 export { type AdagradOptions, adagrad } from './layers/adagrad.js';
 export { type AdamOptions, adam, adamW, yogi } from './layers/adam.js';
+export {
+  type AttentionOptions,
+  attentionHeads,
+  multiHeadAttention,
+  scaledDotProductAttention,
+} from './layers/attention.js';
 export { type AucOptions, auc } from './layers/auc.js';
 export { type AveragePool2dOptions, averagePool2d, globalAveragePool2d } from './layers/average-pool2d.js';
 export { type BatchNormOptions, batchNorm } from './layers/batch-norm.js';
@@ -26,18 +32,14 @@ export { type EmbeddingBagOptions, embedding, embeddingBag } from './layers/embe
 export { frozen } from './layers/frozen.js';
 export { filled, uniformFanIn } from './layers/initializers.js';
 export type { Layers } from './layers/layer-list.js';
-export {
-  huber,
-  meanAbsoluteError,
-  meanSquaredError,
-  type SoftmaxCrossEntropyOptions,
-  softmaxCrossEntropy,
-} from './layers/losses.js';
+export { huber, meanAbsoluteError, meanSquaredError } from './layers/losses.js';
 export { type MaxPool2dOptions, maxPool2d } from './layers/max-pool2d.js';
-export { accuracy } from './layers/metrics.js';
+export { accuracy, perplexity } from './layers/metrics.js';
 export type { NormOptions } from './layers/norm-options.js';
 export type { LearningRate } from './layers/optimizer-settings.js';
 export { type ParameterInput, type ParameterOutput, perParameter } from './layers/per-parameter.js';
+export { positionalEmbedding } from './layers/positional-embedding.js';
+export type { PositionsOptions } from './layers/positions.js';
 export { r2 } from './layers/r2.js';
 export { relu } from './layers/relu.js';
 export { type RmsPropOptions, rmsProp } from './layers/rms-prop.js';
@@ -46,6 +48,7 @@ export { sequential } from './layers/sequential.js';
 export { type SgdOptions, sgd } from './layers/sgd.js';
 export { flatten, reshape } from './layers/shape-layers.js';
 export { sigmoid } from './layers/sigmoid.js';
+export { type SoftmaxCrossEntropyOptions, softmaxCrossEntropy } from './layers/softmax-cross-entropy.js';
 export { tanh } from './layers/tanh.js';
 export type {
   BuiltLayer,
@@ -97,5 +100,6 @@ export { defaultPlanMemoryLimits, PlanMemory, type PlanMemoryLimits } from './pl
 export { PlanRunner, type PlanRunnerOptions } from './plan/runner.js';
 export type { PlanSource } from './plan/source.js';
 export { interpret } from './reference/interpret.js';
+export { type SmallGptOptions, smallGpt } from './zoo/gpt.js';
 export { mcmahanCnn, twoNN } from './zoo/mcmahan.js';
 export { type ResNetOptions, resNet18 } from './zoo/resnet.js';

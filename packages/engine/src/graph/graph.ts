@@ -15,7 +15,7 @@ import { argMax, max, mean, sum } from './primitives/reduce.js';
 import { concat, expand, pad, reshape, slice, transpose } from './primitives/shape.js';
 import { logSoftmax, softmax, softmaxCrossEntropy } from './primitives/softmax.js';
 import { abs, erf, exp, log, neg, relu, reluGradient, sigmoid, sign, sqrt, tanh } from './primitives/unary.js';
-import { formatShape, sameShape } from './shapes.js';
+import { formatShape, rowsOf, sameShape } from './shapes.js';
 import type { GraphBuilder, GraphNode, Operand, Primitive, SymbolSource, Value } from './value.js';
 import type { Dim, ProblemFactory, ValueType } from './value-type.js';
 
@@ -138,9 +138,16 @@ export class Graph implements GraphBuilder {
 
   // Products and reductions
 
-  /** Of two matrices. */
+  /**
+   * Of matrices in the last two axes, `[..., rows, inner]` and `[..., inner, columns]`; the axes before them broadcast. All rows of `a` by
+   * one matrix `b` are one large product.
+   */
   matmul(a: Value, b: Value, options: { readonly transposeA?: boolean; readonly transposeB?: boolean } = {}): Value {
     const { transposeA = false, transposeB = false } = options;
+    if (a.shape.length > 2 && b.shape.length === 2 && !transposeA) {
+      const rows = this.matmul(this.reshape(a, rowsOf(a.shape)), b, { transposeB });
+      return this.reshape(rows, [...a.shape.slice(0, -1), ...rows.shape.slice(-1)]);
+    }
     return this.applyOne(matmul, [a, b], { transposeA, transposeB });
   }
 

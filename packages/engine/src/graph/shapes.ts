@@ -32,6 +32,14 @@ export function extentOf(shape: readonly Dim[]): { readonly count: number; reado
   return { count, symbols: symbols.sort() };
 }
 
+/** A shape as a matrix: all axes but the last as one. Symbols make a new one, the same for the same axes. */
+export function rowsOf(shape: readonly Dim[]): readonly [Dim, Dim] {
+  const { count, symbols } = extentOf(shape.slice(0, -1));
+  const factors = count === 1 && symbols.length > 0 ? symbols : [...symbols, count];
+  const rows = symbols.length === 0 ? count : factors.join('*');
+  return [rows, shape.at(-1) ?? 1];
+}
+
 /** The axis as a number from 0, also where it is counted from the end. */
 export function normalizeAxis(axis: number, rank: number, problem: ProblemFactory): number {
   const result = axis < 0 ? axis + rank : axis;

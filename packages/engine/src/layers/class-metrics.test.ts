@@ -2,7 +2,8 @@ import { describe, expect, test } from 'vitest';
 import type { Tensor } from '../tensor.js';
 import { evaluateGraph, floats } from '../testing/evaluate.js';
 import { f1, precision, recall, topKAccuracy } from './class-metrics.js';
-import { huber, softmaxCrossEntropy } from './losses.js';
+import { huber } from './losses.js';
+import { softmaxCrossEntropy } from './softmax-cross-entropy.js';
 import type { LossContext, Metric } from './types.js';
 
 const context = (classes: number): LossContext => ({ predictionShape: [classes], targetShape: [], classes });

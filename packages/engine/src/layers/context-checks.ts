@@ -59,20 +59,34 @@ export function checkBinary(name: string, context: LossContext, code: Code): voi
   );
 }
 
-/** Labels of classes, and one prediction for each. Of a metric. @throws FedloomError `metric.shape` */
+/** Labels of classes, one a sample, and one prediction for each class. Of a metric. @throws FedloomError `metric.shape` */
 export function checkClasses(name: string, context: LossContext): void {
+  if (context.classes !== undefined && context.targetShape.length > 0) {
+    const message = `${name} takes one label a sample, but the data's y has ${shapeText(context.targetShape)}: leave it out, or take accuracy().`;
+    throw contextError('metric.shape', message, context);
+  }
+  checkLabels(name, context, 'metric.shape');
+}
+
+/** Labels of classes, one a sample or one for each of its positions, and one prediction for each class. */
+export function checkLabels(name: string, context: LossContext, code: Code): void {
   const { predictionShape, targetShape, classes } = context;
-  if (classes === undefined || targetShape.length !== 0) {
+  if (classes === undefined) {
     const message =
       `${name} counts class labels, but the data declare no number of classes: give classes where y are labels, or ` +
       'take meanAbsoluteError() or r2() for numbers.';
-    throw contextError('metric.shape', message, context);
+    throw contextError(code, message, context);
   }
-  if (predictionShape.length === 1 && predictionShape[0] === classes) return;
+  const wanted = shapeText([...targetShape, classes]);
+  const given = shapeText(predictionShape);
+  if (given === wanted) return;
   const remedy =
-    shapeText(predictionShape) === '[1]' && classes === 2
+    given === '[1]' && classes === 2
       ? 'take binaryAccuracy(), or end the model with dense(2)'
-      : `end the model with dense(${classes})`;
-  const message = `${name} needs one prediction for each of ${classes} classes, but the model gives ${shapeText(predictionShape)}: ${remedy}.`;
-  throw contextError('metric.shape', message, context);
+      : predictionShape.length > targetShape.length + 1
+        ? 'add flatten() before its first dense layer'
+        : `end the model with dense(${classes})`;
+  const what = targetShape.length === 0 ? 'one for each class' : 'one for each position and class';
+  const message = `${name} needs predictions of shape ${wanted}, ${what}, but the model's last layer gives ${given}: ${remedy}.`;
+  throw contextError(code, message, context);
 }

@@ -1,3 +1,4 @@
+import { rowsOf } from '../graph/shapes.js';
 import { defineLayer } from './define.js';
 import { uniformFanIn } from './initializers.js';
 import { checkInteger, checkLayerOptions, shapeMismatch } from './layer-checks.js';
@@ -9,8 +10,8 @@ export interface DenseOptions {
 }
 
 /**
- * A fully connected layer, y = x Wᵀ + b: samples `[inputs]` to `[units]`. `weight` is `[units, inputs]`, `bias` `[units]`,
- * as in torch.nn.Linear.
+ * A fully connected layer, y = x Wᵀ + b: samples `[..., inputs]` to `[..., units]`, each position by itself. `weight` is `[units, inputs]`, `bias`
+ * `[units]`, as in torch.nn.Linear.
  */
 export function dense(units: number, options: DenseOptions = {}): Layer {
   checkInteger('dense', 'units', units, 1);
@@ -19,10 +20,10 @@ export function dense(units: number, options: DenseOptions = {}): Layer {
   return defineLayer({
     kind: `dense(${units})`,
     build(inputShape) {
-      const [inputs] = inputShape;
-      if (inputs === undefined || inputShape.length !== 1) {
-        const remedy = inputShape.length === 0 ? 'give each sample at least one dimension' : 'add flatten() before it';
-        throw shapeMismatch(`dense(${units})`, '[inputs]', inputShape, remedy);
+      const inputs = inputShape.at(-1);
+      if (inputs === undefined) {
+        const remedy = 'give each sample at least one dimension';
+        throw shapeMismatch(`dense(${units})`, '[..., inputs]', inputShape, remedy);
       }
       const weight: LayerParameter = {
         name: 'weight',
@@ -37,11 +38,14 @@ export function dense(units: number, options: DenseOptions = {}): Layer {
         initialize: uniformFanIn([units], inputs),
       };
       return {
-        outputShape: [units],
+        outputShape: [...inputShape.slice(0, -1), units],
         parameters: withBias ? [weight, bias] : [weight],
         apply(g, x, params) {
-          const product = g.matmul(x, params.get('weight')!, { transposeB: true });
-          return withBias ? g.add(product, params.get('bias')!) : product;
+          // The bias is added to all rows before they are positions again: the product takes it along.
+          const rows = g.reshape(x, rowsOf(x.shape));
+          const product = g.matmul(rows, params.get('weight')!, { transposeB: true });
+          const made = withBias ? g.add(product, params.get('bias')!) : product;
+          return g.reshape(made, [...x.shape.slice(0, -1), units]);
         },
       };
     },

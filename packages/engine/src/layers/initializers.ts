@@ -18,6 +18,14 @@ export function unitVariance(shape: readonly number[]): (random: RandomSource) =
   return uniformWithin(shape, Math.sqrt(3));
 }
 
+/**
+ * Uniform in [-b, b) with b = sqrt(6 / (inputs + outputs)): Glorot and Bengio 2010 (AISTATS), torch.nn.init.xavier_uniform_.
+ * @param shape `[outputs, inputs]`
+ */
+export function glorotUniform(shape: readonly [number, number]): (random: RandomSource) => Float32Array {
+  return uniformWithin(shape, Math.sqrt(6 / (shape[0] + shape[1])));
+}
+
 function uniformWithin(shape: readonly number[], bound: number): (random: RandomSource) => Float32Array {
   return (random) => {
     const values = new Float32Array(elementCount(shape));

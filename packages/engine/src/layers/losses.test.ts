@@ -3,8 +3,9 @@ import type { Graph } from '../graph/graph.js';
 import type { Value } from '../graph/value.js';
 import { evaluateGraph, floats } from '../testing/evaluate.js';
 import { binaryAccuracy, binaryCrossEntropyWithLogits } from './binary.js';
-import { meanAbsoluteError, meanSquaredError, softmaxCrossEntropy } from './losses.js';
-import { accuracy } from './metrics.js';
+import { meanAbsoluteError, meanSquaredError } from './losses.js';
+import { accuracy, perplexity } from './metrics.js';
+import { softmaxCrossEntropy } from './softmax-cross-entropy.js';
 import { stacks } from './stacking.js';
 import type { Loss, LossContext, Metric } from './types.js';
 
@@ -47,7 +48,7 @@ test('meanSquaredError of single numbers', () => {
 
 test('a loss that stacks gives the same numbers over more dimensions', () => {
   const loss = softmaxCrossEntropy();
-  expect(stacks(loss)).toBe(true);
+  expect(stacks(loss, threeClasses)).toBe(true);
   const predictions = Array.from({ length: 12 }, (_, index) => Math.sin(index));
   const labels = { dtype: 'int32', shape: [2, 2], data: Int32Array.of(0, 2, 1, 1) } as const;
   const stacked = evaluateGraph([floats([2, 2, 3], predictions), labels], perSample(loss, threeClasses));
@@ -59,7 +60,26 @@ test('a loss that stacks gives the same numbers over more dimensions', () => {
 test('losses refuse data and models that do not go together, with both shapes', () => {
   const cases: readonly [Loss, LossContext, RegExp][] = [
     [softmaxCrossEntropy(), { predictionShape: [4], targetShape: [], classes: 3 }, /\[3\].*\[4\].*dense\(3\)/],
-    [softmaxCrossEntropy(), { predictionShape: [3], targetShape: [3] }, /shape \[3\] and no number of classes/],
+    [
+      softmaxCrossEntropy(),
+      { predictionShape: [3], targetShape: [2] },
+      /shape \[2\] and no number of classes.*gives \[3\]/,
+    ],
+    [
+      softmaxCrossEntropy({ ignore: 0 }),
+      { predictionShape: [3], targetShape: [3] },
+      /ignore is a label.*probabilities/,
+    ],
+    [
+      softmaxCrossEntropy(),
+      { predictionShape: [28, 3], targetShape: [], classes: 3 },
+      /shape \[3\].*gives \[28, 3\].*flatten/,
+    ],
+    [
+      softmaxCrossEntropy(),
+      { predictionShape: [3], targetShape: [5], classes: 3 },
+      /\[5, 3\], one for each position and class.*gives \[3\]/,
+    ],
     [meanSquaredError(), { predictionShape: [2], targetShape: [] }, /gives \[2\].*y has \[\].*give \[1\]/],
     [meanSquaredError(), { predictionShape: [2], targetShape: [3] }, /gives \[2\].*y has \[3\].*dense\(3\)/],
     [meanAbsoluteError(), { predictionShape: [4], targetShape: [2, 2] }, /gives \[4\].*give \[2, 2\]/],
@@ -134,4 +154,60 @@ test('accuracy counts the labels that have the largest prediction, the first of 
   expect(values).toEqual([1, 1]);
   const other = { ...labels, data: Int32Array.of(1, 1) };
   expect(evaluateGraph([logits, other], perSample(metric, threeClasses)).values).toEqual([0, 0]);
+});
+
+/** Two samples of three positions. */
+const positions: LossContext = { predictionShape: [3, 2], targetShape: [3], classes: 2 };
+const sequences = floats([2, 3, 2], [1, 2, 0, 0, -1, 3, 5, 5, 2, 0, 0, 0]);
+const sequenceLabels = { dtype: 'int32', shape: [2, 3], data: Int32Array.of(1, 0, 1, 0, 1, 0) } as const;
+const tokenLoss = (own: number, other: number) => Math.log(1 + Math.exp(other - own));
+const firstLosses = [tokenLoss(2, 1), Math.LN2, tokenLoss(3, -1)];
+const secondLosses = [Math.LN2, tokenLoss(0, 2), Math.LN2];
+const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
+
+test('softmaxCrossEntropy of positions is the mean over those that count', () => {
+  const all = evaluateGraph([sequences, sequenceLabels], perSample(softmaxCrossEntropy(), positions));
+  expect(all.shape).toEqual([2]);
+  expect(all.values[0]).toBeCloseTo(mean(firstLosses), 12);
+  expect(all.values[1]).toBeCloseTo(mean(secondLosses), 12);
+  const some = evaluateGraph([sequences, sequenceLabels], perSample(softmaxCrossEntropy({ ignore: 0 }), positions));
+  expect(some.values[0]).toBeCloseTo((tokenLoss(2, 1) + tokenLoss(3, -1)) / 2, 12);
+  expect(some.values[1]).toBeCloseTo(tokenLoss(0, 2), 12);
+  const none = { ...sequenceLabels, data: new Int32Array(6) };
+  expect(evaluateGraph([sequences, none], perSample(softmaxCrossEntropy({ ignore: 0 }), positions)).values).toEqual([
+    0, 0,
+  ]);
+  expect(stacks(softmaxCrossEntropy(), positions)).toBe(false);
+});
+
+test('softmaxCrossEntropy of probabilities is that of labels where they are sure, and of smoothed labels where they are smooth', () => {
+  const context: LossContext = { predictionShape: [3], targetShape: [3] };
+  const sure = floats([2, 3], [0, 0, 1, 1, 0, 0]);
+  const ofLabels = evaluateGraph([logits, labels], perSample(softmaxCrossEntropy(), threeClasses)).values;
+  const ofProbabilities = evaluateGraph([logits, sure], perSample(softmaxCrossEntropy(), context)).values;
+  for (const [at, value] of ofProbabilities.entries()) expect(value).toBeCloseTo(ofLabels[at] as number, 12);
+  const smoothed = evaluateGraph(
+    [logits, labels],
+    perSample(softmaxCrossEntropy({ labelSmoothing: 0.3 }), threeClasses),
+  ).values;
+  const smooth = floats([2, 3], [0.1, 0.1, 0.8, 0.8, 0.1, 0.1]);
+  const given = evaluateGraph([logits, smooth], perSample(softmaxCrossEntropy(), context)).values;
+  for (const [at, value] of given.entries()) expect(value).toBeCloseTo(smoothed[at] as number, 6);
+});
+
+test('accuracy and perplexity of positions are over those of all samples that count', () => {
+  const reported = (metric: Metric) => {
+    const size = metric.size?.(positions) ?? 1;
+    const { values } = evaluateGraph([sequences, sequenceLabels], perSample(metric, positions));
+    const means = Array.from({ length: size }, (_, at) => mean(values.filter((_value, place) => place % size === at)));
+    return metric.value?.(means) ?? means[0];
+  };
+  expect(reported(accuracy())).toBeCloseTo(5 / 6, 12);
+  expect(reported(accuracy({ ignore: 0 }))).toBeCloseTo(2 / 3, 12);
+  expect(reported(perplexity())).toBeCloseTo(Math.exp(mean([...firstLosses, ...secondLosses])), 12);
+  expect(reported(perplexity({ ignore: 0 }))).toBeCloseTo(
+    Math.exp(mean([tokenLoss(2, 1), tokenLoss(3, -1), tokenLoss(0, 2)])),
+    12,
+  );
+  expect(() => perplexity({ ignore: -100 })).toThrow(/ignore is -100; it must be a label/);
 });

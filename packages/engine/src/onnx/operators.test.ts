@@ -49,7 +49,12 @@ function everything(g: Graph): Value[] {
   const chosen = [g.select(g.greater(x, 0), x, 0), floats(g.argMax(x, 1)), g.oneHot(rows, 3)];
   const reduced = [g.sum(x, [0]), g.mean(x, [1]), g.max(x, [1]), g.softmax(x), g.logSoftmax(x)];
   const losses = [g.softmaxCrossEntropy(x, x), g.binaryCrossEntropy(x, x)];
-  const products = [g.matmul(x, w), g.matmul(x, w, { transposeB: true }), g.matmul(x, x, { transposeA: true })];
+  const products = [
+    g.matmul(x, w),
+    g.matmul(x, w, { transposeB: true }),
+    g.matmul(x, x, { transposeA: true }),
+    g.matmul(images, images),
+  ];
   const scaled = [g.add(g.mul(w, 0.5), g.matmul(g.mul(w, 0.25), w)), g.add(g.sum(x, [0]), g.sum(w, [0]))];
   const shaped = [g.reshape(x, [1, 'n', 4]), g.transpose(x, [1, 0]), g.expand(g.sum(x, [1], true), ['n', 4])];
   const cut = [g.slice(x, 1, 0, 2), g.pad(x, 1, 1, 1), g.concat([x, x], 1), floats(g.dim(x, 0)), g.gather(w, rows)];

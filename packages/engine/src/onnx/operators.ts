@@ -25,6 +25,7 @@ export const operatorAttributes = {
   Log: [],
   LogSoftmax: ['axis'],
   Loop: ['body'],
+  MatMul: [],
   Max: [],
   MaxPool: ['kernel_shape', 'strides'],
   MaxUnpool: ['kernel_shape', 'strides'],

@@ -43,8 +43,8 @@ function checkNames({ parameters, metrics, scalars, algorithm }: PlanManifest): 
 }
 
 function checkData({ data: { x, y } }: PlanManifest): void {
-  if (y.classes !== undefined && (y.dtype !== 'int32' || y.shape.length !== 0)) {
-    throw malformed('manifest.data.y', 'int32 of shape [] where it has classes', `${y.dtype} [${y.shape.join(', ')}]`);
+  if (y.classes !== undefined && y.dtype !== 'int32') {
+    throw malformed('manifest.data.y', 'int32 where it has classes', y.dtype);
   }
   if (x.scale !== undefined && x.scale === 0) throw malformed('manifest.data.x.scale', 'other than 0', x.scale);
 }

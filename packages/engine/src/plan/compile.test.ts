@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { conv2d } from '../layers/conv2d.js';
 import { dense } from '../layers/dense.js';
 import { meanSquaredError } from '../layers/losses.js';
 import { accuracy } from '../layers/metrics.js';
@@ -123,7 +124,13 @@ describe('refuses, with the culprit’s name,', () => {
   const training = mlpRecipe().training;
 
   test.each([
-    ['a layer that does not fit', { model: sequential([dense(3)]) }, 'layer.shape', /0:dense\(3\).*\[6, 6\]/],
+    [
+      'a layer that does not fit',
+      { model: sequential([conv2d(3, { kernel: 3 })]) },
+      'layer.shape',
+      /0:conv2d\(3\).*\[6, 6\]/,
+    ],
+    ['a dense layer of rows', { model: sequential([dense(3)]) }, 'loss.shape', /gives \[6, 3\]: add flatten\(\)/],
     ['a loss that does not fit', { loss: meanSquaredError() }, 'loss.shape', /meanSquaredError/],
     ['half an epoch', { training: { ...training, localEpochs: 0.5 } }, 'plan.option', /localEpochs is 0.5/],
     ['batches of nothing', { training: { ...training, batchSize: 0 } }, 'plan.option', /batchSize is 0.*or 'all'/],

@@ -121,7 +121,7 @@ test.each([
   ['no learning rate', ['scalars'], {}],
   ['a scalar that is no number', ['scalars', 'learningRate'], '0.1'],
   ['metrics without the loss', ['metrics'], []],
-  ['classes of a vector', ['data', 'y', 'shape'], [3]],
+  ['classes of numbers', ['data', 'y', 'dtype'], 'float32'],
   ['an encoding that is no text', ['data', 'encoding'], 3],
 ] as const)('refuses %s', (_, path, value) => {
   expect(() => decodePlan(fileWith(path, value))).toThrow(expect.objectContaining({ code: 'plan.format' }));

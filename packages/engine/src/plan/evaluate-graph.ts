@@ -2,7 +2,7 @@ import { Graph } from '../graph/graph.js';
 import type { Value } from '../graph/value.js';
 import type { Dim } from '../graph/value-type.js';
 import { stacking, stacks } from '../layers/stacking.js';
-import type { BuiltModel, Loss, Metric } from '../layers/types.js';
+import type { BuiltModel, Loss, LossContext, Metric } from '../layers/types.js';
 import { collectable, gatherBatches, preprocess } from './batches.js';
 import { perSampleValue } from './given-values.js';
 import { applyModel, evaluationContext } from './layer-context.js';
@@ -23,7 +23,7 @@ export function buildEvaluateGraph(source: PlanSource, model: BuiltModel, contex
   );
   const about = lossContext(source.data, model);
   const batches = gatherBatches(ports, about);
-  const measures = [named('loss', source.loss), ...source.metrics];
+  const measures = [named('loss', source.loss, about), ...source.metrics];
   const measured = (
     graph: Graph,
     measure: Metric,
@@ -36,7 +36,7 @@ export function buildEvaluateGraph(source: PlanSource, model: BuiltModel, contex
     const shape = size === undefined ? samples : [...samples, size];
     return perSampleValue('metric', measure.name, measure.perSample(graph, prediction, prepared, about), shape);
   };
-  const inside = measures.filter((measure) => !stacks(measure));
+  const inside = measures.filter((measure) => !stacks(measure, about));
   const { collected } = g.loopCollecting(batches.stepCount, [], (body, step) => {
     const x = preprocess(body, batches.x(body, step), source.data.x);
     const valid = () => body.gather(batches.valid, step);
@@ -62,11 +62,11 @@ export function buildEvaluateGraph(source: PlanSource, model: BuiltModel, contex
 }
 
 /** A loss under another name; its methods are called on itself. */
-function named(name: string, loss: Loss): Metric {
+function named(name: string, loss: Loss, context: LossContext): Metric {
   const metric: Metric = {
     name,
     prepareTarget: (g, target, about) => loss.prepareTarget?.(g, target, about) ?? target,
     perSample: (g, prediction, target, about) => loss.perSample(g, prediction, target, about),
   };
-  return stacks(loss) ? stacking(metric) : metric;
+  return stacks(loss, context) ? stacking(metric) : metric;
 }

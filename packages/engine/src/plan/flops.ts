@@ -26,7 +26,7 @@ function nodeFlops({ primitive, attributes, inputs, outputs }: GraphNode): numbe
       return forwardFlops((attributes as { readonly body: Graph }).body);
     case 'matmul': {
       const { transposeA } = attributes as MatmulAttributes;
-      return 2 * made * numbers(inputs[0]!.shape.slice(transposeA ? 0 : 1, transposeA ? 1 : 2));
+      return 2 * made * numbers([inputs[0]!.shape.at(transposeA ? -2 : -1)!]);
     }
     case 'conv2d':
       return 2 * made * numbers(inputs[1]!.shape.slice(1));

@@ -1,10 +1,11 @@
 import { describe, expect, test } from 'vitest';
 import { binaryCrossEntropyWithLogits } from '../layers/binary.js';
 import { dense } from '../layers/dense.js';
-import { meanSquaredError, softmaxCrossEntropy } from '../layers/losses.js';
+import { meanSquaredError } from '../layers/losses.js';
 import { relu } from '../layers/relu.js';
 import { sequential } from '../layers/sequential.js';
 import { flatten } from '../layers/shape-layers.js';
+import { softmaxCrossEntropy } from '../layers/softmax-cross-entropy.js';
 import { onnxRuntimeNode } from '../node/onnx-runtime-node.js';
 import type { NamedTensors, Tensor } from '../tensor.js';
 import { bindParameters } from './bound-model.js';

@@ -31,11 +31,12 @@ function checkRows(
 }
 
 function checkLabels(y: Tensor, classes: number): void {
-  for (let row = 0; row < y.data.length; row++) {
-    const label = y.data[row]!;
+  const perSample = y.data.length / y.shape[0]!;
+  for (let place = 0; place < y.data.length; place++) {
+    const label = y.data[place]!;
     if (label < 0 || label >= classes) {
       throw inputError(
-        `sample ${row} has the label ${label}, but the plan's labels are 0 to ${classes - 1}: mend the data`,
+        `sample ${Math.floor(place / perSample)} has the label ${label}, but the plan's labels are 0 to ${classes - 1}: mend the data`,
       );
     }
   }

@@ -10,5 +10,7 @@ import type { GraphKind } from './ports.js';
 export function laidOutBytes({ data, metrics, random = [] }: PlanManifest, kind: GraphKind): number {
   const wide = kind === 'evaluate' ? metrics.reduce((sum, { size = 0 }) => sum + size, 0) : 0;
   const drawn = kind === 'train' ? 4 * drawnPerPlace(random) : 0;
-  return 16 * (data.y.classes ?? elementCount(data.y.shape)) + 8 * wide + drawn;
+  // Of labels of positions the step itself makes what is as wide as the classes, and lets it go.
+  const predicted = data.y.shape.length === 0 ? (data.y.classes ?? 1) : elementCount(data.y.shape);
+  return 16 * predicted + 8 * wide + drawn;
 }

@@ -20,7 +20,10 @@ export interface DataSpec {
     readonly shape: readonly number[];
     readonly scale?: number;
   };
-  /** Class labels are `int32` with shape `[]` and `classes` set; regression targets are `float32`. */
+  /**
+   * Class labels are `int32` with `classes` set, of shape `[]`, or of more dimensions where each position has one; regression targets are
+   * `float32`.
+   */
   readonly y: { readonly dtype: 'int32' | 'float32'; readonly shape: readonly number[]; readonly classes?: number };
   /**
    * A hash of what the values mean where that is not in them: categories, means and deviations, vocabulary, names of the

@@ -57,6 +57,13 @@ export const shapeRules: Readonly<Record<Exclude<OperatorName, 'Loop' | 'Scan'>,
   Identity: same,
   Log: same,
   LogSoftmax: same,
+  MatMul: (given) => {
+    const [a, b] = [operand(given, 0), operand(given, 1)];
+    const [rows, columns] = [a.shape.at(-2), b.shape.at(-1)];
+    if (rows === undefined || columns === undefined || a.shape.at(-1) !== b.shape.at(-2)) throw unfit(given);
+    const stack = broadcast(given, a.shape.slice(0, -2), b.shape.slice(0, -2));
+    return one(a.dtype, [...stack, rows, columns]);
+  },
   Max: elementwise(),
   MaxPool: (given) => {
     const { outputs } = pool(given);

@@ -14,6 +14,7 @@ import {
   averagingRecipe,
   cnnRecipe,
   controlVariateTerms,
+  languageRecipe,
   mlpRecipe,
   proximalTerms,
   regressionRecipe,
@@ -60,6 +61,7 @@ describe('ONNX Runtime against the float64 interpreter', () => {
     ],
     ['regression of single numbers', regressionRecipe()],
     ['texts', textRecipe()],
+    ['language', languageRecipe()],
     ['average pools', averagingRecipe()],
   ])('%s', async (_, source) => {
     const job = jobFor(source, 10);

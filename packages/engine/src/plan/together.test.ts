@@ -2,10 +2,11 @@ import { describe, expect, test } from 'vitest';
 import { defineLoss } from '../layers/define.js';
 import { dense } from '../layers/dense.js';
 import { embeddingBag } from '../layers/embedding.js';
-import { meanSquaredError, softmaxCrossEntropy } from '../layers/losses.js';
+import { meanSquaredError } from '../layers/losses.js';
 import { accuracy } from '../layers/metrics.js';
 import { sequential } from '../layers/sequential.js';
 import { sgd } from '../layers/sgd.js';
+import { softmaxCrossEntropy } from '../layers/softmax-cross-entropy.js';
 import { tanh } from '../layers/tanh.js';
 import type { Loss } from '../layers/types.js';
 import { allocate, type Tensor } from '../tensor.js';
@@ -13,6 +14,7 @@ import {
   averagingRecipe,
   cnnRecipe,
   controlVariateTerms,
+  languageRecipe,
   mlpRecipe,
   proximalTerms,
   regressionRecipe,
@@ -54,6 +56,7 @@ describe('several clients in one call', () => {
     ['mlp with momentum and weight decay', mlpRecipe({ training: momentum })],
     ['mlp with a proximal term', mlpRecipe({ terms: proximalTerms(0.5) })],
     ['texts', textRecipe()],
+    ['language', languageRecipe()],
     ['average pools', averagingRecipe()],
   ];
 
@@ -112,6 +115,7 @@ describe('several clients in one call', () => {
     ['regression', mlpRecipe({ ...regression, loss: meanSquaredError() })],
     ['regression of single numbers', regressionRecipe(wide)],
     ['texts', textRecipe(wide)],
+    ['language', languageRecipe(wide)],
     ['average pools and a sigmoid at the end', averagingRecipe(wide)],
     [
       'a model that ends with a mean over tokens',

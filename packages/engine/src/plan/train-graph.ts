@@ -41,6 +41,7 @@ export function buildTrainGraph(source: PlanSource, model: BuiltModel, context: 
   const learningRate = ports.input({ source: 'scalar', name: 'learningRate' });
   const scale = isPlainStep(optimizer) ? g.neg(learningRate) : undefined;
   const seeds = scale === undefined ? weights : g.mul(weights, scale);
+  const stacked = stacks(loss, about);
   const targets = loss.prepareTarget?.(g, batches.y, about) ?? batches.y;
 
   const { carried, collected } = g.loopCollecting(batches.stepCount, start, (body, step, values) => {
@@ -92,12 +93,12 @@ export function buildTrainGraph(source: PlanSource, model: BuiltModel, context: 
         ...buffers.map((name) => changed.get(name) ?? kept.get(name)!),
         ...slots.map(({ slot, name }) => next.slots.get(slot)!.get(name)!),
       ],
-      collected: [stacks(loss) ? prediction : collectable(body, losses, batches, step)],
+      collected: [stacked ? prediction : collectable(body, losses, batches, step)],
     };
   });
 
   for (const [index, key] of carriedPorts.entries()) ports.output(key, carried[index]!);
-  const losses = stacks(loss) ? g.scope('loss', () => loss.perSample(g, collected[0]!, targets, about)) : collected[0]!;
+  const losses = stacked ? g.scope('loss', () => loss.perSample(g, collected[0]!, targets, about)) : collected[0]!;
   ports.output({ source: 'sampleLoss', name: '' }, losses);
   return ports;
 }

@@ -4,21 +4,23 @@ import { binaryAccuracy, binaryCrossEntropyWithLogits } from '../layers/binary.j
 import { conv2d } from '../layers/conv2d.js';
 import { dense } from '../layers/dense.js';
 import { embeddingBag } from '../layers/embedding.js';
-import { meanAbsoluteError, meanSquaredError, softmaxCrossEntropy } from '../layers/losses.js';
+import { meanAbsoluteError, meanSquaredError } from '../layers/losses.js';
 import { maxPool2d } from '../layers/max-pool2d.js';
-import { accuracy } from '../layers/metrics.js';
+import { accuracy, perplexity } from '../layers/metrics.js';
 import { r2 } from '../layers/r2.js';
 import { relu } from '../layers/relu.js';
 import { sequential } from '../layers/sequential.js';
 import { sgd } from '../layers/sgd.js';
 import { flatten, reshape } from '../layers/shape-layers.js';
 import { sigmoid } from '../layers/sigmoid.js';
+import { softmaxCrossEntropy } from '../layers/softmax-cross-entropy.js';
 import { tanh } from '../layers/tanh.js';
 import type { RandomSource } from '../layers/types.js';
 import type { ClientTerms } from '../plan/client-terms.js';
 import type { DataSpec } from '../plan/manifest.js';
 import type { PlanSource } from '../plan/source.js';
 import { elementCount, type Tensor } from '../tensor.js';
+import { smallGpt } from '../zoo/gpt.js';
 import { testIntegers } from './random.js';
 
 export const smallImages: DataSpec = {
@@ -66,6 +68,18 @@ export function textRecipe(changes: Partial<PlanSource> = {}): PlanSource {
     data: { x: { dtype: 'int32', shape: [7] }, y: { dtype: 'int32', shape: [], classes: 2 } },
     loss: binaryCrossEntropyWithLogits(),
     metrics: [binaryAccuracy(), auc({ bins: 20 })],
+    ...changes,
+  });
+}
+
+/** A small transformer that tells what follows each of seven tokens, of which 0 does not count. */
+export function languageRecipe(changes: Partial<PlanSource> = {}): PlanSource {
+  return mlpRecipe({
+    name: 'language',
+    model: smallGpt({ vocabulary: tokensBelow, positions: 7, layers: 2, width: 6, heads: 2 }),
+    data: { x: { dtype: 'int32', shape: [7] }, y: { dtype: 'int32', shape: [7], classes: tokensBelow } },
+    loss: softmaxCrossEntropy({ ignore: 0 }),
+    metrics: [perplexity({ ignore: 0 })],
     ...changes,
   });
 }

@@ -1,9 +1,10 @@
 import { describe, expect, test } from 'vitest';
-import { softmaxCrossEntropy } from '../layers/losses.js';
 import { sgd } from '../layers/sgd.js';
+import { softmaxCrossEntropy } from '../layers/softmax-cross-entropy.js';
 import type { Model } from '../layers/types.js';
 import { compilePlan } from '../plan/compile.js';
 import { elementCount } from '../tensor.js';
+import { smallGpt } from './gpt.js';
 import { mcmahanCnn, twoNN } from './mcmahan.js';
 import { resNet18 } from './resnet.js';
 
@@ -21,6 +22,18 @@ test.each([
 ])('%s has the parameters of its source', (_, model, inputShape, parameters) => {
   expect(count(model, inputShape)).toBe(parameters);
   expect(model.build(inputShape).outputShape).toEqual([10]);
+});
+
+test('smallGpt has a prediction for each position, and the names of its source', () => {
+  const model = smallGpt({ vocabulary: 65, positions: 128 });
+  expect(count(model, [128])).toBe(826_368);
+  const { parameters, outputShape } = model.build([128]);
+  expect(outputShape).toEqual([128, 65]);
+  expect(parameters.map(({ name }) => name)).toEqual(
+    expect.arrayContaining(['transformer.wte.weight', 'transformer.h.3.attn.c_attn.bias', 'lm_head.weight']),
+  );
+  expect(model.build([10]).outputShape).toEqual([10, 65]);
+  expect(() => model.build([129])).toThrow(/transformer:block.*wpe:positionalEmbedding\(128\).*\[129, 128\]/);
 });
 
 describe('resNet18', () => {

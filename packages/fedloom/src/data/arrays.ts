@@ -27,7 +27,7 @@ export type ArrayInput =
 export interface ArraySplit {
   /** Kept as uint8 when given as bytes, as int32 when given as another typed array of whole numbers, as float32 otherwise. */
   readonly x: ArrayInput;
-  /** With `classes`: labels from 0, kept as int32. Without: regression targets, kept as float32. */
+  /** With `classes`: labels from 0, kept as int32; one for each sample or for each of its positions. Without: regression targets, kept as float32. */
   readonly y: ArrayInput;
   /** What else is known of each sample, by name, for `byColumn`: a text or number for each. */
   readonly columns?: Readonly<Record<string, readonly (string | number)[]>>;

@@ -29,12 +29,13 @@ export function checkExamples({ x, y }: Examples, spec: DataSpec, origin: DataOr
   const { classes } = spec.y;
   if (classes === undefined) return;
   const labels = y.data as Int32Array;
-  const row = labels.findIndex((label) => label < 0 || label >= classes);
-  if (row < 0) return;
+  const place = labels.findIndex((label) => label < 0 || label >= classes);
+  if (place < 0) return;
+  const row = Math.floor(place / (labels.length / y.shape[0]!));
   throw fault(
     'data.labels',
     origin,
-    `sample ${row} has label ${labels[row]}, but the ${classes} classes are 0 to ${classes - 1}`,
+    `sample ${row} has label ${labels[place]}, but the ${classes} classes are 0 to ${classes - 1}`,
   );
 }
 

@@ -30,6 +30,7 @@ OPERATORS = {
     "Log": set(),
     "LogSoftmax": {"axis"},
     "Loop": {"body"},
+    "MatMul": set(),
     "Max": set(),
     "MaxPool": {"kernel_shape", "strides"},
     "MaxUnpool": {"kernel_shape", "strides"},

@@ -7,13 +7,13 @@ import { type FilePlace, pathOf, readText, shown } from '../files.js';
 import type { RunningTextOptions } from './text-options.js';
 import { encodingOf, type TextContents, vocabularyFor, vocabularySize } from './token-tensors.js';
 
-/** Reads one long text, of which each sample's class is the token that comes next. @throws FedloomError `data.file`, `data.empty` */
+/** Reads one long text, of which each sample's class is the token that comes next, or that of each of its tokens. @throws FedloomError `data.file`, `data.empty` */
 export async function readRunningText(
   file: FilePlace,
   folder: string | undefined,
   options: RunningTextOptions,
 ): Promise<TextContents> {
-  const { length, by = 'words', test } = options;
+  const { length, by = 'words', test, each = false } = options;
   const path = pathOf(file, folder);
   const all = tokensOf(await readText(path), by);
   const end = isHeldOut(test) ? all.length - Math.round(all.length * test.share) : all.length;
@@ -26,12 +26,12 @@ export async function readRunningText(
     names: { classes: ['<padding>', '<other>', ...vocabulary] },
     spec: {
       x: { dtype: 'int32', shape: [length] },
-      y: { dtype: 'int32', shape: [], classes: vocabularySize(options.vocabulary, by) },
-      encoding: encodingOf({ by, vocabulary, length, next: true }),
+      y: { dtype: 'int32', shape: each ? [length] : [], classes: vocabularySize(options.vocabulary, by) },
+      encoding: encodingOf({ by, vocabulary, length, next: true, ...(each && { each }) }),
     },
     train: windows(trainTokens, vocabulary, options, `${shown(path)}, for training,`),
     test:
-      test === undefined ? noWindows(length) : windows(testTokens, vocabulary, options, `${shown(path)}, for tests,`),
+      test === undefined ? noWindows(options) : windows(testTokens, vocabulary, options, `${shown(path)}, for tests,`),
   };
 }
 
@@ -39,7 +39,7 @@ export async function readRunningText(
 function windows(
   tokens: readonly string[],
   vocabulary: readonly string[],
-  { length, step = 1 }: RunningTextOptions,
+  { length, step = 1, each = false }: RunningTextOptions,
   where: string,
 ): Examples {
   const count = Math.floor((tokens.length - length - 1) / step) + 1;
@@ -52,14 +52,15 @@ function windows(
   const numbers = tokenNumbers(vocabulary);
   const all = Int32Array.from(tokens, (token) => numbers.get(token) ?? UNKNOWN);
   const x = sharedTensor('int32', [count, length]);
-  const y = sharedTensor('int32', [count]);
+  const y = sharedTensor('int32', each ? [count, length] : [count]);
   for (let row = 0; row < count; row++) {
     (x.data as Int32Array).set(all.subarray(row * step, row * step + length), row * length);
-    y.data[row] = all[row * step + length] ?? UNKNOWN;
+    const next = all.subarray(row * step + 1, row * step + length + 1);
+    (y.data as Int32Array).set(each ? next : next.subarray(-1), each ? row * length : row);
   }
   return { x, y };
 }
 
-function noWindows(length: number): Examples {
-  return { x: sharedTensor('int32', [0, length]), y: sharedTensor('int32', [0]) };
+function noWindows({ length, each = false }: RunningTextOptions): Examples {
+  return { x: sharedTensor('int32', [0, length]), y: sharedTensor('int32', each ? [0, length] : [0]) };
 }

@@ -50,6 +50,8 @@ export interface LabelledTextsOptions extends TokenOptions {
 export interface RunningTextOptions extends TokenOptions {
   /** How many tokens a sample begins behind the one before. Default 1. */
   readonly step?: number;
+  /** Whether each token of a sample has a label, the token behind it: y is `[samples, length]`. Default false: one of the last alone. */
+  readonly each?: boolean;
   /** Another file, or a share of the text, which is its end: samples that are drawn would overlap. Default: no test text. */
   readonly test?: FilePlace | { readonly share: number };
 }
@@ -82,6 +84,7 @@ const LABELLED: Readonly<Record<keyof LabelledTextsOptions, OptionCheck>> = {
 const RUNNING: Readonly<Record<keyof RunningTextOptions, OptionCheck>> = {
   ...COMMON,
   step: [isCount, 'a whole number of at least 1'],
+  each: [(value) => typeof value === 'boolean', 'true or false'],
   test: [isTest, 'a file, or { share: 0.2 }'],
 };
 

@@ -173,6 +173,19 @@ describe('one long text', () => {
     expect(await rowsOf(data, 'test')).toEqual({ rows: [[1, 4]], labels: [1] });
   });
 
+  it('labels each token with the one behind it', async () => {
+    const path = await file('one two three four five', 'long.txt');
+    const options = { length: 3, vocabulary: ['one', 'two', 'three', 'four', 'five'] } as const;
+    const data = texts(path, { ...options, each: true });
+    expect((await data.spec()).y).toEqual({ dtype: 'int32', shape: [3], classes: 7 });
+    const { x, y } = await data.load('train');
+    expect([...x.data]).toEqual([2, 3, 4, 3, 4, 5]);
+    expect([...y.data]).toEqual([3, 4, 5, 4, 5, 6]);
+    expect(y.shape).toEqual([2, 3]);
+    expect((await data.load('test')).y.shape).toEqual([0, 3]);
+    expect((await data.spec()).encoding).not.toBe((await texts(path, options).spec()).encoding);
+  });
+
   it('says when it is too short', async () => {
     const path = await file('one two', 'long.txt');
     const error = await errorOf(() => texts(path, { length: 2, vocabulary: 5 }).spec());

@@ -22,7 +22,7 @@ export interface TextDataset extends FileDataset {
  * A data set of texts as numbers of tokens, x int32 `[samples, length]`.
  *
  * With `text` and `label`: a table, as `csv` reads it, with a column of texts and one of labels. Without: one long text, of which each
- * sample is `length` tokens and its class the token that comes next; of the vocabulary's V tokens there are V + 2 classes.
+ * sample is `length` tokens and its class the token that comes next, or with `each` that behind each of them; of the vocabulary's V tokens there are V + 2 classes.
  * @throws FedloomError `data.option` at once; on loading `data.file`, `data.csv`, `data.column`, `data.empty`, naming file and line
  */
 export function texts(file: FilePlace, options: TextsOptions): TextDataset {
