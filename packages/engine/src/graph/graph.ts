@@ -8,12 +8,14 @@ import { cast, equal, greater, greaterOrEqual, select } from './primitives/compa
 import { constant, dim, input, loop, stepsOf } from './primitives/control.js';
 import { conv2d, conv2dInputGradient, conv2dWeightGradient } from './primitives/conv.js';
 import { add, div, maximum, minimum, mul, sub } from './primitives/elementwise.js';
+import { gelu } from './primitives/gelu.js';
 import { gather, oneHot, scatterAdd } from './primitives/indexing.js';
 import { matmul } from './primitives/matmul.js';
 import { maxPool2d, maxPool2dGradient } from './primitives/pool.js';
 import { argMax, max, mean, sum } from './primitives/reduce.js';
 import { concat, expand, pad, reshape, slice, transpose } from './primitives/shape.js';
 import { logSoftmax, softmax, softmaxCrossEntropy } from './primitives/softmax.js';
+import { standardize } from './primitives/standardize.js';
 import { abs, erf, exp, log, neg, relu, reluGradient, sigmoid, sign, sqrt, tanh } from './primitives/unary.js';
 import { formatShape, rowsOf, sameShape } from './shapes.js';
 import type { GraphBuilder, GraphNode, Operand, Primitive, SymbolSource, Value } from './value.js';
@@ -118,6 +120,8 @@ export class Graph implements GraphBuilder {
   abs = this.#unary(abs);
   relu = this.#unary(relu);
   sigmoid = this.#unary(sigmoid);
+  /** x Phi(x), Phi the distribution function of the standard normal. */
+  gelu = this.#unary(gelu);
   sign = this.#unary(sign);
   tanh = this.#unary(tanh);
 
@@ -157,6 +161,12 @@ export class Graph implements GraphBuilder {
 
   mean(x: Value, axes: readonly number[], keepDims = false): Value {
     return axes.length === 0 ? x : this.applyOne(mean, [x], { axes, keepDims });
+  }
+
+  /** (x - mean) / sqrt(mean of squares + epsilon), of what lies along these axes. */
+  standardize(x: Value, axes: readonly number[], epsilon: number): Value {
+    const places = axes.map((axis) => (axis < 0 ? axis + x.shape.length : axis));
+    return this.applyOne(standardize, [x], { axes: places, epsilon });
   }
 
   /** Equal maxima share the gradient, as in PyTorch's `amax`. */

@@ -34,7 +34,7 @@ export function leakyRelu(options: LeakyReluOptions = {}): Layer {
  * torch.nn.GELU.
  */
 export function gelu(): Layer {
-  return elementwise('gelu', (g, x) => g.mul(g.mul(x, 0.5), g.add(g.erf(g.mul(x, Math.SQRT1_2)), 1)));
+  return elementwise('gelu', (g, x) => g.gelu(x));
 }
 
 /** x sigmoid(x), also called swish (Ramachandran et al. 2017, arXiv 1710.05941). As torch.nn.SiLU. */

@@ -31,7 +31,10 @@ export function scaledDotProductAttention(g: Graph, query: Value, key: Value, va
 function weightsOf(g: Graph, query: Value, key: Value, visible: Value | undefined): Value {
   const size = Number(query.shape.at(-1));
   const products = g.matmul(g.mul(query, 1 / Math.sqrt(size)), key, { transposeB: true });
-  return g.softmax(visible === undefined ? products : g.select(visible, products, UNSEEN));
+  // Added, not chosen: so the gradient goes through as it is.
+  return g.softmax(
+    visible === undefined ? products : g.add(products, g.select(visible, 0, g.constant(UNSEEN, 'float32'))),
+  );
 }
 
 /**

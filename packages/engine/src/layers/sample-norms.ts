@@ -1,6 +1,4 @@
 import { FedloomError } from '../errors.js';
-import type { Graph } from '../graph/graph.js';
-import type { Value } from '../graph/value.js';
 import { elementCount } from '../tensor.js';
 import { defineLayer } from './define.js';
 import { checkInteger, checkLayerOptions, shapeMismatch, shapeText } from './layer-checks.js';
@@ -54,7 +52,7 @@ export function layerNorm(options: LayerNormOptions = {}): Layer {
       return {
         outputShape: inputShape,
         parameters: norm.parameters,
-        apply: (g, x, params) => norm.apply(g, standardized(g, x, axes, epsilon), params, shape),
+        apply: (g, x, params) => norm.apply(g, g.standardize(x, axes, epsilon), params, shape),
       };
     },
   });
@@ -79,17 +77,12 @@ function groupsOf(kind: string, count: (channels: number) => number, options: No
         parameters: norm.parameters,
         apply(g, x, params) {
           const grouped = g.reshape(x, [x.shape[0]!, groups, perGroup]);
-          const whole = g.reshape(standardized(g, grouped, [-1], epsilon), [x.shape[0]!, ...inputShape]);
+          const whole = g.reshape(g.standardize(grouped, [-1], epsilon), [x.shape[0]!, ...inputShape]);
           return norm.apply(g, whole, params, [channels, ...places.map(() => 1)]);
         },
       };
     },
   });
-}
-
-function standardized(g: Graph, x: Value, axes: readonly number[], epsilon: number): Value {
-  const centred = g.sub(x, g.mean(x, axes, true));
-  return g.div(centred, g.sqrt(g.add(g.mean(g.square(centred), axes, true), epsilon)));
 }
 
 function indivisible(layer: string, groups: number, inputShape: readonly number[]): FedloomError {

@@ -36,6 +36,7 @@ function everything(g: Graph): Value[] {
     g.neg(x),
     g.exp(x),
     g.erf(x),
+    g.gelu(x),
     g.log(positive),
     g.sqrt(positive),
     g.relu(x),
@@ -47,7 +48,14 @@ function everything(g: Graph): Value[] {
   const floats = (condition: Value) => g.cast(condition, 'float32');
   const compared = [g.equal(x, 1), g.greater(x, 1), g.greaterOrEqual(x, 1)].map(floats);
   const chosen = [g.select(g.greater(x, 0), x, 0), floats(g.argMax(x, 1)), g.oneHot(rows, 3)];
-  const reduced = [g.sum(x, [0]), g.mean(x, [1]), g.max(x, [1]), g.softmax(x), g.logSoftmax(x)];
+  const reduced = [
+    g.sum(x, [0]),
+    g.mean(x, [1]),
+    g.standardize(x, [1], 0.1),
+    g.max(x, [1]),
+    g.softmax(x),
+    g.logSoftmax(x),
+  ];
   const losses = [g.softmaxCrossEntropy(x, x), g.binaryCrossEntropy(x, x)];
   const products = [
     g.matmul(x, w),

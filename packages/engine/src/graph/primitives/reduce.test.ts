@@ -49,3 +49,23 @@ test('axes that are not there, or twice, are refused', () => {
   expect(() => g.sum(x, [2])).toThrow(/sum has no axis 2/);
   expect(() => g.sum(x, [1, -1])).toThrow(/sum names an axis twice/);
 });
+
+checkCases('standardize', [
+  {
+    name: 'over the last axis',
+    inputs: { x: { shape: ['batch', 5] } },
+    extents: { batch: 3 },
+    build: (g, { x }) => g.standardize(x!, [-1], 0.01),
+  },
+  {
+    name: 'over several axes',
+    inputs: { x: { shape: [2, 3, 'batch', 2] } },
+    extents: { batch: 3 },
+    build: (g, { x }) => g.standardize(x!, [1, 3], 0.1),
+  },
+  {
+    name: 'the gradient of its gradient',
+    inputs: { x: { shape: [2, 5] } },
+    build: (g, { x }) => gradients(g.mul(g.standardize(x!, [1], 0.01), g.tanh(x!)), [x!])[0]!,
+  },
+]);

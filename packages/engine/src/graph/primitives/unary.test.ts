@@ -9,7 +9,7 @@ import { type Case, checkCases } from '../testing/check-case.js';
 const positive = (x: number) => x + 0.2;
 
 checkCases('elementwise operations with one operand', [
-  ...(['neg', 'exp', 'abs', 'relu', 'sign', 'square', 'sigmoid', 'tanh', 'erf'] as const).map(
+  ...(['neg', 'exp', 'abs', 'relu', 'sign', 'square', 'sigmoid', 'tanh', 'erf', 'gelu'] as const).map(
     (operation): Case => ({
       name: operation,
       inputs: { x: { shape: ['batch', 5] } },
@@ -24,6 +24,11 @@ checkCases('elementwise operations with one operand', [
       build: (g, { x }) => g[operation](x!),
     }),
   ),
+  {
+    name: 'the gradient of the gradient of gelu',
+    inputs: { x: { shape: [7] } },
+    build: (g, { x }) => gradients(g.gelu(x!), [x!])[0]!,
+  },
   {
     name: 'the gradient of the gradient of relu',
     inputs: { x: { shape: [7] }, d: { shape: [7] } },
