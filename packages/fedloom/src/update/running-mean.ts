@@ -101,7 +101,7 @@ export class RunningMean implements RunningSum {
   /** @throws FedloomError `update.*`, but not for what `checkUpdate`, `roundedWeight` and `checkTerms` have let through */
   add({ update, weight, magnitudes }: Contribution): void {
     const who = `client ${update.client}`;
-    const found = magnitudes ?? checkTensors(update.tensors, this.#specs, who).magnitudes;
+    const found = magnitudes ?? checkTensors(update.tensors, this.#specs, who);
     const weights = {
       trained: roundedWeight(weight, who),
       buffer: roundedWeight(update.facts.sampleCount ?? Number.NaN, who),

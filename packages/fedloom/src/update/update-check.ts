@@ -1,5 +1,6 @@
 import { FedloomError, type NamedTensors, type Tensor } from '@fedloom/engine';
 import { findMismatch } from '../core/params.js';
+import { largestMagnitude } from './magnitude.js';
 import { measure } from './measure.js';
 import { TERM_MAX } from './quanta.js';
 import type { Facts, Update, UpdateSpec } from './update.js';
@@ -39,11 +40,30 @@ export function checkUpdate(
   const who = `client ${update.client}`;
   checkSampleCount(update.facts.sampleCount, limits, who);
   checkFacts(update.facts, who);
-  return checkTensors(update.tensors, specs, who);
+  const norms = new Float64Array(specs.length);
+  const magnitudes = soundTensors(update.tensors, specs, who, (tensor, index) => {
+    const { largest, norm } = measure(tensor);
+    norms[index] = norm;
+    return largest;
+  });
+  return { magnitudes, norms };
 }
 
-/** As `checkUpdate`, of the tensors alone. */
-export function checkTensors(tensors: NamedTensors, specs: readonly UpdateSpec[], who: string): TensorMeasures {
+/**
+ * As `checkUpdate`, of the tensors alone.
+ * @returns the largest magnitude of each, in the order of the specs
+ */
+export function checkTensors(tensors: NamedTensors, specs: readonly UpdateSpec[], who: string): Float64Array {
+  return soundTensors(tensors, specs, who, largestMagnitude);
+}
+
+/** @param largestOf finds the largest magnitude of a tensor, the index-th of the specs */
+function soundTensors(
+  tensors: NamedTensors,
+  specs: readonly UpdateSpec[],
+  who: string,
+  largestOf: (tensor: Tensor, index: number) => number,
+): Float64Array {
   const mismatch = findMismatch(tensors, specs);
   if (mismatch !== undefined) {
     const { kind, tensor, text } = mismatch;
@@ -54,16 +74,14 @@ export function checkTensors(tensors: NamedTensors, specs: readonly UpdateSpec[]
     );
   }
   const magnitudes = new Float64Array(specs.length);
-  const norms = new Float64Array(specs.length);
   for (const [index, { name }] of specs.entries()) {
     // It is there: nothing is missing.
     const tensor = tensors.get(name) as Tensor;
-    const { largest, norm } = measure(tensor);
+    const largest = largestOf(tensor, index);
     if (!Number.isFinite(largest)) throw notFinite(who, name, tensor);
     magnitudes[index] = largest;
-    norms[index] = norm;
   }
-  return { magnitudes, norms };
+  return magnitudes;
 }
 
 function notFinite(who: string, name: string, { data }: Tensor): FedloomError {
