@@ -262,6 +262,7 @@ describe('amends', () => {
     let now = 0;
     const amends = new Amends({ now: () => now });
     const rests: number[] = [];
+    const told: number[] = [];
     const taken: number[] = [];
     const connection = Object.assign(server, { rest: (ms: number) => rests.push(ms) });
     const end: TestEnd = new TestEnd(connection, {
@@ -270,7 +271,7 @@ describe('amends', () => {
       onMessage: (message, _body, release) => {
         const { task } = message as typeof examples.failed;
         now += 30;
-        if (task === 1) end.channel.offend();
+        if (task === 1) end.channel.offend(() => told.push(task, rests.length));
         taken.push(task);
         release();
       },
@@ -281,6 +282,7 @@ describe('amends', () => {
     expect((await end.closed).error?.code).toBe('protocol.frame');
     // 300 ms for the second message, of which 100 are let off; then 30 ms go by.
     expect([taken, rests]).toEqual([[0, 1, 2], [200]]);
+    expect(told).toEqual([1, 1]);
     // For all that the connection cost, and for its end.
     expect(amends.restMs(server.peer)).toBe(170 + 10 * (90 + 1));
   });

@@ -72,6 +72,7 @@ export class Channel {
   #closeWhenSent: string | undefined;
   /** What is being handled is refused. */
   #offended = false;
+  #onRest: (() => void) | undefined;
   /** On what came, where amends are asked for. */
   #spentMs = 0;
   #bytesIn = 0;
@@ -180,9 +181,13 @@ export class Channel {
     this.#options.owed?.grew(Math.max(0, this.#outbox.frameBytes - beforeBytes));
   }
 
-  /** What the other end just sent is refused, and the time that it took to be made up for. */
-  offend(): void {
+  /**
+   * What the other end just sent is refused, and the time that it took to be made up for.
+   * @param onRest called afterwards if nothing is read for a while
+   */
+  offend(onRest?: () => void): void {
     this.#offended = true;
+    this.#onRest = onRest;
   }
 
   /** Tells the other end what went wrong and closes; queued messages are dropped. */
@@ -313,12 +318,16 @@ export class Channel {
     if (amends === undefined) return this.#take(bytes);
     const startedMs = amends.now();
     this.#offended = false;
+    this.#onRest = undefined;
     this.#take(bytes);
+    const onRest = this.#onRest as (() => void) | undefined;
     const spentMs = amends.now() - startedMs;
     this.#spentMs += spentMs;
     if (!this.#offended) return;
     const restMs = amends.charge(this.peer, spentMs);
-    if (restMs > 0) this.#connection.rest?.(restMs);
+    if (restMs <= 0) return;
+    this.#connection.rest?.(restMs);
+    onRest?.();
   }
 
   #take(bytes: Uint8Array): void {

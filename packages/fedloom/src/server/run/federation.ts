@@ -99,6 +99,7 @@ export class Federation {
       owners: new IndexOwners(options.owners),
       refused: ({ peer }, refused) => this.#tellRefused(peer, refused),
       refusal: (tag) => refuseUpdate(this.#state, tag),
+      unwantedEvaluation: (session) => this.#unwanted(session),
       askedFrom: (client) => this.#state.options.schedule.askedFrom(this.#state, client),
       dispatch,
       trained: (input, tag) => {
@@ -304,6 +305,7 @@ export class Federation {
         if (input.evaluation) this.#books.evaluated(effect.round, effect.client, input.evaluation);
         return;
       case 'discardEvaluation':
+        this.#unwanted(this.#door.get(effect.session));
         this.#refuse(effect.session, effect);
         return;
       case 'roundFinished':
@@ -366,6 +368,11 @@ export class Federation {
       this.#outgoing.settle({ ...effect, clients: [client], code, reason });
     }
     this.#tellLate(late);
+  }
+
+  /** An evaluation: whoever is not listened to for a while would cost each one its whole deadline. */
+  #unwanted(session: Session | undefined): void {
+    session?.channel.offend(() => this.#dispatch({ event: { type: 'evaluatorsUnread', session: session.id } }));
   }
 
   #refuse(session: string, refused: FederationEvents['refused'][0]): void {

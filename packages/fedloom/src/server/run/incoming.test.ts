@@ -142,6 +142,34 @@ describe('what sessions say', () => {
     expect(refused.map(({ code }) => code)).toEqual(['evaluation.unknown-round', 'evaluation.repeated']);
   });
 
+  it('a session whose evaluations are refused until nothing is read from it is not waited for', async () => {
+    const all = await askedClient({ coordinator: { rounds: 1, evaluateOnClients: true } });
+    const { client, asked, first, second, refused, records, federation, clock, events } = all;
+    let nowMs = 0;
+    clock.now = () => nowMs;
+    // What a refusal takes.
+    events.on('refused', () => {
+      nowMs += 6;
+    });
+    client.update(first, asked, 1, 1);
+    client.update(second, asked, 1, 1);
+    await until(() => client.types.includes('evaluate'));
+    const tested = (index: number, sum: number) => ({
+      round: 0,
+      type: 'evaluations' as const,
+      entries: [{ client: clientIndex(index), sampleCount: 1, statistics: { score: { sum, weight: 1 } } }],
+    });
+    client.say(tested(0, 3));
+    client.say(tested(1, 1e300));
+    await until(() => refused.length === 1);
+    expect(records).toEqual([]);
+    client.say(tested(1, 1e300));
+    // Without a word from the third, and before any deadline.
+    await federation.result;
+    expect(records[0]?.clientMetrics).toEqual({ score: 3 });
+    expect(refused.map(({ code }) => code)).toEqual(['evaluation.value', 'evaluation.value']);
+  });
+
   it('while a candidate is evaluated, an update is weighed by the version before it, and none may start from it', async () => {
     let evaluated = (_: undefined) => {};
     const evaluation = new Promise<undefined>((resolve) => {

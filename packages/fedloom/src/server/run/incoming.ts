@@ -41,6 +41,8 @@ export interface IncomingOptions extends Pick<FederationOptions, 'workload' | 'c
   readonly owners: IndexOwners;
   /** Tells that something which a session sent was refused. */
   readonly refused: (session: Session, refused: FederationEvents['refused'][0]) => void;
+  /** An evaluation of a session was refused. */
+  readonly unwantedEvaluation: (session: Session) => void;
   /** Why the coordinator would drop an update; null: it waits for it. */
   readonly refusal: (tag: UpdateTag) => Reason | null;
   /** Number of the version that a client was asked to train from; undefined: it was not asked. */
@@ -235,7 +237,7 @@ export class Incoming {
   }
 
   #evaluations(session: Session, { round, entries }: Evaluations): void {
-    const { dispatch } = this.options;
+    const { dispatch, unwantedEvaluation } = this.options;
     session.work((work) => work.evaluated(round, entries.length));
     for (const { client, ...evaluation } of entries) {
       const at = { session: session.id, round, client };
@@ -244,6 +246,7 @@ export class Incoming {
         dispatch({ event: { type: 'evaluationReceived', ...at }, evaluation });
         continue;
       }
+      unwantedEvaluation(session);
       this.#tellRefused(session, { client, task: round }, reason);
       dispatch({ event: { type: 'evaluationFailed', ...at, ...reason } });
     }

@@ -15,6 +15,7 @@ import {
   evaluationReceived,
   evaluatorLeft,
   evaluatorsArrived,
+  evaluatorsUnread,
 } from './evaluation.js';
 import { abort, finish } from './finish.js';
 import { aggregated, aggregationVoided, goOnAfterEvaluation, persisted, recordFold, serverEvaluated } from './folds.js';
@@ -109,6 +110,9 @@ function dispatch(state: CoordinatorState, event: CoordinatorEvent, output: Outp
       return goOnAfterEvaluation(state, output);
     case 'evaluationFailed':
       evaluationFailed(state, event);
+      return goOnAfterEvaluation(state, output);
+    case 'evaluatorsUnread':
+      evaluatorsUnread(state, event.session);
       return goOnAfterEvaluation(state, output);
     case 'serverEvaluated':
       return serverEvaluated(state, event.round, output);

@@ -198,6 +198,24 @@ describe('evaluation', () => {
     expect(driver.deadline()).toEqual([]);
   });
 
+  it('does not wait for a session that is not read from; its clients lose turns, but for who has answered', () => {
+    const driver = start({ rounds: 4, evaluateEvery: 1 });
+    driver.send({ type: 'evaluatorsUnread', session: 'nobody' });
+    driver.evaluation(3);
+    driver.evaluation(0);
+    expect(driver.send({ type: 'evaluatorsUnread', session: 'a' })).toMatchObject([
+      { type: 'warn', code: 'evaluation.missing' },
+      { type: 'roundFinished', evaluated: { recorded: ranges(0, 3), missing: ranges(1) } },
+      { type: 'configure' },
+    ]);
+    driver.update(0);
+    driver.aggregated();
+    expect(only(driver.log, 'requestEvaluation').slice(-2)).toMatchObject([
+      { ranges: ranges(0) },
+      { ranges: ranges(3) },
+    ]);
+  });
+
   it('lets the server finish after the deadline, and takes no more from clients', () => {
     const driver = start({ evaluationDeadlineMs: 30, evaluateOnServer: true });
     expect(driver.deadline()).toEqual([]);

@@ -1,7 +1,7 @@
 /** The evaluation of a round's model on all clients that are there. */
 import { type ClientIndex, knownClient } from '../../core/brands.js';
 import type { IndexRange } from '../../protocol/messages.js';
-import { presentRanges } from './membership.js';
+import { clientsOf, presentRanges } from './membership.js';
 import type { Output } from './output.js';
 import { appendIndex, commonRanges, describeClients, describeRanges, withoutClients } from './ranges.js';
 import { ASKED, AWAY, MISSING, NOT_ASKED, RECORDED, refuseEvaluation } from './refusals.js';
@@ -141,19 +141,34 @@ function noLongerAsked(evaluation: EvaluationState, client: ClientIndex, status:
 }
 
 /** The clients' time is over: who has not answered loses the next evaluations, and its index to whoever asks for it. */
-export function evaluationDeadline({ overdue, unheard }: CoordinatorState, evaluation: EvaluationState): void {
+export function evaluationDeadline(state: CoordinatorState, evaluation: EvaluationState): void {
   evaluation.timer = null;
   evaluation.closed = true;
-  evaluation.pending = 0;
-  const { status } = evaluation;
-  for (const [index, value] of status.entries()) {
-    if (value !== ASKED) continue;
-    status[index] = MISSING;
-    const client = knownClient(index);
-    const missed = (unheard.get(client)?.missed ?? 0) + 1;
-    unheard.set(client, { missed, skips: skipsAfter(missed) });
-    overdue.add(client);
+  for (const [index, value] of evaluation.status.entries()) {
+    if (value === ASKED) notAnswered(state, evaluation, knownClient(index));
   }
+}
+
+/** As at their deadline, for the clients of a session that is not listened to. Those that were refused before lose the next ones too. */
+export function evaluatorsUnread(state: CoordinatorState, session: string): void {
+  const { evaluation, membership } = state;
+  if (evaluation === null) return;
+  for (const client of clientsOf(membership, session)) {
+    const status = evaluation.status[client];
+    if (status === ASKED) notAnswered(state, evaluation, client);
+    else if (status === MISSING) losesTurns(state, client);
+  }
+}
+
+function notAnswered(state: CoordinatorState, evaluation: EvaluationState, client: ClientIndex): void {
+  noLongerAsked(evaluation, client, MISSING);
+  losesTurns(state, client);
+  state.overdue.add(client);
+}
+
+function losesTurns({ unheard }: CoordinatorState, client: ClientIndex): void {
+  const missed = (unheard.get(client)?.missed ?? 0) + 1;
+  unheard.set(client, { missed, skips: skipsAfter(missed) });
 }
 
 /** What the evaluation came to, nobody being awaited any more. */

@@ -41,6 +41,8 @@ export type CoordinatorEvent =
   | ({ readonly type: 'evaluationReceived' } & EvaluationTag)
   /** The client says that it could not evaluate. */
   | ({ readonly type: 'evaluationFailed' } & EvaluationTag & Reason)
+  /** The session has said so much that was refused that nothing is read from it for a while: its evaluations are not waited for. */
+  | { readonly type: 'evaluatorsUnread'; readonly session: string }
   | { readonly type: 'serverEvaluated'; readonly round: number }
   /** A timer set by `setTimer` has fired. One that was cleared may still fire: it is known by its name and ignored. */
   | { readonly type: 'deadline'; readonly timer: string }

@@ -164,6 +164,12 @@ export class Auditor {
     } else if (event.type === 'deadline') {
       // The clients' time to evaluate is over.
       if (this.timers.delete(event.timer) && event.timer.startsWith('evaluate:')) this.evaluating.clear();
+    } else if (event.type === 'evaluatorsUnread') {
+      for (const client of [...this.evaluating]) {
+        if (this.holder.get(client) !== event.session) continue;
+        this.evaluating.delete(client);
+        this.trust.overdue.add(client);
+      }
     } else if (event.type === 'evaluationFailed' && event.round === this.evaluatingRound) {
       if (this.holder.get(event.client) === event.session) this.evaluating.delete(event.client);
     } else if (event.type === 'aggregated') {

@@ -19,7 +19,7 @@ export interface Choice {
 const KINDS = [
   ...['joinAll', 'join', 'join', 'leave', 'close', 'work', 'work', 'work', 'work', 'repeat', 'fail', 'invalid'],
   ...['garbage', 'shell', 'shell', 'shell', 'evaluate', 'evaluate', 'evaluate', 'evaluationFailed', 'opened'],
-  ...['deadline', 'staleDeadline', 'staleRound', 'rogueEvaluation', 'void'],
+  ...['deadline', 'staleDeadline', 'staleRound', 'rogueEvaluation', 'unread', 'void'],
 ] as const;
 
 export const choice: fc.Arbitrary<Choice> = fc.record({
@@ -131,6 +131,8 @@ export class World {
         return { type: 'evaluationReceived', session, round: (other % 6) - 1, client: knownClient(pick % 10) };
       case 'evaluationFailed':
         return { ...this.#evaluation(evaluator ?? client), type: 'evaluationFailed', ...failure };
+      case 'unread':
+        return { type: 'evaluatorsUnread', session };
       case 'deadline':
         return deadline(choose(auditor.timers, pick));
       case 'staleDeadline':
