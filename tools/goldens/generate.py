@@ -431,13 +431,13 @@ def difference(committed, generated, path):
     return next(filter(None, (difference(a, b, where) for where, a, b in pairs)), None)
 
 
-def main():
+def main(files):
     parser = argparse.ArgumentParser(description="Golden vectors from PyTorch and numpy.")
     parser.add_argument("--check", action="store_true", help="compare with the committed files, write nothing")
     check = parser.parse_args().check
     torch.set_num_threads(1)
     failed = False
-    for name, generate in FILES.items():
+    for name, generate in files.items():
         generated, path = generate(), DATA / name
         if check:
             found = difference(json.loads(path.read_text()), generated, name) if path.exists() else "file is missing"
@@ -454,4 +454,4 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    main(FILES)

@@ -16,26 +16,54 @@ export function gradients(output: Value, wrt: readonly Value[], seed?: Value): V
     }
   }
   const { graph } = output;
-  const nodes = ancestors(output);
+  const nodes = ancestors([output]);
   const wanted = dependents(nodes, wrt);
   const found = new Map<Value, Value>([[output, startOf(graph, output, seed)]]);
-  for (const node of nodes.reverse()) {
+  propagate({ graph, nodes, wanted, found, known: (value) => value });
+  return wrt.map((value) => found.get(value) ?? graph.expand(graph.constant(0, value.dtype), value.shape));
+}
+
+/** A way back through some nodes. */
+export interface BackwardPass {
+  /** Where the gradients are built. */
+  readonly graph: GraphBuilder;
+  /** In order of creation. */
+  readonly nodes: readonly GraphNode[];
+  /** The values whose gradients are asked for, or lead to such. */
+  readonly wanted: ReadonlySet<Value>;
+  /** Gradients: those of the results at the beginning, of all that is wanted in the end. */
+  readonly found: Map<Value, Value>;
+  /** What stands in `graph` for a value that the nodes use or make. */
+  known(value: Value): Value;
+  /** True: whoever asks sees to the gradient by this input of the node. */
+  takesOver?(node: GraphNode, index: number, outputGradient: Value): boolean;
+}
+
+export function propagate({ graph, nodes, wanted, found, known, takesOver }: BackwardPass): void {
+  for (const node of [...nodes].reverse()) {
     if (!node.outputs.some((value) => wanted.has(value) && found.has(value))) continue;
-    const needed = node.inputs.map((value) => wanted.has(value));
+    const outputGradients = node.outputs.map((value) => found.get(value));
+    const [first] = outputGradients;
+    const needed = node.inputs.map(
+      (value, index) => wanted.has(value) && !(first !== undefined && takesOver?.(node, index, first) === true),
+    );
     if (!needed.includes(true)) continue;
-    const { primitive, attributes, inputs, outputs } = node;
-    const outputGradients = outputs.map((value) => found.get(value));
+    const { primitive, attributes } = node;
+    const inputs = node.inputs.map(known);
+    const outputs = node.outputs.map(known);
     const results = graph.scope(gradientScope(node.scope), () =>
-      primitive.gradient({ graph, attributes, inputs, outputs, outputGradients, needed }),
+      primitive.gradient({ node, graph, attributes, inputs, outputs, outputGradients, needed, known }),
     );
     for (const [index, gradient] of results.entries()) {
-      const value = inputs[index]!;
-      if (gradient === undefined || !needed[index]) continue;
-      const before = found.get(value);
-      found.set(value, before === undefined ? gradient : graph.add(before, gradient));
+      if (gradient !== undefined && needed[index]) addGradient(graph, found, node.inputs[index]!, gradient);
     }
   }
-  return wrt.map((value) => found.get(value) ?? graph.expand(graph.constant(0, value.dtype), value.shape));
+}
+
+/** A value's gradients by several ways add up. */
+export function addGradient(graph: GraphBuilder, found: Map<Value, Value>, value: Value, gradient: Value): void {
+  const before = found.get(value);
+  found.set(value, before === undefined ? gradient : graph.add(before, gradient));
 }
 
 function gradientScope(scope: string): string {
@@ -51,9 +79,9 @@ function startOf(graph: GraphBuilder, output: Value, seed: Value | undefined): V
   return graph.expand(start, output.shape);
 }
 
-/** The nodes that `output` depends on, itself included, in order of creation. */
-function ancestors(output: Value): GraphNode[] {
-  const seen = new Set<GraphNode>([output.node]);
+/** The nodes that values depend on, their own included, in order of creation. */
+export function ancestors(values: readonly Value[]): GraphNode[] {
+  const seen = new Set<GraphNode>(values.map(({ node }) => node));
   for (const node of seen) {
     for (const value of node.inputs) seen.add(value.node);
   }
@@ -61,7 +89,7 @@ function ancestors(output: Value): GraphNode[] {
 }
 
 /** The values, among those the nodes make, through which a change of one of `wrt` goes. */
-function dependents(nodes: readonly GraphNode[], wrt: readonly Value[]): Set<Value> {
+export function dependents(nodes: readonly GraphNode[], wrt: readonly Value[]): Set<Value> {
   const result = new Set(wrt);
   for (const { inputs, outputs } of nodes) {
     if (!inputs.some((value) => result.has(value))) continue;

@@ -13,7 +13,8 @@ import { gather, oneHot, scatterAdd } from './primitives/indexing.js';
 import { matmul } from './primitives/matmul.js';
 import { maxPool2d, maxPool2dGradient } from './primitives/pool.js';
 import { argMax, max, mean, sum } from './primitives/reduce.js';
-import { concat, expand, pad, reshape, slice, transpose } from './primitives/shape.js';
+import { scan } from './primitives/scan.js';
+import { concat, expand, pad, reshape, slice, split, transpose } from './primitives/shape.js';
 import { logSoftmax, softmax, softmaxCrossEntropy } from './primitives/softmax.js';
 import { standardize } from './primitives/standardize.js';
 import { abs, erf, exp, log, neg, relu, reluGradient, sigmoid, sign, sqrt, tanh } from './primitives/unary.js';
@@ -255,6 +256,11 @@ export class Graph implements GraphBuilder {
     return values.length === 1 && first !== undefined ? first : this.applyOne(concat, values, { axis });
   }
 
+  /** Parts with the extents `sizes`, one behind the other along `axis`: what `concat` makes whole again. */
+  split(x: Value, axis: number, sizes: readonly number[]): readonly Value[] {
+    return sizes.length === 1 && sizes[0] === x.shape.at(axis) ? [x] : this.apply(split, [x], { axis, sizes });
+  }
+
   /** The extent as int64 `[]`. */
   dim(x: Value, axis: number): Value {
     return this.applyOne(dim, [x], { axis });
@@ -344,7 +350,50 @@ export class Graph implements GraphBuilder {
     return { carried: outputs.slice(0, carried.length), collected: outputs.slice(carried.length) };
   }
 
+  /**
+   * Goes along the first axis of `rows`, all of the same extent: `build` gets one row of each (without that axis) and the carried values,
+   * which keep their types, and gives the next carried values and what is collected along a new first axis. `reverse` goes from the
+   * last row to the first; what is collected stands at the place of its row. Gradients go through a scan, to rows, initial values
+   * and to the outer values that its body uses.
+   */
+  scan(
+    rows: readonly Value[],
+    carried: readonly Value[],
+    build: (g: Graph, rows: readonly Value[], carried: readonly Value[]) => LoopResult,
+    options: { readonly reverse?: boolean } = {},
+  ): LoopResult {
+    const body = new Graph(this);
+    const carriedIn = carried.map(({ dtype, shape }, index) => body.input(`carried${index}`, dtype, shape));
+    const rowsIn = rows.map(({ dtype, shape }, index) => body.input(`row${index}`, dtype, shape.slice(1)));
+    const results = build(body, rowsIn, carriedIn);
+    for (const value of [...results.carried, ...results.collected]) body.#checkReachable(value);
+    const outputs = this.apply(scan, [...carried, ...rows, ...capturedBy(body, results)], {
+      body,
+      carriedIn,
+      rowsIn,
+      carried: results.carried,
+      collected: [...results.collected],
+      reverse: options.reverse ?? false,
+    });
+    return {
+      carried: outputs.slice(0, carried.length),
+      collected: outputs.slice(carried.length, carried.length + results.collected.length),
+    };
+  }
+
   // For primitives and passes
+
+  /** A new body within this graph. @internal */
+  inner(): Graph {
+    return new Graph(this);
+  }
+
+  /** One more output of a node of this graph. @internal */
+  addOutput(node: GraphNode, { dtype, shape }: ValueType): Value {
+    const value: Value = { graph: this, id: this.#shared.nextId++, dtype, shape, node };
+    (node.outputs as Value[]).push(value);
+    return value;
+  }
 
   /** Adds a node. Everything above is this with a primitive filled in. @internal */
   apply<A>(primitive: Primitive<A>, inputs: readonly Value[], attributes: A): readonly Value[] {
@@ -417,6 +466,12 @@ export class Graph implements GraphBuilder {
       if (typeof extent === 'string' && !this.#symbols.has(extent)) this.#symbols.set(extent, { value, axis });
     }
   }
+}
+
+/** The values from outside that a body uses. */
+function capturedBy(body: Graph, { carried, collected }: LoopResult): Value[] {
+  const used = [...body.nodes.flatMap(({ inputs }) => inputs), ...carried, ...collected];
+  return [...new Set(used.filter(({ graph }) => graph !== body))];
 }
 
 function duplicate(what: string, name: string): FedloomError {

@@ -43,10 +43,34 @@ export interface Primitive<A = unknown> {
   gradient(step: GradientStep<A>): readonly (Value | undefined)[];
   /** The definition, in float64: obvious, slow. */
   evaluate(inputs: readonly Dense[], attributes: A, context: EvaluateContext): readonly Dense[];
+  /** True where elements are only moved: a scan's gradient makes such values again instead of keeping them of each step. */
+  readonly movesElements?: boolean;
+  /**
+   * The gradient by an input that is the same in all steps of a scan, summed over the steps at once; absent or `undefined`: it is
+   * summed step by step.
+   */
+  gradientOverSteps?(step: StackedStep<A>): (() => Value) | undefined;
   lower(inputs: readonly OnnxValue[], attributes: A, context: LowerContext): readonly OnnxValue[];
 }
 
+/** One operation in all steps of a scan: values that differ from step to step have the steps as a new first axis. */
+export interface StackedStep<A> {
+  /** Where the gradient is built. */
+  readonly graph: GraphBuilder;
+  readonly attributes: A;
+  /** Types within one step. */
+  readonly inputs: readonly ValueType[];
+  /** The input whose gradient is wanted. */
+  readonly index: number;
+  /** All steps of another input; `undefined` where it is the same in all of them. */
+  stacked(index: number): (() => Value) | undefined;
+  /** All steps of the gradient by the operation's output. */
+  gradient(): Value;
+}
+
 export interface GradientStep<A> {
+  /** The operation itself, where it stands. */
+  readonly node: GraphNode;
   /** Where the gradient is built: the graph of the differentiated value. */
   readonly graph: GraphBuilder;
   readonly attributes: A;
@@ -55,6 +79,8 @@ export interface GradientStep<A> {
   readonly outputGradients: readonly (Value | undefined)[];
   /** Which inputs lead to a wanted gradient: the others may be answered `undefined`, which saves dead nodes. */
   readonly needed: readonly boolean[];
+  /** A value that the operation's own graph sees, for use in `graph`. */
+  known(value: Value): Value;
 }
 
 export interface EvaluateContext {
@@ -89,6 +115,8 @@ export interface LowerContext {
   shape(dims: readonly Dim[]): OnnxValue;
   /** Lowers a loop with its body. */
   lowerLoop(loop: LoopAttributes, inputs: readonly OnnxValue[]): readonly OnnxValue[];
+  /** Lowers a scan with its body. */
+  lowerScan(scan: ScanAttributes, inputs: readonly OnnxValue[]): readonly OnnxValue[];
 }
 
 /** What a loop is made of; see `Graph.loopCollecting`. */
@@ -104,6 +132,19 @@ export interface LoopAttributes {
   readonly steps: Dim;
 }
 
+/** What a scan is made of; see `Graph.scan`. Its inputs are the initial carried values, the rows, and what its body uses from outside. */
+export interface ScanAttributes {
+  readonly body: GraphBuilder;
+  /** The body's inputs: what it carries, and a row of each of the rows. */
+  readonly carriedIn: readonly Value[];
+  readonly rowsIn: readonly Value[];
+  /** The body's results: the next carried values, and those collected along a new first axis. A gradient collects more. */
+  readonly carried: readonly Value[];
+  readonly collected: Value[];
+  /** From the last row to the first. */
+  readonly reverse: boolean;
+}
+
 /** A value that has a symbol among its extents, and where. */
 export interface SymbolSource {
   readonly value: Value;
@@ -115,6 +156,11 @@ export interface GraphBuilder {
   /** @internal */
   readonly nodes: readonly GraphNode[];
   sees(other: GraphBuilder): boolean;
+  input(name: string, dtype: DType, shape: readonly Dim[]): Value;
+  /** A new body within this graph. @internal */
+  inner(): GraphBuilder;
+  /** One more output of a node of this graph. @internal */
+  addOutput(node: GraphNode, type: ValueType): Value;
   /** @internal */
   symbolSource(symbol: string, willDo?: (value: Value) => boolean): SymbolSource | undefined;
   scope<T>(name: string, build: () => T): T;

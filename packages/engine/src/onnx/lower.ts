@@ -1,7 +1,8 @@
+import { ancestors } from '../graph/gradients.js';
 import type { Graph } from '../graph/graph.js';
 import { input } from '../graph/primitives/control.js';
 import { gather } from '../graph/primitives/indexing.js';
-import type { GraphBuilder, GraphNode, LoopAttributes, LowerContext, Value } from '../graph/value.js';
+import type { GraphBuilder, GraphNode, LoopAttributes, LowerContext, ScanAttributes, Value } from '../graph/value.js';
 import type { Dim, ValueType } from '../graph/value-type.js';
 import type { Tensor } from '../tensor.js';
 import { Constants } from './constants.js';
@@ -24,9 +25,9 @@ class Lowering {
     return { inputs, nodes, outputs: [...graph.outputs.values()].map((value) => this.#known(value)) };
   }
 
-  #nodesOf(graph: GraphBuilder): OnnxNode[] {
+  #nodesOf(graph: GraphBuilder, all: readonly GraphNode[] = graph.nodes): OnnxNode[] {
     const nodes: OnnxNode[] = [];
-    for (const node of graph.nodes) {
+    for (const node of all) {
       if (node.primitive === input || this.#values.has(node.outputs[0]!)) continue;
       const context = this.#context(graph, node, nodes);
       const inputs = node.inputs.map((value) => this.#known(value));
@@ -48,6 +49,7 @@ class Lowering {
       integers,
       shape: (dims) => this.#shape(graph, dims, emitMany),
       lowerLoop: (loop, inputs) => this.#loop(graph, scope, nodes, loop, inputs, outputs),
+      lowerScan: (scan, inputs) => this.#scan(scope, nodes, scan, inputs, outputs),
     };
   }
 
@@ -93,6 +95,30 @@ class Lowering {
     const loopBody = finish([this.#define(step), goOn, ...carriedIn], this.#nodesOf(body), [goOn]);
     const operands = [count, undefined, ...initial];
     return append(nodes, { op: 'Loop', inputs: operands, attributes: none, scope, body: loopBody }, types);
+  }
+
+  #scan(
+    scope: string,
+    nodes: OnnxNode[],
+    { body, carriedIn, rowsIn, carried, collected, reverse }: ScanAttributes,
+    inputs: readonly OnnxValue[],
+    types: readonly ValueType[],
+  ): readonly OnnxValue[] {
+    const before = [...carriedIn, ...rowsIn].map((value) => this.#define(value));
+    // A gradient's body has nodes that nothing came of, and that use rows which nobody collects.
+    const needed = ancestors([...carried, ...collected]).filter((node) => node.graph === body);
+    const bodyNodes = this.#nodesOf(body, needed);
+    const outputs = [...carried, ...collected].map((value) => this.#known(value));
+    const back = (count: number): number[] => new Array<number>(count).fill(1);
+    const attributes = {
+      num_scan_inputs: rowsIn.length,
+      ...(reverse && { scan_input_directions: back(rowsIn.length) }),
+      ...(reverse && collected.length > 0 && { scan_output_directions: back(collected.length) }),
+    };
+    const scanBody = { inputs: before, nodes: bodyNodes, outputs };
+    // What the body uses from outside it sees without being handed it.
+    const operands = inputs.slice(0, before.length);
+    return append(nodes, { op: 'Scan', inputs: operands, attributes, scope, body: scanBody }, types);
   }
 
   #define(value: Value, name?: string): OnnxValue {

@@ -74,8 +74,12 @@ function everything(g: Graph): Value[] {
   const scanned = g.loop(g.dim(x, 0), [g.sum(w, [0])], (body, step, [value]) => [
     body.add(value as Value, body.gather(x, step)),
   ]);
+  const walked = g.scan([x], [g.sum(w, [0])], (body, [row], [value]) => {
+    const next = body.add(value as Value, row as Value);
+    return { carried: [next], collected: [next] };
+  });
   const all = [unary, binary, compared, chosen, reduced, losses, products, scaled, shaped, cut, pools, convolved];
-  return [...all.flat(), ...counted, ...scanned, x];
+  return [...all.flat(), ...counted, ...scanned, ...walked.collected, ...g.split(x, -1, [1, 3]), x];
 }
 
 test('what can be emitted is what is listed, no more and no less', () => {

@@ -1,6 +1,6 @@
 import type { Graph } from '../graph/graph.js';
 import type { MatmulAttributes } from '../graph/primitives/matmul.js';
-import type { GraphNode } from '../graph/value.js';
+import type { GraphBuilder, GraphNode, ScanAttributes } from '../graph/value.js';
 import type { Dim } from '../graph/value-type.js';
 
 /** The backward pass of a product is two products of the same size. */
@@ -14,7 +14,7 @@ export function estimateSampleFlops(evaluate: Graph): number {
   return trainingPassesPerForward * forwardFlops(evaluate);
 }
 
-function forwardFlops(graph: Graph): number {
+function forwardFlops(graph: GraphBuilder): number {
   return graph.nodes.reduce((total, node) => total + nodeFlops(node), 0);
 }
 
@@ -23,7 +23,11 @@ function nodeFlops({ primitive, attributes, inputs, outputs }: GraphNode): numbe
   const made = numbers(outputs[0]!.shape);
   switch (primitive.name) {
     case 'loop':
-      return forwardFlops((attributes as { readonly body: Graph }).body);
+      return forwardFlops((attributes as { readonly body: GraphBuilder }).body);
+    case 'scan': {
+      const { body, carriedIn } = attributes as ScanAttributes;
+      return forwardFlops(body) * numbers(inputs[carriedIn.length]!.shape.slice(0, 1));
+    }
     case 'matmul': {
       const { transposeA } = attributes as MatmulAttributes;
       return 2 * made * numbers([inputs[0]!.shape.at(transposeA ? -2 : -1)!]);

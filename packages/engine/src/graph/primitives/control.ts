@@ -62,7 +62,7 @@ export const loop: Primitive<LoopAttributes> = {
   gradient() {
     throw new FedloomError(
       'graph.gradient',
-      'there is no gradient through a loop: take gradients inside its body, of values made there',
+      'there is no gradient through a loop: use scan(), or take gradients inside its body, of values made there',
     );
   },
   evaluate([count, ...initial], { body, step, inputs, carried, collected }, { runBody }) {

@@ -45,10 +45,19 @@ interface BinaryDefinition {
   readonly computeInteger?: (a: number, b: number) => number;
   /** The gradients by a and by b before they are summed to their shapes. */
   readonly rule: Rule;
+  readonly gradientOverSteps?: NonNullable<Primitive<undefined>['gradientOverSteps']>;
 }
 
-function binary({ name, op, compute, computeInteger = compute, rule }: BinaryDefinition): Primitive<undefined> {
+function binary({
+  name,
+  op,
+  compute,
+  computeInteger = compute,
+  rule,
+  ...rest
+}: BinaryDefinition): Primitive<undefined> {
   return {
+    ...rest,
     name,
     inferShape(inputs, _, problem) {
       if (inputs.some(({ dtype }) => dtype === 'bool')) throw problem('does not take bool', 'graph.dtype');
@@ -72,6 +81,10 @@ export const add = binary({
   op: 'Add',
   compute: (a, b) => a + b,
   rule: ({ d }) => [() => d, () => d],
+  gradientOverSteps:
+    ({ graph, inputs, index, gradient }) =>
+    () =>
+      sumTo(graph, gradient(), inputs[index]!),
 });
 
 export const sub = binary({

@@ -4,6 +4,7 @@ import { broadcastShapes } from '../shapes.js';
 import type { GraphBuilder, LowerContext, Primitive, Value } from '../value.js';
 import { type Dim, isFloat, type ValueType } from '../value-type.js';
 import { sumTo } from './elementwise.js';
+import { matmulOverSteps } from './matmul-over-steps.js';
 
 export interface MatmulAttributes {
   readonly transposeA: boolean;
@@ -44,6 +45,7 @@ export const matmul: Primitive<MatmulAttributes> = {
       needed[1] ? ofStack(graph, gradientB(), b) : undefined,
     ];
   },
+  gradientOverSteps: matmulOverSteps,
   evaluate([a, b], { transposeA, transposeB }) {
     const [rows, inner] = matrixOf(a!.shape, transposeA);
     const [, columns] = matrixOf(b!.shape, transposeB);

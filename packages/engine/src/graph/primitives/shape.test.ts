@@ -86,6 +86,15 @@ checkCases('shapes', [
     extents,
     build: (g, { x, y }) => g.square(g.concat([x!, y!, x!], 1)),
   },
+  {
+    name: 'split',
+    inputs: { x: { shape: ['batch', 6] } },
+    extents: { batch: 2 },
+    build(g, { x }) {
+      const [a, , c] = g.split(x!, -1, [2, 1, 3]);
+      return g.concat([g.tanh(c!), g.square(a!)], 1);
+    },
+  },
 ]);
 
 test('reshapes that cannot be are refused, naming scope and shapes', () => {
@@ -116,4 +125,5 @@ test('axes of symbolic extent cannot be cut or joined', () => {
   expect(() => g.slice(x, 0, 0, 2)).toThrow(/slice needs a fixed extent at axis 0, not 'batch'/);
   expect(() => g.concat([x, x], 0)).toThrow(/concat needs a fixed extent/);
   expect(() => g.slice(x, 1, 2, 7)).toThrow(/cannot take \[2, 7\) of axis 1, whose extent is 4/);
+  expect(() => g.split(x, 1, [1, 2])).toThrow(/cannot be cut into parts of \[1, 2\] along axis 1/);
 });

@@ -7,6 +7,7 @@ import { sumTo } from './elementwise.js';
 
 export const reshape: Primitive<{ readonly shape: readonly Dim[] }> = {
   name: 'reshape',
+  movesElements: true,
   inferShape([x], { shape }, problem) {
     const from = extentOf(x!.shape);
     const to = extentOf(shape);
@@ -38,6 +39,7 @@ export const reshape: Primitive<{ readonly shape: readonly Dim[] }> = {
 
 export const transpose: Primitive<{ readonly perm: readonly number[] }> = {
   name: 'transpose',
+  movesElements: true,
   inferShape([x], { perm }, problem) {
     const sorted = [...perm].sort((a, b) => a - b);
     if (perm.length !== x!.shape.length || sorted.some((axis, position) => axis !== position)) {
@@ -70,6 +72,7 @@ export const transpose: Primitive<{ readonly perm: readonly number[] }> = {
 
 export const expand: Primitive<{ readonly shape: readonly Dim[] }> = {
   name: 'expand',
+  movesElements: true,
   inferShape([x], { shape }, problem) {
     const result = broadcastShapes(x!.shape, shape);
     if (result === undefined || !sameShape(result, shape)) throw problem(`cannot broadcast to ${formatShape(shape)}`);
@@ -102,6 +105,7 @@ function withExtent<T extends Dim>(shape: readonly T[], axis: number, extent: T)
 
 export const slice: Primitive<SliceAttributes> = {
   name: 'slice',
+  movesElements: true,
   inferShape([x], attributes, problem) {
     const axis = normalizeAxis(attributes.axis, x!.shape.length, problem);
     const extent = fixedExtent(x!, axis, problem);
@@ -198,4 +202,39 @@ export const concat: Primitive<{ readonly axis: number }> = {
     ];
   },
   lower: (inputs, { axis }, { emit, outputs }) => [emit('Concat', inputs, { axis }, outputs[0]!)],
+};
+
+/** One value an extent of `sizes`, one behind the other along the axis. */
+export const split: Primitive<{ readonly axis: number; readonly sizes: readonly number[] }> = {
+  name: 'split',
+  movesElements: true,
+  inferShape([x], { axis, sizes }, problem) {
+    const position = normalizeAxis(axis, x!.shape.length, problem);
+    const extent = fixedExtent(x!, position, problem);
+    const total = sizes.reduce((sum, size) => sum + size, 0);
+    if (total !== extent || sizes.some((size) => !Number.isInteger(size) || size < 1)) {
+      throw problem(`cannot be cut into parts of [${sizes.join(', ')}] along axis ${position}`);
+    }
+    return sizes.map((size) => ({ dtype: x!.dtype, shape: withExtent(x!.shape, position, size) }));
+  },
+  gradient({ graph, outputs, attributes: { axis }, outputGradients }) {
+    const parts = outputs.map(
+      ({ dtype, shape }, index) => outputGradients[index] ?? graph.expand(graph.constant(0, dtype), shape),
+    );
+    return [graph.concat(parts, axis)];
+  },
+  evaluate([x], { axis, sizes }) {
+    const position = axis < 0 ? axis + x!.shape.length : axis;
+    let end = 0;
+    return sizes.map((size) => {
+      const start = end;
+      end += size;
+      return tabulate(withExtent(x!.shape, position, size), (index) =>
+        at(x!, withExtent(index, position, index[position]! + start)),
+      );
+    });
+  },
+  lower: ([x], { axis, sizes }, { emitMany, integers, outputs }) => [
+    ...emitMany('Split', [x, integers(sizes)], { axis }, outputs),
+  ],
 };
