@@ -58,33 +58,48 @@ def layer_case(kind, seed, layers, sequences):
 
 
 class NextToken(torch.nn.Module):
-    """The form of FedML's models for text: embedding, recurrent layers, and classes from the last state."""
+    """The form of FedML's RNN_OriginalFedAvg: an embedding, recurrent layers, and classes from the last state."""
 
-    def __init__(self, kind, vocabulary, dimensions, units, layers):
+    def __init__(self, kind, tokens, dimensions, units, layers):
         super().__init__()
-        self.embeddings = torch.nn.Embedding(vocabulary, dimensions)
+        self.embeddings = torch.nn.Embedding(tokens, dimensions)
         setattr(self, kind, LAYERS[kind](dimensions, units, layers, batch_first=True))
-        self.fc = torch.nn.Linear(units, vocabulary)
+        self.fc = torch.nn.Linear(units, tokens)
         self.kind = kind
 
-    def forward(self, tokens):
-        states, _ = getattr(self, self.kind)(self.embeddings(tokens))
+    def forward(self, x):
+        states, _ = getattr(self, self.kind)(self.embeddings(x))
         return self.fc(states[:, -1])
 
 
-def training_case(kind, seed):
+class EachNextToken(torch.nn.Module):
+    """The form of FedML's RNN_StackOverFlow: classes for each position."""
+
+    def __init__(self, kind, tokens, dimensions, units, layers):
+        super().__init__()
+        self.word_embeddings = torch.nn.Embedding(tokens, dimensions)
+        self.lstm = torch.nn.LSTM(dimensions, units, layers, batch_first=True)
+        self.fc1 = torch.nn.Linear(units, dimensions)
+        self.fc2 = torch.nn.Linear(dimensions, tokens)
+
+    def forward(self, x):
+        states, _ = self.lstm(self.word_embeddings(x))
+        return self.fc2(self.fc1(states)).transpose(1, 2)
+
+
+def training_case(name, seed, module, kind, layers):
     """Twelve steps; the last batch of an epoch has one sample."""
     random = np.random.RandomState(seed)
-    form = {"vocabulary": 7, "dimensions": 3, "units": 5, "layers": 2}
+    form = {"tokens": 7, "dimensions": 3, "units": 5, "layers": layers}
     samples, steps, batch_size, lr = 13, 6, 4, 0.5
-    shapes = shapes_of(NextToken(kind, **form))
+    shapes = shapes_of(module(kind, **form))
     initial = uniform(random, shapes)
-    x = random.randint(0, form["vocabulary"], (samples, steps)).astype(np.int32)
-    y = random.randint(0, form["vocabulary"], samples)
+    x = random.randint(0, form["tokens"], (samples, steps)).astype(np.int32)
+    y = random.randint(0, form["tokens"], samples if module is NextToken else (samples, steps))
     order = batches(random, samples, batch_size, 12)
 
     def run(dtype):
-        model = NextToken(kind, **form).to(dtype)
+        model = module(kind, **form).to(dtype)
         model.load_state_dict({key: torch.from_numpy(value) for key, value in initial.items()})
         optimiser = torch.optim.SGD(model.parameters(), lr=lr)
         losses = []
@@ -98,16 +113,17 @@ def training_case(kind, seed):
         return {"losses": numbers(np.array(losses, str(dtype).removeprefix("torch."))), "final": final}
 
     return {
-        "name": f"{kind}-next-token",
+        "name": name,
         "type": kind,
         **form,
         "steps": steps,
+        "positions": module is EachNextToken,
         "batchSize": batch_size,
         "learningRate": lr,
         "shapes": shapes,
         "initial": {key: numbers(value.ravel()) for key, value in initial.items()},
         "x": numbers(x.ravel()),
-        "y": numbers(y),
+        "y": numbers(y.ravel()),
         "order": [numbers(batch) for batch in order],
         "float32": run(torch.float32),
         "float64": run(torch.float64),
@@ -120,7 +136,11 @@ def recurrent():
         for kind, seed in (("lstm", 61), ("gru", 62))
         for count, sequences in ((1, False), (1, True), (2, True))
     ]
-    training = [training_case("lstm", 63), training_case("gru", 64)]
+    training = [
+        training_case("characterLstm", 63, NextToken, "lstm", 2),
+        training_case("gru-next-token", 64, NextToken, "gru", 2),
+        training_case("stackOverflowLstm", 65, EachNextToken, "lstm", 1),
+    ]
     return {"torch": torch.__version__, "layers": layers, "training": training}
 
 

@@ -105,4 +105,10 @@ export type { PlanSource } from './plan/source.js';
 export { interpret } from './reference/interpret.js';
 export { type SmallGptOptions, smallGpt } from './zoo/gpt.js';
 export { mcmahanCnn, twoNN } from './zoo/mcmahan.js';
+export {
+  type CharacterLstmOptions,
+  characterLstm,
+  type StackOverflowLstmOptions,
+  stackOverflowLstm,
+} from './zoo/recurrent.js';
 export { type ResNetOptions, resNet18 } from './zoo/resnet.js';

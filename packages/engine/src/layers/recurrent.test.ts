@@ -15,6 +15,7 @@ import { relativeError } from '../testing/compare.js';
 import { floats } from '../testing/evaluate.js';
 import { applied, testContext } from '../testing/layer-context.js';
 import { testRandom } from '../testing/random.js';
+import { characterLstm, stackOverflowLstm } from '../zoo/recurrent.js';
 import { dense } from './dense.js';
 import { embedding } from './embedding.js';
 import { gru } from './gru.js';
@@ -24,7 +25,7 @@ import type { RecurrentOptions } from './recurrent.js';
 import { sequential } from './sequential.js';
 import { sgd } from './sgd.js';
 import { softmaxCrossEntropy } from './softmax-cross-entropy.js';
-import type { Layer } from './types.js';
+import type { Layer, Model } from './types.js';
 
 type Numbers = readonly number[];
 
@@ -57,11 +58,13 @@ interface LayerRun {
 interface TrainingCase {
   readonly name: string;
   readonly type: keyof typeof kinds;
-  readonly vocabulary: number;
+  readonly tokens: number;
   readonly dimensions: number;
   readonly units: number;
   readonly layers: number;
   readonly steps: number;
+  /** A label for each. */
+  readonly positions: boolean;
   readonly batchSize: number;
   readonly learningRate: number;
   readonly initial: Readonly<Record<string, Numbers>>;
@@ -151,18 +154,23 @@ checkCases(
   })),
 );
 
+function modelOf({ type, tokens, dimensions, units, layers, positions }: TrainingCase): Model {
+  if (positions) return stackOverflowLstm({ vocabulary: tokens - 4, dimensions, units, layers });
+  if (type === 'lstm') return characterLstm({ characters: tokens, dimensions, units, layers });
+  return sequential({
+    embeddings: embedding(tokens, dimensions),
+    gru: gru(units, { layers }),
+    fc: dense(tokens),
+  });
+}
+
 function sourceOf(one: TrainingCase): PlanSource {
-  const { type, vocabulary, dimensions, units, layers } = one;
   return {
     name: one.name,
-    model: sequential({
-      embeddings: embedding(vocabulary, dimensions),
-      [type]: kinds[type](units, { layers }),
-      fc: dense(vocabulary),
-    }),
+    model: modelOf(one),
     data: {
       x: { dtype: 'int32', shape: [one.steps] },
-      y: { dtype: 'int32', shape: [], classes: vocabulary },
+      y: { dtype: 'int32', shape: one.positions ? [one.steps] : [], classes: one.tokens },
     },
     loss: softmaxCrossEntropy(),
     metrics: [],
@@ -177,12 +185,17 @@ function sourceOf(one: TrainingCase): PlanSource {
 /** The train graph's inputs; a smaller last batch is padded. */
 function feedsOf(one: TrainingCase, inputs: ReturnType<typeof compilePlan>['manifest']['graphs']['train']['inputs']) {
   const { batchSize, order } = one;
+  const samples = one.x.length / one.steps;
   const rows = order.flatMap((row) => Array.from({ length: batchSize }, (_, place) => BigInt(row[place] ?? -1)));
   const given: Readonly<Record<string, (name: string, shape: Numbers) => Tensor>> = {
     parameter: (name, shape) => floats(shape, one.initial[name]!),
     scalar: () => floats([], [one.learningRate]),
-    x: () => ({ dtype: 'int32', shape: [one.y.length, one.steps], data: Int32Array.from(one.x) }),
-    y: () => ({ dtype: 'int32', shape: [one.y.length], data: Int32Array.from(one.y) }),
+    x: () => ({ dtype: 'int32', shape: [samples, one.steps], data: Int32Array.from(one.x) }),
+    y: () => ({
+      dtype: 'int32',
+      shape: one.positions ? [samples, one.steps] : [samples],
+      data: Int32Array.from(one.y),
+    }),
     order: () => ({ dtype: 'int64', shape: [order.length, batchSize], data: BigInt64Array.from(rows) }),
   };
   return new Map(inputs.map(({ port, source, name, shape }) => [port, given[source]!(name, shape.map(Number))]));

@@ -6,6 +6,7 @@ import { compilePlan } from '../plan/compile.js';
 import { elementCount } from '../tensor.js';
 import { smallGpt } from './gpt.js';
 import { mcmahanCnn, twoNN } from './mcmahan.js';
+import { characterLstm, stackOverflowLstm } from './recurrent.js';
 import { resNet18 } from './resnet.js';
 
 function count(model: Model, inputShape: readonly number[], role = 'trained'): number {
@@ -34,6 +35,31 @@ test('smallGpt has a prediction for each position, and the names of its source',
   );
   expect(model.build([10]).outputShape).toEqual([10, 65]);
   expect(() => model.build([129])).toThrow(/transformer:block.*wpe:positionalEmbedding\(128\).*\[129, 128\]/);
+});
+
+// 90 x 8; 4 x 256 x (8 + 256) and 4 x 256 x (256 + 256), with two biases of 4 x 256 each; 256 x 90 + 90.
+test('characterLstm has the parameters and the names of its source', () => {
+  expect(count(characterLstm(), [80])).toBe(720 + 272_384 + 526_336 + 23_130);
+  expect(characterLstm().build([80]).outputShape).toEqual([90]);
+  const names = characterLstm()
+    .build([80])
+    .parameters.map(({ name }) => name);
+  expect(names).toEqual(
+    expect.arrayContaining(['embeddings.weight', 'lstm.weight_ih_l0', 'lstm.bias_hh_l1', 'fc.weight']),
+  );
+});
+
+test('stackOverflowLstm has the parameters and the names of its source', () => {
+  const model = stackOverflowLstm();
+  expect(count(model, [20])).toBe(4_050_748 + 4 * 670);
+  const { outputShape, parameters } = model.build([20]);
+  expect(outputShape).toEqual([20, 10_004]);
+  expect(parameters.map(({ name }) => name)).toEqual([
+    'word_embeddings.weight',
+    ...['weight_ih_l0', 'weight_hh_l0', 'bias_ih_l0', 'bias_hh_l0'].map((name) => `lstm.${name}`),
+    ...['fc1.weight', 'fc1.bias', 'fc2.weight', 'fc2.bias'],
+  ]);
+  expect(() => stackOverflowLstm({ words: 5 } as never)).toThrow(/stackOverflowLstm: there is no setting words/);
 });
 
 describe('resNet18', () => {
