@@ -14,6 +14,7 @@ import sys
 import numpy as np
 import torch
 
+import convolutions
 from sequences import sequences
 
 DATA = pathlib.Path(__file__).resolve().parent / "data"
@@ -103,6 +104,9 @@ class GlobalAverage(torch.nn.Module):
 
 def module(layer):
     kind = layer["type"]
+    convolution = convolutions.module(layer)
+    if convolution is not None:
+        return convolution
     if kind == "embeddingBag":
         return torch.nn.EmbeddingBag(layer["vocabulary"], layer["outputs"], mode="mean", padding_idx=layer["padding"])
     if kind == "embedding":
@@ -309,6 +313,15 @@ def models():
     return {"torch": torch.__version__, "cases": cases}
 
 
+def convolutional():
+    sgd = ("sgd", {"learningRate": 0.1, "momentum": 0.5})
+    cases = [
+        model_case(name, 61 + index, layers, (1, 8, 8), sgd)
+        for index, (name, layers) in enumerate(convolutions.MODELS.items())
+    ]
+    return {"torch": torch.__version__, "cases": cases}
+
+
 def losses_sgd():
     text = {"input_shape": (6,), "vocabulary": 9, "classes": 2, "loss": "binaryCrossEntropyWithLogits"}
     cases = [
@@ -403,6 +416,7 @@ FILES = {
     "losses-sgd.json": losses_sgd,
     "models.json": models,
     "sequences.json": lambda: sequences(numbers),
+    "convolutions.json": convolutional,
     "numpy-sampling.json": numpy_sampling,
     "fedopt.json": fedopt,
 }

@@ -11,6 +11,7 @@ export type { Dim, ValueType } from './graph/value-type.js';
 export { gelu, hardSwish, type LeakyReluOptions, leakyRelu, silu, softplus } from './layers/activations.js';
 export { type AdagradOptions, adagrad } from './layers/adagrad.js';
 export { type AdamOptions, adam, adamW, yogi } from './layers/adam.js';
+export { adaptiveAveragePool2d } from './layers/adaptive-average-pool2d.js';
 export {
   type AttentionOptions,
   attentionHeads,
@@ -24,6 +25,7 @@ export { type BinaryAccuracyOptions, binaryAccuracy, binaryCrossEntropyWithLogit
 export { chain, clipByGlobalNorm, clipByValue } from './layers/chain.js';
 export { f1, precision, recall, topKAccuracy } from './layers/class-metrics.js';
 export { block, concatenated, residual } from './layers/composites.js';
+export { type ConvTranspose2dOptions, convTranspose2d } from './layers/conv-transpose2d.js';
 export { type Conv2dOptions, conv2d } from './layers/conv2d.js';
 export { defineGradientTransform, defineLayer, defineLoss, defineMetric, defineOptimizer } from './layers/define.js';
 export { type DenseOptions, dense } from './layers/dense.js';
@@ -35,7 +37,7 @@ export { filled, uniformFanIn } from './layers/initializers.js';
 export type { Layers } from './layers/layer-list.js';
 export { huber, meanAbsoluteError, meanSquaredError } from './layers/losses.js';
 export { lstm } from './layers/lstm.js';
-export { type MaxPool2dOptions, maxPool2d } from './layers/max-pool2d.js';
+export { globalMaxPool2d, type MaxPool2dOptions, maxPool2d } from './layers/max-pool2d.js';
 export { accuracy, perplexity } from './layers/metrics.js';
 export type { NormOptions } from './layers/norm-options.js';
 export type { LearningRate } from './layers/optimizer-settings.js';
@@ -73,6 +75,7 @@ export type {
   RandomSource,
   TransformInput,
 } from './layers/types.js';
+export { type Upsample2dOptions, upsample2d } from './layers/upsample2d.js';
 export { toOnnx } from './onnx/serialize.js';
 export { type BatchOrderOptions, batchOrder } from './plan/batch-order.js';
 export { type BoundModelOptions, bindParameters, INFERENCE_INPUT } from './plan/bound-model.js';

@@ -1,8 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { Graph } from '../graph/graph.js';
-import type { Tensor } from '../tensor.js';
 import { evaluateGraph, floats } from '../testing/evaluate.js';
-import { applied, testContext } from '../testing/layer-context.js';
+import { applied, appliedTo as apply, testContext } from '../testing/layer-context.js';
 import { testRandom } from '../testing/random.js';
 import { averagePool2d, globalAveragePool2d } from './average-pool2d.js';
 import { conv2d } from './conv2d.js';
@@ -16,17 +15,6 @@ import { flatten, reshape } from './shape-layers.js';
 import { sigmoid } from './sigmoid.js';
 import { tanh } from './tanh.js';
 import type { Layer } from './types.js';
-
-/** Applies one layer to `x` with these parameters, in the layer's order. */
-function apply(layer: Layer, x: Tensor, parameters: readonly ReturnType<typeof floats>[] = []) {
-  const built = layer.build(x.shape.slice(1));
-  const result = evaluateGraph([x, ...parameters], (g, [input, ...values]) => {
-    const params = new Map(built.parameters.map(({ name }, index) => [name, values[index]!]));
-    return applied(built, g, input!, params, testContext(g, x.shape[0]!)).output;
-  });
-  expect(result.shape).toEqual([x.shape[0], ...built.outputShape]);
-  return result.values;
-}
 
 const shapesOf = (layer: Layer, inputShape: readonly number[]) =>
   layer.build(inputShape).parameters.map(({ name, shape }) => [name, shape]);

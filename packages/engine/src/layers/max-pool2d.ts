@@ -1,5 +1,5 @@
 import { defineLayer } from './define.js';
-import { pooledShape } from './image-shapes.js';
+import { imageShape, pooledShape } from './image-shapes.js';
 import { checkLayerOptions, heightAndWidth } from './layer-checks.js';
 import type { Layer } from './types.js';
 
@@ -21,5 +21,16 @@ export function maxPool2d(options: MaxPool2dOptions): Layer {
       parameters: [],
       apply: (g, x) => g.maxPool2d(x, { kernel, strides }),
     }),
+  });
+}
+
+/** The largest value of each channel: samples `[channels, height, width]` to `[channels]`. Equal ones share the gradient, as in torch.amax. */
+export function globalMaxPool2d(): Layer {
+  return defineLayer({
+    kind: 'globalMaxPool2d',
+    build(inputShape) {
+      const [channels] = imageShape('globalMaxPool2d', inputShape);
+      return { outputShape: [channels], parameters: [], apply: (g, x) => g.max(x, [2, 3]) };
+    },
   });
 }

@@ -68,6 +68,8 @@ function everything(g: Graph): Value[] {
   const cut = [g.slice(x, 1, 0, 2), g.pad(x, 1, 1, 1), g.concat([x, x], 1), floats(g.dim(x, 0)), g.gather(w, rows)];
   const pools = [g.maxPool2d(images, kernel), g.maxPool2d(images, overlapping), g.averagePool2d(images, kernel)];
   const convolved = [g.conv2d(images, filters, windows), g.conv2d(images, filters, { ...windows, strides: [1, 1] })];
+  const apart = g.conv2d(images, g.slice(filters, 0, 0, 2), { ...windows, groups: 1, dilations: [2, 2] });
+  const inGroups = g.conv2d(images, g.slice(g.slice(filters, 0, 0, 2), 1, 0, 1), { ...windows, groups: 2 });
   const counted = g.loop(g.constant(3, 'int64'), [w], (body, step, [value]) => [
     body.add(value as Value, body.cast(step, 'float32')),
   ]);
@@ -78,7 +80,21 @@ function everything(g: Graph): Value[] {
     const next = body.add(value as Value, row as Value);
     return { carried: [next], collected: [next] };
   });
-  const all = [unary, binary, compared, chosen, reduced, losses, products, scaled, shaped, cut, pools, convolved];
+  const all = [
+    unary,
+    binary,
+    compared,
+    chosen,
+    reduced,
+    losses,
+    products,
+    scaled,
+    shaped,
+    cut,
+    pools,
+    convolved,
+    [apart, inGroups],
+  ];
   return [...all.flat(), ...counted, ...scanned, ...walked.collected, ...g.split(x, -1, [1, 3]), x];
 }
 

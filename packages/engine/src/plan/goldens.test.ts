@@ -3,15 +3,17 @@ import { describe, expect, test } from 'vitest';
 import { gelu, hardSwish, leakyRelu, silu, softplus } from '../layers/activations.js';
 import { adagrad } from '../layers/adagrad.js';
 import { adam, adamW } from '../layers/adam.js';
+import { adaptiveAveragePool2d } from '../layers/adaptive-average-pool2d.js';
 import { averagePool2d, globalAveragePool2d } from '../layers/average-pool2d.js';
 import { batchNorm } from '../layers/batch-norm.js';
 import { binaryCrossEntropyWithLogits } from '../layers/binary.js';
 import { chain, clipByGlobalNorm } from '../layers/chain.js';
+import { convTranspose2d } from '../layers/conv-transpose2d.js';
 import { conv2d } from '../layers/conv2d.js';
 import { dense } from '../layers/dense.js';
 import { embedding, embeddingBag } from '../layers/embedding.js';
 import { meanAbsoluteError, meanSquaredError } from '../layers/losses.js';
-import { maxPool2d } from '../layers/max-pool2d.js';
+import { globalMaxPool2d, maxPool2d } from '../layers/max-pool2d.js';
 import { relu } from '../layers/relu.js';
 import { rmsProp } from '../layers/rms-prop.js';
 import { groupNorm, instanceNorm, layerNorm } from '../layers/sample-norms.js';
@@ -22,6 +24,7 @@ import { sigmoid } from '../layers/sigmoid.js';
 import { softmaxCrossEntropy } from '../layers/softmax-cross-entropy.js';
 import { tanh } from '../layers/tanh.js';
 import type { Layer, Optimizer } from '../layers/types.js';
+import { upsample2d } from '../layers/upsample2d.js';
 import { onnxRuntimeNode } from '../node/onnx-runtime-node.js';
 import { interpret } from '../reference/interpret.js';
 import type { NamedTensors, Tensor } from '../tensor.js';
@@ -72,7 +75,21 @@ type GoldenLayer =
       readonly kernel: number;
       readonly stride: number;
       readonly padding: number;
+      readonly dilation?: number;
+      readonly groups?: number;
     }
+  | {
+      readonly type: 'convTranspose2d';
+      readonly outputs: number;
+      readonly kernel: number;
+      readonly stride: number;
+      readonly padding: number;
+      readonly outputPadding: number;
+      readonly dilation: number;
+      readonly groups: number;
+    }
+  | { readonly type: 'adaptiveAveragePool2d'; readonly size: readonly [number, number] }
+  | { readonly type: 'upsample2d'; readonly scale: number; readonly mode: 'nearest' | 'bilinear' }
   | { readonly type: 'maxPool2d' | 'averagePool2d'; readonly kernel: number; readonly stride: number }
   | {
       readonly type: 'embeddingBag';
@@ -87,14 +104,14 @@ type GoldenLayer =
 
 const plainLayers = {
   ...{ relu, tanh, sigmoid, gelu, silu, softplus, hardSwish },
-  ...{ flatten, globalAveragePool2d, batchNorm, instanceNorm, layerNorm },
+  ...{ flatten, globalAveragePool2d, globalMaxPool2d, batchNorm, instanceNorm, layerNorm },
 };
 
 const optimizers = { sgd, adam, adamW, rmsProp, adagrad };
 
 const losses = { softmaxCrossEntropy, binaryCrossEntropyWithLogits, meanSquaredError, meanAbsoluteError };
 
-const cases = ['mlp-sgd', 'cnn-sgd', 'losses-sgd', 'models'].flatMap((name): readonly GoldenCase[] => {
+const cases = ['mlp-sgd', 'cnn-sgd', 'losses-sgd', 'models', 'convolutions'].flatMap((name): readonly GoldenCase[] => {
   const file = new URL(`../../../../tools/goldens/data/${name}.json`, import.meta.url);
   return JSON.parse(readFileSync(file, 'utf8')).cases;
 });
@@ -103,8 +120,18 @@ function layerOf(golden: GoldenLayer): Layer {
   switch (golden.type) {
     case 'dense':
       return dense(golden.outputs);
-    case 'conv2d':
-      return conv2d(golden.outputs, { kernel: golden.kernel, stride: golden.stride, padding: golden.padding });
+    case 'conv2d': {
+      const { type: _, outputs, dilation = 1, groups = 1, kernel, stride, padding } = golden;
+      return conv2d(outputs, { kernel, stride, padding, dilation, groups });
+    }
+    case 'convTranspose2d': {
+      const { type: _, outputs, kernel, stride, padding, outputPadding, dilation, groups } = golden;
+      return convTranspose2d(outputs, { kernel, stride, padding, outputPadding, dilation, groups });
+    }
+    case 'adaptiveAveragePool2d':
+      return adaptiveAveragePool2d(golden.size);
+    case 'upsample2d':
+      return upsample2d(golden.scale, { mode: golden.mode });
     case 'maxPool2d':
       return maxPool2d({ kernel: golden.kernel, stride: golden.stride });
     case 'averagePool2d':

@@ -18,14 +18,15 @@ export function convolution(given: ShapedNode): Made {
 
 export function transposedConvolution(given: ShapedNode): Made {
   const [x, w] = [operand(given, 0), operand(given, 1)];
-  const { lists } = given.node;
-  const [pads, strides] = [lists.get('pads') ?? [0, 0, 0, 0], lists.get('strides') ?? [1, 1]];
-  const rest = lists.get('output_padding') ?? [0, 0];
+  const { lists, integers } = given.node;
+  const [pads, dilations] = [lists.get('pads') ?? [0, 0, 0, 0], lists.get('dilations') ?? [1, 1]];
+  const [strides, rest] = [lists.get('strides') ?? [1, 1], lists.get('output_padding') ?? [0, 0]];
   const made = spatially(given, x.shape, (size, axis) => {
-    const whole = at(strides, axis) * (size - 1) + at(rest, axis) + at(w.shape, axis + 2);
+    const window = at(dilations, axis) * (at(w.shape, axis + 2) - 1) + 1;
+    const whole = at(strides, axis) * (size - 1) + at(rest, axis) + window;
     return whole - at(pads, axis) - at(pads, axis + 2);
   });
-  const shape = [at(made, 0), at(w.shape, 1), ...made.slice(2)];
+  const shape = [at(made, 0), at(w.shape, 1) * (integers.get('group') ?? 1), ...made.slice(2)];
   return { ...one(x.dtype, shape), scratch: elementCount(w.shape.slice(1)) * elementCount(x.shape.slice(2)) };
 }
 

@@ -1,16 +1,13 @@
-import type { OnnxValue } from '../../onnx/ir.js';
+import type { Attributes } from '../../onnx/ir.js';
 import { type Dense, dense } from '../../reference/dense.js';
 import type { Conv2dOptions } from '../image-options.js';
 import { fixedExtent, sameShape } from '../shapes.js';
-import type { LowerContext, Primitive, Value } from '../value.js';
+import type { Primitive, Value } from '../value.js';
 import { isFloat, type ProblemFactory, type ValueType } from '../value-type.js';
+import { loweredWeightGradient, remainders, type WeightGradientAttributes } from './conv-weight-gradient.js';
 
 interface InputGradientAttributes extends Conv2dOptions {
   readonly inputSize: readonly [number, number];
-}
-
-interface WeightGradientAttributes extends Conv2dOptions {
-  readonly kernel: readonly [number, number];
 }
 
 type Four = [number, number, number, number];
@@ -19,23 +16,45 @@ type Four = [number, number, number, number];
 function outputSize(
   input: readonly [number, number],
   kernel: readonly [number, number],
-  { strides, padding: [top, left, bottom, right] }: Conv2dOptions,
+  { strides, padding: [top, left, bottom, right], dilations = [1, 1] }: Conv2dOptions,
 ): readonly [number, number] {
   return [
-    Math.floor((input[0] + top + bottom - kernel[0]) / strides[0]) + 1,
-    Math.floor((input[1] + left + right - kernel[1]) / strides[1]) + 1,
+    Math.floor((input[0] + top + bottom - dilations[0] * (kernel[0] - 1) - 1) / strides[0]) + 1,
+    Math.floor((input[1] + left + right - dilations[1] * (kernel[1] - 1) - 1) / strides[1]) + 1,
   ];
 }
 
 function checkOperands(
   [a, b]: readonly ValueType[],
-  { strides, padding }: Conv2dOptions,
+  { strides, padding, dilations = [1, 1], groups = 1 }: Conv2dOptions,
   problem: ProblemFactory,
 ): void {
   if (a!.shape.length !== 4 || b!.shape.length !== 4) throw problem('takes tensors of four axes');
   if (a!.dtype !== b!.dtype || !isFloat(a!.dtype)) throw problem('takes floats of one dtype', 'graph.dtype');
   if (strides.some((stride) => !Number.isInteger(stride) || stride < 1)) throw problem('needs strides of at least 1');
   if (padding.some((width) => !Number.isInteger(width) || width < 0)) throw problem('needs padding of at least 0');
+  if (dilations.some((by) => !Number.isInteger(by) || by < 1)) throw problem('needs dilations of at least 1');
+  if (!Number.isInteger(groups) || groups < 1) throw problem('needs at least 1 group');
+}
+
+/** Of a convolution's filters or channels, those of one group. */
+function perGroup(
+  what: string,
+  count: ValueType['shape'][number] | undefined,
+  { groups = 1 }: Conv2dOptions,
+  problem: ProblemFactory,
+): number {
+  if (typeof count !== 'number') throw problem(`needs a fixed number of ${what}, not '${count}'`);
+  if (count % groups !== 0) throw problem(`cannot part ${count} ${what} into ${groups} groups`);
+  return count / groups;
+}
+
+/** What an operator's node says of groups and dilations: nothing where there are none. */
+function groupsAndDilations({ groups = 1, dilations = [1, 1] }: Conv2dOptions): Attributes {
+  return {
+    ...(dilations.some((by) => by !== 1) && { dilations }),
+    ...(groups !== 1 && { group: groups }),
+  };
 }
 
 function spatial(type: ValueType, problem: ProblemFactory): [number, number] {
@@ -47,25 +66,26 @@ function eachProduct(
   x: readonly number[],
   w: readonly number[],
   y: readonly number[],
-  { strides, padding: [top, left] }: Conv2dOptions,
+  { strides, padding: [top, left], dilations = [1, 1], groups = 1 }: Conv2dOptions,
   visit: (xAt: number, wAt: number, yAt: number) => void,
 ): void {
   const [images, channels, height, width] = x as Four;
-  const [filters, , kernelHeight, kernelWidth] = w as Four;
+  const [filters, inGroup, kernelHeight, kernelWidth] = w as Four;
   const [, , outputHeight, outputWidth] = y as Four;
   let yAt = 0;
   for (let image = 0; image < images; image++) {
     for (let filter = 0; filter < filters; filter++) {
+      const first = Math.floor((filter * groups) / filters) * inGroup;
       for (let position = 0; position < outputHeight * outputWidth; position++, yAt++) {
         const row = Math.floor(position / outputWidth) * strides[0] - top;
         const column = (position % outputWidth) * strides[1] - left;
-        for (let tap = 0; tap < channels * kernelHeight * kernelWidth; tap++) {
-          const channel = Math.floor(tap / (kernelHeight * kernelWidth));
-          const i = row + (Math.floor(tap / kernelWidth) % kernelHeight);
-          const j = column + (tap % kernelWidth);
+        for (let tap = 0; tap < inGroup * kernelHeight * kernelWidth; tap++) {
+          const channel = first + Math.floor(tap / (kernelHeight * kernelWidth));
+          const i = row + dilations[0] * (Math.floor(tap / kernelWidth) % kernelHeight);
+          const j = column + dilations[1] * (tap % kernelWidth);
           if (i < 0 || i >= height || j < 0 || j >= width) continue;
           const xAt = ((image * channels + channel) * height + i) * width + j;
-          visit(xAt, filter * channels * kernelHeight * kernelWidth + tap, yAt);
+          visit(xAt, filter * inGroup * kernelHeight * kernelWidth + tap, yAt);
         }
       }
     }
@@ -81,8 +101,12 @@ export const conv2d: Primitive<Conv2dOptions> = {
   inferShape(inputs, options, problem) {
     const [x, w] = inputs as [ValueType, ValueType];
     checkOperands(inputs, options, problem);
-    if (x.shape[1] !== w.shape[1])
-      throw problem(`has weights for ${w.shape[1]} channels, but the images have ${x.shape[1]}`);
+    const channels = perGroup('channels', x.shape[1], options, problem);
+    perGroup('filters', w.shape[0], options, problem);
+    if (channels !== w.shape[1]) {
+      const each = channels === x.shape[1] ? '' : ` in each of ${options.groups} groups`;
+      throw problem(`has weights for ${w.shape[1]} channels, but the images have ${channels}${each}`);
+    }
     const size = outputSize(spatial(x, problem), spatial(w, problem), options);
     if (size.some((extent) => extent < 1)) throw problem('has a kernel larger than the padded image');
     return [{ dtype: x.dtype, shape: [x.shape[0]!, w.shape[0]!, ...size] }];
@@ -104,9 +128,12 @@ export const conv2d: Primitive<Conv2dOptions> = {
     });
     return [y];
   },
-  lower: (inputs, { strides, padding }, { emit, outputs }) => [
-    emit('Conv', inputs, { kernel_shape: inputs[1]!.shape.slice(2) as number[], pads: padding, strides }, outputs[0]!),
-  ],
+  lower(inputs, options, { emit, outputs }) {
+    const kernel = inputs[1]!.shape.slice(2) as number[];
+    const { strides, padding } = options;
+    const attributes = { kernel_shape: kernel, pads: padding, strides, ...groupsAndDilations(options) };
+    return [emit('Conv', inputs, attributes, outputs[0]!)];
+  },
 };
 
 export const conv2dInputGradient: Primitive<InputGradientAttributes> = {
@@ -116,7 +143,9 @@ export const conv2dInputGradient: Primitive<InputGradientAttributes> = {
     checkOperands(inputs, attributes, problem);
     const expected = [d.shape[0]!, w.shape[0]!, ...outputSize(attributes.inputSize, spatial(w, problem), attributes)];
     if (!sameShape(d.shape, expected)) throw problem(`needs a gradient of shape [${expected.join(', ')}]`);
-    return [{ dtype: d.dtype, shape: [d.shape[0]!, w.shape[1]!, ...attributes.inputSize] }];
+    perGroup('filters', w.shape[0], attributes, problem);
+    const channels = fixedExtent(w, 1, problem) * (attributes.groups ?? 1);
+    return [{ dtype: d.dtype, shape: [d.shape[0]!, channels, ...attributes.inputSize] }];
   },
   // Linear in both: the adjoints are the convolution itself and its weight gradient.
   gradient({ graph, inputs, attributes, outputGradients, needed }) {
@@ -140,14 +169,8 @@ export const conv2dInputGradient: Primitive<InputGradientAttributes> = {
     const { strides, padding } = attributes;
     // Rows and columns at the end that no window reached.
     const rest = remainders(attributes.inputSize, kernel, attributes);
-    return [
-      emit(
-        'ConvTranspose',
-        inputs,
-        { kernel_shape: kernel, output_padding: rest, pads: padding, strides },
-        outputs[0]!,
-      ),
-    ];
+    const windows = { kernel_shape: kernel, output_padding: rest, pads: padding, strides };
+    return [emit('ConvTranspose', inputs, { ...windows, ...groupsAndDilations(attributes) }, outputs[0]!)];
   },
 };
 
@@ -159,7 +182,9 @@ export const conv2dWeightGradient: Primitive<WeightGradientAttributes> = {
     const size = outputSize(spatial(x, problem), attributes.kernel, attributes);
     if (!sameShape(d.shape.slice(2), size)) throw problem(`needs a gradient of images [${size.join(', ')}]`);
     if (x.shape[0] !== d.shape[0]) throw problem('needs as many gradients as images');
-    return [{ dtype: x.dtype, shape: [d.shape[1]!, x.shape[1]!, ...attributes.kernel] }];
+    perGroup('filters', d.shape[1], attributes, problem);
+    const channels = perGroup('channels', x.shape[1], attributes, problem);
+    return [{ dtype: x.dtype, shape: [d.shape[1]!, channels, ...attributes.kernel] }];
   },
   gradient({ graph, inputs, attributes, outputGradients, needed }) {
     const [x, d] = inputs as [Value, Value];
@@ -177,46 +202,5 @@ export const conv2dWeightGradient: Primitive<WeightGradientAttributes> = {
     });
     return [w];
   },
-  lower: ([x, d], attributes, context) => [swappedConvolution(x!, d!, attributes, context)],
+  lower: ([x, d], attributes, context) => [loweredWeightGradient(x!, d!, attributes, context)],
 };
-
-/** Input rows and columns after the last window. */
-function remainders(
-  input: readonly [number, number],
-  kernel: readonly [number, number],
-  { strides, padding: [top, left, bottom, right] }: Conv2dOptions,
-): [number, number] {
-  return [(input[0] + top + bottom - kernel[0]) % strides[0], (input[1] + left + right - kernel[1]) % strides[1]];
-}
-
-/**
- * The weight gradient as a convolution: images and channels change places, the gradient is the kernel, and the stride
- * becomes its dilation. What no window reached is taken off the padding, or off the image where that is not enough.
- */
-function swappedConvolution(
-  x: OnnxValue,
-  d: OnnxValue,
-  attributes: WeightGradientAttributes,
-  context: LowerContext,
-): OnnxValue {
-  const { emit, integers, outputs } = context;
-  const { kernel, strides } = attributes;
-  const [top, left, bottom, right] = attributes.padding;
-  const [height, width] = x.shape.slice(2) as [number, number];
-  const [restHeight, restWidth] = remainders([height, width], kernel, attributes);
-  let image = x;
-  const crop = (axis: number, extent: number): void => {
-    const shape = image.shape.map((dim, position) => (position === axis ? extent : dim));
-    image = emit('Slice', [image, integers([0]), integers([extent]), integers([axis])], {}, { dtype: x.dtype, shape });
-  };
-  if (restHeight > bottom) crop(2, height - (restHeight - bottom));
-  if (restWidth > right) crop(3, width - (restWidth - right));
-  const swap = (value: OnnxValue): OnnxValue => {
-    const [first, second, ...rest] = value.shape;
-    return emit('Transpose', [value], { perm: [1, 0, 2, 3] }, { dtype: x.dtype, shape: [second!, first!, ...rest] });
-  };
-  const [filters, channels] = outputs[0]!.shape;
-  const pads = [top, left, Math.max(0, bottom - restHeight), Math.max(0, right - restWidth)];
-  const type: ValueType = { dtype: x.dtype, shape: [channels!, filters!, ...kernel] };
-  return swap(emit('Conv', [swap(image), swap(d)], { dilations: strides, pads, strides: [1, 1] }, type));
-}
