@@ -106,12 +106,17 @@ export { defaultPlanMemoryLimits, PlanMemory, type PlanMemoryLimits } from './pl
 export { PlanRunner, type PlanRunnerOptions } from './plan/runner.js';
 export type { PlanSource } from './plan/source.js';
 export { interpret } from './reference/interpret.js';
+export { femnistCnn } from './zoo/femnist-cnn.js';
 export { type SmallGptOptions, smallGpt } from './zoo/gpt.js';
 export { mcmahanCnn, twoNN } from './zoo/mcmahan.js';
+export { type MobileNetOptions, mobileNet } from './zoo/mobilenet.js';
 export {
   type CharacterLstmOptions,
   characterLstm,
   type StackOverflowLstmOptions,
   stackOverflowLstm,
 } from './zoo/recurrent.js';
-export { type ResNetOptions, resNet18 } from './zoo/resnet.js';
+export { resNet18 } from './zoo/resnet.js';
+export type { ResNetOptions } from './zoo/resnet-parts.js';
+export { resNet56 } from './zoo/resnet56.js';
+export { type VggOptions, vgg11 } from './zoo/vgg.js';
