@@ -41,32 +41,38 @@ export function batchNorm(options: BatchNormOptions = {}): Layer {
       });
       const norm = affine([channels], isAffine);
       const perChannel = [channels, ...places.map(() => 1)];
-      const axes = [0, ...places.map((_, at) => at + 2)];
-      const normalized = (g: Graph, x: Value, mean: Value, variance: Value, params: ReadonlyMap<string, Value>) => {
+      const placeAxes = places.map((_, at) => at + 2);
+      // One factor and one summand for each channel: two passes over x.
+      const normalized = (g: Graph, centred: Value, variance: Value, params: ReadonlyMap<string, Value>) => {
         const deviation = g.sqrt(g.add(variance, epsilon));
-        const centred = g.sub(x, g.reshape(mean, perChannel));
-        return norm.apply(g, g.div(centred, g.reshape(deviation, perChannel)), params, perChannel);
+        const factor = g.div(params.get('weight') ?? 1, deviation);
+        const product = g.mul(centred, g.reshape(factor, perChannel));
+        const bias = params.get('bias');
+        return bias === undefined ? product : g.add(product, g.reshape(bias, perChannel));
       };
       return {
         outputShape: inputShape,
         parameters: [...norm.parameters, buffer('running_mean', 0), buffer('running_var', 1)],
         apply(g, x, params, context) {
           const [runningMean, runningVariance] = [params.get('running_mean')!, params.get('running_var')!];
-          if (!context.training) return normalized(g, x, runningMean, runningVariance, params);
+          const centredBy = (mean: Value) => g.sub(x, g.reshape(mean, perChannel));
+          if (!context.training) return normalized(g, centredBy(runningMean), runningVariance, params);
           const valid = context.valid();
-          const rows = g.reshape(valid, [x.shape[0]!, 1, ...places.map(() => 1)]);
+          const rows = g.reshape(valid, [x.shape[0]!, 1]);
           const counted = g.mul(
             g.sum(valid, [0]),
             places.reduce((product, extent) => product * extent, 1),
           );
           const count = g.maximum(counted, 1);
-          const mean = g.div(g.sum(g.mul(x, rows), axes), count);
-          const centred = g.mul(g.sub(x, g.reshape(mean, perChannel)), rows);
-          const squares = g.sum(g.square(centred), axes);
+          // Of each sample first, so that padding is taken out of a few numbers.
+          const total = (values: Value) => g.sum(g.mul(g.sum(values, placeAxes), rows), [0]);
+          const mean = g.div(total(x), count);
+          const centred = centredBy(mean);
+          const squares = total(g.square(centred));
           const unbiased = g.div(squares, g.maximum(g.sub(counted, 1), 1));
           const running = (before: Value, now: Value) => g.add(g.mul(before, 1 - momentum), g.mul(now, momentum));
           return {
-            output: normalized(g, x, mean, g.div(squares, count), params),
+            output: normalized(g, centred, g.div(squares, count), params),
             buffers: new Map([
               ['running_mean', running(runningMean, mean)],
               ['running_var', running(runningVariance, unbiased)],

@@ -69,6 +69,10 @@ function everything(g: Graph): Value[] {
   const pools = [g.maxPool2d(images, kernel), g.maxPool2d(images, overlapping), g.averagePool2d(images, kernel)];
   const convolved = [g.conv2d(images, filters, windows), g.conv2d(images, filters, { ...windows, strides: [1, 1] })];
   const apart = g.conv2d(images, g.slice(filters, 0, 0, 2), { ...windows, groups: 1, dilations: [2, 2] });
+  const deep = g.conv2d(g.input('deep', 'float32', ['n', 32, 4, 4]), g.input('deeper', 'float32', [32, 32, 3, 3]), {
+    strides: [1, 1],
+    padding: [1, 1, 1, 1],
+  });
   const inGroups = g.conv2d(images, g.slice(g.slice(filters, 0, 0, 2), 1, 0, 1), { ...windows, groups: 2 });
   const counted = g.loop(g.constant(3, 'int64'), [w], (body, step, [value]) => [
     body.add(value as Value, body.cast(step, 'float32')),
@@ -93,7 +97,7 @@ function everything(g: Graph): Value[] {
     cut,
     pools,
     convolved,
-    [apart, inGroups],
+    [apart, inGroups, deep],
   ];
   return [...all.flat(), ...counted, ...scanned, ...walked.collected, ...g.split(x, -1, [1, 3]), x];
 }

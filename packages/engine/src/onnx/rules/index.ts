@@ -4,12 +4,23 @@ import { convBias } from './conv-bias.js';
 import { scalarFactors } from './factors.js';
 import { gemmAddend, gemmAddendShape, gemmAlpha, gemmBeta, scaleAfterReshape } from './gemm.js';
 import { carryReshaped, reshapeScannedRows } from './loops.js';
-import { expandIntoBroadcast, negatedAddend, splitImageSum, sumDroppingAxes } from './reductions.js';
+import {
+  doubledProduct,
+  expandIntoBroadcast,
+  negatedAddend,
+  splitImageSum,
+  sumDroppingAxes,
+  sumOfNegated,
+} from './reductions.js';
 import { dropIdentity, extentFromInput, mergeReshapes, mergeTransposes, transposeToReshape } from './shapes.js';
+import { winogradInputGradient, winogradProduct, winogradWeightGradient } from './winograd.js';
 
 /** In order of trial: the first that applies to a node wins, then the others on the next pass. */
 export const rules: readonly Rule[] = [
   dropIdentity,
+  winogradProduct,
+  winogradInputGradient,
+  winogradWeightGradient,
   extentFromInput,
   mergeReshapes,
   mergeTransposes,
@@ -17,6 +28,8 @@ export const rules: readonly Rule[] = [
   expandIntoBroadcast,
   sumDroppingAxes,
   negatedAddend,
+  sumOfNegated,
+  doubledProduct,
   biasUpdate,
   gemmAddend,
   gemmAddendShape,

@@ -1,4 +1,5 @@
-import { broadcastShapes, sameShape } from '../../graph/shapes.js';
+import { broadcastShapes, extentOf, sameShape } from '../../graph/shapes.js';
+import type { OnnxValue } from '../ir.js';
 import type { Rule } from '../optimize.js';
 import { integersOf, producedBy, usedOnce } from './match.js';
 
@@ -67,3 +68,35 @@ export const negatedAddend: Rule = {
     return undefined;
   },
 };
+
+/** `sum(-x)` -> `-sum(x)`: the same to the bit, of fewer elements. */
+export const sumOfNegated: Rule = {
+  name: 'sum-of-negated',
+  apply({ op, inputs, outputs, attributes }, context) {
+    const neg = op === 'ReduceSum' ? usedOnce(inputs[0], 'Neg', context) : undefined;
+    if (neg === undefined) return undefined;
+    const sum = context.emit('ReduceSum', [neg.inputs[0], inputs[1]], attributes, outputs[0]!);
+    return [context.emit('Neg', [sum], {}, outputs[0]!)];
+  },
+};
+
+/** `a x + a x` -> `(2 a) x` where a has fewer elements, as in the gradient of a square: the same to the bit. */
+export const doubledProduct: Rule = {
+  name: 'doubled-product',
+  apply({ op, inputs, outputs }, context) {
+    const [product, other] = inputs;
+    if (op !== 'Add' || product === undefined || product !== other || product.producer?.op !== 'Mul') return undefined;
+    if (context.uses(product).length !== 2) return undefined;
+    for (const [factor, x] of [product.producer.inputs, product.producer.inputs.toReversed()]) {
+      if (factor === undefined || x === undefined || !sameShape(x.shape, product.shape) || !isSmaller(factor, x))
+        continue;
+      const twice = context.emit('Add', [factor, factor], {}, factor);
+      return [context.emit('Mul', [twice, x], {}, outputs[0]!)];
+    }
+    return undefined;
+  },
+};
+
+function isSmaller(a: OnnxValue, b: OnnxValue): boolean {
+  return !sameShape(a.shape, b.shape) && extentOf(a.shape).count < extentOf(b.shape).count;
+}
