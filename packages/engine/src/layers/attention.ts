@@ -62,10 +62,8 @@ export function attentionHeads(heads: number, options: AttentionOptions = {}): L
         apply(g, x, _params, context) {
           const batch = x.shape[0]!;
           const size = width / heads;
-          const parts = g.transpose(g.reshape(x, [batch, positions, 3, heads, size]), [2, 0, 3, 1, 4]);
-          const [query, key, value] = [0, 1, 2].map((at) =>
-            g.reshape(g.slice(parts, 0, at, at + 1), [batch, heads, positions, size]),
-          ) as [Value, Value, Value];
+          const byHead = (part: Value) => g.transpose(g.reshape(part, [batch, positions, heads, size]), [0, 2, 1, 3]);
+          const [query, key, value] = g.split(x, -1, [width, width, width]).map(byHead) as [Value, Value, Value];
           const weights = weightsOf(g, query, key, causal ? notAfter(g, positions) : undefined);
           const seen = g.matmul(dropped(g, weights, dropout, context), value);
           return g.reshape(g.transpose(seen, [0, 2, 1, 3]), [batch, positions, width]);
