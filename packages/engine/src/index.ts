@@ -8,6 +8,7 @@ export type {
 } from './graph/image-options.js';
 export type { GraphBuilder, Operand, Value } from './graph/value.js';
 export type { Dim, ValueType } from './graph/value-type.js';
+export { accumulated } from './layers/accumulated.js';
 export { gelu, hardSwish, type LeakyReluOptions, leakyRelu, silu, softplus } from './layers/activations.js';
 export { type AdagradOptions, adagrad } from './layers/adagrad.js';
 export { type AdamOptions, adam, adamW, yogi } from './layers/adam.js';
@@ -34,7 +35,10 @@ export { type EmbeddingBagOptions, embedding, embeddingBag } from './layers/embe
 export { frozen } from './layers/frozen.js';
 export { gru } from './layers/gru.js';
 export { filled, uniformFanIn } from './layers/initializers.js';
+export { type KlDivergenceOptions, klDivergence } from './layers/kl-divergence.js';
 export type { Layers } from './layers/layer-list.js';
+export { layerRates } from './layers/layer-rates.js';
+export { type LoraOptions, lora } from './layers/lora.js';
 export { huber, meanAbsoluteError, meanSquaredError } from './layers/losses.js';
 export { lstm } from './layers/lstm.js';
 export { globalMaxPool2d, type MaxPool2dOptions, maxPool2d } from './layers/max-pool2d.js';
@@ -49,6 +53,13 @@ export type { RecurrentOptions } from './layers/recurrent.js';
 export { relu } from './layers/relu.js';
 export { type RmsPropOptions, rmsProp } from './layers/rms-prop.js';
 export { groupNorm, instanceNorm, type LayerNormOptions, layerNorm } from './layers/sample-norms.js';
+export {
+  exponentialDecay,
+  linearDecay,
+  linearWarmup,
+  type StepSchedule,
+  scheduled,
+} from './layers/scheduled.js';
 export { sequential } from './layers/sequential.js';
 export { type SgdOptions, sgd } from './layers/sgd.js';
 export { flatten, reshape } from './layers/shape-layers.js';

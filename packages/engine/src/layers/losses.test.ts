@@ -3,6 +3,7 @@ import type { Graph } from '../graph/graph.js';
 import type { Value } from '../graph/value.js';
 import { evaluateGraph, floats } from '../testing/evaluate.js';
 import { binaryAccuracy, binaryCrossEntropyWithLogits } from './binary.js';
+import { klDivergence } from './kl-divergence.js';
 import { meanAbsoluteError, meanSquaredError } from './losses.js';
 import { accuracy, perplexity } from './metrics.js';
 import { softmaxCrossEntropy } from './softmax-cross-entropy.js';
@@ -210,4 +211,26 @@ test('accuracy and perplexity of positions are over those of all samples that co
     12,
   );
   expect(() => perplexity({ ignore: -100 })).toThrow(/ignore is -100; it must be a label/);
+});
+
+test('klDivergence is the divergence of probabilities at a temperature, and 0 of equal predictions', () => {
+  const context: LossContext = { predictionShape: [3], targetShape: [3] };
+  const teacher = floats([2, 3], [2, 0, 1, 0, 0, 3]);
+  const softmax = (row: readonly number[], temperature: number) => {
+    const powers = row.map((value) => Math.exp(value / temperature));
+    return powers.map((power) => power / powers.reduce((sum, one) => sum + one, 0));
+  };
+  for (const temperature of [1, 4]) {
+    const { values } = evaluateGraph([logits, teacher], perSample(klDivergence({ temperature }), context));
+    for (const row of [0, 1]) {
+      const of = (tensor: typeof logits) =>
+        softmax([...tensor.data].slice(3 * row, 3 * row + 3).map(Number), temperature);
+      const [wanted, given] = [of(teacher), of(logits)];
+      const expected = wanted.reduce((sum, p, at) => sum + p * Math.log(p / given[at]!), 0) * temperature ** 2;
+      expect(values[row]).toBeCloseTo(expected, 6);
+    }
+  }
+  expect(evaluateGraph([logits, logits], perSample(klDivergence(), context)).values).toEqual([0, 0]);
+  expect(() => klDivergence().check(threeClasses)).toThrow(/another model's predictions.*labels of 3 classes/);
+  expect(() => klDivergence({ temperature: 0 })).toThrow(/temperature is 0/);
 });

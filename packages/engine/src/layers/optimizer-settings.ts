@@ -73,6 +73,12 @@ function checkSetting(optimizer: string, option: string, setting: Setting, value
   throw outside(optimizer, option, range, value);
 }
 
+/** @throws FedloomError `optimizer.option` for what is no whole number of at least 1 */
+export function checkCount(optimizer: string, option: string, value: unknown): void {
+  if (Number.isSafeInteger(value) && Number(value) >= 1) return;
+  throw outside(optimizer, option, 'a whole number of at least 1', value);
+}
+
 function outside(optimizer: string, option: string, mustBe: string, value: unknown): FedloomError {
   const message = `${optimizer}: ${option} is ${show(value)}; it must be ${mustBe}.`;
   return new FedloomError('optimizer.option', message, { option, value });

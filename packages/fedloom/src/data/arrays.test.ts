@@ -131,7 +131,7 @@ describe('arrays', () => {
     ],
     [
       'data.not-finite',
-      /sample 1 holds NaN in x/,
+      /sample 1 holds NaN in x at \[0\]/,
       {
         train: {
           x: [
@@ -140,6 +140,20 @@ describe('arrays', () => {
           ],
           y: [0, 1],
         },
+      },
+    ],
+    [
+      'data.labels',
+      /sample 1 has label 3, but the 3 classes/,
+      {
+        train: {
+          x: [[1], [2]],
+          y: [
+            [0, 1],
+            [2, 3],
+          ],
+        },
+        classes: 3,
       },
     ],
     ['data.not-finite', /sample 0 holds Infinity in y/, { train: { x, y: [Number.POSITIVE_INFINITY, 1] } }],

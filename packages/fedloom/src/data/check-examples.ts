@@ -56,8 +56,26 @@ function checkFinite(name: string, { dtype, shape, data }: Tensor, origin: DataO
   if (dtype !== 'float32') return;
   const at = (data as Float32Array).findIndex((value) => !Number.isFinite(value));
   if (at < 0) return;
-  const row = Math.floor(at / (data.length / shape[0]!));
-  throw fault('data.not-finite', origin, `sample ${row} holds ${data[at]} in ${name}; replace or drop such samples`);
+  const size = data.length / shape[0]!;
+  const place = shape.length === 1 ? name : `${name} at [${placeOf(at % size, shape.slice(1)).join(', ')}]`;
+  throw fault(
+    'data.not-finite',
+    origin,
+    `sample ${Math.floor(at / size)} holds ${data[at]} in ${place}; replace or drop such samples`,
+  );
+}
+
+/** The index of an element of a tensor, by axes. */
+function placeOf(at: number, shape: readonly number[]): number[] {
+  let rest = at;
+  return shape
+    .map((_, axis) => shape.at(-1 - axis)!)
+    .map((extent) => {
+      const index = rest % extent;
+      rest = Math.floor(rest / extent);
+      return index;
+    })
+    .reverse();
 }
 
 type Fault = 'data.dtype' | 'data.labels' | 'data.not-finite' | 'data.shape';
