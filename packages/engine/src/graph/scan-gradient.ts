@@ -1,4 +1,5 @@
 import { addGradient, ancestors, dependents, propagate } from './gradients.js';
+import { liftRows } from './lift-rows.js';
 import { StepValues } from './step-values.js';
 import type { GradientStep, GraphBuilder, GraphNode, ScanAttributes, Value } from './value.js';
 import { isFloat, type ValueType } from './value-type.js';
@@ -81,21 +82,16 @@ export function scanGradient(step: GradientStep<ScanAttributes>): (Value | undef
     ...active.map((index) => outputGradients[index] ?? zerosLike(graph, inputs[index]!)),
     ...summed.map((value) => zerosLike(graph, step.known(value))),
   ];
-  const outside = ancestors([...carriedBack, ...collectedBack])
-    .filter((each) => each.graph === back)
-    .flatMap((each) => each.inputs);
-  const results = graph.apply(
-    node.primitive,
-    [...initial, ...rows.map(({ from }) => from), ...outsideOf(back, [...outside, ...carriedBack, ...collectedBack])],
-    {
-      body: back,
-      carriedIn: [...stateIn, ...sumsIn],
-      rowsIn: rows.map(({ row }) => row),
-      carried: carriedBack,
-      collected: collectedBack,
-      reverse: !reverse,
-    } satisfies ScanAttributes,
-  );
+  const { rows: goneAlong, ...walk } = liftRows(graph, {
+    body: back,
+    carriedIn: [...stateIn, ...sumsIn],
+    rowsIn: rows.map(({ row }) => row),
+    rows: rows.map(({ from }) => from),
+    carried: carriedBack,
+    collected: collectedBack,
+    reverse: !reverse,
+  });
+  const results = graph.apply(node.primitive, [...initial, ...goneAlong, ...usedFromOutside(walk)], walk);
   const allSteps = (value: Value): Value => results[carriedBack.length + collectedBack.indexOf(value)]!;
 
   const total = new Map<Value, Value>();
@@ -155,6 +151,8 @@ function zerosLike(graph: GraphBuilder, { dtype, shape }: ValueType): Value {
   return graph.expand(graph.constant(0, dtype), shape);
 }
 
-function outsideOf(graph: GraphBuilder, values: readonly Value[]): Value[] {
-  return [...new Set(values.filter((value) => value.graph !== graph))];
+function usedFromOutside({ body, carried, collected }: ScanAttributes): Value[] {
+  const nodes = ancestors([...carried, ...collected]).filter(({ graph }) => graph === body);
+  const used = [...nodes.flatMap(({ inputs }) => inputs), ...carried, ...collected];
+  return [...new Set(used.filter(({ graph }) => graph !== body))];
 }

@@ -43,6 +43,8 @@ export interface Primitive<A = unknown> {
   gradient(step: GradientStep<A>): readonly (Value | undefined)[];
   /** The definition, in float64: obvious, slow. */
   evaluate(inputs: readonly Dense[], attributes: A, context: EvaluateContext): readonly Dense[];
+  /** True where each element follows from the operands' elements at its place alone, with numpy's broadcasting. */
+  readonly isElementwise?: boolean;
   /** True where elements are only moved: a scan's gradient makes such values again instead of keeping them of each step. */
   readonly movesElements?: boolean;
   /**

@@ -16,13 +16,13 @@ export function gru(units: number, options: RecurrentOptions = {}): Layer {
       carries: 1,
       inputBias: (_, { inputBias }) => inputBias,
       step(g, product, [state], { hidden, hiddenBias }) {
-        const sizes = [2 * units, units];
+        const sizes = [units, units, units];
         const own = g.add(g.matmul(state!, hidden, { transposeB: true }), hiddenBias);
-        const [fromInput, newFromInput] = g.split(product, 1, sizes) as [Value, Value];
-        const [fromState, newFromState] = g.split(own, 1, sizes) as [Value, Value];
-        const gates = g.sigmoid(g.add(fromInput, fromState));
-        const [reset, update] = g.split(gates, 1, [units, units]) as [Value, Value];
-        const candidate = g.tanh(g.add(newFromInput, g.mul(reset, newFromState)));
+        const [resetInput, updateInput, newInput] = g.split(product, 1, sizes) as [Value, Value, Value];
+        const [resetState, updateState, newState] = g.split(own, 1, sizes) as [Value, Value, Value];
+        const reset = g.sigmoid(g.add(resetInput, resetState));
+        const update = g.sigmoid(g.add(updateInput, updateState));
+        const candidate = g.tanh(g.add(newInput, g.mul(reset, newState)));
         return [g.add(candidate, g.mul(update, g.sub(state!, candidate)))];
       },
     },

@@ -59,6 +59,7 @@ function binary({
   return {
     ...rest,
     name,
+    isElementwise: true,
     inferShape(inputs, _, problem) {
       if (inputs.some(({ dtype }) => dtype === 'bool')) throw problem('does not take bool', 'graph.dtype');
       return inferBinary(inputs, problem);

@@ -19,6 +19,7 @@ interface UnaryDefinition {
 function unary({ name, op, attributes = {}, compute, rule, floatsOnly = true }: UnaryDefinition): Primitive<undefined> {
   return {
     name,
+    isElementwise: true,
     inferShape([x], _, problem) {
       if (x!.dtype === 'bool' || (floatsOnly && !isFloat(x!.dtype))) {
         throw problem(floatsOnly ? 'takes floats only' : 'does not take bool', 'graph.dtype');
