@@ -4,6 +4,7 @@ import { convBias } from './conv-bias.js';
 import { scalarFactors } from './factors.js';
 import { gemmAddend, gemmAddendShape, gemmAlpha, gemmBeta, scaleAfterReshape } from './gemm.js';
 import { carryReshaped, reshapeScannedRows } from './loops.js';
+import { pointwiseInputGradient, pointwiseWeightGradient } from './pointwise.js';
 import {
   doubledProduct,
   expandIntoBroadcast,
@@ -21,6 +22,8 @@ export const rules: readonly Rule[] = [
   winogradProduct,
   winogradInputGradient,
   winogradWeightGradient,
+  pointwiseInputGradient,
+  pointwiseWeightGradient,
   extentFromInput,
   mergeReshapes,
   mergeTransposes,

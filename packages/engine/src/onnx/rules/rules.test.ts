@@ -26,9 +26,45 @@ interface RuleCase {
 
 const extents: Readonly<Record<string, number>> = { batch: 3, steps: 2, n: 5 };
 const transposed = { transposeA: true };
+const unpadded = { strides: [1, 1], padding: [0, 0, 0, 0] } as const;
 const image = { strides: [1, 1], padding: [1, 1, 1, 1] } as const;
 
 const cases: readonly RuleCase[] = [
+  {
+    rule: 'pointwise-input-gradient',
+    name: 'of a 1x1 convolution',
+    inputs: { d: ['batch', 3, 2, 4], w: [3, 2, 1, 1] },
+    build: (g, { d, w }) => g.conv2dInputGradient(d!, w!, unpadded, [2, 4]),
+    gone: ['ConvTranspose'],
+  },
+  {
+    rule: 'pointwise-input-gradient',
+    name: 'of one with padding',
+    inputs: { d: ['batch', 3, 4, 6], w: [3, 2, 1, 1] },
+    build: (g, { d, w }) => g.conv2dInputGradient(d!, w!, image, [2, 4]),
+    refused: true,
+  },
+  {
+    rule: 'pointwise-weight-gradient',
+    name: 'of a 1x1 convolution',
+    inputs: { x: ['batch', 2, 2, 4], d: ['batch', 3, 2, 4] },
+    build: (g, { x, d }) => g.conv2dWeightGradient(x!, d!, unpadded, [1, 1]),
+    gone: ['Conv'],
+  },
+  {
+    rule: 'pointwise-weight-gradient',
+    name: 'of a convolution with groups',
+    inputs: { x: ['batch', 2, 2, 4], d: ['batch', 4, 2, 4] },
+    build: (g, { x, d }) => g.conv2dWeightGradient(x!, d!, { ...unpadded, groups: 2 }, [1, 1]),
+    refused: true,
+  },
+  {
+    rule: 'pointwise-weight-gradient',
+    name: 'of a larger window',
+    inputs: { x: ['batch', 2, 2, 4], d: ['batch', 3, 2, 4] },
+    build: (g, { x, d }) => g.conv2dWeightGradient(x!, d!, image, [3, 3]),
+    refused: true,
+  },
   {
     rule: 'sum-of-negated',
     name: 'over pixels',

@@ -1,7 +1,7 @@
 import type { Dim } from '../../graph/value-type.js';
-import type { OnnxNode, OnnxValue } from '../ir.js';
+import type { OnnxValue } from '../ir.js';
 import type { Rule, RuleContext } from '../optimize.js';
-import { producedBy } from './match.js';
+import { isPlain, isSwap, weightGradientOf } from './convolutions.js';
 import { type Axis, inputMatrix, outputMatrix, POINTS, TILE, weightMatrix } from './winograd-matrices.js';
 
 /*
@@ -59,12 +59,11 @@ export const winogradInputGradient: Rule = {
 /** The gradient of `conv(x, w)` by w, which arrives as a Conv of both with images and channels swapped. */
 export const winogradWeightGradient: Rule = {
   name: 'winograd-weight-gradient',
-  apply({ op, inputs, outputs, attributes }, context) {
-    const conv = op === 'Transpose' && isSwap(attributes) ? producedBy(inputs[0], 'Conv') : undefined;
-    const [x, d] = (conv?.inputs ?? []).map((input) => swappedFrom(input));
-    const [w] = outputs;
-    if (conv === undefined || x === undefined || d === undefined || w === undefined || !isPlain(conv.attributes))
-      return undefined;
+  apply(node, context) {
+    const found = weightGradientOf(node);
+    const [w] = node.outputs;
+    if (found === undefined || w === undefined || !isPlain(found.conv.attributes)) return undefined;
+    const { conv, x, d } = found;
     const tiling = tilingOf(x, d, w, conv.attributes.pads);
     if (tiling === undefined) return undefined;
     const { channels, filters } = tiling;
@@ -99,19 +98,6 @@ function tilingOf(x: OnnxValue | undefined, y: OnnxValue | undefined, w: OnnxVal
   // At least half of each tile is wanted.
   const isFull = 2 * down.output * across.output >= TILE * TILE * down.tiles * across.tiles;
   return isFull && Math.min(filters, channels) >= CHANNELS_MIN ? { down, across, channels, filters } : undefined;
-}
-
-function isPlain({ strides, dilations, group }: OnnxNode['attributes']): boolean {
-  return String(strides) === '1,1' && String(dilations ?? [1, 1]) === '1,1' && group === undefined;
-}
-
-function isSwap({ perm }: OnnxNode['attributes']): boolean {
-  return String(perm) === '1,0,2,3';
-}
-
-function swappedFrom(value: OnnxValue | undefined): OnnxValue | undefined {
-  const swap = producedBy(value, 'Transpose');
-  return swap !== undefined && isSwap(swap.attributes) ? swap.inputs[0] : undefined;
 }
 
 /** Whether a convolution's weight gradient is computed of this. */
