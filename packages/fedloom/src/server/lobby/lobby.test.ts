@@ -328,6 +328,8 @@ describe('a connection over which nobody takes part', () => {
     const [idle, busy] = [await enter(), await enter()];
     busy.channel.send(join);
     await vi.waitFor(() => expect(came).toHaveLength(1));
+    // Who takes part waits for nothing.
+    expect(clock.delaysMs).toEqual([60_000]);
     clock.fire(60_000);
     expect((await idle.closed).error).toMatchObject({ code: 'join.timeout', message: expect.stringContaining('60 s') });
     busy.channel.send(leave);

@@ -118,8 +118,12 @@ export class Lobby {
     };
     let handshake: ServerHandshakeState = { step: 'hello' };
     let guest: Guest | undefined;
-    let cancelTimer = (): void => {};
-    let cancelJoin = (): void => {};
+    let cancelTimer = nothing;
+    let cancelJoin = nothing;
+    const forgetJoin = (): void => {
+      cancelJoin();
+      cancelJoin = nothing;
+    };
     const channel: Channel = new Channel(connection, {
       role: 'server',
       budget: this.budget,
@@ -132,8 +136,11 @@ export class Lobby {
       onMessage: (message, body, release) => {
         if (guest !== undefined) {
           guest.message(message, body, release);
-          if (message.type === 'join') this.#unjoined.delete(channel);
-          else if (message.type === 'leave') awaitJoin();
+          if (message.type === 'join') {
+            this.#unjoined.delete(channel);
+            // Idle clients may be many: none keeps a timer that has nothing to end.
+            if (guest.takesPart) forgetJoin();
+          } else if (message.type === 'leave') awaitJoin();
           return;
         }
         release();
@@ -142,6 +149,7 @@ export class Lobby {
         if (reply !== undefined) channel.send(reply);
         if (state.step !== 'accepted') return;
         cancelTimer();
+        cancelTimer = nothing;
         this.#strangers.delete(channel);
         if (state.identity !== undefined) this.#admitted.add(channel, state.method, state.identity);
         guest = this.#admit(channel, certified === undefined ? state : { identity: { name: certified }, ...state });
@@ -227,6 +235,7 @@ export class Lobby {
 }
 
 const CLOSED = 'the server is closing';
+const nothing = (): void => {};
 
 function full(): FedloomError {
   return new FedloomError(

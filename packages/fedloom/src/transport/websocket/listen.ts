@@ -4,7 +4,7 @@ import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { TLSSocket } from 'node:tls';
 import { FedloomError } from '@fedloom/engine';
-import { WebSocketServer } from 'ws';
+import { type WebSocket, WebSocketServer } from 'ws';
 import type { Connection, Listener } from '../../protocol/transport.js';
 import { CertifiedConnections } from './certified-connections.js';
 import { ConnectionGuard, requestLimits } from './connection-guard.js';
@@ -46,12 +46,15 @@ export async function listenWebSocket(
     const refused = refusal(request, socket);
     if (refused === 'not ours') return;
     if (refused !== undefined) return refuse(socket, refused.status, refused.text);
-    webSockets.handleUpgrade(request, socket, head, (webSocket) => {
-      const connection = new SocketConnection(webSocket, socket, options, otherEnd(request));
-      unfinished.watch(webSocket, socket, () => connection.abort(UNFINISHED));
-      if (tls?.clientCa !== undefined) certified.add(connection, request.socket as TLSSocket);
-      onConnection(connection);
-    });
+    webSockets.handleUpgrade(request, socket, head, (webSocket) => take(webSocket, socket, otherEnd(request)));
+  }
+
+  /** Apart from `upgrade`, whose request would be held as long as what is made here. */
+  function take(webSocket: WebSocket, socket: Socket, end: OtherEnd): void {
+    const connection = new SocketConnection(webSocket, socket, options, end);
+    unfinished.watch(webSocket, socket, () => connection.abort(UNFINISHED));
+    if (tls?.clientCa !== undefined) certified.add(connection, socket as TLSSocket);
+    onConnection(connection);
   }
 
   function otherEnd(request: IncomingMessage): OtherEnd {
