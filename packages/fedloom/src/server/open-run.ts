@@ -15,6 +15,9 @@ import { Run } from './run/run.js';
 import { type RunControl, runControl } from './run/run-control.js';
 import type { MoreOptions, RunOptions } from './run/run-options.js';
 
+/** A server may run for months: of its rounds so many are kept in memory, for whoever begins to iterate later. */
+const ROUNDS_KEPT = 1_000;
+
 /** What a round waits for its cohort when nobody said: a vanished client must not hold up the others for ever. */
 const DEADLINE_MS = 120_000;
 /** Longer than it takes to dial again when a line has broken. */
@@ -89,23 +92,27 @@ export async function openRun(
   const { pool, workers = availableParallelism() } = options;
   const executor = planEvaluator(task, () => openPool(pool, workers));
   // The run begins a turn later, when `opening` is there.
-  const run: Run = new Run(async (_events, signal) => {
-    const { federation, announce, close } = await opening;
-    try {
-      // One more turn: whoever awaits the run can listen first.
-      await new Promise((resolve) => setImmediate(resolve));
-      announce();
-      federation.open();
-      return await resultOf(federation, signal);
-    } catch (error) {
-      // A listener that threw: the run ends all the same, and its clients hear of it.
-      federation.fail(error);
-      await federation.result.catch(() => {});
-      throw error;
-    } finally {
-      await Promise.allSettled([close(), around.after?.(), executor?.close()]);
-    }
-  }, options.signal);
+  const run: Run = new Run(
+    async (_events, signal) => {
+      const { federation, announce, close } = await opening;
+      try {
+        // One more turn: whoever awaits the run can listen first.
+        await new Promise((resolve) => setImmediate(resolve));
+        announce();
+        federation.open();
+        return await resultOf(federation, signal);
+      } catch (error) {
+        // A listener that threw: the run ends all the same, and its clients hear of it.
+        federation.fail(error);
+        await federation.result.catch(() => {});
+        throw error;
+      } finally {
+        await Promise.allSettled([close(), around.after?.(), executor?.close()]);
+      }
+    },
+    options.signal,
+    ROUNDS_KEPT,
+  );
   const opening = open(task, options, lobby, run, executor, around);
   const { prepared, federation: opened } = await opening.catch(async (error: unknown) => {
     await Promise.allSettled([around.after?.(), executor?.close()]);

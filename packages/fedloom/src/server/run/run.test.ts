@@ -17,6 +17,36 @@ describe('Run', () => {
     expect(seen).toEqual([0, 1, 2]);
   });
 
+  it('keeps the last rounds for who begins late, and all for who has begun', async () => {
+    let goOn = () => {};
+    const going = new Promise<void>((resolve) => {
+      goOn = resolve;
+    });
+    const run = new Run(
+      async (events) => {
+        events.emit('round', round(0));
+        await going;
+        for (let i = 1; i < 6; i += 1) events.emit('round', round(i));
+        return result;
+      },
+      undefined,
+      2,
+    );
+    const early = run[Symbol.asyncIterator]();
+    expect((await early.next()).value?.round).toBe(0);
+    goOn();
+    await run.result;
+    const rounds = async (iterable: AsyncIterable<RoundRecord>) => {
+      const seen: number[] = [];
+      for await (const record of iterable) seen.push(record.round);
+      return seen;
+    };
+    expect([await rounds(early), await rounds(run)]).toEqual([
+      [1, 2, 3, 4, 5],
+      [4, 5],
+    ]);
+  });
+
   it('starts only once its maker can listen', async () => {
     const run = new Run(async (events) => {
       events.emit('warning', { code: 'a.b', message: 'first thing' });
