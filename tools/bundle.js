@@ -52,6 +52,26 @@ const { metafile } = await build({
 writeFileSync(`${outdir}/package.json`, '{ "type": "commonjs" }\n');
 writeFileSync(`${outdir}/THIRD-PARTY-LICENSES.txt`, licensesOf(Object.keys(metafile.inputs)));
 
+// What pages load, whatever serves it: the page's part and its worker, each whole in a file, of which the first finds the second beside it.
+const page = `${root}/dist/page`;
+rmSync(page, { recursive: true, force: true });
+const pages = await build({
+  absWorkingDir: root,
+  entryPoints: { index: 'dist/browser/index.js', worker: 'dist/browser/worker.js' },
+  outdir: page,
+  bundle: true,
+  platform: 'browser',
+  target: ['chrome100', 'firefox114', 'safari16'],
+  format: 'esm',
+  minify: true,
+  // Names of classes and functions stand in messages.
+  keepNames: true,
+  sourcemap: 'linked',
+  legalComments: 'none',
+  metafile: true,
+});
+writeFileSync(`${page}/THIRD-PARTY-LICENSES.txt`, licensesOf(Object.keys(pages.metafile.inputs)));
+
 // What trainers in Python need lies beside the code that starts them.
 const python = `${root}/dist/python-package`;
 rmSync(python, { recursive: true, force: true });

@@ -2,7 +2,11 @@
 // the library is in it; warns of every type that a public signature mentions and nobody can import.
 export default {
   name: 'fedloom',
-  entryPoints: ['../../packages/fedloom/src/index.ts', '../../packages/fedloom/src/conformance/index.ts'],
+  entryPoints: [
+    '../../packages/fedloom/src/index.ts',
+    '../../packages/fedloom/src/conformance/index.ts',
+    '../../packages/fedloom/src/browser/index.ts',
+  ],
   tsconfig: 'tsconfig.json',
   // `tsc -b` checks it: here the engine would see codes of errors that others declare.
   skipErrorChecking: true,

@@ -1,6 +1,6 @@
 import type { NamedTensors, Tensor } from './tensor.js';
 
-/** Loads ONNX graphs for one kind of device. Implementations: onnxruntime-node; onnxruntime-web follows. */
+/** Loads ONNX graphs for one kind of device. Implementations: `node/` for onnxruntime-node, `web/` for onnxruntime-web. */
 export interface GraphBackend {
   readonly name: string;
   /** Starts the runtime ahead of the first graph, where that takes time. What goes wrong shows when a graph is loaded. */

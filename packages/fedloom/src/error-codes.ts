@@ -1,5 +1,6 @@
 /** Every code of an error in this package: each room lists its own, and this file adds them to the catalogue. */
 import type { AlgorithmErrors } from './algorithms/error-codes.js';
+import type { BrowserErrors } from './browser/error-codes.js';
 import type { CommandErrors } from './cli/error-codes.js';
 import type { ClientErrors } from './client/error-codes.js';
 import type { ComputeErrors } from './compute/error-codes.js';
@@ -20,6 +21,7 @@ import type { UpdateErrors } from './update/error-codes.js';
 
 export interface FederationErrors
   extends AlgorithmErrors,
+    BrowserErrors,
     ClientErrors,
     CommandErrors,
     ComputeErrors,

@@ -25,6 +25,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   inference: ['core', 'data', 'store'],
   launch: ['core'],
   python: ['core', 'task'],
+  browser: ['core', 'data', 'protocol', 'transport', 'compute', 'client'],
   // The suites of extension points know the interfaces that they are about.
   conformance: ['core', 'data', 'update', 'algorithms', 'task', 'protocol', 'compute', 'server'],
   cli: [
@@ -58,6 +59,7 @@ const BROWSER_CLEAN = [
   'client',
   'journal',
   'conformance',
+  'browser',
 ];
 /** Folders for Node alone, within folders that are otherwise browser-clean. */
 const NODE_ONLY = /\/(node|websocket)\//;

@@ -1,6 +1,6 @@
 import { FedloomError } from '@fedloom/engine';
 import { type Command, CommanderError } from 'commander';
-import { closeAllPools } from '../compute/node/batching-pool.js';
+import { closeAllPools } from '../compute/workers/batching-pool.js';
 import { failOpenRuns } from '../store/run-folder.js';
 import { startedAs } from '../transport/mpi/launched-as.js';
 import { normalizeArguments } from './arguments.js';

@@ -143,7 +143,8 @@ function dataOf(input: ArrayInput): NumberArray | undefined {
   return ArrayBuffer.isView(input) ? input : (input as { readonly data: NumberArray }).data;
 }
 
-function toTensor(input: ArrayInput, dtype: 'uint8' | 'int32' | 'float32', what: string): Tensor {
+/** @param what it is, at the start of a message @throws FedloomError `data.shape`, `data.labels` */
+export function toTensor(input: ArrayInput, dtype: 'uint8' | 'int32' | 'float32', what: string): Tensor {
   const problem = (text: string) => new FedloomError('data.shape', `${what} ${text}.`, { where: what });
   const { shape, values } = flatten(input, problem);
   if (shape.length === 0) throw problem('has no leading dimension that counts the samples');

@@ -21,7 +21,7 @@ export interface Connection {
   readonly bufferedBytes: number;
   /**
    * What this end knows of the encryption, to which proofs of identity are bound, so that nobody hands them on: `tls:` and the SHA-256
-   * of the server's certificate, in hexadecimal digits; `proxied` at a server whose own proxy encrypts, so that it cannot know;
+   * of the server's certificate, in hexadecimal digits; `tls` on a page, which is not told the certificate; `proxied` at a server whose own proxy encrypts, so that it cannot know;
    * absent: nothing is encrypted here.
    */
   readonly binding?: string;

@@ -1,5 +1,5 @@
 import { publicKeyOf, sealHolds } from '../../../../packages/fedloom/dist/protocol/node/client-key.js';
-import { parseProof } from '../../../../packages/fedloom/dist/protocol/node/proof.js';
+import { parseProof } from '../../../../packages/fedloom/dist/protocol/proof.js';
 import { invitationLine, parseInvitations } from '../../../../packages/fedloom/dist/server/auth/invitations.js';
 import { knownClientLine, parseKnownClients } from '../../../../packages/fedloom/dist/server/auth/known-clients.js';
 import { check, type Target, textOf, unlessRefused, utf8 } from '../target.js';
@@ -18,6 +18,7 @@ export const target: Target = {
       `0123456789ab.${SECRET} name=north uses=2 expires=2026-12-31T00:00:00Z clients=0-4,7 # north\n`,
       `ed25519:${KEY} name=north clients=0-4\ned25519:${KEY} name=south revoked=2026-01-01T00:00:00Z\n`,
       `0123456789ab ${NONCE} plain ${'c'.repeat(64)}`,
+      `0123456789ab ${NONCE} tls ${'c'.repeat(64)}`,
       `${KEY} ${NONCE} tls:${'0'.repeat(64)} ${'A'.repeat(86)}`,
     ].map(utf8),
   run(input) {

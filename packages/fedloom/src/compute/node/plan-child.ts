@@ -1,17 +1,19 @@
 /** A worker process of a `processPool`: frames from its parent at `FRAMES_FD`, and what it cancels along the lifeline. */
 
 import { Socket } from 'node:net';
+import { onnxRuntimeNode } from '@fedloom/engine/node';
 import { freeBytes } from '../../core/byte-memory.js';
 import { endWithParent, LIFELINE_FD } from '../../core/node/lifeline.js';
+import { PlanWork } from '../workers/plan-work.js';
+import { MARKS, ownBuffers, type WorkReply } from '../workers/pool-worker.js';
 import { type ChildMessage, fromParent } from './child-messages.js';
 import { encodeFrame, FrameReader } from './frames.js';
-import { watchMarks, work } from './plan-work.js';
-import { MARKS, ownBuffers, type WorkReply } from './pool-worker.js';
 import { FRAMES_FD, writePieces } from './worker-pipe.js';
 
 const marks = new Int32Array(new SharedArrayBuffer(4 * MARKS));
 endWithParent(LIFELINE_FD, marks);
-watchMarks(marks);
+const plans = new PlanWork(onnxRuntimeNode());
+plans.watchMarks(marks);
 // Ctrl-C reaches every process of a terminal. Our parent ends this one when it needs it no more.
 process.on('SIGINT', () => {});
 
@@ -20,7 +22,7 @@ const pipe = new Socket({ fd: FRAMES_FD });
 const frames = new FrameReader((message) => {
   // Named at once: a later message may forget what this one uses.
   const read = fromParent(message as ChildMessage, kept);
-  void work(read).then(answer);
+  void plans.work(read).then(answer);
 });
 pipe.on('data', (piece) => frames.push(piece));
 // Our parent is gone, and nobody wants what is at work.

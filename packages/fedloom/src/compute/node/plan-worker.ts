@@ -1,15 +1,18 @@
 /** A worker thread of a `threadPool`. */
 
+import { onnxRuntimeNode } from '@fedloom/engine/node';
 import { move, transferableSymbol, valueSymbol } from 'piscina';
-import { watchMarks, work } from './plan-work.js';
-import { ownBuffers, type WorkMessage, type WorkReply } from './pool-worker.js';
+import { PlanWork } from '../workers/plan-work.js';
+import { ownBuffers, type WorkMessage, type WorkReply } from '../workers/pool-worker.js';
+
+const plans = new PlanWork(onnxRuntimeNode());
 
 /** @param message.marks where the pool marks what it cancels; with the first message */
 export default async function onThread(
   message: WorkMessage & { readonly marks?: Int32Array<SharedArrayBuffer> },
 ): Promise<unknown> {
-  if (message.marks !== undefined) watchMarks(message.marks);
-  return transferring(await work(message));
+  if (message.marks !== undefined) plans.watchMarks(message.marks);
+  return transferring(await plans.work(message));
 }
 
 /** Moves the updates to the main thread instead of copying them. */

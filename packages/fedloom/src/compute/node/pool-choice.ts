@@ -1,6 +1,6 @@
 import { FedloomError } from '@fedloom/engine';
 import type { JobPool } from '../job-pool.js';
-import type { PoolWorker } from './pool-worker.js';
+import type { PoolWorker } from '../workers/pool-worker.js';
 import { processPool, startChild } from './process-pool.js';
 import { startThread, threadPool } from './thread-pool.js';
 

@@ -5,11 +5,12 @@ import { LastLines } from '../../core/last-lines.js';
 import { LIFELINE_FD, lifelineMark } from '../../core/node/lifeline.js';
 import { wireLimits } from '../../protocol/limits.js';
 import type { JobPool } from '../job-pool.js';
-import { BatchingPool } from './batching-pool.js';
+import { BatchingPool } from '../workers/batching-pool.js';
+import type { PoolWorker, WorkReply } from '../workers/pool-worker.js';
 import { toChild } from './child-messages.js';
 import { Copies } from './copies.js';
 import { encodeFrame, FrameReader } from './frames.js';
-import type { PoolWorker, WorkReply } from './pool-worker.js';
+import { workersAtOnce } from './start-order.js';
 import { FRAMES_FD, writePieces } from './worker-pipe.js';
 
 /** Of models and data sets that a worker process keeps. */
@@ -26,7 +27,7 @@ interface Asked {
  * native code or for want of memory, takes nothing along. They start at once and end with this process, however it ends.
  * @param workers processes
  */
-export function processPool(workers: number, atOnce?: number): JobPool {
+export function processPool(workers: number, atOnce = workersAtOnce()): JobPool {
   return new BatchingPool(workers, startChild, atOnce);
 }
 

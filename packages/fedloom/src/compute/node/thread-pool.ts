@@ -1,14 +1,15 @@
 import { SHARE_ENV } from 'node:worker_threads';
 import { Piscina } from 'piscina';
 import type { JobPool } from '../job-pool.js';
-import { BATCHES_PER_WORKER_MAX, BatchingPool } from './batching-pool.js';
-import { MARKS, type PoolWorker, type WorkReply } from './pool-worker.js';
+import { BATCHES_PER_WORKER_MAX, BatchingPool } from '../workers/batching-pool.js';
+import { MARKS, type PoolWorker, type WorkReply } from '../workers/pool-worker.js';
+import { workersAtOnce } from './start-order.js';
 
 /**
  * Worker threads of this process, which read plans, models and data sets in shared memory without a copy. They start at once.
  * @param workers threads
  */
-export function threadPool(workers: number, atOnce?: number): JobPool {
+export function threadPool(workers: number, atOnce = workersAtOnce()): JobPool {
   return new BatchingPool(workers, startThread, atOnce);
 }
 

@@ -1,6 +1,6 @@
 import { createPublicKey, type KeyObject, verify } from 'node:crypto';
 import type { AuthContext } from '../handshake.js';
-import { type Proof, sealedBytes } from './proof.js';
+import { type Proof, sealedBytes } from '../proof.js';
 
 /** Name of the method in the handshake. */
 export const KEY = 'key';

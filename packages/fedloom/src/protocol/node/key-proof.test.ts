@@ -1,9 +1,9 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
+import { parseProof } from '../proof.js';
 import { publicKeyOf, sealHolds } from './client-key.js';
 import { proveKey } from './key-proof.js';
-import { parseProof } from './proof.js';
 
 const document = readFileSync(new URL('../../../../../PROTOCOL.md', import.meta.url), 'utf8');
 const written = /^```text key\n(.*)\n```$/m.exec(document)?.[1];

@@ -1,8 +1,8 @@
 import { createPrivateKey, type KeyObject, sign } from 'node:crypto';
 import { FedloomError } from '@fedloom/engine';
 import type { ClientAuth } from '../handshake.js';
+import { clientNonce, PLAIN, proofText, sealedBytes } from '../proof.js';
 import { KEY, publicText } from './client-key.js';
-import { clientNonce, PLAIN, proofText, sealedBytes } from './proof.js';
 
 /**
  * Proves by a key of its own who this client is, in `joinFederation`'s `auth`.

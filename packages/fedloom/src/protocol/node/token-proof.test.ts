@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { parseProof } from './proof.js';
-import { parseToken, proveToken, tokenSeal } from './token-proof.js';
+import { parseProof } from '../proof.js';
+import { parseToken, tokenSeal } from '../token.js';
+import { hmacSha256, proveToken } from './token-proof.js';
 
 const token = '0123456789ab.AbCdEfGhIjKlMnOpQrStUvWxYz0123456789-_AbCdE';
 const context = { nonce: '6b3165d6322478fa7c6be06483b4a7dd', run: 'tiny' };
@@ -11,7 +12,7 @@ test('the proof of the document', () => {
   const written = /^```text token\n(.*)\n```$/m.exec(document)?.[1];
   const { seal, ...proof } = parseProof('token', written);
   expect(proof).toEqual({ who: '0123456789ab', nonce: '00112233445566778899aabbccddeeff', binding: 'plain' });
-  expect(tokenSeal(parseToken(token), proof, context)).toBe(seal);
+  expect(tokenSeal(parseToken(token), proof, context, hmacSha256)).toBe(seal);
 });
 
 describe('a proof holds for nothing else', () => {

@@ -1,7 +1,7 @@
 import { FedloomError } from '@fedloom/engine';
 import type { ServerAuth } from '../../protocol/handshake.js';
 import { KEY, sealHolds } from '../../protocol/node/client-key.js';
-import { checkBinding, parseProof } from '../../protocol/node/proof.js';
+import { checkBinding, parseProof } from '../../protocol/proof.js';
 import type { AcceptOptions } from './accept-tokens.js';
 import { parseKnownClients } from './known-clients.js';
 import { WatchedFile } from './watched-file.js';

@@ -52,6 +52,13 @@ describe('who is let in', () => {
       expect(() => auth.verify(text, context)).toThrow(refusal(/four words/));
   });
 
+  test('a page, whose browser does not tell which certificate it has checked, where this server encrypts', () => {
+    const auth = acceptTokens(file);
+    const proof = proveToken(named).prove({ ...context, binding: 'tls' });
+    expect(auth.verify(proof, { ...context, binding: certificate })).toMatchObject({ name: 'north' });
+    expect(() => auth.verify(proof, context)).toThrow(refusal(/the client sees encryption, and this server does not/));
+  });
+
   test('nobody with a proof for another connection, another run or another server', () => {
     const auth = acceptTokens(file);
     const client = proveToken(named);

@@ -1,8 +1,9 @@
 import { timingSafeEqual } from 'node:crypto';
 import { FedloomError } from '@fedloom/engine';
 import type { ServerAuth } from '../../protocol/handshake.js';
-import { checkBinding, parseProof } from '../../protocol/node/proof.js';
-import { TOKEN, type Token, tokenSeal } from '../../protocol/node/token-proof.js';
+import { hmacSha256 } from '../../protocol/node/token-proof.js';
+import { checkBinding, parseProof } from '../../protocol/proof.js';
+import { TOKEN, type Token, tokenSeal } from '../../protocol/token.js';
 import { type Invitation, parseInvitations } from './invitations.js';
 import { TokenUses } from './token-uses.js';
 import { WatchedFile } from './watched-file.js';
@@ -33,7 +34,7 @@ export function acceptTokens(file: string, { onTrouble = () => {} }: AcceptOptio
       const proof = parseProof(TOKEN, text);
       checkBinding(TOKEN, proof, context);
       const invitation = book.value.get(proof.who);
-      const expected = tokenSeal(invitation ?? NOBODY, proof, context);
+      const expected = tokenSeal(invitation ?? NOBODY, proof, context, hmacSha256);
       if (!sameText(expected, proof.seal) || invitation === undefined) throw refused('is not one of this server');
       const { id, name, expiresMs, uses: most, clients } = invitation;
       if (expiresMs !== undefined && expiresMs <= Date.now()) {

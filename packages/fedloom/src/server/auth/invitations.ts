@@ -1,7 +1,7 @@
 import { FedloomError } from '@fedloom/engine';
 import { formatRanges, type IndexRange } from '../../core/index-ranges.js';
 import { isPlainName } from '../../core/visible-text.js';
-import { parseToken, type Token } from '../../protocol/node/token-proof.js';
+import { parseToken, type Token } from '../../protocol/token.js';
 import { clientsOf, type Line, linesOf } from './lines.js';
 
 /** A token and for whom it is. */

@@ -1,3 +1,4 @@
+import { soon } from '../../core/soon.js';
 import type { Connection, ConnectionHandlers } from '../../protocol/transport.js';
 
 /** Frames of one batch, so that one busy connection leaves the others their turn. */
@@ -104,10 +105,4 @@ export class MemoryPipe implements Connection {
     this.#ended = true;
     this.#handlers?.closed(reason);
   }
-}
-
-/** After the current work and, where the platform lets us, after waiting timers and sockets. */
-function soon(run: () => void): void {
-  if (typeof setImmediate === 'function') setImmediate(run);
-  else setTimeout(run, 0);
 }

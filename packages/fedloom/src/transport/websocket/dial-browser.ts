@@ -1,4 +1,5 @@
 import { FedloomError } from '@fedloom/engine';
+import { ENCRYPTED } from '../../protocol/proof.js';
 import type { Connection, ConnectionHandlers, Dial } from '../../protocol/transport.js';
 import { describeClose, fitReason } from './close-reason.js';
 
@@ -75,6 +76,8 @@ function connectError(url: string, reason: 'cancelled' | 'network' | 'url', caus
 
 class BrowserConnection implements Connection {
   readonly peer: string;
+  /** A browser checks the server's certificate, and tells a page nothing of it. */
+  readonly binding?: string;
   /** A browser knows no limit of silence of its own. */
   patient = false;
   readonly #webSocket: BrowserWebSocket;
@@ -87,6 +90,7 @@ class BrowserConnection implements Connection {
 
   constructor(webSocket: BrowserWebSocket, peer: string) {
     this.peer = peer;
+    if (/^wss:/i.test(peer)) this.binding = ENCRYPTED;
     this.#webSocket = webSocket;
     webSocket.onmessage = ({ data }) => this.#receive(data);
     webSocket.onclose = ({ code, reason }) => {

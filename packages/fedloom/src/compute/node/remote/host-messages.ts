@@ -1,5 +1,5 @@
+import type { WorkReply } from '../../workers/pool-worker.js';
 import type { ChildMessage } from '../child-messages.js';
-import type { WorkReply } from '../pool-worker.js';
 
 /** What a pool tells a host of workers; `worker` is the pool's number for one of them. */
 export type ToHost =

@@ -1,9 +1,9 @@
 import { FedloomError } from '@fedloom/engine/base';
 import { VERSION } from '../../../core/version.js';
 import type { Connection } from '../../../protocol/transport.js';
+import type { PoolWorker, WorkMessage, WorkReply } from '../../workers/pool-worker.js';
 import { toChild } from '../child-messages.js';
 import { Copies } from '../copies.js';
-import type { PoolWorker, WorkMessage, WorkReply } from '../pool-worker.js';
 import { FrameLine } from './frame-line.js';
 import type { FromHost, ToHost } from './host-messages.js';
 

@@ -1,8 +1,8 @@
 import { FedloomError } from '@fedloom/engine/base';
 import type { JobPool } from '../../job-pool.js';
-import { BatchingPool } from '../batching-pool.js';
+import { BatchingPool } from '../../workers/batching-pool.js';
+import type { PoolWorker } from '../../workers/pool-worker.js';
 import { type PoolKind, workerStarter } from '../pool-choice.js';
-import type { PoolWorker } from '../pool-worker.js';
 import type { RemoteHost } from './remote-host.js';
 
 export interface RemotePoolOptions {

@@ -3,9 +3,9 @@ import { freeBytes } from '../../../core/byte-memory.js';
 import { VERSION } from '../../../core/version.js';
 import { sharedBytes, sharedTensor } from '../../../data/tensor-sharing.js';
 import type { Connection } from '../../../protocol/transport.js';
+import { ownBuffers, type PoolWorker, type WorkMessage, type WorkReply } from '../../workers/pool-worker.js';
 import { fromParent } from '../child-messages.js';
 import { type PoolKind, workerStarter } from '../pool-choice.js';
-import { ownBuffers, type PoolWorker, type WorkMessage, type WorkReply } from '../pool-worker.js';
 import { FrameLine } from './frame-line.js';
 import type { FromHost, ToHost } from './host-messages.js';
 

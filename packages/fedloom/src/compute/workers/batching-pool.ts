@@ -1,5 +1,5 @@
-import { availableParallelism } from 'node:os';
 import { FedloomError } from '@fedloom/engine/base';
+import { soon } from '../../core/soon.js';
 import type { CancelSignal } from '../cancel-signal.js';
 import {
   type EvaluateReply,
@@ -83,10 +83,9 @@ export class BatchingPool implements JobPool {
   #broken: FedloomError | undefined;
 
   /**
-   * @param atOnce how many workers start at a time; each takes a core, and so does the caller. Default: one core fewer than
-   *   there are
+   * @param atOnce how many workers start at a time; each takes a core, and so does the caller
    */
-  constructor(workers: number, startWorker: () => PoolWorker, atOnce = Math.max(1, availableParallelism() - 1)) {
+  constructor(workers: number, startWorker: () => PoolWorker, atOnce: number) {
     this.#workers = workers;
     this.#startWorker = startWorker;
     for (let i = 0; i < atOnce; i += 1) this.#start();
@@ -165,7 +164,7 @@ export class BatchingPool implements JobPool {
       this.#waiting.push({ kind, job, signal, resolve, reject, losses: 0 });
       if (this.#pumping) return;
       this.#pumping = true;
-      setImmediate(() => {
+      soon(() => {
         this.#pumping = false;
         this.#pump();
       });

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { plainJobs } from '../../conformance/job-pool-jobs.js';
+import { startThread } from '../node/thread-pool.js';
 import { BatchingPool } from './batching-pool.js';
 import type { PoolWorker } from './pool-worker.js';
-import { startThread } from './thread-pool.js';
 
 /** A worker whose code cannot be started. */
 const stillborn = (): PoolWorker => ({
@@ -49,7 +49,7 @@ describe('workers that end before they are there', () => {
 });
 
 it('says so when jobs come before a plan', async () => {
-  const pool = new BatchingPool(1, startThread);
+  const pool = new BatchingPool(1, startThread, 1);
   const jobs = await plainJobs();
   await expect(jobs.evaluate(pool, [0])).rejects.toThrow(/load was not called/);
   await pool.close();

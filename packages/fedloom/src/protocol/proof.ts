@@ -1,6 +1,5 @@
-import { randomBytes } from 'node:crypto';
 import { FedloomError } from '@fedloom/engine';
-import type { AuthContext } from '../handshake.js';
+import type { AuthContext } from './handshake.js';
 
 /** What a client sends to prove who it is: four words with a blank between. */
 export interface Proof {
@@ -16,10 +15,12 @@ export interface Proof {
 
 /** Where nothing is encrypted. */
 export const PLAIN = 'plain';
+/** At a page, whose browser has checked the server's certificate and tells nobody which it is. */
+export const ENCRYPTED = 'tls';
 /** At a server whose proxy encrypts: it cannot know with which certificate. */
 export const PROXIED = 'proxied';
 
-const PROOF = /^(\S{1,128}) ([0-9a-f]{32}) (plain|tls:[0-9a-f]{64}) ([0-9A-Za-z_-]{1,128})$/;
+const PROOF = /^(\S{1,128}) ([0-9a-f]{32}) (plain|tls|tls:[0-9a-f]{64}) ([0-9A-Za-z_-]{1,128})$/;
 
 export function proofText({ who, nonce, binding, seal }: Proof): string {
   return `${who} ${nonce} ${binding} ${seal}`;
@@ -44,7 +45,8 @@ export function sealedBytes(method: string, { nonce, binding }: Omit<Proof, 'sea
 
 /** A client's nonce: one process has one, so that the server can tell its connections from those of others. */
 export function clientNonce(): string {
-  return randomBytes(16).toString('hex');
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
 }
 
 /**
@@ -53,6 +55,7 @@ export function clientNonce(): string {
  */
 export function checkBinding(method: string, { binding }: Proof, { binding: own = PLAIN }: AuthContext): void {
   if (own === PROXIED || own === binding) return;
+  if (binding === ENCRYPTED && own.startsWith('tls:')) return;
   const why =
     binding === PLAIN
       ? 'the client sees no encryption, and this server does: something between takes it off'

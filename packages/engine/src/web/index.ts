@@ -1,0 +1,1 @@
+export { type OnnxRuntimeWeb, type OnnxRuntimeWebOptions, onnxRuntimeWeb } from './onnx-runtime-web.js';

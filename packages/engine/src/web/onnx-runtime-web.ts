@@ -1,0 +1,54 @@
+import type { Env, InferenceSession, Tensor } from '@fedloom/onnxruntime';
+import type { GraphBackend } from '../backend.js';
+import { openSession, refusedGraph } from '../runtime/session.js';
+
+/** What is used of the module `onnxruntime-web`. */
+export interface OnnxRuntimeWeb {
+  readonly InferenceSession: {
+    create(onnx: Uint8Array, options: InferenceSession.SessionOptions): Promise<InferenceSession>;
+  };
+  readonly Tensor: typeof Tensor;
+  readonly env: Env;
+}
+
+export interface OnnxRuntimeWebOptions {
+  /** Folder of the runtime's `.mjs` and `.wasm` files, as an address that ends with a slash. Default: beside its module. */
+  readonly files?: string;
+  /** Threads inside one operator. More than one need a page that is cross-origin isolated. Default 1. */
+  readonly threads?: number;
+  /** `webgpu` needs the build of the runtime that has it, and an adapter. Default `wasm`. */
+  readonly device?: 'wasm' | 'webgpu';
+}
+
+/**
+ * ONNX Runtime in a browser. The module is the caller's to load, from wherever its files are. With `wasm`, `run` blocks the thread
+ * it is called on: call it in a worker.
+ */
+export function onnxRuntimeWeb(runtime: OnnxRuntimeWeb, options: OnnxRuntimeWebOptions = {}): GraphBackend {
+  const { files, threads = 1, device = 'wasm' } = options;
+  const { wasm } = runtime.env;
+  wasm.numThreads = threads;
+  if (files !== undefined) wasm.wasmPaths = files;
+  return {
+    name: `onnxruntime-web (${device})`,
+    async load(onnx) {
+      try {
+        return openSession(await runtime.InferenceSession.create(onnx, sessionOptions(device)), runtime.Tensor);
+      } catch (cause) {
+        throw refusedGraph(onnx, cause);
+      }
+    },
+  };
+}
+
+function sessionOptions(device: 'wasm' | 'webgpu'): InferenceSession.SessionOptions {
+  return {
+    // What WebGPU has no kernel for runs on the processor.
+    executionProviders: device === 'webgpu' ? ['webgpu', 'wasm'] : ['wasm'],
+    executionMode: 'sequential',
+    graphOptimizationLevel: 'all',
+    // Patterns are planned for each shape of input anew, and keep memory, as in Node.
+    enableMemPattern: false,
+    logSeverityLevel: 3,
+  };
+}

@@ -1,0 +1,82 @@
+import { decodePlan, defaultPlanMemoryLimits } from '@fedloom/engine';
+import type { GraphBackend } from '@fedloom/engine/run';
+import { ClientHost } from '../client/client-host.js';
+import { type JoinEvent, serveUntilFinished } from '../client/serve-until-finished.js';
+import { SiteGuard } from '../client/site-guard.js';
+import { PlanExecutor } from '../compute/plan-executor.js';
+import { systemClock } from '../core/clock.js';
+import { SOFTWARE } from '../core/version.js';
+import { ByteBudget } from '../protocol/byte-budget.js';
+import { defaultLimits } from '../protocol/limits.js';
+import type { Finish } from '../protocol/messages.js';
+import { tokenAuth } from '../protocol/token.js';
+import type { Dial } from '../protocol/transport.js';
+import { givenData } from './given-data.js';
+import { hmacSha256, sha256 } from './hashes.js';
+import { heldStates } from './held-states.js';
+import { inThreadPool } from './in-thread-pool.js';
+import type { PageRequest } from './page-messages.js';
+import type { Turns } from './turns.js';
+
+const RETRY_FOR_MS = 60_000;
+const KEPT_BYTES_MAX = 64 << 20;
+/** A page has less room than a process: WebAssembly ends at 4 GiB, and phones before. */
+const BODY_BYTES_MAX = 256 << 20;
+const PLAN_MEMORY_BYTES_MAX = 1 << 30;
+
+export interface HostParts {
+  readonly backend: GraphBackend;
+  readonly turns: Turns;
+  readonly dial: Dial;
+  readonly onEvent: (event: JoinEvent) => void;
+  /** Leaves. */
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Takes part in a federation until it is over: the client core with what a page's worker gives it.
+ * @returns how the run ended; undefined when the signal made it leave
+ * @throws FedloomError as `joinFederation` of pages
+ */
+export async function hostClients(
+  request: PageRequest,
+  { backend, turns, dial, onEvent, signal }: HostParts,
+): Promise<Finish | undefined> {
+  const { url, bodyBytesMax = BODY_BYTES_MAX } = request;
+  const site = new SiteGuard(request.sitePolicy, request.planHash);
+  site.checkServer(url);
+  const executor = new PlanExecutor({
+    pool: inThreadPool(backend, turns),
+    source: givenData(request.data),
+    trains: true,
+    limits: { ...defaultPlanMemoryLimits, bytesMax: request.planMemoryBytesMax ?? PLAN_MEMORY_BYTES_MAX },
+  });
+  try {
+    const host = new ClientHost({
+      clients: request.clients,
+      executor,
+      states: heldStates(),
+      clock: systemClock,
+      hash: sha256,
+      budget: new ByteBudget(bodyBytesMax),
+      limits: { ...defaultLimits, bodyBytesMax },
+      software: SOFTWARE,
+      decodePlan: (bytes, hash) => ({ kind: 'plan', plan: decodePlan(bytes), hash }),
+      keptBytesMax: request.keptBytesMax ?? KEPT_BYTES_MAX,
+      site,
+      onEvent,
+      ...(request.run !== undefined && { run: request.run }),
+      ...(request.token !== undefined && { auth: [tokenAuth(request.token, hmacSha256)] }),
+    });
+    return await serveUntilFinished(url, host, {
+      dial,
+      clock: systemClock,
+      random: Math.random,
+      retryForMs: request.retryForMs ?? RETRY_FOR_MS,
+      signal,
+      onEvent,
+    });
+  } finally {
+    await executor.close();
+  }
+}

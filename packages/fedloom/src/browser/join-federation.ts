@@ -1,0 +1,116 @@
+import { FedloomError } from '@fedloom/engine/base';
+import type { JoinEvent } from '../client/serve-until-finished.js';
+import { expandRanges } from '../core/index-ranges.js';
+import type { Finish } from '../protocol/messages.js';
+import type { PageData } from './given-data.js';
+import { checkPageOptions, isData, type PageJoinOptions, type PageWorker } from './join-options.js';
+import { type FromWorker, type PageRequest, received, type ToWorker } from './page-messages.js';
+
+declare const Worker: new (url: URL, options: { readonly type: 'module' }) => PageWorker;
+
+/** A page that takes part in a federation. */
+export interface PageClient {
+  /**
+   * How the run ended; undefined when the page left.
+   * @throws FedloomError `client.no-server`, `browser.runtime`, `browser.worker`, `data.*`, `site.*`, or why the server refuses
+   */
+  readonly finished: Promise<Finish | undefined>;
+  /** Trains no further, from the next call of ONNX Runtime on; the connection stays. The server may replace who is late. */
+  pause(): void;
+  /** Goes on where `pause` held. */
+  resume(): void;
+  /** Ends the connection; what is at work is lost. Settles when it is done. */
+  leave(): Promise<void>;
+}
+
+/**
+ * Takes part in a federation from a web page, until it is over: trains the server's plan on data of the page, in a worker. A server lets in
+ * pages of its own host, and of the origins that it allows.
+ * @param url of the server; pages of `https:` can reach `wss:` alone
+ * @throws FedloomError `client.options`, `site.policy`
+ */
+export function joinFederation(url: string, options: PageJoinOptions): PageClient {
+  checkPageOptions(url, options);
+  return new WorkerClient(url, options);
+}
+
+class WorkerClient implements PageClient {
+  readonly finished: Promise<Finish | undefined>;
+  readonly #worker: PageWorker;
+  readonly #onEvent: (event: JoinEvent) => void;
+  #resolve: (finish: Finish | undefined) => void = () => {};
+  #reject: (error: unknown) => void = () => {};
+
+  constructor(url: string, options: PageJoinOptions) {
+    this.#onEvent = options.onEvent ?? (() => {});
+    const ended = new Promise<Finish | undefined>((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+    });
+    this.#worker = options.worker?.() ?? new Worker(new URL('./worker.js', import.meta.url), { type: 'module' });
+    this.finished = ended.finally(() => this.#worker.terminate());
+    this.#worker.addEventListener('message', ({ data }: { readonly data: FromWorker }) => this.#receive(data));
+    this.#worker.addEventListener('error', (event: { readonly message?: string }) => this.#reject(lostWorker(event)));
+    requestOf(url, options).then((request) => this.#tell({ type: 'join', request }), this.#reject);
+  }
+
+  pause(): void {
+    this.#tell({ type: 'pause' });
+  }
+
+  resume(): void {
+    this.#tell({ type: 'resume' });
+  }
+
+  async leave(): Promise<void> {
+    this.#tell({ type: 'leave' });
+    await this.finished.catch(() => {});
+  }
+
+  #tell(message: ToWorker): void {
+    this.#worker.postMessage(message);
+  }
+
+  #receive(message: FromWorker): void {
+    switch (message.type) {
+      case 'event':
+        return this.#onEvent(received(message.event));
+      case 'ended':
+        return this.#resolve(message.finish);
+      case 'failed':
+        return this.#reject(FedloomError.from(message.error));
+    }
+  }
+}
+
+async function requestOf(url: string, options: PageJoinOptions): Promise<PageRequest> {
+  const { clients, data, runtime, device = 'wasm', threads, worker: _, onEvent: __, ...rest } = options;
+  const given = new Map<number, PageData>();
+  for (const client of expandRanges(clients)) given.set(client, typeof data === 'function' ? await data(client) : data);
+  const lacking = [...given]
+    .filter(([, one]) => !isData(one))
+    .map(([client]) => `the data of client ${client} are none; give { train: { x, y } }`);
+  if (lacking.length > 0) {
+    throw new FedloomError('client.options', `joinFederation cannot begin: ${lacking.join('; ')}.`, {
+      issues: lacking,
+    });
+  }
+  const { location } = globalThis as { readonly location?: { readonly href: string } };
+  // A folder's address ends with a slash: what is beside it would be asked for otherwise.
+  const files = new URL(runtime.replace(/\/?$/, '/'), location?.href).href;
+  return {
+    ...rest,
+    url,
+    clients,
+    data: given,
+    runtime: { files, device, ...(threads !== undefined && { threads }) },
+  };
+}
+
+function lostWorker({ message }: { readonly message?: string }): FedloomError {
+  return new FedloomError(
+    'browser.worker',
+    `The worker of this page failed: ${message || 'its file did not load'}. If your bundler does not bring the file along, make the worker ` +
+      "yourself, from 'fedloom/browser/worker', by the option 'worker'.",
+  );
+}

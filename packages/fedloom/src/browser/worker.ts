@@ -1,0 +1,58 @@
+/** The worker of a page: it has the connection and ONNX Runtime, and trains. */
+import { dialWebSocketBrowser } from '../transport/websocket/dial-browser.js';
+import { hostClients } from './host-clients.js';
+import { loadRuntime } from './load-runtime.js';
+import { errorData, type FromWorker, type PageRequest, sendable, type ToWorker } from './page-messages.js';
+import { Turns } from './turns.js';
+
+/** What is used of a dedicated worker's global scope. */
+interface WorkerScope {
+  onmessage: ((event: { readonly data: ToWorker }) => void) | null;
+  postMessage(message: FromWorker): void;
+  readonly crossOriginIsolated?: boolean;
+  readonly navigator?: { readonly hardwareConcurrency?: number };
+}
+
+/** More threads gain little in the small products of federated models. */
+const THREADS_MAX = 4;
+
+const scope = globalThis as unknown as WorkerScope;
+const turns = new Turns();
+const leaving = new AbortController();
+
+scope.onmessage = ({ data: message }) => {
+  switch (message.type) {
+    case 'join':
+      void join(message.request).then((answer) => scope.postMessage(answer));
+      return;
+    case 'pause':
+      return turns.pause();
+    case 'resume':
+      return turns.resume();
+    case 'leave':
+      return leaving.abort();
+  }
+};
+
+async function join(request: PageRequest): Promise<FromWorker> {
+  try {
+    const backend = await loadRuntime({ threads: threadsHere(), ...request.runtime });
+    const finish = await hostClients(request, {
+      backend,
+      turns,
+      dial: dialWebSocketBrowser,
+      onEvent: (event) => scope.postMessage({ type: 'event', event: sendable(event) }),
+      signal: leaving.signal,
+    });
+    return { type: 'ended', finish };
+  } catch (error) {
+    return { type: 'failed', error: errorData(error) };
+  }
+}
+
+/** Threads share memory, which only isolated pages may; one core is left to the page. */
+function threadsHere(): number {
+  const { crossOriginIsolated = false, navigator } = scope;
+  if (!crossOriginIsolated) return 1;
+  return Math.max(1, Math.min(THREADS_MAX, (navigator?.hardwareConcurrency ?? 2) - 1));
+}

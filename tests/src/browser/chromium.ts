@@ -1,0 +1,21 @@
+import { existsSync } from 'node:fs';
+import { type Browser, chromium } from 'playwright-core';
+import { afterAll, describe } from 'vitest';
+
+const PATH = '/usr/bin/chromium';
+const INSTALL = 'tests/src/browser/install.sh';
+const installed = existsSync(PATH);
+
+/** Tests of pages in a real browser, one for all of them. Where it is not installed they are skipped; CI needs it. */
+export function describeChromium(name: string, tests: (browser: () => Promise<Browser>) => void): void {
+  const title = installed ? name : `${name} (${INSTALL})`;
+  describe.skipIf(!installed && process.env.CI !== 'true')(title, () => {
+    let started: Promise<Browser> | undefined;
+    tests(() => {
+      // As root there is no sandbox; a container's shared memory is small.
+      started ??= chromium.launch({ executablePath: PATH, args: ['--no-sandbox', '--disable-dev-shm-usage'] });
+      return started;
+    });
+    afterAll(async () => (await started)?.close());
+  });
+}

@@ -1,0 +1,7 @@
+#!/usr/bin/env bash
+# The browsers in which pages are tested.
+set -euo pipefail
+[ -x /usr/bin/chromium ] || {
+  apt-get update -qq
+  DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends chromium > /dev/null
+}

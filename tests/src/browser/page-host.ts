@@ -1,0 +1,54 @@
+import { createReadStream } from 'node:fs';
+import { createServer, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { extname, join } from 'node:path';
+import { onTestFinished } from 'vitest';
+import { root } from '../repository/source-tree.js';
+
+const FOLDERS: Readonly<Record<string, string>> = {
+  fedloom: join(root, 'packages/fedloom/dist/page'),
+  onnxruntime: join(root, 'node_modules/onnxruntime-web/dist'),
+};
+const TYPES: Readonly<Record<string, string>> = {
+  '.js': 'text/javascript',
+  '.mjs': 'text/javascript',
+  '.wasm': 'application/wasm',
+};
+/** With these a page may have threads that share memory. */
+const ISOLATED = { 'Cross-Origin-Opener-Policy': 'same-origin', 'Cross-Origin-Embedder-Policy': 'require-corp' };
+
+const PAGE = `<!doctype html><title>A page</title>
+<script type="module">import * as fedloom from '/fedloom/index.js'; globalThis.fedloom = fedloom;</script>`;
+
+/** A host of a page with the library, which lies at `/fedloom/`, and of ONNX Runtime at `/onnxruntime/`; until the test ends. */
+export async function hostPages({ isolated = false } = {}): Promise<string> {
+  const server = createServer(({ url = '/' }, response) => {
+    for (const [name, value] of Object.entries(isolated ? ISOLATED : {})) response.setHeader(name, value);
+    answer(url, response);
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  onTestFinished(() => closed(server));
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+function answer(url: string, response: ServerResponse): void {
+  const [, folder = '', name = ''] = new URL(url, 'http://host').pathname.split('/');
+  const from = FOLDERS[folder];
+  if (url === '/') {
+    response.writeHead(200, { 'Content-Type': 'text/html' });
+    response.end(PAGE);
+  } else if (from === undefined || !/^[\w.-]+$/.test(name)) response.writeHead(404).end();
+  else {
+    const file = createReadStream(join(from, name));
+    file.on('error', () => response.writeHead(404).end());
+    file.once('open', () => {
+      response.writeHead(200, { 'Content-Type': TYPES[extname(name)] ?? 'application/octet-stream' });
+      file.pipe(response);
+    });
+  }
+}
+
+function closed(server: Server): Promise<void> {
+  server.closeAllConnections();
+  return new Promise((resolve) => server.close(() => resolve()));
+}

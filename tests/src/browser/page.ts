@@ -1,0 +1,82 @@
+import type * as fedloom from 'fedloom/browser';
+import type { PageJoinOptions } from 'fedloom/browser';
+import type { Browser, Page } from 'playwright-core';
+import { onTestFinished } from 'vitest';
+
+type Library = typeof fedloom;
+
+/** What a page in a test says of its client. */
+export interface PageState {
+  readonly events: readonly { readonly type: string }[];
+  readonly ended?: string;
+  readonly error?: { readonly code: string; readonly message: string };
+}
+
+/** A page with a client, of whom it keeps what happens to it. */
+export class ClientPage {
+  private constructor(readonly page: Page) {}
+
+  /** Opens a page of this host, in a tab of its own, until the test ends. */
+  static async open(browser: Browser, host: string): Promise<ClientPage> {
+    const page = await browser.newPage();
+    onTestFinished(() => page.close());
+    await page.goto(host);
+    await page.waitForFunction('globalThis.fedloom');
+    return new ClientPage(page);
+  }
+
+  /** Joins with the options of `joinFederation`, but for `onEvent`. */
+  async join(url: string, options: object): Promise<void> {
+    await this.page.evaluate(
+      ([url, options]) => {
+        const { joinFederation } = (globalThis as unknown as { fedloom: Library }).fedloom;
+        const state: { events: object[]; ended?: string; error?: object } = { events: [] };
+        const onEvent = (event: object) => state.events.push(event);
+        const client = joinFederation(url, {
+          runtime: '/onnxruntime/',
+          ...options,
+          onEvent,
+        } as unknown as PageJoinOptions);
+        client.finished.then(
+          (finish) => {
+            state.ended = finish?.reason ?? 'left';
+          },
+          ({ code, message }: { code: string; message: string }) => {
+            state.error = { code, message };
+          },
+        );
+        Object.assign(globalThis, { client, state });
+      },
+      [url, options] as const,
+    );
+  }
+
+  /** Calls a method of the client that takes nothing. */
+  async tell(method: 'pause' | 'resume' | 'leave'): Promise<void> {
+    await this.page.evaluate(
+      (name) => (globalThis as unknown as Record<string, Record<string, () => void>>).client?.[name]?.(),
+      method,
+    );
+  }
+
+  state(): Promise<PageState> {
+    return this.page.evaluate(() => (globalThis as unknown as { state: PageState }).state);
+  }
+
+  /** What it says once its client is through. */
+  async end(): Promise<PageState> {
+    const over = () => {
+      const { ended, error } = (globalThis as unknown as { state: PageState }).state;
+      return ended !== undefined || error !== undefined;
+    };
+    await this.page.waitForFunction(over);
+    return this.state();
+  }
+
+  /** Waits for an event. */
+  async event(type: string): Promise<void> {
+    const came = (type: string) =>
+      (globalThis as unknown as { state: PageState }).state.events.some((event) => event.type === type);
+    await this.page.waitForFunction(came, type);
+  }
+}
