@@ -3,6 +3,8 @@ import { type Browser, chromium } from 'playwright-core';
 import { afterAll, describe } from 'vitest';
 
 const PATH = '/usr/bin/chromium';
+// As root there is no sandbox; a container's shared memory is small; certificates are of authorities of the tests' own.
+const ARGUMENTS = ['--no-sandbox', '--disable-dev-shm-usage', '--ignore-certificate-errors'];
 const INSTALL = 'tests/src/browser/install.sh';
 const installed = existsSync(PATH);
 
@@ -12,8 +14,7 @@ export function describeChromium(name: string, tests: (browser: () => Promise<Br
   describe.skipIf(!installed && process.env.CI !== 'true')(title, () => {
     let started: Promise<Browser> | undefined;
     tests(() => {
-      // As root there is no sandbox; a container's shared memory is small.
-      started ??= chromium.launch({ executablePath: PATH, args: ['--no-sandbox', '--disable-dev-shm-usage'] });
+      started ??= chromium.launch({ executablePath: PATH, args: ARGUMENTS });
       return started;
     });
     afterAll(async () => (await started)?.close());

@@ -20,11 +20,19 @@ const ISOLATED = { 'Cross-Origin-Opener-Policy': 'same-origin', 'Cross-Origin-Em
 const PAGE = `<!doctype html><title>A page</title>
 <script type="module">import * as fedloom from '/fedloom/index.js'; globalThis.fedloom = fedloom;</script>`;
 
-/** A host of a page with the library, which lies at `/fedloom/`, and of ONNX Runtime at `/onnxruntime/`; until the test ends. */
-export async function hostPages({ isolated = false } = {}): Promise<string> {
+/** A host of a page with the library, which lies at `/fedloom/`, of ONNX Runtime at `/onnxruntime/`, and of `files` by path; until the test ends. */
+export async function hostPages({
+  isolated = false,
+  files = {},
+}: {
+  readonly isolated?: boolean;
+  readonly files?: Readonly<Record<string, Uint8Array>>;
+} = {}): Promise<string> {
   const server = createServer(({ url = '/' }, response) => {
     for (const [name, value] of Object.entries(isolated ? ISOLATED : {})) response.setHeader(name, value);
-    answer(url, response);
+    const file = files[url];
+    if (file === undefined) answer(url, response);
+    else response.end(file);
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   onTestFinished(() => closed(server));

@@ -5,6 +5,10 @@ import { onTestFinished } from 'vitest';
 
 type Library = typeof fedloom;
 
+interface WithWorkers {
+  readonly Worker: new (file: string) => object;
+}
+
 /** What a page in a test says of its client. */
 export interface PageState {
   readonly events: readonly { readonly type: string }[];
@@ -25,16 +29,20 @@ export class ClientPage {
     return new ClientPage(page);
   }
 
-  /** Joins with the options of `joinFederation`, but for `onEvent`. */
+  /** Joins with the options of `joinFederation`, but for `onEvent`; `worker` is an address. */
   async join(url: string, options: object): Promise<void> {
     await this.page.evaluate(
       ([url, options]) => {
         const { joinFederation } = (globalThis as unknown as { fedloom: Library }).fedloom;
+        const { worker: file, ...given } = options as { readonly worker?: string };
+        const worker =
+          file === undefined ? {} : { worker: () => new (globalThis as unknown as WithWorkers).Worker(file) };
+        const own = { ...given, ...worker };
         const state: { events: object[]; ended?: string; error?: object } = { events: [] };
         const onEvent = (event: object) => state.events.push(event);
         const client = joinFederation(url, {
           runtime: '/onnxruntime/',
-          ...options,
+          ...own,
           onEvent,
         } as unknown as PageJoinOptions);
         client.finished.then(
@@ -57,6 +65,18 @@ export class ClientPage {
       (name) => (globalThis as unknown as Record<string, Record<string, () => void>>).client?.[name]?.(),
       method,
     );
+  }
+
+  /** What the client predicts for these samples. */
+  predict(x: readonly number[]): Promise<{ label: number[]; probabilities: number[] }> {
+    return this.page.evaluate(async (x) => {
+      const { client } = globalThis as unknown as { client: fedloom.PageClient };
+      const { label, probabilities } = await client.predict(Uint8Array.from(x));
+      return {
+        label: Array.from(label?.data ?? [], Number),
+        probabilities: Array.from(probabilities?.data ?? [], Number),
+      };
+    }, x as number[]);
   }
 
   state(): Promise<PageState> {

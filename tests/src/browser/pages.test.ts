@@ -1,5 +1,18 @@
-import { createServer, joinFederation, type NamedTensors, type RoundRecord, type RunResult, simulate } from 'fedloom';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import {
+  acceptTokens,
+  createServer,
+  joinFederation,
+  type NamedTensors,
+  type PlanTask,
+  type RoundRecord,
+  type RunResult,
+  simulate,
+} from 'fedloom';
 import { expect, it, onTestFinished } from 'vitest';
+import { certificates } from '../mqtt/certificates.js';
 import { describeChromium } from './chromium.js';
 import { digits } from './digits.js';
 import { ClientPage } from './page.js';
@@ -28,6 +41,18 @@ async function serve(task: ReturnType<typeof digits>['task'], options: Parameter
 
 const accuracyOf = ({ metrics }: RunResult) => Number(metrics.accuracy);
 
+/** What the task's models compute, as it lies in a run's folder. */
+function inferenceOf(task: PlanTask): Promise<Uint8Array> {
+  const run = simulate(task, { ...size, workers: 1 });
+  return new Promise((resolve, reject) => {
+    run.once('prepared', ({ inference }) => {
+      if (inference !== undefined) resolve(inference());
+      run.cancel();
+    });
+    run.result.catch(reject);
+  });
+}
+
 describeChromium('pages in Chromium', (browser) => {
   it('two pages, one of them isolated, and a client in Node come to the model of Node alone', async () => {
     const { task, dataOf } = digits(3);
@@ -55,7 +80,8 @@ describeChromium('pages in Chromium', (browser) => {
   /** A run with a page as client 0 and others in Node, and the page. */
   async function withPage(options: Partial<Parameters<typeof createServer>[1]> = {}, more: object = {}) {
     const { task, dataOf } = digits(3);
-    const host = await hostPages();
+    const files = { '/inference.onnx': await inferenceOf(task) };
+    const host = await hostPages({ files });
     const { server, records } = await serve(task, { ...size, allowedOrigins: [host], farewellMs: 0, ...options });
     // The page was asked when they were.
     const othersTrained = new Promise<void>((resolve) => {
@@ -68,7 +94,7 @@ describeChromium('pages in Chromium', (browser) => {
     const page = await ClientPage.open(await browser(), host);
     await page.join(server.url, { clients: one(0), data: dataOf(0), ...more });
     const others = () => joinFederation(server.url, { clients: [{ from: 1, count: 2 }], task, workers: 1 });
-    return { server, records, page, others, othersTrained };
+    return { server, records, dataOf, page, others, othersTrained };
   }
 
   it('a tab that is closed costs its own update', async () => {
@@ -98,5 +124,103 @@ describeChromium('pages in Chromium', (browser) => {
     await Promise.all([server.result, joined]);
     expect(records).toHaveLength(3);
     expect(records.at(-1)?.counted).toEqual([1, 2]);
+  });
+
+  it('predicts with the newest model, while it is paused and when the run is over, until it leaves', async () => {
+    const { server, dataOf, page, others } = await withPage({}, { inference: '/inference.onnx' });
+    const { x, y } = dataOf(0).test;
+    await expect(page.predict(x)).rejects.toThrow(/No model has come yet/);
+    await page.event('joined');
+    const joined = others();
+    await page.event('trained');
+    await page.tell('pause');
+    expect((await page.predict(x)).label).toHaveLength(5);
+    await page.tell('resume');
+    const [{ model }] = await Promise.all([server.result, joined]);
+    await page.end();
+    const { label, probabilities } = await page.predict(x);
+    expect(model.size).toBeGreaterThan(0);
+    expect(label.filter((one, at) => one === y[at]).length).toBeGreaterThanOrEqual(4);
+    expect(probabilities).toHaveLength(15);
+    await page.tell('leave');
+    await expect(page.predict(x)).rejects.toThrow(/has left/);
+  });
+
+  it.each<[string, string, RegExp, (dataOf: ReturnType<typeof digits>['dataOf']) => object]>([
+    [
+      'labels that there are not',
+      'data.labels',
+      /client 0, train: sample 1 has label 7/,
+      (dataOf) => {
+        const { x, y } = dataOf(0).train;
+        return { data: { train: { x, y: y.map((label, at) => (at === 1 ? 7 : label)) } } };
+      },
+    ],
+    [
+      'samples of another shape',
+      'data.shape',
+      /x has shape \[7\]; expected is \[samples, 1, 8, 8\]/,
+      () => ({
+        data: { train: { x: [1, 2, 3, 4, 5, 6, 7], y: [0] } },
+      }),
+    ],
+    [
+      'a runtime that is not there',
+      'browser.runtime',
+      /\/nowhere\/ort.wasm.min.mjs.*onnxruntime-web/,
+      () => ({ runtime: '/nowhere' }),
+    ],
+    [
+      'a worker that is not there',
+      'browser.worker',
+      /The worker of this page failed/,
+      () => ({ worker: '/nowhere.js' }),
+    ],
+  ])('says what is wrong: %s', async (_what, code, message, wrong) => {
+    const { task, dataOf } = digits(3);
+    const host = await hostPages();
+    const { server } = await serve(task, { ...size, allowedOrigins: [host] });
+    const page = await ClientPage.open(await browser(), host);
+    await page.join(server.url, { clients: one(0), data: dataOf(0), ...wrong(dataOf) });
+    expect((await page.end()).error).toEqual({ code, message: expect.stringMatching(message) });
+  });
+
+  it('a page of an origin that the server was not told is kept out', async () => {
+    const { task, dataOf } = digits(3);
+    const { server } = await serve(task, { ...size, allowedOrigins: ['https://elsewhere.example'] });
+    const page = await ClientPage.open(await browser(), await hostPages());
+    await page.join(server.url, { clients: one(0), data: dataOf(0), retryForMs: 0 });
+    const { error } = await page.end();
+    expect(error).toEqual({
+      code: 'client.no-server',
+      message: expect.stringMatching(/does not accept this page's origin/),
+    });
+  });
+
+  it('proves a token over wss, whose certificate its browser has checked', async () => {
+    const { task, dataOf } = digits(3);
+    const folder = await mkdtemp(join(tmpdir(), 'fedloom-tokens-'));
+    onTestFinished(() => rm(folder, { recursive: true }));
+    const token = `0123456789ab.${'s'.repeat(43)}`;
+    await writeFile(join(folder, 'tokens'), `${token} name=page\n`, { mode: 0o600 });
+    const pem = certificates();
+    const host = await hostPages();
+    const { server } = await serve(task, {
+      ...size,
+      allowedOrigins: [host],
+      auth: [acceptTokens(join(folder, 'tokens'))],
+      tls: { certificate: pem['server.pem'], key: pem['server.key'] },
+    });
+    const joinAs = async (more: object) => {
+      const page = await ClientPage.open(await browser(), host);
+      await page.join(server.url, { clients: one(0), data: dataOf(0), ...more });
+      return page;
+    };
+    const stranger = await joinAs({});
+    expect((await stranger.end()).error).toMatchObject({ code: 'protocol.auth' });
+    const invited = await joinAs({ token });
+    await invited.event('joined');
+    await invited.tell('leave');
+    expect((await invited.end()).ended).toBe('left');
   });
 });

@@ -25,7 +25,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   inference: ['core', 'data', 'store'],
   launch: ['core'],
   python: ['core', 'task'],
-  browser: ['core', 'data', 'protocol', 'transport', 'compute', 'client'],
+  browser: ['core', 'data', 'protocol', 'transport', 'compute', 'client', 'inference'],
   // The suites of extension points know the interfaces that they are about.
   conformance: ['core', 'data', 'update', 'algorithms', 'task', 'protocol', 'compute', 'server'],
   cli: [

@@ -5,4 +5,9 @@ export interface BrowserErrors {
   /** `address`: of the file that did not load. */
   'browser.runtime': { readonly address: string };
   'browser.worker': NoFields;
+  /** `source`: an address. */
+  'browser.inference': { readonly source: string };
+  'browser.no-inference': NoFields;
+  'browser.no-model': NoFields;
+  'browser.left': NoFields;
 }

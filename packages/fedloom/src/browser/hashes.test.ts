@@ -10,5 +10,6 @@ test('hashes and seals are those of the platform', () => {
       expect(sha256(bytes)).toBe(platformSha256(bytes));
       expect(hmacSha256(secret, bytes)).toBe(platformHmac(secret, bytes));
     }),
+    { numRuns: 30 },
   );
 });

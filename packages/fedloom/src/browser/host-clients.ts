@@ -17,6 +17,7 @@ import { heldStates } from './held-states.js';
 import { inThreadPool } from './in-thread-pool.js';
 import type { PageRequest } from './page-messages.js';
 import type { Turns } from './turns.js';
+import { WatchedExecutor, type WorkWatcher } from './watched-executor.js';
 
 const RETRY_FOR_MS = 60_000;
 const KEPT_BYTES_MAX = 64 << 20;
@@ -27,6 +28,8 @@ const PLAN_MEMORY_BYTES_MAX = 1 << 30;
 export interface HostParts {
   readonly backend: GraphBackend;
   readonly turns: Turns;
+  /** Told what the clients work on. */
+  readonly watcher: WorkWatcher;
   readonly dial: Dial;
   readonly onEvent: (event: JoinEvent) => void;
   /** Leaves. */
@@ -40,17 +43,18 @@ export interface HostParts {
  */
 export async function hostClients(
   request: PageRequest,
-  { backend, turns, dial, onEvent, signal }: HostParts,
+  { backend, turns, watcher, dial, onEvent, signal }: HostParts,
 ): Promise<Finish | undefined> {
   const { url, bodyBytesMax = BODY_BYTES_MAX } = request;
   const site = new SiteGuard(request.sitePolicy, request.planHash);
   site.checkServer(url);
-  const executor = new PlanExecutor({
+  const plans = new PlanExecutor({
     pool: inThreadPool(backend, turns),
     source: givenData(request.data),
     trains: true,
     limits: { ...defaultPlanMemoryLimits, bytesMax: request.planMemoryBytesMax ?? PLAN_MEMORY_BYTES_MAX },
   });
+  const executor = new WatchedExecutor(plans, watcher);
   try {
     const host = new ClientHost({
       clients: request.clients,

@@ -1,6 +1,8 @@
 import { FedloomError } from '@fedloom/engine/base';
 import type { JoinEvent } from '../client/serve-until-finished.js';
 import { expandRanges } from '../core/index-ranges.js';
+import type { Predictions } from '../inference/predictor.js';
+import type { SamplesInput } from '../inference/samples.js';
 import type { Finish } from '../protocol/messages.js';
 import type { PageData } from './given-data.js';
 import { checkPageOptions, isData, type PageJoinOptions, type PageWorker } from './join-options.js';
@@ -19,7 +21,12 @@ export interface PageClient {
   pause(): void;
   /** Goes on where `pause` held. */
   resume(): void;
-  /** Ends the connection; what is at work is lost. Settles when it is done. */
+  /**
+   * Predicts with the newest model that has come, also when the run is over. Samples are as the task's data set holds them.
+   * @throws FedloomError `browser.no-inference`, `browser.no-model`, `browser.inference`, `predict.input`, `browser.left`
+   */
+  predict(x: SamplesInput): Promise<Predictions>;
+  /** Ends the connection and the worker; what is at work is lost. Settles when it is done. */
   leave(): Promise<void>;
 }
 
@@ -38,6 +45,10 @@ class WorkerClient implements PageClient {
   readonly finished: Promise<Finish | undefined>;
   readonly #worker: PageWorker;
   readonly #onEvent: (event: JoinEvent) => void;
+  /** What was asked to predict, by its number. */
+  readonly #asked = new Map<number, { resolve(predictions: Predictions): void; reject(error: unknown): void }>();
+  #lastAsked = 0;
+  #gone = false;
   #resolve: (finish: Finish | undefined) => void = () => {};
   #reject: (error: unknown) => void = () => {};
 
@@ -48,7 +59,12 @@ class WorkerClient implements PageClient {
       this.#reject = reject;
     });
     this.#worker = options.worker?.() ?? new Worker(new URL('./worker.js', import.meta.url), { type: 'module' });
-    this.finished = ended.finally(() => this.#worker.terminate());
+    this.finished = ended;
+    const keeps = options.inference !== undefined;
+    ended.then(
+      () => keeps || this.#end(),
+      () => this.#end(),
+    );
     this.#worker.addEventListener('message', ({ data }: { readonly data: FromWorker }) => this.#receive(data));
     this.#worker.addEventListener('error', (event: { readonly message?: string }) => this.#reject(lostWorker(event)));
     requestOf(url, options).then((request) => this.#tell({ type: 'join', request }), this.#reject);
@@ -65,6 +81,24 @@ class WorkerClient implements PageClient {
   async leave(): Promise<void> {
     this.#tell({ type: 'leave' });
     await this.finished.catch(() => {});
+    this.#end();
+  }
+
+  predict(x: SamplesInput): Promise<Predictions> {
+    if (this.#gone) return Promise.reject(left());
+    this.#lastAsked += 1;
+    const id = this.#lastAsked;
+    return new Promise((resolve, reject) => {
+      this.#asked.set(id, { resolve, reject });
+      this.#tell({ type: 'predict', id, x });
+    });
+  }
+
+  #end(): void {
+    this.#gone = true;
+    this.#worker.terminate();
+    for (const { reject } of this.#asked.values()) reject(left());
+    this.#asked.clear();
   }
 
   #tell(message: ToWorker): void {
@@ -79,12 +113,22 @@ class WorkerClient implements PageClient {
         return this.#resolve(message.finish);
       case 'failed':
         return this.#reject(FedloomError.from(message.error));
+      case 'predicted':
+        return this.#answered(message.id)?.resolve(message.predictions);
+      case 'notPredicted':
+        return this.#answered(message.id)?.reject(FedloomError.from(message.error));
     }
+  }
+
+  #answered(id: number) {
+    const asked = this.#asked.get(id);
+    this.#asked.delete(id);
+    return asked;
   }
 }
 
 async function requestOf(url: string, options: PageJoinOptions): Promise<PageRequest> {
-  const { clients, data, runtime, device = 'wasm', threads, worker: _, onEvent: __, ...rest } = options;
+  const { clients, data, runtime, device = 'wasm', threads, inference, worker: _, onEvent: __, ...rest } = options;
   const given = new Map<number, PageData>();
   for (const client of expandRanges(clients)) given.set(client, typeof data === 'function' ? await data(client) : data);
   const lacking = [...given]
@@ -95,16 +139,26 @@ async function requestOf(url: string, options: PageJoinOptions): Promise<PageReq
       issues: lacking,
     });
   }
-  const { location } = globalThis as { readonly location?: { readonly href: string } };
   // A folder's address ends with a slash: what is beside it would be asked for otherwise.
-  const files = new URL(runtime.replace(/\/?$/, '/'), location?.href).href;
+  const files = addressOf(runtime.replace(/\/?$/, '/'));
   return {
     ...rest,
     url,
     clients,
     data: given,
+    ...(inference !== undefined && { inference: typeof inference === 'string' ? addressOf(inference) : inference }),
     runtime: { files, device, ...(threads !== undefined && { threads }) },
   };
+}
+
+/** Relative to the page: a worker has an address of its own. */
+function addressOf(path: string): string {
+  const { location } = globalThis as { readonly location?: { readonly href: string } };
+  return new URL(path, location?.href).href;
+}
+
+function left(): FedloomError {
+  return new FedloomError('browser.left', 'This client has left, and its worker has ended: join again to predict.');
 }
 
 function lostWorker({ message }: { readonly message?: string }): FedloomError {

@@ -5,6 +5,7 @@ import { hashPattern } from '../core/brands.js';
 import { aboveZero, atLeastZero, type OptionRules, optionProblems, text, whole } from '../core/option-problems.js';
 import type { Join } from '../protocol/messages.js';
 import type { PageData } from './given-data.js';
+import type { InferenceSource } from './page-predictor.js';
 
 /** What is used of a `Worker` of the page. */
 export interface PageWorker {
@@ -27,6 +28,11 @@ export interface PageJoinOptions {
   readonly device?: 'wasm' | 'webgpu';
   /** Threads inside one operator. Default: one on pages that are not cross-origin isolated, else up to 4, one core less than there are. */
   readonly threads?: number;
+  /**
+   * What models compute, for `predict`: the file `inference.onnx` of the run's folder, or its address on your host, relative to the page.
+   * Default: nothing is predicted.
+   */
+  readonly inference?: InferenceSource;
   /** Makes the worker, where your bundler does not find the one of this package: `() => new Worker(url, { type: 'module' })`. */
   readonly worker?: () => PageWorker;
   /** Name of the run to take part in, where the server has several. Default: the only one there. */
@@ -64,6 +70,10 @@ const RULES: OptionRules = {
   optional: {
     device: [(value) => value === 'wasm' || value === 'webgpu', "'wasm' or 'webgpu'"],
     threads: whole(1),
+    inference: [
+      (value) => typeof value === 'string' || value instanceof Uint8Array,
+      'the address of inference.onnx, or its bytes',
+    ],
     run: text,
     token: text,
     planHash: [(value) => typeof value === 'string' && hashPattern.test(value), 'a hash such as sha256:9f86…'],

@@ -1,8 +1,10 @@
 /** The worker of a page: it has the connection and ONNX Runtime, and trains. */
+import type { GraphBackend } from '@fedloom/engine/run';
 import { dialWebSocketBrowser } from '../transport/websocket/dial-browser.js';
 import { hostClients } from './host-clients.js';
 import { loadRuntime } from './load-runtime.js';
 import { errorData, type FromWorker, type PageRequest, sendable, type ToWorker } from './page-messages.js';
+import { PagePredictor } from './page-predictor.js';
 import { Turns } from './turns.js';
 
 /** What is used of a dedicated worker's global scope. */
@@ -19,11 +21,16 @@ const THREADS_MAX = 4;
 const scope = globalThis as unknown as WorkerScope;
 const turns = new Turns();
 const leaving = new AbortController();
+let predictor = new PagePredictor(undefined);
+let runtime: Promise<GraphBackend> | undefined;
 
 scope.onmessage = ({ data: message }) => {
   switch (message.type) {
     case 'join':
       void join(message.request).then((answer) => scope.postMessage(answer));
+      return;
+    case 'predict':
+      void predict(message).then((answer) => scope.postMessage(answer));
       return;
     case 'pause':
       return turns.pause();
@@ -36,10 +43,13 @@ scope.onmessage = ({ data: message }) => {
 
 async function join(request: PageRequest): Promise<FromWorker> {
   try {
-    const backend = await loadRuntime({ threads: threadsHere(), ...request.runtime });
+    predictor = new PagePredictor(request.inference);
+    runtime = loadRuntime({ threads: threadsHere(), ...request.runtime });
+    const backend = await runtime;
     const finish = await hostClients(request, {
       backend,
       turns,
+      watcher: predictor,
       dial: dialWebSocketBrowser,
       onEvent: (event) => scope.postMessage({ type: 'event', event: sendable(event) }),
       signal: leaving.signal,
@@ -47,6 +57,16 @@ async function join(request: PageRequest): Promise<FromWorker> {
     return { type: 'ended', finish };
   } catch (error) {
     return { type: 'failed', error: errorData(error) };
+  }
+}
+
+async function predict({ id, x }: ToWorker & { readonly type: 'predict' }): Promise<FromWorker> {
+  try {
+    const backend = await runtime;
+    if (backend === undefined) throw new Error('predict came before join');
+    return { type: 'predicted', id, predictions: await predictor.predict(x, turns.beside(backend)) };
+  } catch (error) {
+    return { type: 'notPredicted', id, error: errorData(error) };
   }
 }
 

@@ -1,12 +1,14 @@
+import { FedloomError } from '@fedloom/engine';
 import { type Command, Option } from 'commander';
 import type { RunFile } from '../store/run-file.js';
 import type { AdmissionOptions, ConnectionLimits } from '../transport/websocket/options.js';
-import { seconds, wholeNumber } from './arguments.js';
+import { commaSeparated, seconds, wholeNumber } from './arguments.js';
 import { whereGiven } from './given.js';
 
 /** Who may connect to a server over WebSocket, and how many, as the command line gives it. */
 export interface ConnectionFlags {
   readonly allowedHosts?: readonly string[];
+  readonly allowedOrigins?: readonly string[];
   readonly maxConnections?: number;
   readonly maxConnectionsPerAddress?: number;
   readonly joinTimeout?: number;
@@ -17,7 +19,12 @@ export function addConnectionOptions(command: Command): Command {
     .option(
       '--allowed-hosts <names>',
       'names under which clients may address this server, beside its address: fl.example,lab.example',
-      (text) => text.split(',').map((name) => name.trim()),
+      commaSeparated,
+    )
+    .option(
+      '--allowed-origins <origins>',
+      'origins of web pages that may take part: https://draw.example,https://lab.example:8443',
+      allowedOrigins,
     )
     .addOption(
       new Option(
@@ -39,10 +46,21 @@ export function addConnectionOptions(command: Command): Command {
     );
 }
 
+/** @throws FedloomError `usage.value` for what no browser says */
+function allowedOrigins(text: string): string[] {
+  const origins = commaSeparated(text);
+  const wrong = origins.find((origin) => !URL.canParse(origin) || new URL(origin).origin !== origin);
+  if (wrong === undefined) return origins;
+  const name = '--allowed-origins';
+  const message = `${name} takes scheme, host and port as a browser says them, such as https://draw.example, not '${wrong}'.`;
+  throw new FedloomError('usage.value', message, { name, text });
+}
+
 /** What of these a WebSocket takes. */
-export function connectionOptions(flags: ConnectionFlags): ConnectionLimits & Pick<AdmissionOptions, 'allowedHosts'> {
+export function connectionOptions(flags: ConnectionFlags): ConnectionLimits & AdmissionOptions {
   return {
     ...whereGiven('allowedHosts', flags.allowedHosts),
+    ...whereGiven('allowedOrigins', flags.allowedOrigins),
     ...whereGiven('connectionsMax', flags.maxConnections),
     ...whereGiven('connectionsPerAddressMax', flags.maxConnectionsPerAddress),
   };
@@ -57,6 +75,7 @@ export function recordedConnections(flags: ConnectionFlags) {
 export function connectionsFrom({ arguments: args }: Pick<RunFile, 'arguments'>): ConnectionFlags {
   return {
     ...whereGiven('allowedHosts', args.allowedHosts),
+    ...whereGiven('allowedOrigins', args.allowedOrigins),
     ...whereGiven('maxConnections', args.connectionsMax),
     ...whereGiven('maxConnectionsPerAddress', args.connectionsPerAddressMax),
     ...whereGiven('joinTimeout', args.joinTimeoutMs),

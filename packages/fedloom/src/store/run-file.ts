@@ -112,6 +112,7 @@ export interface RunArguments {
   readonly waitForClientsMs?: number | null;
   readonly pingEveryMs?: number;
   readonly allowedHosts?: readonly string[];
+  readonly allowedOrigins?: readonly string[];
   readonly connectionsMax?: number;
   readonly connectionsPerAddressMax?: number;
   readonly joinTimeoutMs?: number;

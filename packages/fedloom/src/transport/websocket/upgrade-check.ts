@@ -35,7 +35,7 @@ export function checkUpgrade(
   if (program || rules.allowedOrigins?.includes(origin) || originHost(origin) === host?.toLowerCase()) return undefined;
   return {
     code: 'transport.origin',
-    message: `Pages of origin '${origin.slice(0, 100)}' may not connect; add it to allowedOrigins if they should.`,
+    message: `Pages of origin '${origin.slice(0, 100)}' may not connect; add it to allowedOrigins (--allowed-origins) if they should.`,
   };
 }
 
