@@ -42,6 +42,9 @@ export interface EngineErrors {
   'metric.definition': { readonly field: string };
   'metric.option': OptionFields;
   'metric.shape': FittingFields;
+  'onnx.format': { readonly file: string };
+  /** By operator, the places where it stands. */
+  'onnx.operators': { readonly file: string; readonly operators: Readonly<Record<string, readonly string[]>> };
   'onnx.parameters': { readonly names: readonly string[] };
   'onnx.size': { readonly bytes: number; readonly most: number };
 

@@ -88,6 +88,7 @@ export type {
 } from './layers/types.js';
 export { type Upsample2dOptions, upsample2d } from './layers/upsample2d.js';
 export { toOnnx } from './onnx/serialize.js';
+export { modelFromOnnx, type OnnxModelOptions } from './onnx-import/import-model.js';
 export { type BatchOrderOptions, batchOrder } from './plan/batch-order.js';
 export { type BoundModelOptions, bindParameters, INFERENCE_INPUT } from './plan/bound-model.js';
 export type { ClientTerms, FinishContext, FinishResult, TermContext } from './plan/client-terms.js';

@@ -109,10 +109,12 @@ export {
   meanAbsoluteError,
   meanSquaredError,
   mobileNet,
+  modelFromOnnx,
   multiHeadAttention,
   type NamedTensors,
   type NoFields,
   type NormOptions,
+  type OnnxModelOptions,
   type Operand,
   type Optimizer,
   type OptimizerInput,
@@ -335,6 +337,7 @@ export { type ReplayOptions, replay } from './simulation/replay.js';
 export { type SimulateOptions, simulate } from './simulation/simulate.js';
 export { defineTask } from './task/define-task.js';
 export { meanResultAggregator } from './task/mean-results.js';
+export { onnxModel } from './task/node/onnx-model.js';
 export { overrideTask, settablePaths } from './task/override-task.js';
 export type { ParamsLike, TensorLike } from './task/params-like.js';
 export type { ClientResults, CountedResults, ResultAggregator, UnsoundResult } from './task/result-aggregator.js';

@@ -1,0 +1,146 @@
+import type { Graph } from '../graph/graph.js';
+import type { Value } from '../graph/value.js';
+import type { Dim } from '../graph/value-type.js';
+import type { LayerContext } from '../layers/types.js';
+import type { DType, Tensor } from '../tensor.js';
+import type { NodeFile } from './read-file.js';
+
+/** What is known before the graph runs: constants, and shapes, among whose extents may be the batch's symbol. */
+export interface Known {
+  readonly dtype: DType;
+  readonly shape: readonly number[];
+  readonly elements: readonly Dim[];
+}
+
+/** What an edge of the file stands for: a value of the graph, or something known. */
+export type Entry = Value | Known;
+
+export function isKnown(entry: Entry): entry is Known {
+  return 'elements' in entry;
+}
+
+export function knownTensor({ dtype, shape, data }: Tensor): Known {
+  return { dtype, shape, elements: Array.from(data, Number) };
+}
+
+/** An int64 vector. */
+export function knownDims(elements: readonly Dim[]): Known {
+  return { dtype: 'int64', shape: [elements.length], elements };
+}
+
+/** A node that does not become part of a training graph, and why. */
+export class Unsupported extends Error {}
+
+/** One node on its way into a graph. */
+export class Step {
+  constructor(
+    readonly g: Graph,
+    readonly node: NodeFile,
+    readonly inputs: readonly (Entry | undefined)[],
+    readonly context: LayerContext,
+    /** Extent of the batch in the file, where its exporter fixed it. */
+    readonly fixedBatch: number | undefined,
+    /** New values of buffers, by the names of the file's constants. */
+    readonly buffers: Map<string, Value>,
+  ) {}
+
+  entry(index: number): Entry {
+    const found = this.inputs[index];
+    if (found === undefined) throw new Unsupported(`lacks its input ${index + 1}`);
+    return found;
+  }
+
+  has(index: number): boolean {
+    return this.inputs[index] !== undefined;
+  }
+
+  /** An input as a value; what is known becomes a constant. */
+  value(index: number): Value {
+    const found = this.entry(index);
+    return isKnown(found) ? asValue(this.g, found) : found;
+  }
+
+  /** An input that must be known. */
+  known(index: number): Known {
+    const found = this.entry(index);
+    if (isKnown(found)) return found;
+    throw new Unsupported(`has an input ${index + 1} that is not known before it runs`);
+  }
+
+  /** Elements of an input that must be known numbers. */
+  numbers(index: number): readonly number[] {
+    return this.known(index).elements.map((element) => {
+      if (typeof element === 'number') return element;
+      throw new Unsupported(`computes with the extent '${element}'`);
+    });
+  }
+
+  integer(name: string, missing: number): number {
+    return this.node.attributes.get(name)?.integer ?? missing;
+  }
+
+  float(name: string, missing: number): number {
+    return this.node.attributes.get(name)?.float ?? missing;
+  }
+
+  text(name: string, missing: string): string {
+    return this.node.attributes.get(name)?.text ?? missing;
+  }
+
+  /** Undefined: it is not there. */
+  integers(name: string): readonly number[] | undefined {
+    return this.node.attributes.get(name)?.integers;
+  }
+
+  /** Axes of an attribute, or in later versions of an input. */
+  axes(index: number): readonly number[] | undefined {
+    return this.integers('axes') ?? (this.has(index) ? this.numbers(index) : undefined);
+  }
+}
+
+export type Rule = (step: Step) => readonly Entry[];
+
+export function asValue(g: Graph, { dtype, shape, elements }: Known): Value {
+  const numbers = elements.map((element) => {
+    if (typeof element === 'number') return element;
+    throw new Unsupported(`computes with the extent '${element}'`);
+  });
+  return g.constant(numbers, dtype, shape);
+}
+
+export function axisOf(axis: number, rank: number): number {
+  const place = axis < 0 ? axis + rank : axis;
+  if (place >= 0 && place < rank) return place;
+  throw new Unsupported(`has the axis ${axis} of ${rank}`);
+}
+
+/** An extent that must be a number. */
+export function extentOf(value: Value, axis: number): number {
+  const extent = value.shape[axisOf(axis, value.shape.length)];
+  if (typeof extent === 'number') return extent;
+  throw new Unsupported(`needs a fixed extent at axis ${axis}, and it is '${extent}'`);
+}
+
+/** A product of extents: its number, and its symbols in sorted order. Symbols may be products themselves: `batch*2`. */
+export interface Extents {
+  readonly count: number;
+  readonly symbols: readonly string[];
+}
+
+export function countOf(extents: readonly Dim[]): Extents {
+  const factors = extents.flatMap((extent): readonly Dim[] =>
+    typeof extent === 'number'
+      ? [extent]
+      : extent.split('*').map((factor) => (/^\d+$/.test(factor) ? Number(factor) : factor)),
+  );
+  return {
+    count: factors.reduce<number>((product, factor) => (typeof factor === 'number' ? product * factor : product), 1),
+    symbols: factors.filter((factor) => typeof factor === 'string').sort(),
+  };
+}
+
+/** The extent that it is. */
+export function productOf({ count, symbols }: Extents): Dim {
+  if (symbols.length === 0) return count;
+  return count === 1 ? symbols.join('*') : [...symbols, count].join('*');
+}

@@ -1,0 +1,217 @@
+import type { Value } from '../../graph/value.js';
+import type { Dim } from '../../graph/value-type.js';
+import {
+  axisOf,
+  countOf,
+  type Entry,
+  extentOf,
+  isKnown,
+  type Known,
+  knownDims,
+  knownTensor,
+  productOf,
+  type Rule,
+  type Step,
+  Unsupported,
+} from '../entries.js';
+
+const shape: Rule = (step) => {
+  const x = step.entry(0);
+  const whole: readonly Dim[] = x.shape;
+  return [knownDims(whole.slice(step.integer('start', 0), step.node.attributes.get('end')?.integer ?? whole.length))];
+};
+
+const constant: Rule = (step) => {
+  const { attributes } = step.node;
+  const [tensor, integer, float] = [
+    attributes.get('value')?.tensor,
+    attributes.get('value_int')?.integer,
+    attributes.get('value_float')?.float,
+  ];
+  if (tensor !== undefined) return [knownTensor(tensor)];
+  if (integer !== undefined) return [{ dtype: 'int64', shape: [], elements: [integer] }];
+  if (float !== undefined) return [{ dtype: 'float32', shape: [], elements: [float] }];
+  const integers = attributes.get('value_ints')?.integers;
+  if (integers !== undefined) return [knownDims(integers)];
+  throw new Unsupported('is a constant of another kind than numbers');
+};
+
+const constantOfShape: Rule = (step) => {
+  const value = step.node.attributes.get('value')?.tensor;
+  const { dtype, elements } = value === undefined ? { dtype: 'float32' as const, elements: [0] } : knownTensor(value);
+  const extents = step.known(0).elements;
+  if (extents.every((extent) => typeof extent === 'number')) {
+    const count = extents.reduce<number>((product, extent) => product * Number(extent), 1);
+    return [{ dtype, shape: extents.map(Number), elements: new Array<Dim>(count).fill(elements[0] ?? 0) }];
+  }
+  return [step.g.expand(step.g.constant(Number(elements[0] ?? 0), dtype), extents)];
+};
+
+/** Extents for a reshape, with 0 and -1 as ONNX has them, and the batch where the exporter fixed it. */
+function target(x: Value, wanted: readonly Dim[], step: Step): readonly Dim[] {
+  const keepsZeros = step.integer('allowzero', 0) === 0;
+  const given = wanted.map((extent, axis) => (extent === 0 && keepsZeros ? (x.shape[axis] ?? 0) : extent));
+  const { count, symbols } = countOf(x.shape);
+  const open = given.indexOf(-1);
+  const rest = countOf(given.filter((extent) => extent !== -1));
+  const filled = (along: Dim) => given.map((extent) => (extent === -1 ? along : extent));
+  const unfit = () => new Unsupported(`makes [${wanted.join(', ')}] of [${x.shape.join(', ')}]`);
+  const ratio = count / rest.count;
+  if (open >= 0 && rest.symbols.join() === symbols.join()) return filled(ratio);
+  if (rest.symbols.length > 0) {
+    if (open < 0) return given;
+    throw unfit();
+  }
+  if (symbols.length === 0) return open < 0 ? given : filled(ratio);
+  // No symbol in what is wanted: the first extent is the batch that the exporter had, or the open one takes it along.
+  const [first, ...others] = given;
+  if (first !== -1 && first === step.fixedBatch) {
+    const fixed = countOf(others.filter((extent) => extent !== -1)).count;
+    return [productOf({ count: 1, symbols }), ...others.map((extent) => (extent === -1 ? count / fixed : extent))];
+  }
+  if (open < 0 || !Number.isInteger(ratio)) throw unfit();
+  return filled(productOf({ count: ratio, symbols }));
+}
+
+const reshape: Rule = (step) => {
+  const x = step.entry(0);
+  const wanted = step.known(1).elements;
+  if (!isKnown(x)) return [step.g.reshape(x, target(x, wanted, step))];
+  const rest = wanted.reduce<number>((product, extent) => (extent === -1 ? product : product * Number(extent)), 1);
+  return [{ ...x, shape: wanted.map((extent) => (extent === -1 ? x.elements.length / rest : Number(extent))) }];
+};
+
+const flatten: Rule = (step) => {
+  const x = step.value(0);
+  const axis = step.integer('axis', 1);
+  if (axis !== 1) throw new Unsupported(`flattens from axis ${axis}`);
+  const count = x.shape.slice(1).reduce<number>((product, _, at) => product * extentOf(x, at + 1), 1);
+  return [step.g.reshape(x, [x.shape[0] as Dim, count])];
+};
+
+const transpose: Rule = (step) => {
+  const x = step.value(0);
+  const perm = step.integers('perm') ?? x.shape.map((_, axis) => x.shape.length - 1 - axis);
+  return [step.g.transpose(x, perm)];
+};
+
+const unsqueeze: Rule = (step) => {
+  const x = step.entry(0);
+  const axes = step.axes(1) ?? [];
+  const rank = x.shape.length + axes.length;
+  const places = new Set(axes.map((axis) => axisOf(axis, rank)));
+  const extents = [...x.shape];
+  const made = Array.from({ length: rank }, (_, axis): Dim => (places.has(axis) ? 1 : (extents.shift() as Dim)));
+  return [reshaped(step, x, made)];
+};
+
+const squeeze: Rule = (step) => {
+  const x = step.entry(0);
+  const axes = step.axes(1) ?? x.shape.flatMap((extent, axis) => (extent === 1 ? [axis] : []));
+  const gone = new Set(axes.map((axis) => axisOf(axis, x.shape.length)));
+  return [
+    reshaped(
+      step,
+      x,
+      x.shape.filter((_, axis) => !gone.has(axis)),
+    ),
+  ];
+};
+
+function reshaped({ g }: Step, x: Entry, extents: readonly Dim[]): Entry {
+  return isKnown(x) ? { ...x, shape: extents.map(Number) } : g.reshape(x, extents);
+}
+
+const concat: Rule = (step) => {
+  const entries = step.node.inputs.map((_, index) => step.entry(index));
+  const axis = step.integer('axis', 0);
+  if (entries.every((entry) => isKnown(entry) && entry.shape.length === 1)) {
+    return [{ ...(entries[0] as Known), ...knownDims(entries.flatMap((entry) => (entry as Known).elements)) }];
+  }
+  return [
+    step.g.concat(
+      entries.map((_, index) => step.value(index)),
+      axis,
+    ),
+  ];
+};
+
+const gather: Rule = (step) => {
+  const [x, indices] = [step.entry(0), step.entry(1)];
+  const axis = axisOf(step.integer('axis', 0), x.shape.length);
+  if (isKnown(x) && isKnown(indices) && x.shape.length === 1) {
+    const rows = step.numbers(1).map((row) => x.elements[axisOf(row, x.elements.length)] as Dim);
+    return [{ dtype: x.dtype, shape: indices.shape, elements: rows }];
+  }
+  const value = step.value(0);
+  if (isKnown(indices) && indices.elements.length === 1) {
+    const row = axisOf(step.numbers(1)[0] as number, extentOf(value, axis));
+    const cut = step.g.slice(value, axis, row, row + 1);
+    const before = value.shape.slice(0, axis);
+    return [step.g.reshape(cut, [...before, ...indices.shape, ...value.shape.slice(axis + 1)])];
+  }
+  if (axis !== 0) throw new Unsupported(`gathers along axis ${axis}`);
+  return [step.g.gather(value, step.value(1))];
+};
+
+/** Ends that mean "to the end" are as large as an int64 is. */
+const slice: Rule = (step) => {
+  const x = step.entry(0);
+  const [starts, ends] = [step.numbers(1), step.numbers(2)];
+  const axes = step.has(3) ? step.numbers(3) : starts.map((_, axis) => axis);
+  if (step.has(4) && step.numbers(4).some((size) => size !== 1)) throw new Unsupported('has steps other than 1');
+  const bounds = (at: number, extent: number) =>
+    [starts[at] as number, ends[at] as number].map((one) =>
+      Math.min(extent, Math.max(0, one < 0 ? one + extent : one)),
+    ) as [number, number];
+  if (isKnown(x)) return [knownDims(x.elements.slice(...bounds(0, x.elements.length)))];
+  return [
+    axes.reduce((value, axis, at) => {
+      const place = axisOf(axis, value.shape.length);
+      if (typeof value.shape[place] === 'string') {
+        if (starts[at] === 0 && (ends[at] as number) >= 2 ** 31) return value;
+        throw new Unsupported(`takes some of the '${value.shape[place]}'`);
+      }
+      const extent = extentOf(value, place);
+      const [start, end] = bounds(at, extent);
+      return start === 0 && end === extent ? value : step.g.slice(value, place, start, end);
+    }, x),
+  ];
+};
+
+const split: Rule = (step) => {
+  const x = step.value(0);
+  const axis = axisOf(step.integer('axis', 0), x.shape.length);
+  const count = step.node.outputs.length;
+  const each = Math.ceil(extentOf(x, axis) / count);
+  const even = Array.from({ length: count }, (_, at) => Math.min(each, extentOf(x, axis) - at * each));
+  return step.g.split(x, axis, step.integers('split') ?? (step.has(1) ? step.numbers(1) : even));
+};
+
+const expand: Rule = (step) => {
+  const x = step.value(0);
+  const wanted = step.known(1).elements;
+  const rank = Math.max(x.shape.length, wanted.length);
+  const at = (dims: readonly Dim[], axis: number) => dims[axis - rank + dims.length] ?? 1;
+  const extents = Array.from({ length: rank }, (_, axis) => {
+    const [own, other] = [at(x.shape, axis), at(wanted, axis)];
+    return other === 1 || (axis === 0 && other === step.fixedBatch && typeof own === 'string') ? own : other;
+  });
+  return [step.g.expand(x, extents)];
+};
+
+export const shapes: Readonly<Record<string, Rule>> = {
+  Concat: concat,
+  Constant: constant,
+  ConstantOfShape: constantOfShape,
+  Expand: expand,
+  Flatten: flatten,
+  Gather: gather,
+  Reshape: reshape,
+  Shape: shape,
+  Slice: slice,
+  Split: split,
+  Squeeze: squeeze,
+  Transpose: transpose,
+  Unsqueeze: unsqueeze,
+};
