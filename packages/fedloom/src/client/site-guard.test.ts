@@ -17,11 +17,13 @@ const refused = (rule: string) => expect.objectContaining({ code: 'site.refused'
 const spec = (kind: UpdateSpec['kind'], name = 'w'): UpdateSpec => ({
   ...{ name, dtype: 'float32', shape: [2], fold: 'mean', kind },
 });
-const leaving = (over: Partial<Leaving> = {}): Leaving => ({
+const leaving = ({
+  specs = [spec('trained')],
+  ...over
+}: Partial<Omit<Leaving, 'outcome'>> & { readonly specs?: readonly UpdateSpec[] } = {}): Leaving => ({
   client: clientIndex(3),
   task: 0,
-  facts: { sampleCount: 10, stepCount: 1 },
-  specs: [spec('trained')],
+  outcome: { facts: { sampleCount: 10, stepCount: 1 }, specs },
   bytes: 100,
   ...over,
 });

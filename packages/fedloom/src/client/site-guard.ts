@@ -11,8 +11,8 @@ import type { SitePolicy } from './site-policy.js';
 export interface Leaving {
   readonly client: ClientIndex;
   readonly task: number;
-  readonly facts: Facts;
-  readonly specs: readonly UpdateSpec[];
+  /** Its specs may have to be made: they are read where the policy speaks of them. */
+  readonly outcome: { readonly facts: Facts; readonly specs: readonly UpdateSpec[] };
   readonly bytes: number;
 }
 
@@ -62,14 +62,14 @@ export class SiteGuard {
   /** @throws FedloomError `site.refused` */
   checkPlan(manifest: PlanManifest): void {
     this.#checkAlgorithm(manifest.algorithm.name);
-    this.#checkUnclipped(updateSpecs(manifest));
+    if (this.#policy.requireClip !== undefined) checkClipped(updateSpecs(manifest));
   }
 
   /** Before an update leaves, once for each training. @throws FedloomError `site.refused` */
-  checkUpdate({ client, task, facts, specs, bytes }: Leaving): void {
+  checkUpdate({ client, task, outcome, bytes }: Leaving): void {
     const { sampleCountMin = 1, trainingsMax, updateBytesMax } = this.#policy;
-    const { sampleCount = 0 } = facts;
-    this.#checkUnclipped(specs);
+    const { sampleCount = 0 } = outcome.facts;
+    if (this.#policy.requireClip !== undefined) checkClipped(outcome.specs);
     if (sampleCount < sampleCountMin) {
       throw refused(
         'sampleCountMin',
@@ -144,17 +144,16 @@ export class SiteGuard {
     if (refuseAlgorithms.includes(algorithm))
       throw refused('refuseAlgorithms', `takes no part in runs of ${algorithm}`);
   }
+}
 
-  #checkUnclipped(specs: readonly UpdateSpec[]): void {
-    if (this.#policy.requireClip === undefined) return;
-    const free = specs.find((spec) => !isTrainedDelta(spec));
-    if (free === undefined) return;
-    const what = free.kind === 'upload' ? 'upload' : 'buffer';
-    throw refused(
-      'requireClip',
-      `takes part only where all that leaves is clipped, and the ${what} ${free.name} would not be`,
-    );
-  }
+function checkClipped(specs: readonly UpdateSpec[]): void {
+  const free = specs.find((spec) => !isTrainedDelta(spec));
+  if (free === undefined) return;
+  const what = free.kind === 'upload' ? 'upload' : 'buffer';
+  throw refused(
+    'requireClip',
+    `takes part only where all that leaves is clipped, and the ${what} ${free.name} would not be`,
+  );
 }
 
 /** Scheme, host and port; the port that a scheme has by default is none. */

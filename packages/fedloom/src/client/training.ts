@@ -82,7 +82,7 @@ export class Training {
       if (signal.aborted) return;
       const staged = await stages.apply(outcome, { client, task, seed, ...(committed && { committed }) });
       if (signal.aborted) return;
-      checkLeaving({ client, task, facts: outcome.facts, specs: outcome.specs, bytes: staged.update.byteLength });
+      checkLeaving({ client, task, outcome, bytes: staged.update.byteLength });
       const trainMs = clock.now() - startedMs;
       if (staged.state !== undefined) await states.propose(client, task, staged.state);
       if (signal.aborted) return;

@@ -44,6 +44,11 @@ function scaledNorm(norms: Float64Array): number {
 
 /** The medians of each measure. @param sizes at least one */
 export function usualOf(sizes: readonly UpdateSize[]): UpdateSize {
+  const [first] = sizes;
+  // One client, or rounds that changed nothing: what a small round costs should not be its medians.
+  if (first !== undefined && sizes.every((other) => isSame(first, other))) {
+    return { sampleCount: first.sampleCount, norms: first.norms };
+  }
   return {
     sampleCount: lowerMedian(sizes, ({ sampleCount }) => sampleCount),
     norms: {
@@ -52,6 +57,15 @@ export function usualOf(sizes: readonly UpdateSize[]): UpdateSize {
       upload: lowerMedian(sizes, ({ norms }) => norms.upload),
     },
   };
+}
+
+function isSame(a: UpdateSize, b: UpdateSize): boolean {
+  return (
+    a.sampleCount === b.sampleCount &&
+    a.norms.trained === b.norms.trained &&
+    a.norms.buffer === b.norms.buffer &&
+    a.norms.upload === b.norms.upload
+  );
 }
 
 /** Of an even number of values the lower of the two in the middle; 0 of none. */
