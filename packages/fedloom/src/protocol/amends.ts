@@ -10,6 +10,13 @@ const REST_MS_MAX = 2_000;
 const ADDRESSES_MAX = 4_096;
 /** What it takes to open a connection and to end it. */
 export const CONNECTION_MS = 1;
+/** What a transport does for a frame before it can be looked at, as its share of time shows under attack: nobody times it. */
+const FRAME_MS = 0.05;
+const FRAME_BYTES_PER_MS = 1 << 19;
+
+export function frameMs(bytes: number): number {
+  return FRAME_MS + bytes / FRAME_BYTES_PER_MS;
+}
 
 /**
  * Who sends what is refused, or must be cut, costs the server time that others wait for. So its address makes up for it: for ten times

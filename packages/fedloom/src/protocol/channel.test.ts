@@ -1,6 +1,6 @@
 import { FedloomError } from '@fedloom/engine';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { Amends } from './amends.js';
+import { Amends, frameMs } from './amends.js';
 import { ByteBudget } from './byte-budget.js';
 import { encodeChunk, encodeControl } from './codec.js';
 import { defaultLimits } from './limits.js';
@@ -280,11 +280,14 @@ describe('amends', () => {
     for (const task of [0, 1, 2]) client.send(encodeControl({ ...examples.failed, task }));
     client.send(Uint8Array.of(9));
     expect((await end.closed).error?.code).toBe('protocol.frame');
-    // 300 ms for the second message, of which 100 are let off; then 30 ms go by.
-    expect([taken, rests]).toEqual([[0, 1, 2], [200]]);
+    const bytes = (task: number) => encodeControl({ ...examples.failed, task }).length;
+    // 300 ms for the second message and what its frame took to come, of which 100 are let off; then 30 ms go by.
+    const rest = 200 + 10 * frameMs(bytes(1));
+    expect([taken, rests]).toEqual([[0, 1, 2], [expect.closeTo(rest, 6)]]);
     expect(told).toEqual([1, 1]);
     // For all that the connection cost, and for its end.
-    expect(amends.restMs(server.peer)).toBe(170 + 10 * (90 + 1));
+    const framesMs = [bytes(0), bytes(1), bytes(2)].reduce((sum, length) => sum + frameMs(length), 0);
+    expect(amends.restMs(server.peer)).toBeCloseTo(rest - 30 + 10 * (90 + 1 + framesMs), 6);
   });
 });
 

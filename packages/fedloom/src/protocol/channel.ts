@@ -1,6 +1,6 @@
 import { FedloomError } from '@fedloom/engine';
 import { freeBytes, uninitializedBytes } from '../core/byte-memory.js';
-import { type Amends, CONNECTION_MS } from './amends.js';
+import { type Amends, CONNECTION_MS, frameMs } from './amends.js';
 import type { BudgetLane, ByteBudget } from './byte-budget.js';
 import { type AnyMessage, decodeFrame, encodeControl, type Frame } from './codec.js';
 import type { ExtensionMessage, MessageDefinition, MessageRegistry } from './define-message.js';
@@ -321,7 +321,7 @@ export class Channel {
     this.#onRest = undefined;
     this.#take(bytes);
     const onRest = this.#onRest as (() => void) | undefined;
-    const spentMs = amends.now() - startedMs;
+    const spentMs = frameMs(bytes.length) + amends.now() - startedMs;
     this.#spentMs += spentMs;
     if (!this.#offended) return;
     const restMs = amends.charge(this.peer, spentMs);

@@ -30,12 +30,14 @@ test('an address that has to make amends is not read from at once when it comes 
     const { server } = await connectionPair();
     lobby.accept(Object.assign(server, { rest: (ms: number) => rests.push(ms) }));
   };
-  // Ten faults of a millisecond each are let off.
+  // Of eleven faults of a millisecond each, and what their frames took to come, nearly ten are let off.
   await comeAgain();
-  expect(rests).toEqual([10]);
-  clock.now = () => 10;
+  const [restMs = 0] = rests;
+  expect(restMs).toBeGreaterThan(10);
+  expect(restMs).toBeLessThan(40);
+  clock.now = () => restMs;
   await comeAgain();
-  expect(rests).toEqual([10]);
+  expect(rests).toEqual([restMs]);
 });
 
 describe('the run that a client names', () => {
