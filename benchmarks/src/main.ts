@@ -14,6 +14,7 @@ import { fold } from './workloads/fold.js';
 import { journal } from './workloads/journal.js';
 import { krum } from './workloads/krum.js';
 import { lr } from './workloads/lr.js';
+import { models } from './workloads/models.js';
 import { mpi } from './workloads/mpi.js';
 import { mqtt } from './workloads/mqtt.js';
 import { noop } from './workloads/noop.js';
@@ -27,6 +28,7 @@ const WORKLOADS: readonly Workload[] = [
   lr,
   twoNn,
   cnn,
+  models,
   noop,
   empty,
   scale,
