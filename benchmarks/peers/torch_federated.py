@@ -36,6 +36,10 @@ COHORT = 10
 TRAIN_IMAGES = 60_000
 TEST_IMAGES = 10_000
 PIXELS = 784
+CHARACTERS = 90
+CONTEXT = 80
+TRAIN_TEXTS = 6_000
+TEST_TEXTS = 1_000
 
 # name: (clients, learning rate, parameter shapes as PyTorch lays them out)
 WORKLOADS = {
@@ -45,6 +49,14 @@ WORKLOADS = {
         100,
         0.1,
         [(32, 1, 5, 5), (32,), (64, 32, 5, 5), (64,), (512, 3136), (512,), (10, 512), (10,)],
+    ),
+    "lstm": (
+        100,
+        0.5,
+        [(90, 8)]
+        + [(1024, 8), (1024, 256), (1024,), (1024,)]
+        + [(1024, 256), (1024, 256), (1024,), (1024,)]
+        + [(90, 256), (90,)],
     ),
 }
 
@@ -88,7 +100,34 @@ def logits_cnn(p, x):
     return F.linear(h, p[6], p[7])
 
 
-LOGITS = {"lr": logits_lr, "2nn": logits_2nn, "cnn": logits_cnn}
+def logits_lstm(p, x):
+    start = torch.zeros(2, len(x), 256)
+    states, _, _ = torch.lstm(F.embedding(x, p[0]), (start, start), p[1:9], True, 2, 0.0, True, False, True)
+    return F.linear(states[:, -1], p[9], p[10])
+
+
+LOGITS = {"lr": logits_lr, "2nn": logits_2nn, "cnn": logits_cnn, "lstm": logits_lstm}
+
+
+def texts(first, count):
+    """Samples `first` and on: characters at a distance of 1 to 4 from each other, of which the next is the label."""
+    numbers = torch.arange(first, first + count)[:, None]
+    characters = (numbers * 7 + torch.arange(CONTEXT + 1) * (1 + numbers % 4)) % CHARACTERS
+    return characters[:, :-1].to(torch.uint8), characters[:, -1].to(torch.uint8)
+
+
+def train_samples(workload, folder):
+    if workload == "lstm":
+        return texts(0, TRAIN_TEXTS)
+    images = read_idx(folder, "train-images-idx3-ubyte", 16, TRAIN_IMAGES, PIXELS)
+    return images, read_idx(folder, "train-labels-idx1-ubyte", 8, TRAIN_IMAGES, 1)
+
+
+def test_samples(workload, folder):
+    if workload == "lstm":
+        return texts(TRAIN_TEXTS, TEST_TEXTS)
+    images = read_idx(folder, "t10k-images-idx3-ubyte", 16, TEST_IMAGES, PIXELS)
+    return images, read_idx(folder, "t10k-labels-idx1-ubyte", 8, TEST_IMAGES, 1)
 
 
 class Federation:
@@ -97,12 +136,13 @@ class Federation:
     def __init__(self, workload, folder):
         self.clients, self.lr, self.shapes = WORKLOADS[workload]
         self.logits = LOGITS[workload]
-        self.images = read_idx(folder, "train-images-idx3-ubyte", 16, TRAIN_IMAGES, PIXELS)
-        self.labels = read_idx(folder, "train-labels-idx1-ubyte", 8, TRAIN_IMAGES, 1)
-        self.samples = TRAIN_IMAGES // self.clients
+        self.workload = workload
+        self.samples_x, self.samples_y = train_samples(workload, folder)
+        count = len(self.samples_x)
+        self.samples = count // self.clients
         # IID: a permutation cut into equal parts.
         generator = torch.Generator().manual_seed(1)
-        self.parts = torch.randperm(TRAIN_IMAGES, generator=generator).view(self.clients, self.samples)
+        self.parts = torch.randperm(count, generator=generator).view(self.clients, self.samples)
         self.size = sum(math.prod(shape) for shape in self.shapes)
         self.local = torch.empty(self.size)
         self.params = [view.requires_grad_() for view in self.views(self.local)]
@@ -112,9 +152,17 @@ class Federation:
         sizes = [math.prod(shape) for shape in self.shapes]
         return [part.view(shape) for part, shape in zip(flat.split(sizes), self.shapes)]
 
+    def prepared(self, x):
+        """Characters are numbers; pixels are divided by 255."""
+        return x.int() if self.workload == "lstm" else x.float().div_(255)
+
     def initialise(self, flat):
-        """PyTorch's default for dense and convolution layers: uniform within 1/sqrt(fan-in)."""
+        """PyTorch's default for dense and convolution layers: uniform within 1/sqrt(fan-in); for the LSTM's, within 1/sqrt(units)."""
         generator = torch.Generator().manual_seed(0)
+        if self.workload == "lstm":
+            flat.uniform_(-1 / 16, 1 / 16, generator=generator)
+            self.views(flat)[0].normal_(generator=generator)
+            return
         bound = 0.0
         for view in self.views(flat):
             if view.dim() > 1:
@@ -125,8 +173,8 @@ class Federation:
         """One epoch of SGD on one client, from `weights`; the result is in `self.local`."""
         params, lr, logits = self.params, self.lr, self.logits
         order = self.parts[client][torch.randperm(self.samples)]
-        xs = self.images[order].float().div_(255).split(BATCH)
-        ys = self.labels[order].long().split(BATCH)
+        xs = self.prepared(self.samples_x[order]).split(BATCH)
+        ys = self.samples_y[order].long().split(BATCH)
         self.local.copy_(weights)
         for x, y in zip(xs, ys):
             F.cross_entropy(logits(params, x), y).backward()
@@ -143,13 +191,12 @@ class Federation:
 
     @torch.inference_mode()
     def accuracy(self, flat, folder):
-        images = read_idx(folder, "t10k-images-idx3-ubyte", 16, TEST_IMAGES, PIXELS)
-        labels = read_idx(folder, "t10k-labels-idx1-ubyte", 8, TEST_IMAGES, 1)
+        samples, labels = test_samples(self.workload, folder)
         params = self.views(flat)
         hits = 0
-        for x, y in zip(images.split(1000), labels.split(1000)):
-            hits += (self.logits(params, x.float().div_(255)).argmax(1) == y).sum().item()
-        return hits / TEST_IMAGES
+        for x, y in zip(samples.split(1000), labels.split(1000)):
+            hits += (self.logits(params, self.prepared(x)).argmax(1) == y).sum().item()
+        return hits / len(samples)
 
 
 def serve(federation, pipe, weights, total, threads, seed):
@@ -207,7 +254,7 @@ class Workers:
 
 
 def parse_arguments():
-    parser = argparse.ArgumentParser(description="FedAvg on MNIST as a bare PyTorch loop.")
+    parser = argparse.ArgumentParser(description="FedAvg as a bare PyTorch loop, on MNIST or on made-up texts.")
     parser.add_argument("--workload", choices=sorted(WORKLOADS), required=True)
     parser.add_argument("--rounds", type=int, required=True)
     parser.add_argument("--threads", type=int, default=1, help="threads inside an operator, in each process")

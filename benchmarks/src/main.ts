@@ -14,6 +14,7 @@ import { fold } from './workloads/fold.js';
 import { journal } from './workloads/journal.js';
 import { krum } from './workloads/krum.js';
 import { lr } from './workloads/lr.js';
+import { lstm } from './workloads/lstm.js';
 import { models } from './workloads/models.js';
 import { mpi } from './workloads/mpi.js';
 import { mqtt } from './workloads/mqtt.js';
@@ -29,6 +30,7 @@ const WORKLOADS: readonly Workload[] = [
   twoNn,
   cnn,
   models,
+  lstm,
   noop,
   empty,
   scale,

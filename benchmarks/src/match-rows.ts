@@ -2,7 +2,7 @@ import { type MatchResult, peerRoundSeconds, roundSeconds } from './against-pyto
 import { type Row, rowOf, type Target } from './row.js';
 import { median } from './stats.js';
 
-/** From the start of the process to its end, on both sides with one evaluation on the test images. */
+/** From the start of the process to its end, on both sides with one evaluation on the test samples. */
 export function wholeProcessRow(workload: string, { ours, peer }: MatchResult, target?: Target): Row {
   return rowOf({
     workload,
@@ -36,5 +36,5 @@ export function trainingRow(workload: string, samplesPerRound: number, result: M
 function accuracyNote({ ours, peer }: MatchResult): string {
   const percent = (runs: readonly { readonly accuracy: number }[]) =>
     `${(100 * median(runs.map(({ accuracy }) => accuracy))).toFixed(2)} %`;
-  return `accuracy on the test images at the end ${percent(ours)}${peer ? `, PyTorch ${percent(peer.runs)}` : ''}`;
+  return `accuracy on the test samples at the end ${percent(ours)}${peer ? `, PyTorch ${percent(peer.runs)}` : ''}`;
 }

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { benchmarksFolder, mnistFolder } from './places.js';
 import { runProgram } from './spawned.js';
 
-export type PeerWorkload = 'lr' | '2nn' | 'cnn';
+export type PeerWorkload = 'lr' | '2nn' | 'cnn' | 'lstm';
 
 /** How the peer uses the cores. */
 export interface PeerMode {
