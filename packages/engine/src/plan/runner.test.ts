@@ -17,6 +17,7 @@ import {
   languageRecipe,
   mlpRecipe,
   proximalTerms,
+  recurrentRecipe,
   regressionRecipe,
   textRecipe,
 } from '../testing/recipes.js';
@@ -62,6 +63,7 @@ describe('ONNX Runtime against the float64 interpreter', () => {
     ['regression of single numbers', regressionRecipe()],
     ['texts', textRecipe()],
     ['language', languageRecipe()],
+    ['recurrent layers', recurrentRecipe()],
     ['average pools', averagingRecipe()],
   ])('%s', async (_, source) => {
     const job = jobFor(source, 10);

@@ -17,6 +17,7 @@ import {
   languageRecipe,
   mlpRecipe,
   proximalTerms,
+  recurrentRecipe,
   regressionRecipe,
   textRecipe,
 } from '../testing/recipes.js';
@@ -57,6 +58,7 @@ describe('several clients in one call', () => {
     ['mlp with a proximal term', mlpRecipe({ terms: proximalTerms(0.5) })],
     ['texts', textRecipe()],
     ['language', languageRecipe()],
+    ['recurrent layers', recurrentRecipe()],
     ['average pools', averagingRecipe()],
   ];
 

@@ -3,8 +3,10 @@ import { averagePool2d, globalAveragePool2d } from '../layers/average-pool2d.js'
 import { binaryAccuracy, binaryCrossEntropyWithLogits } from '../layers/binary.js';
 import { conv2d } from '../layers/conv2d.js';
 import { dense } from '../layers/dense.js';
-import { embeddingBag } from '../layers/embedding.js';
+import { embedding, embeddingBag } from '../layers/embedding.js';
+import { gru } from '../layers/gru.js';
 import { meanAbsoluteError, meanSquaredError } from '../layers/losses.js';
+import { lstm } from '../layers/lstm.js';
 import { maxPool2d } from '../layers/max-pool2d.js';
 import { accuracy, perplexity } from '../layers/metrics.js';
 import { r2 } from '../layers/r2.js';
@@ -80,6 +82,20 @@ export function languageRecipe(changes: Partial<PlanSource> = {}): PlanSource {
     data: { x: { dtype: 'int32', shape: [7] }, y: { dtype: 'int32', shape: [7], classes: tokensBelow } },
     loss: softmaxCrossEntropy({ ignore: 0 }),
     metrics: [perplexity({ ignore: 0 })],
+    ...changes,
+  });
+}
+
+/** The same with recurrent layers of both kinds. */
+export function recurrentRecipe(changes: Partial<PlanSource> = {}): PlanSource {
+  return languageRecipe({
+    name: 'recurrent',
+    model: sequential([
+      embedding(tokensBelow, 3),
+      lstm(4, { layers: 2, returnSequences: true }),
+      gru(5, { returnSequences: true }),
+      dense(tokensBelow),
+    ]),
     ...changes,
   });
 }
