@@ -118,6 +118,18 @@ test.each([
   expect(make).toThrow(message);
 });
 
+test('a plan of characterLstm does not grow with its steps', () => {
+  const plan = compilePlan({
+    name: 'characters',
+    model: characterLstm(),
+    data: { x: { dtype: 'uint8', shape: [80] }, y: { dtype: 'int32', shape: [], classes: 90 } },
+    loss: softmaxCrossEntropy(),
+    metrics: [],
+    training: { localEpochs: 1, batchSize: 10, optimizer: sgd({ learningRate: 0.5 }) },
+  });
+  expect(plan.bytes.length).toBeLessThan(50_000);
+});
+
 describe('resNet18', () => {
   test('has the names of torchvision, and its running statistics', () => {
     const { parameters } = resNet18().build([3, 32, 32]);

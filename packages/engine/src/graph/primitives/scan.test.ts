@@ -105,6 +105,24 @@ checkCases('scan', [
     },
   },
   {
+    name: 'integers among the rows and in what is carried',
+    inputs: {
+      rows: { shape: [4], dtype: 'int64', element: (random) => random * 3 - 0.5 },
+      table: { shape: [3, 2] },
+      a: { shape: [2] },
+    },
+    build(g, { rows, table, a }) {
+      const { carried } = g.scan([rows!], [a!, g.constant(1, 'int64')], (body, [row], [state, count]) => ({
+        carried: [
+          body.tanh(body.add(body.mul(state!, body.cast(count!, 'float32')), body.gather(table!, row!))),
+          body.add(count!, 1),
+        ],
+        collected: [],
+      }));
+      return carried[0]!;
+    },
+  },
+  {
     name: 'the gradient of a gradient',
     inputs: { x: { shape: [3, 2] }, a: { shape: [2] } },
     build(g, { x, a }) {
