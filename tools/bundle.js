@@ -70,6 +70,14 @@ const pages = await build({
   legalComments: 'none',
   metafile: true,
 });
+// Bundlers are to leave the import of ONNX Runtime alone; what minifies drops the comments that say so.
+const worker = readFileSync(`${page}/worker.js`, 'utf8');
+const imports = [...worker.matchAll(/\bimport\((?=\w+\))/g)];
+if (imports.length !== 1) throw new Error(`the worker of pages has ${imports.length} dynamic imports: one is expected`);
+writeFileSync(
+  `${page}/worker.js`,
+  worker.replace(imports[0][0], 'import(/* @vite-ignore */ /* webpackIgnore: true */ '),
+);
 writeFileSync(`${page}/THIRD-PARTY-LICENSES.txt`, licensesOf(Object.keys(pages.metafile.inputs)));
 
 // What trainers in Python need lies beside the code that starts them.
