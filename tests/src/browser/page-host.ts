@@ -2,6 +2,7 @@ import { createReadStream } from 'node:fs';
 import { createServer, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { extname, join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { onTestFinished } from 'vitest';
 import { root } from '../repository/source-tree.js';
 
@@ -13,6 +14,7 @@ const TYPES: Readonly<Record<string, string>> = {
   '.js': 'text/javascript',
   '.mjs': 'text/javascript',
   '.wasm': 'application/wasm',
+  '.html': 'text/html',
 };
 /** With these a page may have threads that share memory. */
 const ISOLATED = { 'Cross-Origin-Opener-Policy': 'same-origin', 'Cross-Origin-Embedder-Policy': 'require-corp' };
@@ -24,15 +26,23 @@ const PAGE = `<!doctype html><title>A page</title>
 export async function hostPages({
   isolated = false,
   files = {},
+  onPost = () => {},
 }: {
   readonly isolated?: boolean;
-  readonly files?: Readonly<Record<string, Uint8Array>>;
+  readonly files?: Readonly<Record<string, Uint8Array | string>>;
+  /** Told what a page posts. */
+  readonly onPost?: (text: string) => void;
 } = {}): Promise<string> {
-  const server = createServer(({ url = '/' }, response) => {
+  const server = createServer((request, response) => {
+    const { method, url = '/' } = request;
+    if (method === 'POST') {
+      void text(request).then(onPost);
+      return void response.writeHead(204).end();
+    }
     for (const [name, value] of Object.entries(isolated ? ISOLATED : {})) response.setHeader(name, value);
     const file = files[url];
     if (file === undefined) answer(url, response);
-    else response.end(file);
+    else response.writeHead(200, { 'Content-Type': TYPES[extname(url)] ?? 'application/octet-stream' }).end(file);
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   onTestFinished(() => closed(server));

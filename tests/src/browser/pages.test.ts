@@ -5,7 +5,6 @@ import {
   acceptTokens,
   createServer,
   joinFederation,
-  type NamedTensors,
   type PlanTask,
   type RoundRecord,
   type RunResult,
@@ -15,21 +14,12 @@ import { expect, it, onTestFinished } from 'vitest';
 import { certificates } from '../mqtt/certificates.js';
 import { describeChromium } from './chromium.js';
 import { digits } from './digits.js';
+import { distance } from './distance.js';
 import { ClientPage } from './page.js';
 import { hostPages } from './page-host.js';
 
 const size = { clients: 3, clientsPerRound: 3, rounds: 3, seed: 4 };
 const one = (from: number) => [{ from, count: 1 }];
-
-/** The largest difference between numbers of two models. */
-function distance(model: NamedTensors, other: NamedTensors): number {
-  expect([...model.keys()]).toEqual([...other.keys()]);
-  return Math.max(
-    ...[...model].flatMap(([name, { data }]) =>
-      Array.from(data as Float32Array, (value, at) => Math.abs(Number(value) - Number(other.get(name)?.data[at]))),
-    ),
-  );
-}
 
 async function serve(task: ReturnType<typeof digits>['task'], options: Parameters<typeof createServer>[1]) {
   const server = await createServer(task, { workers: 1, ...options });
