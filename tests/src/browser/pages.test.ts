@@ -69,7 +69,7 @@ describeChromium('pages in Chromium', (browser) => {
 
   /** A run with a page as client 0 and others in Node, and the page. */
   async function withPage(options: Partial<Parameters<typeof createServer>[1]> = {}, more: object = {}) {
-    const { task, dataOf } = digits(3);
+    const { task, dataOf } = digits(options.clients ?? 3);
     const files = { '/inference.onnx': await inferenceOf(task) };
     const host = await hostPages({ files });
     const { server, records } = await serve(task, { ...size, allowedOrigins: [host], farewellMs: 0, ...options });
@@ -84,7 +84,7 @@ describeChromium('pages in Chromium', (browser) => {
     const page = await ClientPage.open(await browser(), host);
     await page.join(server.url, { clients: one(0), data: dataOf(0), ...more });
     const others = () => joinFederation(server.url, { clients: [{ from: 1, count: 2 }], task, workers: 1 });
-    return { server, records, dataOf, page, others, othersTrained };
+    return { server, records, task, dataOf, page, others, othersTrained };
   }
 
   it('a tab that is closed costs its own update', async () => {
@@ -213,4 +213,15 @@ describeChromium('pages in Chromium', (browser) => {
     await invited.tell('leave');
     expect((await invited.end()).ended).toBe('left');
   });
+
+  it('trains by WebGPU, max pools included', async () => {
+    const { server, page, task } = await withPage({ clients: 1, clientsPerRound: 1, rounds: 1 }, { device: 'webgpu' });
+    expect(await page.page.evaluate('navigator.gpu.requestAdapter().then((adapter) => adapter !== null)')).toBe(true);
+    const [result, alone] = await Promise.all([
+      server.result,
+      simulate(task, { ...size, clients: 1, clientsPerRound: 1, rounds: 1, workers: 1 }).result,
+    ]);
+    expect((await page.end()).ended).toBe('completed');
+    expect(distance(result.model, alone.model)).toBeLessThan(1e-4);
+  }, 120_000);
 });

@@ -1,6 +1,7 @@
 import type { Env, InferenceSession, Tensor } from '@fedloom/onnxruntime';
 import type { GraphBackend } from '../backend.js';
 import { openSession, refusedGraph } from '../runtime/session.js';
+import { processorNodes } from './processor-nodes.js';
 
 /** What is used of the module `onnxruntime-web`. */
 export interface OnnxRuntimeWeb {
@@ -29,11 +30,14 @@ export function onnxRuntimeWeb(runtime: OnnxRuntimeWeb, options: OnnxRuntimeWebO
   const { wasm } = runtime.env;
   wasm.numThreads = threads;
   if (files !== undefined) wasm.wasmPaths = files;
+  const alone = oneAtATime();
   return {
     name: `onnxruntime-web (${device})`,
     async load(onnx) {
+      const create = () => runtime.InferenceSession.create(onnx, sessionOptions(device, onnx));
       try {
-        return openSession(await runtime.InferenceSession.create(onnx, sessionOptions(device)), runtime.Tensor);
+        const { run, release } = openSession(await alone(create), runtime.Tensor);
+        return { run: (feeds) => alone(() => run(feeds)), release };
       } catch (cause) {
         throw refusedGraph(onnx, cause);
       }
@@ -41,14 +45,30 @@ export function onnxRuntimeWeb(runtime: OnnxRuntimeWeb, options: OnnxRuntimeWebO
   };
 }
 
-function sessionOptions(device: 'wasm' | 'webgpu'): InferenceSession.SessionOptions {
+/** With WebGPU the runtime refuses what comes while it makes or runs a session. */
+function oneAtATime(): <T>(act: () => Promise<T>) => Promise<T> {
+  let last: Promise<unknown> = Promise.resolve();
+  return (act) => {
+    const done = last.then(act);
+    last = done.catch(() => {});
+    return done;
+  };
+}
+
+function sessionOptions(device: 'wasm' | 'webgpu', onnx: Uint8Array): InferenceSession.SessionOptions {
   return {
     // What WebGPU has no kernel for runs on the processor.
-    executionProviders: device === 'webgpu' ? ['webgpu', 'wasm'] : ['wasm'],
+    executionProviders: device === 'webgpu' ? [webGpu(onnx), 'wasm'] : ['wasm'],
     executionMode: 'sequential',
     graphOptimizationLevel: 'all',
     // Patterns are planned for each shape of input anew, and keep memory, as in Node.
     enableMemPattern: false,
     logSeverityLevel: 3,
   };
+}
+
+function webGpu(onnx: Uint8Array): InferenceSession.ExecutionProviderConfig {
+  const onProcessor = processorNodes(onnx);
+  // An empty list is an option without a value, which the runtime refuses.
+  return onProcessor.length === 0 ? 'webgpu' : { name: 'webgpu', forceCpuNodeNames: onProcessor };
 }

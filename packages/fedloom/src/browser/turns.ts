@@ -13,7 +13,6 @@ export class Turns {
   #waiting: (() => void)[] = [];
   readonly #channel = new MessageChannel();
   #turned: (() => void) | undefined;
-  #last: Promise<unknown> = Promise.resolve();
 
   constructor() {
     const port = this.#channel.port1 as unknown as { onmessage: () => void };
@@ -44,22 +43,17 @@ export class Turns {
 
   /** Gives the sessions of `backend` their turns. Calls of all of them must follow one another. */
   between(backend: GraphBackend): GraphBackend {
-    return withCalls(backend, async (call) => {
-      await this.#next();
-      return this.#alone(call);
-    });
+    return { ...backend, load: async (onnx) => this.#betweenCalls(await backend.load(onnx)) };
   }
 
-  /** Sessions that run between the calls of the others, also while these are paused. */
-  beside(backend: GraphBackend): GraphBackend {
-    return withCalls(backend, (call) => this.#alone(call));
-  }
-
-  /** WebGPU takes one call at a time, whatever its session. */
-  #alone(call: Call): ReturnType<Call> {
-    const done = this.#last.then(call);
-    this.#last = done.catch(() => {});
-    return done;
+  #betweenCalls(session: GraphSession): GraphSession {
+    return {
+      run: async (feeds) => {
+        await this.#next();
+        return session.run(feeds);
+      },
+      release: () => session.release(),
+    };
   }
 
   async #next(): Promise<void> {
@@ -73,15 +67,4 @@ export class Turns {
     }
     if (this.#paused) await new Promise<void>((resolve) => this.#waiting.push(resolve));
   }
-}
-
-type Call = () => ReturnType<GraphSession['run']>;
-
-/** A backend whose sessions have their calls made by `make`. */
-function withCalls(backend: GraphBackend, make: (call: Call) => ReturnType<Call>): GraphBackend {
-  const load = async (onnx: Uint8Array): Promise<GraphSession> => {
-    const session = await backend.load(onnx);
-    return { run: (feeds) => make(() => session.run(feeds)), release: () => session.release() };
-  };
-  return { ...backend, load };
 }

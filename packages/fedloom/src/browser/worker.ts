@@ -64,7 +64,7 @@ async function predict({ id, x }: ToWorker & { readonly type: 'predict' }): Prom
   try {
     const backend = await runtime;
     if (backend === undefined) throw new Error('predict came before join');
-    return { type: 'predicted', id, predictions: await predictor.predict(x, turns.beside(backend)) };
+    return { type: 'predicted', id, predictions: await predictor.predict(x, backend) };
   } catch (error) {
     return { type: 'notPredicted', id, error: errorData(error) };
   }
