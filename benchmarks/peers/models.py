@@ -6,7 +6,9 @@ set of the process in bytes.
 
 import argparse
 import json
+import pathlib
 import resource
+import sys
 import time
 
 import torch
@@ -14,6 +16,9 @@ import torch.nn.functional as F
 from torch import nn
 
 from trainers import resnet18, two_nn
+
+sys.path.append(str(pathlib.Path(__file__).resolve().parents[2] / "tools" / "goldens"))
+from sequences import Gpt  # noqa: E402
 
 
 def mcmahan_cnn():
@@ -25,7 +30,19 @@ def mcmahan_cnn():
     )  # fmt: skip
 
 
-MODELS = {"2nn": (two_nn, (784,)), "cnn": (mcmahan_cnn, (1, 28, 28)), "resnet18": (resnet18, (3, 32, 32))}
+VOCABULARY = 65
+
+
+def small_gpt():
+    return Gpt(VOCABULARY, 128, 4, 128, 4)
+
+
+MODELS = {
+    "2nn": (two_nn, (784,)),
+    "cnn": (mcmahan_cnn, (1, 28, 28)),
+    "gpt": (small_gpt, (128,)),
+    "resnet18": (resnet18, (3, 32, 32)),
+}
 
 
 def main():
@@ -39,12 +56,17 @@ def main():
     torch.set_num_threads(arguments.threads)
     make, shape = MODELS[arguments.model]
     model, count = make(), arguments.batch * arguments.steps
-    x, y = torch.rand(count, *shape), torch.randint(10, (count,))
+    if arguments.model == "gpt":
+        x, y = torch.randint(VOCABULARY, (count, *shape)), torch.randint(VOCABULARY, (count, *shape))
+    else:
+        x, y = torch.rand(count, *shape), torch.randint(10, (count,))
     parameters = list(model.parameters())
 
     def train():
         for xs, ys in zip(x.split(arguments.batch), y.split(arguments.batch)):
-            F.cross_entropy(model(xs), ys).backward()
+            # Classes are the second axis here, the last of a model's predictions.
+            predictions = model(xs)
+            F.cross_entropy(predictions.flatten(0, -2), ys.flatten()).backward()
             with torch.no_grad():
                 for parameter in parameters:
                     parameter.add_(parameter.grad, alpha=-0.01)

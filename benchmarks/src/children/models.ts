@@ -10,6 +10,7 @@ import {
   type RandomSource,
   resNet18,
   sgd,
+  smallGpt,
   softmaxCrossEntropy,
   type Tensor,
   twoNN,
@@ -17,7 +18,7 @@ import {
 import { onnxRuntimeNode } from '@fedloom/engine/node';
 import { done, input, tell } from './parent.js';
 
-export type ModelName = '2nn' | 'cnn' | 'resnet18';
+export type ModelName = '2nn' | 'cnn' | 'gpt' | 'resnet18';
 
 export interface ModelInput {
   readonly model: ModelName;
@@ -37,9 +38,17 @@ export interface ModelOutput {
   readonly planBytes: number;
 }
 
-const MODELS: Readonly<Record<ModelName, { readonly model: () => Model; readonly shape: readonly number[] }>> = {
+interface Trained {
+  readonly model: () => Model;
+  /** Of a sample: bytes, or with `tokens` as many kinds of tokens, each with the next as its label. */
+  readonly shape: readonly number[];
+  readonly tokens?: number;
+}
+
+const MODELS: Readonly<Record<ModelName, Trained>> = {
   '2nn': { model: () => twoNN(), shape: [784] },
   cnn: { model: () => mcmahanCnn(), shape: [1, 28, 28] },
+  gpt: { model: () => smallGpt({ vocabulary: 65, positions: 128 }), shape: [128], tokens: 65 },
   resnet18: { model: () => resNet18(), shape: [3, 32, 32] },
 };
 const CLASSES = 10;
@@ -58,21 +67,25 @@ const random: RandomSource = {
 };
 
 const { model: name, batch, steps, seconds } = await input<ModelInput>();
-const { model, shape } = MODELS[name];
+const { model, shape, tokens } = MODELS[name];
 const count = batch * steps;
-const x: Tensor = {
-  dtype: 'uint8',
-  shape: [count, ...shape],
-  data: new Uint8Array(count * shape.reduce((a, b) => a * b, 1)),
-};
-x.data.forEach((_, i) => {
-  x.data[i] = (i * 2_654_435_761) >>> 24;
-});
-const y: Tensor = { dtype: 'int32', shape: [count], data: Int32Array.from({ length: count }, (_, i) => i % CLASSES) };
+const length = count * shape.reduce((a, b) => a * b, 1);
+const hash = (i: number) => Math.imul(i, 2_654_435_761) >>> 24;
+const x: Tensor =
+  tokens === undefined
+    ? { dtype: 'uint8', shape: [count, ...shape], data: Uint8Array.from({ length }, (_, i) => hash(i)) }
+    : { dtype: 'int32', shape: [count, ...shape], data: Int32Array.from({ length }, (_, i) => hash(i) % tokens) };
+const y: Tensor =
+  tokens === undefined
+    ? { dtype: 'int32', shape: [count], data: Int32Array.from({ length: count }, (_, i) => i % CLASSES) }
+    : { dtype: 'int32', shape: x.shape, data: Int32Array.from({ length }, (_, i) => hash(i + 1) % tokens) };
 const source: PlanSource = {
   name,
   model: model(),
-  data: { x: { dtype: 'uint8', shape, scale: 1 / 255 }, y: { dtype: 'int32', shape: [], classes: CLASSES } },
+  data:
+    tokens === undefined
+      ? { x: { dtype: 'uint8', shape, scale: 1 / 255 }, y: { dtype: 'int32', shape: [], classes: CLASSES } }
+      : { x: { dtype: 'int32', shape }, y: { dtype: 'int32', shape, classes: tokens } },
   loss: softmaxCrossEntropy(),
   metrics: [],
   training: { localEpochs: 1, batchSize: batch, optimizer: sgd({ learningRate: 0.01 }) },

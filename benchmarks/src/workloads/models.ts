@@ -20,6 +20,7 @@ const SIZES: readonly Size[] = [
   { model: '2nn', batch: 64, steps: 100, atLeast: 1.5 },
   { model: 'cnn', batch: 10, steps: 60, atLeast: 1.1 },
   { model: 'cnn', batch: 64, steps: 10, atLeast: 1.3 },
+  { model: 'gpt', batch: 8, steps: 8, atLeast: 1 },
   { model: 'resnet18', batch: 20, steps: 1, atLeast: 1.1 },
   { model: 'resnet18', batch: 64, steps: 1, atLeast: 1.3 },
 ];
