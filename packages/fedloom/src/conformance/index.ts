@@ -7,6 +7,9 @@
 export { algorithmSuite } from './algorithm-suite.js';
 export { type FoldSuiteOptions, foldSuite } from './fold-suite.js';
 export { type JobPoolUnderTest, jobPoolSuite } from './job-pool-suite.js';
+export { type LayerUnderTest, layerSuite } from './layer-suite.js';
+export { lossSuite } from './loss-suite.js';
+export { optimizerSuite } from './optimizer-suite.js';
 export { partitionerSuite } from './partitioner-suite.js';
 export { samplerSuite } from './sampler-suite.js';
 export { stageSuite } from './stage-suite.js';

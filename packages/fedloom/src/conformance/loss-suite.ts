@@ -1,0 +1,70 @@
+import type { Loss, LossContext, Value } from '@fedloom/engine';
+import { checkNear, GraphTrial } from './graph-trial.js';
+import { type ConformanceCase, check, checkAccepted, checkEqual } from './suite.js';
+
+const SAMPLES = 3;
+
+/**
+ * What every loss must do. `makeLoss` is called for each case.
+ * @param context predictions and targets that go together; gradients are checked at random predictions
+ */
+export function lossSuite(makeLoss: () => Loss, context: LossContext): readonly ConformanceCase[] {
+  return [
+    {
+      name: 'takes predictions and targets that go together',
+      run: async () => checkAccepted(() => makeLoss().check(context), '`check`'),
+    },
+    { name: 'gives a number for each sample', run: async () => givesNumbers(makeLoss(), context) },
+    { name: "makes each sample's number of that sample alone", run: async () => isOfSamples(makeLoss(), context) },
+    { name: 'has the gradients that differences show', run: async () => hasGradients(makeLoss(), context) },
+  ];
+}
+
+function applied(loss: Loss, context: LossContext) {
+  const { predictionShape, targetShape, classes } = context;
+  const trial = new GraphTrial();
+  const { g } = trial;
+  const prediction = trial.input('prediction', 'float32', [SAMPLES, ...predictionShape]);
+  const shape = [SAMPLES, ...targetShape];
+  const count = shape.reduce((product, extent) => product * extent, 1);
+  const target =
+    classes === undefined
+      ? trial.input(
+          'target',
+          'float32',
+          shape,
+          trial.integers(count, 1000).map((value) => value / 1000),
+        )
+      : trial.input('target', 'int32', shape, trial.integers(count, classes));
+  const prepared: Value = loss.prepareTarget?.(g, target, context) ?? target;
+  return { trial, losses: loss.perSample(g, prediction, prepared, context) };
+}
+
+function givesNumbers(loss: Loss, context: LossContext): void {
+  const { trial, losses } = applied(loss, context);
+  const found = trial.run(new Map([['losses', losses]])).get('losses');
+  checkEqual(found?.shape, [SAMPLES], 'the shape of what `perSample` gives');
+  check(Array.from(found?.data ?? [], Number).every(Number.isFinite), 'a loss is not finite');
+}
+
+function isOfSamples(loss: Loss, context: LossContext): void {
+  const { trial, losses } = applied(loss, context);
+  const outputs = new Map([['losses', losses]]);
+  const before = trial.run(outputs).get('losses')?.data ?? [];
+  const prediction = trial.feeds.get('prediction');
+  if (prediction === undefined) return;
+  const perSample = prediction.data.length / SAMPLES;
+  const data = Float64Array.from(prediction.data as Float64Array, (value, at) => (at < perSample ? value : value / 2));
+  const after =
+    trial.run(outputs, new Map([...trial.feeds, ['prediction', { ...prediction, data }]])).get('losses')?.data ?? [];
+  checkNear(
+    [Number(after[0])],
+    [Number(before[0])],
+    'with other predictions of the other samples, the loss of samples',
+  );
+}
+
+function hasGradients(loss: Loss, context: LossContext): void {
+  const { trial, losses } = applied(loss, context);
+  trial.checkGradients(losses, ['prediction']);
+}
