@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { type AddressInfo, createServer as createNetServer } from 'node:net';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Page } from 'playwright-core';
@@ -22,17 +23,25 @@ const SEVEN = [
   [0.45, 0.8],
 ] as const;
 
-/** The page by Vite, as the example's README has it. */
-async function hostExample(): Promise<string> {
+/** The page by Vite, as the example's README has it: when the server has put there what it serves, which Vite looks up as it starts. */
+async function hostExample(port: number): Promise<void> {
   const vite = await createServer({
     configFile: join(EXAMPLE, 'vite.config.ts'),
     root: EXAMPLE,
-    server: { host: '127.0.0.1', port: 0, watch: null, hmr: false },
+    server: { host: '127.0.0.1', port, strictPort: true, watch: null, hmr: false },
     logLevel: 'error',
   });
-  await vite.listen(0);
+  await vite.listen();
   onTestFinished(() => vite.close());
-  return new URL(vite.resolvedUrls?.local[0] ?? '').origin;
+}
+
+async function freePort(): Promise<number> {
+  const server = createNetServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
 }
 
 /** @returns what it prints, line by line, and its address */
@@ -59,8 +68,10 @@ async function draw(page: Page, strokes: readonly (readonly [number, number])[])
 
 describeChromium('the example of digits that are drawn', (browser) => {
   it('draws, trains, watches and predicts on the screen of a phone', async () => {
-    const origin = await hostExample();
+    const port = await freePort();
+    const origin = `http://127.0.0.1:${port}`;
     const { url, said, ended } = await serveExample(origin, 2);
+    await hostExample(port);
     const page = await (await browser()).newPage({ viewport: PHONE, isMobile: true, hasTouch: true });
     onTestFinished(() => page.close());
     const errors: string[] = [];

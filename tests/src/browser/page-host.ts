@@ -16,6 +16,12 @@ const TYPES: Readonly<Record<string, string>> = {
   '.wasm': 'application/wasm',
   '.html': 'text/html',
 };
+/** Of ONNX Runtime, what docs/browser.md says a host must serve, and nothing else. */
+const RUNTIME_FILES =
+  /^(?:ort\.wasm\.min\.mjs|ort-wasm-simd-threaded\.(?:mjs|wasm)|ort\.webgpu\.min\.mjs|ort-wasm-simd-threaded\.asyncify\..*)$/;
+/** As docs/browser.md says it; the page here has a script within it. */
+const POLICY =
+  "default-src 'none'; script-src 'self' 'unsafe-inline' 'wasm-unsafe-eval'; connect-src 'self' ws: wss:; worker-src 'self'";
 /** With these a page may have threads that share memory. */
 const ISOLATED = { 'Cross-Origin-Opener-Policy': 'same-origin', 'Cross-Origin-Embedder-Policy': 'require-corp' };
 
@@ -39,6 +45,7 @@ export async function hostPages({
       void text(request).then(onPost);
       return void response.writeHead(204).end();
     }
+    response.setHeader('Content-Security-Policy', POLICY);
     for (const [name, value] of Object.entries(isolated ? ISOLATED : {})) response.setHeader(name, value);
     const file = files[url];
     if (file === undefined) answer(url, response);
@@ -55,7 +62,8 @@ function answer(url: string, response: ServerResponse): void {
   if (url === '/') {
     response.writeHead(200, { 'Content-Type': 'text/html' });
     response.end(PAGE);
-  } else if (from === undefined || !/^[\w.-]+$/.test(name)) response.writeHead(404).end();
+  } else if (from === undefined || !/^[\w.-]+$/.test(name) || (folder === 'onnxruntime' && !RUNTIME_FILES.test(name)))
+    response.writeHead(404).end();
   else {
     const file = createReadStream(join(from, name));
     file.on('error', () => response.writeHead(404).end());

@@ -10,6 +10,7 @@ import {
   type RunResult,
   simulate,
 } from 'fedloom';
+import type { Browser } from 'playwright-core';
 import { expect, it, onTestFinished } from 'vitest';
 import { certificates } from '../mqtt/certificates.js';
 import { describeChromium } from './chromium.js';
@@ -43,7 +44,11 @@ function inferenceOf(task: PlanTask): Promise<Uint8Array> {
   });
 }
 
-describeChromium('pages in Chromium', (browser) => {
+const pem = certificates();
+
+describeChromium('pages in Chromium', chromiumTests, pem['server.pem']);
+
+function chromiumTests(browser: () => Promise<Browser>): void {
   it('two pages, one of them isolated, and a client in Node come to the model of Node alone', async () => {
     const { task, dataOf } = digits(3);
     const hosts = await Promise.all([hostPages(), hostPages({ isolated: true })]);
@@ -175,6 +180,27 @@ describeChromium('pages in Chromium', (browser) => {
     expect((await page.end()).error).toEqual({ code, message: expect.stringMatching(message) });
   });
 
+  it('says what is wrong with data that cannot leave the page, and leaves though its data never come', async () => {
+    const { task } = digits(3);
+    const host = await hostPages();
+    const { server } = await serve(task, { ...size, allowedOrigins: [host] });
+    const { page } = await ClientPage.open(await browser(), host);
+    const codeOf = (data: string, then: string) =>
+      page.evaluate(`(async () => {
+        const client = fedloom.joinFederation(${JSON.stringify(server.url)}, {
+          clients: [{ from: 0, count: 1 }], runtime: '/onnxruntime/', data: ${data},
+        });
+        const ended = client.finished.then((finish) => finish ?? 'left', ({ code }) => code);
+        ${then}
+        return ended;
+      })()`);
+    expect(await codeOf('{ train: { x: new Proxy([[1, 2]], {}), y: [0] } }', '')).toBe('client.options');
+    expect(await codeOf('() => new Promise(() => {})', 'await client.leave();')).toBe('left');
+    const early = 'return client.predict(new Uint8Array(64)).catch(({ code }) => { client.leave(); return code; });';
+    const drawn = '{ train: { x: new Uint8Array(64), y: [0] } }';
+    expect(await codeOf(drawn, early)).toBe('browser.no-inference');
+  });
+
   it('a page of an origin that the server was not told is kept out', async () => {
     const { task, dataOf } = digits(3);
     const { server } = await serve(task, { ...size, allowedOrigins: ['https://elsewhere.example'] });
@@ -193,7 +219,6 @@ describeChromium('pages in Chromium', (browser) => {
     onTestFinished(() => rm(folder, { recursive: true }));
     const token = `0123456789ab.${'s'.repeat(43)}`;
     await writeFile(join(folder, 'tokens'), `${token} name=page\n`, { mode: 0o600 });
-    const pem = certificates();
     const host = await hostPages();
     const { server } = await serve(task, {
       ...size,
@@ -214,6 +239,17 @@ describeChromium('pages in Chromium', (browser) => {
     expect((await invited.end()).ended).toBe('left');
   });
 
+  it('does not take part where its browser does not trust the certificate', async () => {
+    const { task, dataOf } = digits(3);
+    const other = certificates();
+    const host = await hostPages();
+    const tls = { certificate: other['server.pem'], key: other['server.key'] };
+    const { server } = await serve(task, { ...size, allowedOrigins: [host], tls });
+    const page = await ClientPage.open(await browser(), host);
+    await page.join(server.url, { clients: one(0), data: dataOf(0), retryForMs: 0 });
+    expect((await page.end()).error).toMatchObject({ code: 'client.no-server' });
+  });
+
   it('trains by WebGPU, max pools included', async () => {
     const { server, page, task } = await withPage({ clients: 1, clientsPerRound: 1, rounds: 1 }, { device: 'webgpu' });
     expect(await page.page.evaluate('navigator.gpu.requestAdapter().then((adapter) => adapter !== null)')).toBe(true);
@@ -224,4 +260,4 @@ describeChromium('pages in Chromium', (browser) => {
     expect((await page.end()).ended).toBe('completed');
     expect(distance(result.model, alone.model)).toBeLessThan(1e-4);
   }, 120_000);
-});
+}

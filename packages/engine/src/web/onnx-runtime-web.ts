@@ -37,7 +37,7 @@ export function onnxRuntimeWeb(runtime: OnnxRuntimeWeb, options: OnnxRuntimeWebO
       const create = () => runtime.InferenceSession.create(onnx, sessionOptions(device, onnx));
       try {
         const { run, release } = openSession(await alone(create), runtime.Tensor);
-        return { run: (feeds) => alone(() => run(feeds)), release };
+        return { run: (feeds) => alone(() => run(feeds)), release: () => alone(() => release()) };
       } catch (cause) {
         throw refusedGraph(onnx, cause);
       }

@@ -81,6 +81,8 @@ export async function hostClients(
       onEvent,
     });
   } finally {
+    // A pause holds nothing up any more.
+    turns.resume();
     await executor.close();
   }
 }

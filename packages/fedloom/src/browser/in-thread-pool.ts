@@ -20,6 +20,9 @@ function startInThread(backend: GraphBackend, turns: Turns): PoolWorker {
       Atomics.store(marks, mark % MARKS, mark);
       turns.hurry();
     },
-    end: async () => turns.close(),
+    async end() {
+      turns.close();
+      await plans.release();
+    },
   };
 }

@@ -34,7 +34,7 @@ export interface PageClient {
  * Takes part in a federation from a web page, until it is over: trains the server's plan on data of the page, in a worker. A server lets in
  * pages of its own host, and of the origins that it allows.
  * @param url of the server; pages of `https:` can reach `wss:` alone
- * @throws FedloomError `client.options`, `site.policy`
+ * @throws FedloomError `client.options`, `site.policy`, `browser.worker`
  */
 export function joinFederation(url: string, options: PageJoinOptions): PageClient {
   checkPageOptions(url, options);
@@ -49,6 +49,10 @@ class WorkerClient implements PageClient {
   readonly #asked = new Map<number, { resolve(predictions: Predictions): void; reject(error: unknown): void }>();
   #lastAsked = 0;
   #gone = false;
+  #leaving = false;
+  /** The worker was told of the run. */
+  #asksToJoin = false;
+  readonly #joined: Promise<void>;
   #resolve: (finish: Finish | undefined) => void = () => {};
   #reject: (error: unknown) => void = () => {};
 
@@ -58,7 +62,7 @@ class WorkerClient implements PageClient {
       this.#resolve = resolve;
       this.#reject = reject;
     });
-    this.#worker = options.worker?.() ?? new Worker(new URL('./worker.js', import.meta.url), { type: 'module' });
+    this.#worker = options.worker?.() ?? ownWorker();
     this.finished = ended;
     const keeps = options.inference !== undefined;
     ended.then(
@@ -66,8 +70,12 @@ class WorkerClient implements PageClient {
       () => this.#end(),
     );
     this.#worker.addEventListener('message', ({ data }: { readonly data: FromWorker }) => this.#receive(data));
-    this.#worker.addEventListener('error', (event: { readonly message?: string }) => this.#reject(lostWorker(event)));
-    requestOf(url, options).then((request) => this.#tell({ type: 'join', request }), this.#reject);
+    this.#worker.addEventListener('error', (event: { readonly message?: string }) => this.#fail(lostWorker(event)));
+    this.#worker.addEventListener('messageerror', () =>
+      this.#fail(lostWorker({ message: 'it sent what cannot be read' })),
+    );
+    this.#joined = requestOf(url, options).then((request) => this.#join(request));
+    this.#joined.catch(this.#reject);
   }
 
   pause(): void {
@@ -79,7 +87,10 @@ class WorkerClient implements PageClient {
   }
 
   async leave(): Promise<void> {
+    this.#leaving = true;
     this.#tell({ type: 'leave' });
+    // Without a connection there is nothing to take leave of.
+    if (!this.#asksToJoin) this.#resolve(undefined);
     await this.finished.catch(() => {});
     this.#end();
   }
@@ -90,8 +101,28 @@ class WorkerClient implements PageClient {
     const id = this.#lastAsked;
     return new Promise((resolve, reject) => {
       this.#asked.set(id, { resolve, reject });
-      this.#tell({ type: 'predict', id, x });
+      // The worker must know of the run first.
+      const asked = this.#joined.then(() => this.#tell({ type: 'predict', id, x }));
+      asked.catch((error: unknown) => this.#answered(id)?.reject(plainOnly(error)));
     });
+  }
+
+  #join(request: PageRequest): void {
+    if (this.#leaving) return;
+    try {
+      this.#tell({ type: 'join', request });
+    } catch (error) {
+      throw plainOnly(error);
+    }
+    this.#asksToJoin = true;
+  }
+
+  /** The worker does nothing any more. */
+  #fail(error: FedloomError): void {
+    this.#reject(error);
+    for (const { reject } of this.#asked.values()) reject(error);
+    this.#asked.clear();
+    this.#end();
   }
 
   #end(): void {
@@ -159,6 +190,22 @@ function addressOf(path: string): string {
 
 function left(): FedloomError {
   return new FedloomError('browser.left', 'This client has left, and its worker has ended: join again to predict.');
+}
+
+function ownWorker(): PageWorker {
+  try {
+    return new Worker(new URL('./worker.js', import.meta.url), { type: 'module' });
+  } catch (cause) {
+    // Of another host, for instance.
+    throw lostWorker({ message: String(cause) });
+  }
+}
+
+/** What cannot be handed to a worker, such as an array that a framework watches, in words of this library. */
+function plainOnly(error: unknown): unknown {
+  if (!(error instanceof Error) || error.name !== 'DataCloneError') return error;
+  const what = `data of the page cannot be handed to its worker (${error.message}); give plain lists or typed arrays, not what a framework watches`;
+  return new FedloomError('client.options', `joinFederation cannot go on: ${what}.`, { issues: [what] });
 }
 
 function lostWorker({ message }: { readonly message?: string }): FedloomError {

@@ -27,19 +27,35 @@ let runtime: Promise<GraphBackend> | undefined;
 scope.onmessage = ({ data: message }) => {
   switch (message.type) {
     case 'join':
-      void join(message.request).then((answer) => scope.postMessage(answer));
+      void join(message.request).then(answer);
       return;
     case 'predict':
-      void predict(message).then((answer) => scope.postMessage(answer));
+      void predict(message).then(answer);
       return;
     case 'pause':
       return turns.pause();
     case 'resume':
       return turns.resume();
     case 'leave':
+      // What is held up by a pause must end too.
+      turns.resume();
       return leaving.abort();
   }
 };
+
+/** What cannot be handed over is told as an error. */
+function answer(message: FromWorker): void {
+  try {
+    scope.postMessage(message);
+  } catch (error) {
+    const data = errorData(error);
+    scope.postMessage(
+      message.type === 'predicted'
+        ? { type: 'notPredicted', id: message.id, error: data }
+        : { type: 'failed', error: data },
+    );
+  }
+}
 
 async function join(request: PageRequest): Promise<FromWorker> {
   try {

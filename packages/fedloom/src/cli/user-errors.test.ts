@@ -161,7 +161,10 @@ describe('what is no part of a task is refused in words', () => {
     ['sequential(dense(2), relu())', 'the layers are an object; give a list'],
     ['sequential()', 'the layers are undefined; give a list'],
     ["sequential([dense('4')])", 'units is "4"; give a whole number'],
-    ['sequential([conv2d(3, 3)])', 'the settings are 3; give an object with some of { kernel, stride, padding, bias }'],
+    [
+      'sequential([conv2d(3, 3)])',
+      'the settings are 3; give an object with some of { kernel, stride, padding, dilation, groups, bias }',
+    ],
     ['sequential([conv2d(3, { size: 3 })])', 'there is no setting size; known are { kernel, stride'],
     ['sequential([conv2d(3, {})])', 'kernel is undefined; give a whole number, or [height, width]'],
     ['sequential([embedding(3)])', 'dimensions is undefined'],

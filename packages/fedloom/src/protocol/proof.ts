@@ -55,7 +55,8 @@ export function clientNonce(): string {
  */
 export function checkBinding(method: string, { binding }: Proof, { binding: own = PLAIN }: AuthContext): void {
   if (own === PROXIED || own === binding) return;
-  if (binding === ENCRYPTED && own.startsWith('tls:')) return;
+  // Of pages, which have tokens alone.
+  if (method === 'token' && binding === ENCRYPTED && own.startsWith('tls:')) return;
   const why =
     binding === PLAIN
       ? 'the client sees no encryption, and this server does: something between takes it off'

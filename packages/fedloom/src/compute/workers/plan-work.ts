@@ -85,6 +85,12 @@ export class PlanWork {
     return done;
   }
 
+  /** Frees the sessions of its plan, whose memory lies outside of the heap. Nothing is at work then. */
+  async release(): Promise<void> {
+    await this.#loaded?.runner.release();
+    this.#loaded = undefined;
+  }
+
   async #do(message: WorkMessage): Promise<WorkReply> {
     switch (message.kind) {
       case 'hello':

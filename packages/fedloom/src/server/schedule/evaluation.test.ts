@@ -216,6 +216,24 @@ describe('evaluation', () => {
     ]);
   });
 
+  it('takes turns once in an evaluation, however often a session is not read from', () => {
+    const requests = (times: number) => {
+      const driver = start({ rounds: 9, evaluateEvery: 1, evaluateOnServer: true });
+      for (let time = 0; time < times; time += 1) driver.send({ type: 'evaluatorsUnread', session: 'a' });
+      driver.evaluation(3);
+      driver.serverEvaluated();
+      for (let round = 1; round < 6; round += 1) {
+        driver.update(0);
+        driver.aggregated();
+        for (const client of [0, 1, 3]) driver.evaluation(client);
+        driver.serverEvaluated();
+      }
+      return only(driver.log, 'requestEvaluation');
+    };
+    expect(requests(9)).toEqual(requests(1));
+    expect(requests(1)).not.toEqual(requests(0));
+  });
+
   it('lets the server finish after the deadline, and takes no more from clients', () => {
     const driver = start({ evaluationDeadlineMs: 30, evaluateOnServer: true });
     expect(driver.deadline()).toEqual([]);

@@ -28,6 +28,7 @@ export function startEvaluation(state: CoordinatorState, round: number, output: 
     pending: 0,
     timer: null,
     closed: false,
+    unread: new Set(),
     failures: new Map(),
   };
   state.evaluation = evaluation;
@@ -149,14 +150,19 @@ export function evaluationDeadline(state: CoordinatorState, evaluation: Evaluati
   }
 }
 
-/** As at their deadline, for the clients of a session that is not listened to. Those that were refused before lose the next ones too. */
+/**
+ * As at their deadline, for the clients of a session that is not listened to. Those that were refused before lose the next ones too, once in an
+ * evaluation: what else the session sends in it is refused as late.
+ */
 export function evaluatorsUnread(state: CoordinatorState, session: string): void {
   const { evaluation, membership } = state;
   if (evaluation === null) return;
+  const isFirst = !evaluation.unread.has(session);
+  evaluation.unread.add(session);
   for (const client of clientsOf(membership, session)) {
     const status = evaluation.status[client];
     if (status === ASKED) notAnswered(state, evaluation, client);
-    else if (status === MISSING) losesTurns(state, client);
+    else if (status === MISSING && isFirst) losesTurns(state, client);
   }
 }
 

@@ -26,6 +26,8 @@ export interface EvaluationState {
   timer: string | null;
   /** The clients' time is over: nobody is asked any more. */
   closed: boolean;
+  /** Sessions that were not read from for a while: their clients lose turns for it once. */
+  readonly unread: Set<string>;
   /** What the first clients that failed said, to be shown at the end. */
   readonly failures: Map<string, ClientIndex[]>;
 }
