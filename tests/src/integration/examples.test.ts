@@ -97,6 +97,8 @@ describe('examples', () => {
       '06-own-messages',
       // With PyTorch, below.
       '07-pytorch-trainer',
+      // In a browser: tests/src/browser/example.test.ts.
+      'browser-digits',
     ]);
   });
 });

@@ -19,8 +19,9 @@ export function isKnown(entry: Entry): entry is Known {
   return 'elements' in entry;
 }
 
+/** What a model computes with is float32 here. */
 export function knownTensor({ dtype, shape, data }: Tensor): Known {
-  return { dtype, shape, elements: Array.from(data, Number) };
+  return { dtype: dtype === 'float64' ? 'float32' : dtype, shape, elements: Array.from(data, Number) };
 }
 
 /** An int64 vector. */
@@ -112,6 +113,14 @@ export function axisOf(axis: number, rank: number): number {
   const place = axis < 0 ? axis + rank : axis;
   if (place >= 0 && place < rank) return place;
   throw new Unsupported(`has the axis ${axis} of ${rank}`);
+}
+
+/** Over an axis of the batch, samples would meet, and places that hold none. @throws Unsupported */
+export function refuseBatch({ shape }: Value, axes: readonly number[]): void {
+  for (const axis of axes) {
+    const extent = shape[axisOf(axis, shape.length)];
+    if (typeof extent === 'string') throw new Unsupported(`goes over the samples of a batch ('${extent}')`);
+  }
 }
 
 /** An extent that must be a number. */

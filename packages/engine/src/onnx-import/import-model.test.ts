@@ -13,6 +13,8 @@ import { PlanRunner } from '../plan/runner.js';
 import type { PlanSource } from '../plan/source.js';
 import type { Tensor } from '../tensor.js';
 import { relativeError } from '../testing/compare.js';
+import { evaluateGraph, floats } from '../testing/evaluate.js';
+import { applied, testContext } from '../testing/layer-context.js';
 import { testRandom } from '../testing/random.js';
 import { modelFromOnnx, type OnnxModelOptions } from './import-model.js';
 
@@ -148,7 +150,7 @@ function madeFile(
       1,
       ...[
         lengthDelimited(1, at === 0 ? 'x' : `v${at}`),
-        ...(constant === undefined ? [] : [lengthDelimited(1, constant)]),
+        ...(constant?.split(' ') ?? []).map((one) => lengthDelimited(1, one)),
       ],
       lengthDelimited(2, `v${at + 1}`),
       ...[lengthDelimited(3, name), lengthDelimited(4, op), lengthDelimited(7, domain)],
@@ -166,13 +168,15 @@ function madeFile(
   ]);
 }
 
+/** A constant of float32. */
+const table = (name: string, values: readonly number[]) =>
+  lengthDelimited(
+    5,
+    ...[varintField(1, values.length), varintField(2, 1), lengthDelimited(8, name)],
+    lengthDelimited(9, new Uint8Array(Float32Array.from(values).buffer)),
+  );
+
 test('equal numbers that an exporter wrote once are parameters of their own, a shared table is one', () => {
-  const table = (name: string, values: readonly number[]) =>
-    lengthDelimited(
-      5,
-      ...[varintField(1, values.length), varintField(2, 1), lengthDelimited(8, name)],
-      lengthDelimited(9, new Uint8Array(Float32Array.from(values).buffer)),
-    );
   const shared = madeFile(
     [
       ['Add', 'a', '', 'zeros'],
@@ -200,6 +204,19 @@ test('of several outputs the one that is named is the prediction, and what other
   expect(() => modelFromOnnx(bytes)).toThrow(/has the outputs v1, v2: name that of the predictions by `output`/);
   expect(() => modelFromOnnx(bytes, { output: 'v3' })).toThrow(/has no output v3, but v1, v2/);
   expect(modelFromOnnx(bytes, { output: 'v1' }).build([4]).outputShape).toEqual([4]);
+});
+
+test('the largest of several values, of which some are constants, is of all of them', () => {
+  const file = madeFile([['Max', 'a', '', 'low high']], 20, [table('low', [1, 1, 1, 1]), table('high', [0, 2, 0, 2])]);
+  const built = modelFromOnnx(file, { trained: () => false }).build([4]);
+  const values = new Map(
+    built.parameters.map(({ name, shape, initialize }) => [name, floats(shape, [...initialize(testRandom(1))])]),
+  );
+  const { values: found } = evaluateGraph([floats([1, 4], [0, 0, 5, 5]), ...values.values()], (g, [x, ...rest]) => {
+    const params = new Map([...values.keys()].map((name, at) => [name, rest[at]!]));
+    return applied(built, g, x!, params, testContext(g, 1)).output;
+  });
+  expect(found).toEqual([1, 2, 5, 5]);
 });
 
 describe('refuses, and says why,', () => {

@@ -161,9 +161,15 @@ class Constants {
       nodes.filter(({ op }) => op === 'BatchNormalization').flatMap(({ inputs }) => inputs.slice(3, 5)),
     );
     const needed = new Set(nodes.flatMap(({ inputs }) => inputs));
+    const weights = new Set(
+      nodes.flatMap(({ op, inputs }) =>
+        WEIGHTED.has(op) ? inputs.slice(1, recurrentLayers[op] === undefined ? 5 : 4) : [],
+      ),
+    );
     const parameters: LayerParameter[] = [];
     for (const [name, tensor] of constants) {
-      if (tensor.dtype !== 'float32' || isSetting(name, tensor)) this.known.set(name, knownTensor(tensor));
+      const isSetting = tensor.shape.length === 0 || (ownNames.test(name) && isUniform(tensor) && !weights.has(name));
+      if (tensor.dtype !== 'float32' || isSetting) this.known.set(name, knownTensor(tensor));
       else if (needed.has(name)) parameters.push(this.#parameter(name, tensor, statistics.has(name), isTrained));
     }
     this.parameters = parameters;
@@ -187,10 +193,9 @@ class Constants {
   }
 }
 
-/** Of an exporter's own constants those of one number throughout are settings, such as a scale; weights have a name of the model, or differ. */
-function isSetting(name: string, tensor: Tensor): boolean {
-  return tensor.shape.length === 0 || (/^val_|::|^\//.test(name) && isUniform(tensor));
-}
+/** Names that exporters make: such a constant, where it is one number throughout and no operator's weight, is a setting, such as a scale. */
+const ownNames = /^val_|::|^\//;
+const WEIGHTED: ReadonlySet<string> = new Set(['BatchNormalization', 'Conv', 'GRU', 'Gemm', 'LSTM', 'MatMul']);
 
 /**
  * One constant in two places is two parameters where it is a copy by name, or the same number throughout: exporters write equal zeros, such as

@@ -23,7 +23,7 @@ export function addConnectionOptions(command: Command): Command {
     )
     .option(
       '--allowed-origins <origins>',
-      'origins of web pages that may take part: https://draw.example,https://lab.example:8443',
+      'origins of web pages that may take part, with commas between: https://draw.example',
       allowedOrigins,
     )
     .addOption(

@@ -10,8 +10,6 @@ const REST_MS_MAX = 2_000;
 const ADDRESSES_MAX = 4_096;
 /** What it takes to open a connection and to end it. */
 export const CONNECTION_MS = 1;
-/** A rest that others should know of: nobody need wait for who is heard again sooner. */
-export const TOLD_REST_MS = 500;
 /** What a transport does for a frame before it can be looked at, as its share of time shows under attack: nobody times it. */
 const FRAME_MS = 0.05;
 const FRAME_BYTES_PER_MS = 1 << 19;

@@ -1,6 +1,6 @@
 import { FedloomError } from '@fedloom/engine';
 import { freeBytes, uninitializedBytes } from '../core/byte-memory.js';
-import { type Amends, CONNECTION_MS, frameMs, TOLD_REST_MS } from './amends.js';
+import { type Amends, CONNECTION_MS, frameMs } from './amends.js';
 import type { BudgetLane, ByteBudget } from './byte-budget.js';
 import { type AnyMessage, decodeFrame, encodeControl, type Frame } from './codec.js';
 import type { ExtensionMessage, MessageDefinition, MessageRegistry } from './define-message.js';
@@ -183,7 +183,7 @@ export class Channel {
 
   /**
    * What the other end just sent is refused, and the time that it took to be made up for.
-   * @param onRest called afterwards if nothing is read for half a second or longer
+   * @param onRest called afterwards if nothing is read for a while
    */
   offend(onRest?: () => void): void {
     this.#offended = true;
@@ -327,7 +327,7 @@ export class Channel {
     const restMs = amends.charge(this.peer, spentMs);
     if (restMs <= 0) return;
     this.#connection.rest?.(restMs);
-    if (restMs >= TOLD_REST_MS) onRest?.();
+    onRest?.();
   }
 
   #take(bytes: Uint8Array): void {

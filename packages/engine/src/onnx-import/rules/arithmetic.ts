@@ -2,30 +2,53 @@ import type { Graph } from '../../graph/graph.js';
 import type { Value } from '../../graph/value.js';
 import type { Dim } from '../../graph/value-type.js';
 import type { DType } from '../../tensor.js';
-import { countOf, type Entry, isKnown, type Known, productOf, type Rule, type Step, Unsupported } from '../entries.js';
+import {
+  asValue,
+  countOf,
+  type Entry,
+  isKnown,
+  type Known,
+  productOf,
+  type Rule,
+  type Step,
+  Unsupported,
+} from '../entries.js';
 
 type Binary = (g: Graph, a: Value, b: Value) => Value;
 
 /** @param fold what two numbers make, for those that are known before the graph runs */
-function binary(build: Binary, fold?: (a: number, b: number) => number): Rule {
+function binary(build: Binary, fold?: (a: number, b: number, step: Step) => number): Rule {
   return (step) => {
     const [a, b] = [step.entry(0), step.entry(1)];
-    if (isKnown(a) && isKnown(b) && fold !== undefined) return [folded(a, b, fold, step.node.op)];
-    return [build(step.g, step.value(0), step.value(1))];
+    const known = fold && isKnown(a) && isKnown(b) && folded(a, b, (x, y) => fold(x, y, step), step.node.op);
+    return [known || build(step.g, step.value(0), step.value(1))];
   };
 }
 
-function folded(a: Known, b: Known, fold: (a: number, b: number) => number, op: string): Known {
-  const [long, short] = a.elements.length >= b.elements.length ? [a, b] : [b, a];
-  if (short.elements.length !== 1 && short.elements.length !== long.elements.length) {
-    throw new Unsupported('broadcasts constants of several elements');
-  }
+/** Of any number of values. */
+function variadic(build: Binary, fold: (a: number, b: number) => number): Rule {
+  return (step) => [
+    step.inputs
+      .map((_, at) => step.entry(at))
+      .reduce((a, b) => {
+        const known = isKnown(a) && isKnown(b) && folded(a, b, fold, step.node.op);
+        const inGraph = (entry: Entry) => (isKnown(entry) ? asValue(step.g, entry) : entry);
+        return known || build(step.g, inGraph(a), inGraph(b));
+      }),
+  ];
+}
+
+/** Of two constants of one shape, or of which one is a single number; undefined: they broadcast. */
+function folded(a: Known, b: Known, fold: (a: number, b: number) => number, op: string): Known | undefined {
+  const isSingle = (one: Known, other: Known) => one.elements.length === 1 && one.shape.length <= other.shape.length;
+  const like = a.shape.join() === b.shape.join() || isSingle(b, a) ? a : isSingle(a, b) ? b : undefined;
+  if (like === undefined) return undefined;
   const at = ({ elements }: Known, index: number) => elements[elements.length === 1 ? 0 : index] as Dim;
   const isWhole = a.dtype !== 'float32' && a.dtype !== 'float64';
   return {
     dtype: a.dtype,
-    shape: long.shape,
-    elements: long.elements.map((_, index) => {
+    shape: like.shape,
+    elements: like.elements.map((_, index) => {
       const [left, right] = [at(a, index), at(b, index)];
       if (typeof left === 'string' || typeof right === 'string') return symbolic(op, left, right);
       const value = fold(left, right);
@@ -60,13 +83,21 @@ const types: Readonly<Record<number, DType>> = {
   11: 'float64',
 };
 
+function castTo(dtype: DType, element: Dim): Dim {
+  if (typeof element === 'string') return element;
+  if (dtype === 'bool') return Number(element !== 0);
+  return dtype === 'float32' ? Math.fround(element) : Math.trunc(element);
+}
+
 const cast: Rule = (step) => {
   const dtype = types[step.integer('to', 1)];
   if (dtype === undefined) throw new Unsupported(`casts to the type ${step.integer('to', 1)}`);
-  const x = step.entry(0);
-  if (isKnown(x)) return [{ ...x, dtype }];
   // What a model computes with is float32 here.
-  return [step.g.cast(x, dtype === 'float64' ? 'float32' : dtype)];
+  const to = dtype === 'float64' ? 'float32' : dtype;
+  const x = step.entry(0);
+  return [
+    isKnown(x) ? { ...x, dtype: to, elements: x.elements.map((element) => castTo(to, element)) } : step.g.cast(x, to),
+  ];
 };
 
 /** A number that an operator has as an input or, in older versions, as an attribute. */
@@ -153,12 +184,9 @@ export const arithmetic: Readonly<Record<string, Rule>> = {
   Less: binary((g, a, b) => g.greater(b, a)),
   LessOrEqual: binary((g, a, b) => g.greaterOrEqual(b, a)),
   Log: unary((g, x) => g.log(x), Math.log),
-  Max: binary((g, a, b) => g.maximum(a, b), Math.max),
-  Min: binary((g, a, b) => g.minimum(a, b), Math.min),
-  Mod: binary(
-    (g, a, b) => remainder(g, a, b),
-    (a, b) => a - b * Math.floor(a / b),
-  ),
+  Max: variadic((g, a, b) => g.maximum(a, b), Math.max),
+  Min: variadic((g, a, b) => g.minimum(a, b), Math.min),
+  Mod: binary(remainder, (a, b, step) => (step.integer('fmod', 0) === 1 ? a % b : a - b * Math.floor(a / b))),
   Mul: binary(
     (g, a, b) => g.mul(a, b),
     (a, b) => a * b,

@@ -1,7 +1,7 @@
 import type { Value } from '../../graph/value.js';
 import { batchNorm } from '../../layers/batch-norm.js';
 import { dropped } from '../../layers/dropout.js';
-import { axisOf, extentOf, type Rule, type Step, Unsupported } from '../entries.js';
+import { axisOf, extentOf, type Rule, refuseBatch, type Step, Unsupported } from '../entries.js';
 
 type Pair = readonly [number, number];
 type Four = readonly [number, number, number, number];
@@ -108,6 +108,7 @@ const gemm: Rule = (step) => {
   return [step.has(2) ? g.add(product, scaled(step.value(2), step.float('beta', 1))) : product];
 };
 
+/** In training by the batch, in evaluation by the running statistics, whatever the file says of its mode. */
 const batchNormalization: Rule = (step) => {
   const { g, context, node, buffers } = step;
   const x = step.value(0);
@@ -117,7 +118,11 @@ const batchNormalization: Rule = (step) => {
   const params = new Map(names.map((name, at) => [name, step.value(at + 1)]));
   const result = built.apply(g, x, params, context);
   if (!('output' in result)) return [result];
-  for (const [name, value] of result.buffers) buffers.set(node.inputs[names.indexOf(name) + 1] as string, value);
+  for (const [name, value] of result.buffers) {
+    const constant = node.inputs[names.indexOf(name) + 1] as string;
+    if (buffers.has(constant)) throw new Unsupported('shares its statistics with another');
+    buffers.set(constant, value);
+  }
   return [result.output];
 };
 
@@ -126,6 +131,7 @@ const layerNormalization: Rule = (step) => {
   const x = step.value(0);
   const first = axisOf(step.integer('axis', -1), x.shape.length);
   const axes = x.shape.flatMap((_, axis) => (axis >= first ? [axis] : []));
+  refuseBatch(x, axes);
   const scaled = g.mul(g.standardize(x, axes, step.float('epsilon', 1e-5)), step.value(1));
   return [step.has(2) ? g.add(scaled, step.value(2)) : scaled];
 };
@@ -139,8 +145,10 @@ const instanceNormalization: Rule = (step) => {
   return [g.add(scaled, perChannel(step.value(2)))];
 };
 
+/** In training it drops again, though files say that they are for prediction. */
 const dropout: Rule = (step) => {
-  const probability = step.has(1) ? (step.numbers(1)[0] ?? 0.5) : step.float('ratio', 0.5);
+  const probability = step.has(1) ? (step.numbers(1)[0] ?? 0.5) : 0.5;
+  if (!(probability >= 0 && probability < 1)) throw new Unsupported(`drops with the probability ${probability}`);
   return [dropped(step.g, step.value(0), probability, step.context)];
 };
 
@@ -148,6 +156,7 @@ const dropout: Rule = (step) => {
 function alongLast(step: Step, build: (x: Value) => Value): Value {
   const x = step.value(0);
   const axis = axisOf(step.integer('axis', -1), x.shape.length);
+  refuseBatch(x, [axis]);
   const last = x.shape.length - 1;
   if (axis === last) return build(x);
   const perm = x.shape.map((_, at) => (at === axis ? last : at === last ? axis : at));
@@ -157,9 +166,10 @@ function alongLast(step: Step, build: (x: Value) => Value): Value {
 function reduction(name: 'sum' | 'mean' | 'max'): Rule {
   return (step) => {
     const x = step.value(0);
-    const axes = step.axes(1) ?? x.shape.map((_, axis) => axis);
-    if (axes.some((axis) => axisOf(axis, x.shape.length) === 0))
-      throw new Unsupported('goes over the samples of a batch');
+    const given = step.axes(1) ?? [];
+    if (given.length === 0 && step.integer('noop_with_empty_axes', 0) === 1) return [x];
+    const axes = given.length > 0 ? given : x.shape.map((_, axis) => axis);
+    refuseBatch(x, axes);
     return [step.g[name](x, axes, step.integer('keepdims', 1) === 1)];
   };
 }

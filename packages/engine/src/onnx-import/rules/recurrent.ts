@@ -66,6 +66,9 @@ function recurrent(cell: Cell): Rule {
     if (step.node.attributes.has('activations') || step.node.attributes.has('clip')) {
       throw new Unsupported('has activations or a bound of its own');
     }
+    if (step.has(7) || step.integer('input_forget', 0) !== 0) {
+      throw new Unsupported('has peepholes, or one gate for input and forget');
+    }
     if (cell === gruCell && step.integer('linear_before_reset', 0) !== 1) {
       throw new Unsupported('resets the state before its product');
     }

@@ -77,8 +77,13 @@ const reshape: Rule = (step) => {
   const x = step.entry(0);
   const wanted = step.known(1).elements;
   if (!isKnown(x)) return [step.g.reshape(x, target(x, wanted, step))];
-  const rest = wanted.reduce<number>((product, extent) => (extent === -1 ? product : product * Number(extent)), 1);
-  return [{ ...x, shape: wanted.map((extent) => (extent === -1 ? x.elements.length / rest : Number(extent))) }];
+  const keepsZeros = step.integer('allowzero', 0) === 0;
+  const extents = wanted.map((extent, axis) => {
+    if (typeof extent === 'string') throw new Unsupported(`makes [${wanted.join(', ')}] of a constant`);
+    return extent === 0 && keepsZeros ? (x.shape[axis] ?? 0) : extent;
+  });
+  const rest = extents.reduce((product, extent) => (extent === -1 ? product : product * extent), 1);
+  return [{ ...x, shape: extents.map((extent) => (extent === -1 ? x.elements.length / rest : extent)) }];
 };
 
 const flatten: Rule = (step) => {
@@ -122,11 +127,21 @@ function reshaped({ g }: Step, x: Entry, extents: readonly Dim[]): Entry {
   return isKnown(x) ? { ...x, shape: extents.map(Number) } : g.reshape(x, extents);
 }
 
+function vector(dtype: Known['dtype'], elements: readonly Dim[]): Known {
+  return { dtype, shape: [elements.length], elements };
+}
+
 const concat: Rule = (step) => {
   const entries = step.node.inputs.map((_, index) => step.entry(index));
   const axis = step.integer('axis', 0);
   if (entries.every((entry) => isKnown(entry) && entry.shape.length === 1)) {
-    return [{ ...(entries[0] as Known), ...knownDims(entries.flatMap((entry) => (entry as Known).elements)) }];
+    const first = entries[0] as Known;
+    return [
+      vector(
+        first.dtype,
+        entries.flatMap((entry) => (entry as Known).elements),
+      ),
+    ];
   }
   return [
     step.g.concat(
@@ -151,6 +166,7 @@ const gather: Rule = (step) => {
     return [step.g.reshape(cut, [...before, ...indices.shape, ...value.shape.slice(axis + 1)])];
   }
   if (axis !== 0) throw new Unsupported(`gathers along axis ${axis}`);
+  if (typeof value.shape[0] === 'string') throw new Unsupported(`takes some of the '${value.shape[0]}'`);
   return [step.g.gather(value, step.value(1))];
 };
 
@@ -164,7 +180,7 @@ const slice: Rule = (step) => {
     [starts[at] as number, ends[at] as number].map((one) =>
       Math.min(extent, Math.max(0, one < 0 ? one + extent : one)),
     ) as [number, number];
-  if (isKnown(x)) return [knownDims(x.elements.slice(...bounds(0, x.elements.length)))];
+  if (isKnown(x) && x.shape.length === 1) return [vector(x.dtype, x.elements.slice(...bounds(0, x.elements.length)))];
   return [
     axes.reduce((value, axis, at) => {
       const place = axisOf(axis, value.shape.length);
@@ -175,7 +191,7 @@ const slice: Rule = (step) => {
       const extent = extentOf(value, place);
       const [start, end] = bounds(at, extent);
       return start === 0 && end === extent ? value : step.g.slice(value, place, start, end);
-    }, x),
+    }, step.value(0)),
   ];
 };
 
