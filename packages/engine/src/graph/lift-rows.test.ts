@@ -25,6 +25,15 @@ checkCases('what is lifted out of the way back', [
         collected: [],
       })).carried[0]!,
   },
+  ...[3, 4].map((width) => ({
+    name: `a row of one number by one of ${width}, in three steps`,
+    inputs: { x: { shape: [3, width] }, m: { shape: [3] }, state: { shape: [width] } },
+    build: (g: Graph, { x, m, state }: Readonly<Record<string, Value>>) =>
+      g.scan([x!, m!], [state!], (body, [row, scale], [before]) => ({
+        carried: [body.tanh(body.add(before!, row!))],
+        collected: [body.mul(row!, scale!)],
+      })).collected[0]!,
+  })),
   {
     name: 'gradients of rows alone, so that nothing is left to walk',
     inputs: { x: { shape: [4, 3] }, state: { shape: [3] } },

@@ -92,8 +92,10 @@ class Lifting {
 
   #product(value: Value): Value {
     const factors = this.#factors(value, value);
-    const rest = factors.filter((factor) => !this.#isLifted(factor));
-    const ofRows = factors.filter((factor) => this.#isLifted(factor));
+    // With steps before its axes, one of fewer axes would broadcast otherwise than it does.
+    const joins = (factor: Value) => this.#isLifted(factor) && factor.shape.length === value.shape.length;
+    const rest = factors.filter((factor) => !joins(factor));
+    const ofRows = factors.filter(joins);
     const copies = rest.map((factor) => this.#copy(factor));
     const [only] = ofRows;
     if (only !== undefined && ofRows.length === 1) copies.push(this.#copy(only));

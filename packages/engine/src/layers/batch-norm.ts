@@ -16,7 +16,7 @@ export interface BatchNormOptions extends NormOptions {
  * Each channel minus its mean and divided by its deviation over the batch (Ioffe and Szegedy 2015, arXiv 1502.03167), times `weight`
  * plus `bias`: samples `[channels]` or `[channels, ...]`. In evaluation by the running statistics, `running_mean` and `running_var`,
  * which are buffers: they travel with updates and are averaged by samples. As torch.nn.BatchNorm1d and 2d. Padding counts in
- * nothing; of one value there is no deviation, so that the output is `bias`.
+ * nothing; of one value there is no deviation, so that the output is `bias` and the running variance stays.
  */
 export function batchNorm(options: BatchNormOptions = {}): Layer {
   checkLayerOptions('batchNorm', options, ['epsilon', 'affine', 'momentum']);
@@ -71,11 +71,15 @@ export function batchNorm(options: BatchNormOptions = {}): Layer {
           const squares = total(g.square(centred));
           const unbiased = g.div(squares, g.maximum(g.sub(counted, 1), 1));
           const running = (before: Value, now: Value) => g.add(g.mul(before, 1 - momentum), g.mul(now, momentum));
+          const moved = running(runningVariance, unbiased);
+          // One value says nothing of a deviation: the running one stays. Of pictures there are always several.
+          const isVector = places.length === 0;
+          const nextVariance = isVector ? g.select(g.greater(counted, 1), moved, runningVariance) : moved;
           return {
             output: normalized(g, centred, g.div(squares, count), params),
             buffers: new Map([
               ['running_mean', running(runningMean, mean)],
-              ['running_var', running(runningVariance, unbiased)],
+              ['running_var', nextVariance],
             ]),
           };
         },

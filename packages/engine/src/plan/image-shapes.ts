@@ -26,7 +26,8 @@ export function transposedConvolution(given: ShapedNode): Made {
     const whole = at(strides, axis) * (size - 1) + at(rest, axis) + window;
     return whole - at(pads, axis) - at(pads, axis + 2);
   });
-  const shape = [at(made, 0), at(w.shape, 1) * (integers.get('group') ?? 1), ...made.slice(2)];
+  const channels = extent(given, at(w.shape, 1) * (integers.get('group') ?? 1));
+  const shape = [at(made, 0), channels, ...made.slice(2)];
   return { ...one(x.dtype, shape), scratch: elementCount(w.shape.slice(1)) * elementCount(x.shape.slice(2)) };
 }
 

@@ -110,7 +110,7 @@ export const shapeRules: Readonly<Record<Exclude<OperatorName, 'Loop' | 'Scan'>,
   Softmax: same,
   Split: (given) => {
     const { dtype, shape } = operand(given, 0);
-    const [place, sizes] = [placeOf(given, axisOf(given, 0), shape.length), integers(given, 1)];
+    const [place, sizes] = [placeOf(given, axisOf(given, 0), shape.length), extents(given, 1)];
     if (sizes.reduce((sum, size) => sum + size, 0) !== at(shape, place)) throw unfit(given);
     return {
       outputs: sizes.map((size) => ({ dtype, shape: shape.map((extent, axis) => (axis === place ? size : extent)) })),

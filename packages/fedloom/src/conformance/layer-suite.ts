@@ -118,12 +118,14 @@ function leavesPaddingOut(built: BuiltLayer, about: LayerUnderTest): void {
   const x = trial.feeds.get('x');
   if (x === undefined) return;
   const perRow = x.data.length / valid.length;
-  const changed = Array.from(x.data, Number).map((value, at) => (at < SAMPLES * perRow ? value : Math.abs(value) / 2));
+  const other = (value: number) => (x.dtype === 'int32' ? (value + 1) % (about.tokens ?? 2) : Math.abs(value) / 2);
+  const changed = Array.from(x.data, Number).map((value, at) => (at < SAMPLES * perRow ? value : other(value)));
   const data = x.dtype === 'int32' ? Int32Array.from(changed, Math.floor) : Float64Array.from(changed);
   const after = trial.run(outputs, new Map([...trial.feeds, ['x', { ...x, data }]]));
   for (const [name, tensor] of before) {
     const counted = name === 'output' ? (tensor.data.length / valid.length) * SAMPLES : tensor.data.length;
     const of = (results: typeof before) => Array.from(results.get(name)?.data ?? [], Number).slice(0, counted);
+    check(of(before).every(Number.isFinite), `${name} is not finite where a row holds no sample`);
     checkNear(of(after), of(before), `with other numbers in a row that holds no sample, ${name}`);
   }
 }

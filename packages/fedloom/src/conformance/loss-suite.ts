@@ -54,14 +54,15 @@ function isOfSamples(loss: Loss, context: LossContext): void {
   const prediction = trial.feeds.get('prediction');
   if (prediction === undefined) return;
   const perSample = prediction.data.length / SAMPLES;
-  const data = Float64Array.from(prediction.data as Float64Array, (value, at) => (at < perSample ? value : value / 2));
-  const after =
-    trial.run(outputs, new Map([...trial.feeds, ['prediction', { ...prediction, data }]])).get('losses')?.data ?? [];
-  checkNear(
-    [Number(after[0])],
-    [Number(before[0])],
-    'with other predictions of the other samples, the loss of samples',
-  );
+  for (let kept = 0; kept < SAMPLES; kept += 1) {
+    const data = Float64Array.from(prediction.data as Float64Array, (value, at) =>
+      Math.floor(at / perSample) === kept ? value : value / 2,
+    );
+    const feeds = new Map([...trial.feeds, ['prediction', { ...prediction, data }] as const]);
+    const after = trial.run(outputs, feeds).get('losses')?.data ?? [];
+    const what = `with other predictions of the other samples, the loss of sample ${kept}, as`;
+    checkNear([Number(after[kept])], [Number(before[kept])], what);
+  }
 }
 
 function hasGradients(loss: Loss, context: LossContext): void {
