@@ -4,6 +4,7 @@ import type { Value } from '../graph/value.js';
 import { filled } from '../layers/initializers.js';
 import { optionsProblem, shapeText, show } from '../layers/layer-checks.js';
 import type { BuiltModel, LayerContext, LayerParameter, Model } from '../layers/types.js';
+import { evaluationContext } from '../plan/layer-context.js';
 import { elementCount, type Tensor } from '../tensor.js';
 import { type Entry, isKnown, knownTensor, type Rule, Step, Unsupported } from './entries.js';
 import { type InputFile, type ModelFile, type NodeFile, readModelFile } from './read-file.js';
@@ -55,7 +56,15 @@ export function modelFromOnnx(bytes: Uint8Array, options: OnnxModelOptions = {},
         constants.parameters.map((parameter) => [parameter.name, g.input(parameter.name, 'float32', parameter.shape)]),
       );
       const x = g.input('input x', dtype, ['batch', ...inputShape]);
-      const { output } = applyFile(file, constants, name, g, x, params, evaluation);
+      const { output } = applyFile(
+        file,
+        constants,
+        name,
+        g,
+        x,
+        params,
+        evaluationContext(() => g.constant([1], 'float32')),
+      );
       const [batch, ...outputShape] = output.shape;
       if (batch !== 'batch' || outputShape.some((extent) => typeof extent !== 'number')) {
         const message = `${name} gives [${output.shape.join(', ')}] of samples ${shapeText(inputShape)}: its first axis must be that of the samples. Export it with a dynamic first axis.`;
@@ -71,17 +80,6 @@ export function modelFromOnnx(bytes: Uint8Array, options: OnnxModelOptions = {},
       };
     },
   };
-}
-
-const evaluation: LayerContext = {
-  training: false,
-  valid: () => notInEvaluation('valid rows'),
-  uniform: () => notInEvaluation('random numbers'),
-  step: () => notInEvaluation('steps'),
-};
-
-function notInEvaluation(what: string): never {
-  throw new FedloomError('layer.definition', `There are no ${what} in evaluation.`, { field: 'apply' });
 }
 
 function readChecked(bytes: Uint8Array, output: string | undefined, name: string): ModelFile {
