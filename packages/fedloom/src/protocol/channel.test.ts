@@ -291,6 +291,27 @@ describe('amends', () => {
   });
 });
 
+test('a connection that reads on, whatever it is to make up for, is not told of as one at rest', async () => {
+  const { server, client } = await connectionPair();
+  let now = 0;
+  const told: number[] = [];
+  const end: TestEnd = new TestEnd(server, {
+    role: 'server',
+    amends: new Amends({ now: () => now }),
+    onMessage: (_message, _body, release) => {
+      now += 1_000;
+      end.channel.offend(() => told.push(now));
+      release();
+    },
+  });
+  expect(server.rest).toBeUndefined();
+  client.bind({ frame: () => {}, drained: () => {}, closed: () => {} });
+  for (const task of [0, 1, 2]) client.send(encodeControl({ ...examples.failed, task }));
+  client.send(Uint8Array.of(9));
+  await end.closed;
+  expect([now, told]).toEqual([3_000, []]);
+});
+
 describe('sending', () => {
   test('a message that the other end would refuse throws at its sender', async () => {
     const { client } = await channelPair();

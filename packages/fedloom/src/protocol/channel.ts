@@ -325,8 +325,9 @@ export class Channel {
     this.#spentMs += spentMs;
     if (!this.#offended) return;
     const restMs = amends.charge(this.peer, spentMs);
-    if (restMs <= 0) return;
-    this.#connection.rest?.(restMs);
+    // Where a transport reads on, as that of one's own process does, nobody is unheard.
+    if (restMs <= 0 || this.#connection.rest === undefined) return;
+    this.#connection.rest(restMs);
     onRest?.();
   }
 

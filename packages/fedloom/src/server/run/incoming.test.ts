@@ -144,7 +144,7 @@ describe('what sessions say', () => {
 
   it('a session whose evaluations are refused until nothing is read from it is not waited for', async () => {
     const all = await askedClient({ coordinator: { rounds: 1, evaluateOnClients: true } });
-    const { client, asked, first, second, refused, records, federation, clock, events } = all;
+    const { client, asked, first, second, refused, rests, records, federation, clock, events } = all;
     let nowMs = 0;
     clock.now = () => nowMs;
     // What a refusal takes.
@@ -167,6 +167,7 @@ describe('what sessions say', () => {
     // Without a word from the third, and before any deadline.
     await federation.result;
     expect(records[0]?.clientMetrics).toEqual({ score: 3 });
+    expect(rests).toHaveLength(1);
     expect(refused.map(({ code }) => code)).toEqual(['evaluation.value', 'evaluation.value']);
   });
 

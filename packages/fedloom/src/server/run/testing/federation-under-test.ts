@@ -145,7 +145,10 @@ export function federationUnderTest({ coordinator, stages = [], ...over }: Optio
     ...over,
   });
   const transport = memoryTransport();
-  const listener = transport.listen((connection) => lobby.accept(connection));
+  // It can be told to rest, as a socket can; a test's clients say nothing meanwhile.
+  const rests: number[] = [];
+  const resting = { rest: (ms: number) => void rests.push(ms) };
+  const listener = transport.listen((connection) => lobby.accept(Object.assign(connection, resting)));
   /** A client process that is through its handshake. */
   const knock = async () => {
     const client = new HandClient(new TestEnd(await transport.dial(listener.url), { role: 'client' }));
@@ -161,5 +164,5 @@ export function federationUnderTest({ coordinator, stages = [], ...over }: Optio
     await until(() => client.types.includes('joined'));
     return client;
   };
-  return { federation, lobby, clock, events, records, warnings, refused, left, knock, enter };
+  return { federation, lobby, clock, events, records, warnings, refused, rests, left, knock, enter };
 }
