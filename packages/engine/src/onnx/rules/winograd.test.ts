@@ -41,6 +41,9 @@ describe.each([
   ['tiles that stand over', { image: [32, 7, 10], filters: 32 }],
   ['no padding', { image: [32, 9, 6], filters: 32, options: { padding: [0, 0, 0, 0] } }],
   ['uneven padding', { image: [33, 6, 7], filters: 34, options: { padding: [2, 0, 0, 1] } }],
+  ['tiles of a wider kernel', { image: [32, 14, 14], filters: 40, kernel: 5, options: { padding: [2, 2, 2, 2] } }],
+  ['one such tile', { image: [32, 8, 8], filters: 32, kernel: 5, options: { padding: [0, 0, 0, 0] } }],
+  ['uneven padding of such', { image: [33, 9, 7], filters: 34, kernel: 5, options: { padding: [2, 0, 3, 1] } }],
 ] as readonly (readonly [string, Shapes])[])('a trained convolution over %s', (_, shapes) => {
   test('is products alone, and equals the plain one and its gradients', async () => {
     const graph = convolution(shapes);
@@ -82,7 +85,7 @@ test.each([
     { image: [32, 8, 8], filters: 32, options: { dilations: [2, 2] } },
     ['Conv', 'Conv', 'ConvTranspose'],
   ],
-  ['of another kernel', { image: [32, 8, 8], filters: 32, kernel: 5 }, ['Conv', 'Conv', 'ConvTranspose']],
+  ['of another kernel', { image: [32, 8, 8], filters: 32, kernel: 2 }, ['Conv', 'Conv', 'ConvTranspose']],
   ['of pictures that fill no tile', { image: [32, 2, 2], filters: 32 }, ['Conv', 'Conv', 'ConvTranspose']],
 ] as readonly (readonly [string, Shapes, readonly string[]])[])('a convolution %s stays one', (_, shapes, expected) => {
   expect(convolutions(convolution(shapes)).sort()).toEqual(expected);

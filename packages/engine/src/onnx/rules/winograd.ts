@@ -2,10 +2,18 @@ import type { Dim } from '../../graph/value-type.js';
 import type { OnnxValue } from '../ir.js';
 import type { Rule, RuleContext } from '../optimize.js';
 import { isPlain, isSwap, weightGradientOf } from './convolutions.js';
-import { type Axis, inputMatrix, outputMatrix, POINTS, TILE, weightMatrix } from './winograd-matrices.js';
+import {
+  type Axis,
+  type Filtering,
+  filtering,
+  inputMatrix,
+  outputMatrix,
+  TILE,
+  weightMatrix,
+} from './winograd-matrices.js';
 
 /*
- * Convolutions of 3x3 at stride 1 that are trained, as matrix products over tiles of 4x4 outputs, and their gradients as the exact adjoints of
+ * Convolutions of 3x3 and 5x5 at stride 1 that are trained, as matrix products over tiles of 4x4 outputs, and their gradients as the exact adjoints of
  * these: a quarter of the multiplications, and about half of the time where there are enough channels. What a picture, a gradient and a
  * weight become on the way is needed twice each, and equal nodes are merged, so that it is computed once a step.
  *
@@ -19,6 +27,7 @@ import { type Axis, inputMatrix, outputMatrix, POINTS, TILE, weightMatrix } from
 const CHANNELS_MIN = 32;
 
 interface Tiling {
+  readonly form: Filtering;
   readonly down: Axis;
   readonly across: Axis;
   readonly channels: number;
@@ -66,25 +75,32 @@ export const winogradWeightGradient: Rule = {
     const { conv, x, d } = found;
     const tiling = tilingOf(x, d, w, conv.attributes.pads);
     if (tiling === undefined) return undefined;
-    const { channels, filters } = tiling;
+    const { channels, filters, form } = tiling;
+    const { points, kernel } = form;
     const [images, gradients] = [pointsOfImages(x, tiling, context), pointsOfGradients(d, tiling, context)];
     const each = product(transposed(gradients, context), images, context);
     const { emit, integers } = context;
-    const whole = { dtype: w.dtype, shape: [POINTS, POINTS, filters, channels] };
+    const whole = { dtype: w.dtype, shape: [points, points, filters, channels] };
     const sums = tiling.down.tiles === 1 ? each : emit('ReduceSum', [each, integers([1])], { keepdims: 0 }, whole);
-    const flat = reshape(sums, [POINTS * POINTS, filters * channels], context);
-    const matrix = constant(weightMatrix(), w, context);
-    const kernels = emit('Gemm', [flat, matrix], { transA: 1 }, { dtype: w.dtype, shape: [filters * channels, 9] });
+    const flat = reshape(sums, [points * points, filters * channels], context);
+    const matrix = constant(weightMatrix(form), w, context);
+    const kernels = emit(
+      'Gemm',
+      [flat, matrix],
+      { transA: 1 },
+      { dtype: w.dtype, shape: [filters * channels, kernel * kernel] },
+    );
     return [reshape(kernels, w.shape, context)];
   },
 };
 
-/** How a convolution of 3x3 falls into tiles; undefined where it is no such one, or would gain nothing. */
+/** How a convolution of 3x3 or 5x5 falls into tiles; undefined where it is no such one, or would gain nothing. */
 function tilingOf(x: OnnxValue | undefined, y: OnnxValue | undefined, w: OnnxValue, pads: unknown): Tiling | undefined {
   const [filters, channels, ...kernel] = w.shape;
   const [, , height, width] = x?.shape ?? [];
   const [, , high, wide] = y?.shape ?? [];
-  if (w.dtype !== 'float32' || kernel.join() !== '3,3' || typeof filters !== 'number' || typeof channels !== 'number')
+  const form = kernel[0] === kernel[1] ? filtering(Number(kernel[0])) : undefined;
+  if (form === undefined || w.dtype !== 'float32' || typeof filters !== 'number' || typeof channels !== 'number')
     return undefined;
   if (![height, width, high, wide].every((extent) => typeof extent === 'number')) return undefined;
   const [top = 0, left = 0] = pads as readonly number[];
@@ -97,7 +113,7 @@ function tilingOf(x: OnnxValue | undefined, y: OnnxValue | undefined, w: OnnxVal
   const [down, across] = [axis(height, high, top), axis(width, wide, left)];
   // At least half of each tile is wanted.
   const isFull = 2 * down.output * across.output >= TILE * TILE * down.tiles * across.tiles;
-  return isFull && Math.min(filters, channels) >= CHANNELS_MIN ? { down, across, channels, filters } : undefined;
+  return isFull && Math.min(filters, channels) >= CHANNELS_MIN ? { form, down, across, channels, filters } : undefined;
 }
 
 /** Whether a convolution's weight gradient is computed of this. */
@@ -111,20 +127,19 @@ function isTrained(value: OnnxValue, { uses }: RuleContext): boolean {
 }
 
 /** `[N, C, H, W]` to `[points, tiles, points, tiles * N, C]`. */
-function pointsOfImages(x: OnnxValue, { down, across, channels }: Tiling, context: RuleContext): OnnxValue {
-  return spread(x, [inputMatrix(down), inputMatrix(across)], channels, down, context);
+function pointsOfImages(x: OnnxValue, { form, down, across, channels }: Tiling, context: RuleContext): OnnxValue {
+  return spread(x, [inputMatrix(down, form), inputMatrix(across, form)], [form.points, down.tiles, channels], context);
 }
 
 /** The same of gradients: the adjoint of how outputs are made. */
-function pointsOfGradients(d: OnnxValue, { down, across, filters }: Tiling, context: RuleContext): OnnxValue {
-  return spread(d, [outputMatrix(down), outputMatrix(across)], filters, down, context);
+function pointsOfGradients(d: OnnxValue, { form, down, across, filters }: Tiling, context: RuleContext): OnnxValue {
+  return spread(d, [outputMatrix(down, form), outputMatrix(across, form)], [form.points, down.tiles, filters], context);
 }
 
 function spread(
   x: OnnxValue,
   [down, across]: readonly [ReturnType<typeof inputMatrix>, ReturnType<typeof inputMatrix>],
-  channels: number,
-  { tiles }: Axis,
+  [points, tiles, channels]: readonly [number, number, number],
   context: RuleContext,
 ): OnnxValue {
   const { emit } = context;
@@ -145,15 +160,16 @@ function spread(
     { transB: 1 },
     { dtype, shape: [down.length, `${rest} by place`] },
   );
-  return reshape(both, [POINTS, tiles, POINTS, `tiles of ${x.shape[0]}`, channels], context);
+  return reshape(both, [points, tiles, points, `tiles of ${x.shape[0]}`, channels], context);
 }
 
 /** `[points, 1, points, filters, channels]`. */
-function pointsOfWeights(w: OnnxValue, { filters, channels }: Tiling, context: RuleContext): OnnxValue {
-  const kernels = reshape(w, [filters * channels, 9], context);
-  const type = { dtype: w.dtype, shape: [POINTS * POINTS, filters * channels] };
-  const points = context.emit('Gemm', [constant(weightMatrix(), w, context), kernels], { transB: 1 }, type);
-  return reshape(points, [POINTS, 1, POINTS, filters, channels], context);
+function pointsOfWeights(w: OnnxValue, { form, filters, channels }: Tiling, context: RuleContext): OnnxValue {
+  const { points, kernel } = form;
+  const kernels = reshape(w, [filters * channels, kernel * kernel], context);
+  const type = { dtype: w.dtype, shape: [points * points, filters * channels] };
+  const spread = context.emit('Gemm', [constant(weightMatrix(form), w, context), kernels], { transB: 1 }, type);
+  return reshape(spread, [points, 1, points, filters, channels], context);
 }
 
 /** `[points, tiles, points, tiles * N, channels]` to `[N, channels, ...]`. */
@@ -161,13 +177,13 @@ function imagesOf(
   points: OnnxValue,
   images: Dim | undefined,
   channels: number,
-  { down, across }: Tiling,
-  matrixOf: (axis: Axis) => ReturnType<typeof inputMatrix>,
+  { form, down, across }: Tiling,
+  matrixOf: typeof inputMatrix,
   context: RuleContext,
 ): OnnxValue {
   const { emit } = context;
   const { dtype } = points;
-  const [vertical, horizontal] = [matrixOf(down), matrixOf(across)];
+  const [vertical, horizontal] = [matrixOf(down, form), matrixOf(across, form)];
   const [height, width] = [vertical[0]?.length ?? 0, horizontal[0]?.length ?? 0];
   const rest = `pixels of ${images}*${channels}`;
   const rows = reshape(points, [vertical.length, `${rest} by place`], context);
