@@ -12,6 +12,7 @@ export {
   isRemoteError,
   type RemoteFields,
 } from './errors.js';
+export { type ComputeDevice, deviceOf } from './runtime/device.js';
 export {
   allocate,
   arrayOf,

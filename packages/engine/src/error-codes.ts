@@ -21,6 +21,7 @@ type FittingFields = {
 
 /** The errors of the engine: code and fields. Parts of a model add `layer` where they know it, tasks add `task`. */
 export interface EngineErrors {
+  'backend.device': { readonly device: string };
   'backend.load': { readonly bytes: number };
   'backend.run': NoFields;
 

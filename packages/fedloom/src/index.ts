@@ -25,6 +25,7 @@ export {
   block,
   type CharacterLstmOptions,
   type ClientTerms,
+  type ComputeDevice,
   type Conv2dOptions,
   type ConvTranspose2dOptions,
   chain,
@@ -215,12 +216,12 @@ export type {
   PoolTrainJob,
   TrainReply,
 } from './compute/job-pool.js';
-export type { PoolChoice, PoolKind } from './compute/node/pool-choice.js';
+export type { PoolChoice, PoolKind, PoolSettings } from './compute/node/pool-choice.js';
 export { processPool } from './compute/node/process-pool.js';
 export { RemoteHost } from './compute/node/remote/remote-host.js';
 export { type RemotePoolOptions, remotePool } from './compute/node/remote/remote-pool.js';
 export { hostWorkers, type WorkerHostOptions } from './compute/node/remote/worker-host.js';
-export { threadPool } from './compute/node/thread-pool.js';
+export { type PoolParts, threadPool } from './compute/node/thread-pool.js';
 export {
   type ClientIndex,
   clientIndex,

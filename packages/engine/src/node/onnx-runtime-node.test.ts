@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { Graph } from '../graph/graph.js';
 import { embedding } from '../layers/embedding.js';
@@ -50,6 +51,19 @@ test('takes views that do not start at their buffer’s beginning', async () => 
   const results = await session.run(new Map([['x', { dtype: 'float32', shape: [2], data }]]));
   await session.release();
   expect(results.get('y')!.data).toEqual(Float32Array.of(2, 4));
+});
+
+test('a GPU that cannot be used is told as such, and is not the processor in silence', async () => {
+  const hasCuda = existsSync('/dev/nvidiactl');
+  const load = onnxRuntimeNode({ device: 'cuda' }).load(doubling('float32'));
+  if (hasCuda) return (await load).release();
+  await expect(load).rejects.toMatchObject({ code: 'backend.device', fields: { device: 'cuda:0' } });
+});
+
+test.each(['gpu', 'cuda:', 'cuda:x', 'CUDA'])('%s is no device', (device) => {
+  expect(() => onnxRuntimeNode({ device: device as 'cuda' })).toThrow(
+    expect.objectContaining({ code: 'backend.device', fields: { device } }),
+  );
 });
 
 test('what is no graph is refused with the runtime’s reason', async () => {

@@ -68,6 +68,6 @@ function noSuchRow(message: string): string | undefined {
   );
 }
 
-function messageOf(cause: unknown): string {
+export function messageOf(cause: unknown): string {
   return cause instanceof Error ? cause.message : String(cause);
 }

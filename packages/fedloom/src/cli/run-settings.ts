@@ -1,6 +1,5 @@
 import { Argument, type Command, InvalidArgumentError, Option } from 'commander';
 import { algorithmNames } from '../algorithms/registry.js';
-import { poolKinds } from '../compute/node/pool-choice.js';
 import { parseBestRule, parseStopRule } from '../core/metric-rules.js';
 import type { RunFile } from '../store/run-file.js';
 import { foldNames } from '../update/folds/registry.js';
@@ -11,8 +10,6 @@ import { changesAsArguments } from './load-settings.js';
 import { modelPath } from './model-file.js';
 import { LOG_FORMATS, type LogFormat } from './report/log.js';
 import { addTrustOptions, type TrustFlags, type TrustSettings, trustAsArguments, trustOf } from './trust-settings.js';
-
-export type { PoolKind } from '../compute/node/pool-choice.js';
 
 /** What `run` and `server` have in common. */
 export interface RunSettings {
@@ -229,14 +226,6 @@ export function workersOption(): Option {
   return new Option('--workers <n>', 'threads; results do not depend on it (default: one a core)').argParser(
     wholeNumber('--workers', 1, 1024),
   );
-}
-
-/** @param what it does to a plan: `trains` */
-export function poolOption(what: string): Option {
-  return new Option(
-    '--pool <kind>',
-    `what ${what} a plan: threads, or processes of their own, which take nothing along when native code fails (default: threads)`,
-  ).choices(poolKinds);
 }
 
 export function setOption(): Option {

@@ -3,10 +3,11 @@ import type { RunOptions } from '../server/run/run-options.js';
 import { secondsOrNone, type Wait, wholeNumber } from './arguments.js';
 import { deadlineOption, evaluationDeadlineOption, graceOption, waitMs } from './commands/run.js';
 import { argument, whereGiven } from './given.js';
-import { type PoolKind, pingEveryOption, poolOption } from './run-settings.js';
+import { deviceOption, type PoolFlags, poolArguments, poolOption } from './pool-options.js';
+import { pingEveryOption } from './run-settings.js';
 
 /** What whoever serves a run may say beside its settings. */
-export interface ServingFlags {
+export interface ServingFlags extends PoolFlags {
   readonly deadline?: Wait;
   readonly grace?: Wait;
   readonly evaluationDeadline?: Wait;
@@ -14,7 +15,6 @@ export interface ServingFlags {
   readonly quorum?: number;
   readonly minimumClients?: number;
   readonly pingEvery?: number;
-  readonly pool?: PoolKind;
   readonly resume?: true;
 }
 
@@ -43,6 +43,7 @@ export function addServingOptions(command: Command): Command {
     )
     .addOption(pingEveryOption())
     .addOption(poolOption('evaluates'))
+    .addOption(deviceOption('evaluates'))
     .option(
       '--resume',
       'go on with the latest run below --out of this task and these settings if it did not finish; else begin a new one',
@@ -68,8 +69,7 @@ export function servingRunOptions(
 
 /** As arguments of `server`. */
 export function servingArguments(flags: ServingFlags): string[] {
-  const { deadline, grace, evaluationDeadline, waitForClients, quorum, minimumClients, pingEvery, pool, resume } =
-    flags;
+  const { deadline, grace, evaluationDeadline, waitForClients, quorum, minimumClients, pingEvery, resume } = flags;
   return [
     ...argument('--deadline', waitText(deadline)),
     ...argument('--grace', waitText(grace)),
@@ -78,7 +78,7 @@ export function servingArguments(flags: ServingFlags): string[] {
     ...argument('--quorum', quorum),
     ...argument('--minimum-clients', minimumClients),
     ...argument('--ping-every', pingEvery === undefined ? undefined : pingEvery / 1000),
-    ...argument('--pool', pool),
+    ...poolArguments(flags),
     ...(resume ? ['--resume'] : []),
   ];
 }

@@ -12,6 +12,7 @@ export interface ComputeErrors {
   'client.other-algorithm': { readonly server: string; readonly client: string };
   'client.other-task': { readonly client: string };
 
+  'compute.device': { readonly device: string };
   'compute.frame': NoFields;
   'compute.host': { readonly peer: string };
   'compute.pool': { readonly pool: string };

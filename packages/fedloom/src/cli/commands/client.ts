@@ -8,9 +8,11 @@ import type { Task } from '../../task/task.js';
 import { seconds, serverUrl, wholeNumber } from '../arguments.js';
 import { addClientAuthOptions, type ClientAuthFlags, clientAuth } from '../auth-flags.js';
 import { addBrokerOptions, type BrokerFlags } from '../broker-flags.js';
+import { whereGiven } from '../given.js';
 import { guardTask } from '../guard-task.js';
 import { watchInterrupts } from '../interrupts.js';
 import { loadTaskWith } from '../load-settings.js';
+import { deviceOption, type PoolFlags, poolOf, poolOption } from '../pool-options.js';
 import { clientTitle, rankOf } from '../process-title.js';
 import { pythonTask } from '../python-task.js';
 import { clientTeller } from '../report/client-events.js';
@@ -20,9 +22,7 @@ import {
   foldOption,
   logFormatOption,
   maxBodyOption,
-  type PoolKind,
   pingEveryOption,
-  poolOption,
   setOption,
   verboseOption,
   workersOption,
@@ -32,7 +32,7 @@ import { openTerminal } from '../terminal.js';
 import { addClientTlsOptions, type ClientTlsFlags, clientProxy, clientTls } from '../tls-flags.js';
 import { dialsOf } from '../transports.js';
 
-interface ClientFlags extends BrokerFlags, ClientTlsFlags, ClientAuthFlags, SiteFlags {
+interface ClientFlags extends BrokerFlags, ClientTlsFlags, ClientAuthFlags, SiteFlags, PoolFlags {
   readonly server: string;
   readonly index: IndexRange[];
   readonly run?: string;
@@ -49,7 +49,6 @@ interface ClientFlags extends BrokerFlags, ClientTlsFlags, ClientAuthFlags, Site
   readonly retryFor: number;
   readonly maxBody?: number;
   readonly pingEvery?: number;
-  readonly pool?: PoolKind;
   readonly logFormat?: LogFormat;
   readonly verbose?: true;
   readonly lifeline?: number;
@@ -105,6 +104,7 @@ export function addClientCommand(program: Command, exit: (code: number) => void)
     .addOption(maxBodyOption())
     .addOption(pingEveryOption())
     .addOption(poolOption('trains'))
+    .addOption(deviceOption('trains'))
     .addOption(logFormatOption())
     .addOption(verboseOption())
     .addOption(new Option('--same-version', 'refuse a server of another version of fedloom').hideHelp())
@@ -157,7 +157,7 @@ async function join(path: string | undefined, flags: ClientFlags): Promise<numbe
     ...site,
     dial: dialsOf(flags),
     ...(flags.workers && { workers: flags.workers }),
-    ...(flags.pool && { pool: flags.pool }),
+    ...whereGiven('pool', poolOf(flags)),
   });
   interrupts.stop();
   if (finish === undefined) return interrupts.exitCode ?? 1;

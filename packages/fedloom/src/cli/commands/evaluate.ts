@@ -16,22 +16,14 @@ import { guardTask } from '../guard-task.js';
 import { watchInterrupts } from '../interrupts.js';
 import { loadTaskWith } from '../load-settings.js';
 import { modelPath, readModelFile } from '../model-file.js';
+import { deviceOption, type PoolFlags, poolOf, poolOption } from '../pool-options.js';
 import { metricLines } from '../report/summary.js';
-import {
-  jsonOption,
-  outOption,
-  type PoolKind,
-  poolOption,
-  setOption,
-  verboseOption,
-  workersOption,
-} from '../run-settings.js';
+import { jsonOption, outOption, setOption, verboseOption, workersOption } from '../run-settings.js';
 import { openTerminal } from '../terminal.js';
 
-interface EvaluateFlags {
+interface EvaluateFlags extends PoolFlags {
   readonly model: string;
   readonly workers?: number;
-  readonly pool?: PoolKind;
   readonly set?: string[];
   readonly out: string;
   readonly json?: true;
@@ -46,6 +38,7 @@ export function addEvaluateCommand(program: Command, exit: (code: number) => voi
     .requiredOption('--model <model>', 'a model.safetensors, or a run: its name, a part of it, its folder, or latest')
     .addOption(workersOption())
     .addOption(poolOption('evaluates'))
+    .addOption(deviceOption('evaluates'))
     .addOption(setOption())
     .addOption(outOption())
     .addOption(jsonOption())
@@ -61,8 +54,8 @@ async function evaluate(taskFile: string, flags: EvaluateFlags): Promise<number>
   const task = guardTask(loaded.task, interrupts, { folder: dirname(loaded.file), log });
   const path = await modelPath(flags.model, flags.out);
   const model = await readModelFile(path);
-  const { pool, workers = availableParallelism() } = flags;
-  const makePool = () => openPool(pool, workers);
+  const { workers = availableParallelism() } = flags;
+  const makePool = () => openPool(poolOf(flags), workers);
   const results = await evaluateModel(task, model, makePool, interrupts.signal).catch((error: unknown) => {
     if (interrupts.exitCode === undefined) throw error;
   });

@@ -24,6 +24,7 @@ import { fairShare } from '../node/fair-share.js';
 import { hostedClients } from '../node/hosted-clients.js';
 import { type Lines, type LinesFlags, openLines, placeAmongRanks, transports } from '../node/lines.js';
 import { openRankScreen } from '../node/rank-terminal.js';
+import { poolOf } from '../pool-options.js';
 import { clientTitle, rankOf } from '../process-title.js';
 import { type ClientProcess, clientTeller } from '../report/client-events.js';
 import { counted } from '../report/format.js';
@@ -169,7 +170,7 @@ async function serve({ path, settings: given, flags, lines }: Rank, size: number
           onUpdateHash: (update) => audit.updateHash(update),
           listeners: [lines.listen],
           workers: settings.workers,
-          ...whereGiven('pool', flags.pool),
+          ...whereGiven('pool', poolOf(flags)),
           ...whereGiven('auth', auth),
         });
       const operated = await withOperators(admin && { ...admin, onAct: (act) => audit.acted(act) }, folder, open);
@@ -202,7 +203,7 @@ async function takePart(rank: Rank, number: number, hosted: IndexRange): Promise
       onEvent: quietTeller(terminal, settings.verbose, { server: lines.server, index: [hosted] }),
       ...whereGiven('dataDir', pathHere(flags.data, lines, hosted)),
       ...whereGiven('stateDir', pathHere(flags.stateDir, lines, hosted)),
-      ...whereGiven('pool', flags.pool),
+      ...whereGiven('pool', poolOf(flags)),
       ...whereGiven('auth', clientAuth(filesOf(hosted, flags))),
     });
     interrupts.stop();

@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { FedloomError } from '@fedloom/engine';
-import { openPool, type PoolKind } from '../../compute/node/pool-choice.js';
+import { openPool, type PoolSettings } from '../../compute/node/pool-choice.js';
 import { taskChangedError } from '../../journal/errors.js';
 import { folderSource } from '../../journal/node/folder-source.js';
 import type { Recovered } from '../../journal/recover.js';
@@ -24,7 +24,7 @@ export interface ReplayArguments {
   /** CLIENTS, PER_ROUND, ROUNDS. */
   readonly positional: readonly (number | undefined)[];
   readonly typed: Typed;
-  readonly pool: PoolKind | undefined;
+  readonly pool: PoolSettings | undefined;
 }
 
 /** `run --replay`: does a run again by the decisions in its journal, and says whether all came out equal. */

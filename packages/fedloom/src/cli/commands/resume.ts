@@ -6,12 +6,13 @@ import { addBrokerOptions, type BrokerFlags, brokerFlags } from '../broker-flags
 import { whereGiven } from '../given.js';
 import { reachFrom } from '../listen-flags.js';
 import { launchedWithOthers, refuseOnRanks, workAsRank } from '../node/rank-pool.js';
+import { deviceOption, type PoolFlags, poolOption } from '../pool-options.js';
 import type { LogFormat } from '../report/log.js';
 import { jsonOption, logFormatOption, outOption, settingsOf, verboseOption, workersOption } from '../run-settings.js';
 import { run, waitOf } from './run.js';
 import { type ServerFlags, serve } from './server.js';
 
-interface ResumeFlags extends BrokerFlags {
+interface ResumeFlags extends BrokerFlags, PoolFlags {
   readonly out: string;
   readonly workers?: number;
   readonly listen?: NonNullable<ServerFlags['listen']>;
@@ -33,6 +34,8 @@ export function addResumeCommand(program: Command, exit: (code: number) => void)
     .argument('<run>', "the run's name, a part of it that no other has, its folder, or latest")
     .addOption(outOption())
     .addOption(workersOption())
+    .addOption(poolOption('trains'))
+    .addOption(deviceOption('trains'))
     .addOption(
       new Option('--listen <host:port>', 'address of a server, in place of the one that it had').argParser(
         (text: string) => hostAndPort(text),
@@ -66,8 +69,10 @@ async function resume(found: StoredRun, flags: ResumeFlags): Promise<number> {
     ...whereGiven('evaluationDeadline', waitOf(evaluationDeadlineMs)),
   };
   if (command === 'server') refuseOnRanks(launchedWithOthers(), 'A server', 'it is one process');
-  if (command === 'server') return serve(file.taskFile, settings, { ...waits, ...serverFlags(found, flags) }, found);
-  return run(file.taskFile, settings, processes === undefined ? {} : { ...waits, processes }, found);
+  const pool = { ...whereGiven('pool', flags.pool), ...whereGiven('device', flags.device) };
+  const own = { ...pool, ...waits };
+  if (command === 'server') return serve(file.taskFile, settings, { ...own, ...serverFlags(found, flags) }, found);
+  return run(file.taskFile, settings, processes === undefined ? pool : { ...own, processes }, found);
 }
 
 function notResumed(run: string, of: string): FedloomError {

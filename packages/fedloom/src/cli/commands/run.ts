@@ -22,26 +22,19 @@ import {
   workAsRank,
 } from '../node/rank-pool.js';
 import { packageFolder } from '../own-files.js';
+import { deviceOption, type PoolFlags, poolArguments, poolOf, poolOption } from '../pool-options.js';
 import type { Typed } from '../replay-settings.js';
 import { counted } from '../report/format.js';
-import {
-  addRunSettings,
-  type PoolKind,
-  poolOption,
-  type RunSettings,
-  runSettings,
-  withModelFile,
-} from '../run-settings.js';
+import { addRunSettings, type RunSettings, runSettings, withModelFile } from '../run-settings.js';
 import type { LoadedTask } from '../task-loader.js';
 import { openTerminal } from '../terminal.js';
 import { replayRun } from './replay.js';
 
-export interface RunFlags {
+export interface RunFlags extends PoolFlags {
   readonly processes?: number;
   readonly deadline?: Wait;
   readonly grace?: Wait;
   readonly evaluationDeadline?: Wait;
-  readonly pool?: PoolKind;
 }
 
 const PROCESSES_MAX = 1024;
@@ -66,6 +59,7 @@ export function addRunCommand(program: Command, exit: (code: number) => void): v
       ),
     )
     .addOption(poolOption('trains'))
+    .addOption(deviceOption('trains'))
     .addOption(new Option('--replay <run>', 'do this run again: its name, a part of it, its folder, or latest'))
     .addOption(deadlineOption('none').hideHelp())
     .addOption(graceOption('none').hideHelp())
@@ -76,7 +70,7 @@ export function addRunCommand(program: Command, exit: (code: number) => void): v
       const positional = [clients, perRound, rounds];
       if (flags.replay !== undefined) {
         refuseOnRanks(launched, '--replay', 'a replay runs in one process');
-        const given = { id: flags.replay, taskFile: path, pool: flags.pool, typed: typedIn(command) };
+        const given = { id: flags.replay, taskFile: path, pool: poolOf(flags), typed: typedIn(command) };
         return exit(await replayRun({ positional, ...given }));
       }
       if (path === undefined) {
@@ -132,7 +126,7 @@ export function waitOf(ms: number | null | undefined): Wait | undefined {
 export async function run(
   path: string,
   settings: RunSettings,
-  { processes, deadline, grace, evaluationDeadline, pool }: RunFlags,
+  { processes, deadline, grace, evaluationDeadline, ...poolFlags }: RunFlags,
   resume?: StoredRun,
 ): Promise<number> {
   if (deadline !== undefined && processes === undefined) {
@@ -153,10 +147,12 @@ export async function run(
       '--evaluation-deadline has a meaning only with --processes: simulated clients do not vanish.',
     );
   }
+  const pool = poolOf(poolFlags);
   if (pool !== undefined && processes !== undefined) {
+    const options = poolArguments(poolFlags).filter((word) => word.startsWith('--'));
     throw new FedloomError(
       'usage.pool',
-      '--pool has a meaning only without --processes, whose clients train on a thread each.',
+      `${options.join(' and ')} has a meaning only without --processes, whose clients train on a thread of the processor each.`,
     );
   }
   const launched = launchedWithOthers();
@@ -172,7 +168,7 @@ export async function run(
   };
   const runOptions = { ...waits, farewellMs: 0 };
   // They load their code while this process loads the task, which may turn out to need none.
-  const ranks = launched && (await openRankPool(launched, { workers: settings.workers, pool }));
+  const ranks = launched && (await openRankPool(launched, { workers: settings.workers, ...poolFlags }));
   const ahead = ranks?.pool ?? (processes === undefined ? openPool(pool, workers) : undefined);
   try {
     const loaded = await loadTaskWith(path, settings);

@@ -14,6 +14,7 @@ import { conductRun } from '../conduct-run.js';
 import { devicesAt } from '../devices.js';
 import { addListenOptions, reachOf, recordedReach, samePorts } from '../listen-flags.js';
 import { changesAsArguments, loadTaskWith } from '../load-settings.js';
+import { poolOf } from '../pool-options.js';
 import { counted } from '../report/format.js';
 import { RunAudit, tellAuditHead } from '../run-audit.js';
 import { addRunSettings, type RunSettings, runSettings, withModelFile } from '../run-settings.js';
@@ -69,7 +70,7 @@ export async function serve(
   const auth = serverAuth(reach, warn);
   const listeners = await listensOf(reach, warn, devices);
   const admin = await adminOptions(flags);
-  const { pool } = flags;
+  const pool = poolOf(flags);
   const given = servingRunOptions(flags);
   const { workers } = settings;
   return conductRun({

@@ -12,6 +12,7 @@ import { type BrokerFlags, brokerArguments } from '../broker-flags.js';
 import { argument } from '../given.js';
 import { changesAsArguments } from '../load-settings.js';
 import { packageFolder } from '../own-files.js';
+import { poolArguments } from '../pool-options.js';
 import { type RunSettings, settingsAsArguments, shownAsArguments } from '../run-settings.js';
 import { type ServingFlags, servingArguments } from '../serving-options.js';
 import { type ServerTlsFlags, serverTlsArguments } from '../tls-flags.js';
@@ -163,7 +164,7 @@ function clientArguments(
     ...argument('--workers', settings.workers ?? (flags.processPerClient ? 1 : undefined)),
     ...argument('--ping-every', flags.pingEvery === undefined ? undefined : flags.pingEvery / 1000),
     ...argument('--max-body', flags.maxBody),
-    ...argument('--pool', flags.pool),
+    ...poolArguments(flags),
     ...shownAsArguments(settings),
   ];
 }

@@ -1,11 +1,12 @@
 import { FedloomError } from '@fedloom/engine';
 import type { JobPool } from '../../compute/job-pool.js';
-import type { PoolKind } from '../../compute/node/pool-choice.js';
 import { RemoteHost } from '../../compute/node/remote/remote-host.js';
 import { remotePool } from '../../compute/node/remote/remote-pool.js';
 import { hostWorkers } from '../../compute/node/remote/worker-host.js';
 import type { Connection } from '../../protocol/transport.js';
 import { type Launched, launchedAs } from '../../transport/mpi/launched-as.js';
+import { whereGiven } from '../given.js';
+import { type PoolFlags, poolOf } from '../pool-options.js';
 import { counted } from '../report/format.js';
 import { errorLines } from '../report/reporter.js';
 import { fairShare } from './fair-share.js';
@@ -21,10 +22,9 @@ export interface RankPool {
   close(): Promise<void>;
 }
 
-interface RankFlags {
+interface RankFlags extends PoolFlags {
   /** Threads of each rank; default: its share of its machine. */
   readonly workers?: number | undefined;
-  readonly pool?: PoolKind | undefined;
 }
 
 /** The job of several ranks that this process belongs to, where an MPI launched it. */
@@ -34,7 +34,8 @@ export function launchedWithOthers(): Launched | undefined {
 }
 
 /** For rank 0. @throws FedloomError `mpi.*`, `compute.host` */
-export async function openRankPool(launched: Launched, { workers, pool }: RankFlags): Promise<RankPool> {
+export async function openRankPool(launched: Launched, { workers, ...flags }: RankFlags): Promise<RankPool> {
+  const pool = poolOf(flags);
   const lines = await openLines(launched, { transport: 'mpi' });
   const others = Array.from({ length: launched.size - 1 }, (_, at) => at + 1);
   const hosts = await Promise.all(others.map(async (rank) => RemoteHost.open(await lines.dial(lines.addressOf(rank)))));
@@ -43,7 +44,7 @@ export async function openRankPool(launched: Launched, { workers, pool }: RankFl
   const threads = hosts.reduce((sum, { offered }) => sum + offered, local);
   return {
     pool: ranksPool,
-    note: `${counted(launched.size, 'rank')} on ${counted(new Set(lines.hostNames).size, 'host')} train: ${counted(threads, pool === 'processes' ? 'process' : 'thread')}.`,
+    note: `${counted(launched.size, 'rank')} on ${counted(new Set(lines.hostNames).size, 'host')} train: ${counted(threads, pool?.kind === 'processes' ? 'process' : 'thread')}.`,
     close: async () => {
       await ranksPool.close();
       for (const host of hosts) host.close();
@@ -53,12 +54,15 @@ export async function openRankPool(launched: Launched, { workers, pool }: RankFl
 }
 
 /** What a rank above 0 does: gives workers to rank 0 until that needs them no more. @returns the exit code */
-export async function workAsRank(launched: Launched, { workers, pool }: RankFlags): Promise<number> {
+export async function workAsRank(launched: Launched, { workers, ...flags }: RankFlags): Promise<number> {
   // The launcher passes Ctrl-C on to all ranks: rank 0 ends its run in order, and then this one.
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {});
   const lines = await openLines(launched, { transport: 'mpi' });
   try {
-    await serveOnce(lines, { workers: workers ?? fairShare(lines.onThisHost), ...(pool && { pool }) });
+    await serveOnce(lines, {
+      workers: workers ?? fairShare(lines.onThisHost),
+      ...whereGiven('pool', poolOf(flags)),
+    });
     await lines.close(0);
     return 0;
   } catch (error) {

@@ -1,8 +1,11 @@
 import { execFileSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, it, test } from 'vitest';
 import { endlessJobs, plainJobs } from '../../conformance/job-pool-jobs.js';
 import { jobPoolSuite } from '../../conformance/job-pool-suite.js';
-import { checkPool, openPool, type PoolChoice } from './pool-choice.js';
+import { librariesFolder } from './cuda-libraries.js';
+import { checkPool, openPool, type PoolChoice, workerStarter } from './pool-choice.js';
 import { processPool } from './process-pool.js';
 import { threadPool } from './thread-pool.js';
 
@@ -23,14 +26,17 @@ async function endWorker(): Promise<void> {
 
 // A thread that ends without the others takes the process along.
 describe.each([
-  ['threads', { create: (workers: number) => threadPool(workers, workers), reference: threadPool }],
-  ['processes', { create: (workers: number) => processPool(workers, workers), reference: threadPool, endWorker }],
+  ['threads', { create: (workers: number) => threadPool(workers, { atOnce: workers }), reference: threadPool }],
+  [
+    'processes',
+    { create: (workers: number) => processPool(workers, { atOnce: workers }), reference: threadPool, endWorker },
+  ],
 ] as const)('the pool of %s', (_name, underTest) => {
   for (const { name, run } of jobPoolSuite(underTest)) test(name, run);
 });
 
 it('has ended its processes when it is closed', async () => {
-  const pool = processPool(2, 2);
+  const pool = processPool(2, { atOnce: 2 });
   const jobs = await plainJobs();
   await pool.load(jobs.plan);
   expect(workerProcesses()).toHaveLength(2);
@@ -61,6 +67,7 @@ it('says how a process ended that two tries have ended', async () => {
 
 it('there are pools by name, and of your own', async () => {
   expect(() => checkPool('ranks' as PoolChoice)).toThrow(expect.objectContaining({ code: 'compute.pool' }));
+  expect(() => checkPool({ kind: 'processes', device: 'cpu' })).not.toThrow();
   const made: number[] = [];
   const pool = openPool((workers) => {
     made.push(workers);
@@ -68,4 +75,28 @@ it('there are pools by name, and of your own', async () => {
   }, 3);
   expect(made).toEqual([3]);
   await pool.close();
+});
+
+// Where somebody has brought the libraries, there may be a GPU too.
+const hasCuda = existsSync(join(librariesFolder(), 'libonnxruntime_providers_cuda.so'));
+
+describe('a device that cannot be used is refused before anything starts', () => {
+  it.skipIf(hasCuda).each([
+    ['a pool by its settings', () => checkPool({ device: 'cuda:1' })],
+    ['threads', () => threadPool(1, { device: 'cuda:1' })],
+    ['processes', () => processPool(1, { device: 'cuda:1' })],
+    ['workers for others', () => workerStarter({ device: 'cuda:1' })],
+  ])('%s', (_, start) => {
+    expect(start).toThrow(
+      expect.objectContaining({
+        code: 'compute.device',
+        message: expect.stringMatching(/cuda:1 cannot be used here: .*libonnxruntime_providers_cuda\.so/),
+        fields: { device: 'cuda:1' },
+      }),
+    );
+  });
+
+  it('what is no device', () => {
+    expect(() => checkPool({ device: 'gpu' as 'cuda' })).toThrow(expect.objectContaining({ code: 'backend.device' }));
+  });
 });

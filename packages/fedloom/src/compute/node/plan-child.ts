@@ -1,6 +1,7 @@
 /** A worker process of a `processPool`: frames from its parent at `FRAMES_FD`, and what it cancels along the lifeline. */
 
 import { Socket } from 'node:net';
+import type { ComputeDevice } from '@fedloom/engine/base';
 import { onnxRuntimeNode } from '@fedloom/engine/node';
 import { freeBytes } from '../../core/byte-memory.js';
 import { endWithParent, LIFELINE_FD } from '../../core/node/lifeline.js';
@@ -12,7 +13,9 @@ import { FRAMES_FD, writePieces } from './worker-pipe.js';
 
 const marks = new Int32Array(new SharedArrayBuffer(4 * MARKS));
 endWithParent(LIFELINE_FD, marks);
-const plans = new PlanWork(onnxRuntimeNode());
+// Our parent has looked at it.
+const device = process.argv[2] as ComputeDevice;
+const plans = new PlanWork(onnxRuntimeNode({ device }));
 plans.watchMarks(marks);
 // Ctrl-C reaches every process of a terminal. Our parent ends this one when it needs it no more.
 process.on('SIGINT', () => {});

@@ -1,11 +1,13 @@
 /** A worker thread of a `threadPool`. */
 
+import { workerData } from 'node:worker_threads';
+import type { ComputeDevice } from '@fedloom/engine/base';
 import { onnxRuntimeNode } from '@fedloom/engine/node';
 import { move, transferableSymbol, valueSymbol } from 'piscina';
 import { PlanWork } from '../workers/plan-work.js';
 import { ownBuffers, type WorkMessage, type WorkReply } from '../workers/pool-worker.js';
 
-const plans = new PlanWork(onnxRuntimeNode());
+const plans = new PlanWork(onnxRuntimeNode({ device: workerData as ComputeDevice }));
 
 /** @param message.marks where the pool marks what it cancels; with the first message */
 export default async function onThread(

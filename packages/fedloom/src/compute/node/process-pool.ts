@@ -1,6 +1,7 @@
 import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process';
 import type { Duplex, Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
+import type { ComputeDevice } from '@fedloom/engine/base';
 import { LastLines } from '../../core/last-lines.js';
 import { LIFELINE_FD, lifelineMark } from '../../core/node/lifeline.js';
 import { wireLimits } from '../../protocol/limits.js';
@@ -9,8 +10,10 @@ import { BatchingPool } from '../workers/batching-pool.js';
 import type { PoolWorker, WorkReply } from '../workers/pool-worker.js';
 import { toChild } from './child-messages.js';
 import { Copies } from './copies.js';
+import { checkDevice } from './cuda-libraries.js';
 import { encodeFrame, FrameReader } from './frames.js';
 import { workersAtOnce } from './start-order.js';
+import type { PoolParts } from './thread-pool.js';
 import { FRAMES_FD, writePieces } from './worker-pipe.js';
 
 /** Of models and data sets that a worker process keeps. */
@@ -26,18 +29,20 @@ interface Asked {
  * Child processes of this one, which hold copies of the model and of the data they work on: one that ends, by a fault in
  * native code or for want of memory, takes nothing along. They start at once and end with this process, however it ends.
  * @param workers processes
+ * @throws FedloomError `compute.device`, `backend.device`
  */
-export function processPool(workers: number, atOnce = workersAtOnce()): JobPool {
-  return new BatchingPool(workers, startChild, atOnce);
+export function processPool(workers: number, { atOnce = workersAtOnce(), device }: PoolParts = {}): JobPool {
+  checkDevice(device);
+  return new BatchingPool(workers, () => startChild(device), atOnce);
 }
 
 /** One worker process. */
-export function startChild(): PoolWorker {
+export function startChild(device: ComputeDevice = 'cpu'): PoolWorker {
   const stdio: StdioOptions = ['ignore', 'ignore', 'pipe'];
   stdio[FRAMES_FD] = 'pipe';
   stdio[LIFELINE_FD] = 'pipe';
   const entry = fileURLToPath(new URL('./plan-child.js', import.meta.url));
-  return new ChildWorker(spawn(process.execPath, [entry], { stdio }));
+  return new ChildWorker(spawn(process.execPath, [entry, device], { stdio }));
 }
 
 class ChildWorker implements PoolWorker {

@@ -2,14 +2,14 @@ import { FedloomError } from '@fedloom/engine/base';
 import type { JobPool } from '../../job-pool.js';
 import { BatchingPool } from '../../workers/batching-pool.js';
 import type { PoolWorker } from '../../workers/pool-worker.js';
-import { type PoolKind, workerStarter } from '../pool-choice.js';
+import { type PoolKind, type PoolSettings, workerStarter } from '../pool-choice.js';
 import type { RemoteHost } from './remote-host.js';
 
 export interface RemotePoolOptions {
   /** Workers of this process beside those of the hosts. Default 0. */
   readonly local?: number;
   /** What these are; default `threads`. */
-  readonly pool?: PoolKind;
+  readonly pool?: PoolKind | PoolSettings;
   /** How many workers there are in all, local ones first; default: as many as the hosts offer, and the local ones. */
   readonly workers?: number;
 }

@@ -5,7 +5,7 @@ import { sharedBytes, sharedTensor } from '../../../data/tensor-sharing.js';
 import type { Connection } from '../../../protocol/transport.js';
 import { ownBuffers, type PoolWorker, type WorkMessage, type WorkReply } from '../../workers/pool-worker.js';
 import { fromParent } from '../child-messages.js';
-import { type PoolKind, workerStarter } from '../pool-choice.js';
+import { type PoolKind, type PoolSettings, workerStarter } from '../pool-choice.js';
 import { FrameLine } from './frame-line.js';
 import type { FromHost, ToHost } from './host-messages.js';
 
@@ -13,7 +13,7 @@ export interface WorkerHostOptions {
   /** Workers that the pool at the other end should use here. */
   readonly workers: number;
   /** Default `threads`. */
-  readonly pool?: PoolKind;
+  readonly pool?: PoolKind | PoolSettings;
 }
 
 /** What a worker was sent and has not answered. */
