@@ -431,7 +431,7 @@ def difference(committed, generated, path):
     if isinstance(generated, dict) and isinstance(committed, dict):
         if committed.keys() != generated.keys():
             return f"{path}: keys {sorted(committed)} and {sorted(generated)}"
-        pairs = [(f"{path}.{key}", committed[key], generated[key]) for key in generated if key not in ("torch", "numpy")]
+        pairs = [(f"{path}.{key}", committed[key], generated[key]) for key in generated if key not in ("torch", "numpy", "sklearn")]
     elif isinstance(generated, list) and isinstance(committed, list):
         if len(committed) != len(generated):
             return f"{path}: lengths {len(committed)} and {len(generated)}"

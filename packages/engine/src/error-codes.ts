@@ -41,6 +41,7 @@ export interface EngineErrors {
   'loss.option': OptionFields;
   'loss.shape': FittingFields;
   'metric.definition': { readonly field: string };
+  'metric.matrix': { readonly value: unknown };
   'metric.option': OptionFields;
   'metric.shape': FittingFields;
   'onnx.format': { readonly file: string };

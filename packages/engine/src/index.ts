@@ -26,9 +26,17 @@ export { type BinaryAccuracyOptions, binaryAccuracy, binaryCrossEntropyWithLogit
 export { chain, clipByGlobalNorm, clipByValue } from './layers/chain.js';
 export { f1, precision, recall, topKAccuracy } from './layers/class-metrics.js';
 export { block, concatenated, residual } from './layers/composites.js';
+export { type ClassScores, classScores, confusionMatrix } from './layers/confusion-matrix.js';
 export { type ConvTranspose2dOptions, convTranspose2d } from './layers/conv-transpose2d.js';
 export { type Conv2dOptions, conv2d } from './layers/conv2d.js';
-export { defineGradientTransform, defineLayer, defineLoss, defineMetric, defineOptimizer } from './layers/define.js';
+export {
+  defineGradientTransform,
+  defineLayer,
+  defineLoss,
+  defineMetric,
+  defineOptimizer,
+  defineShapedMetric,
+} from './layers/define.js';
 export { type DenseOptions, dense } from './layers/dense.js';
 export { dropout } from './layers/dropout.js';
 export { type EmbeddingBagOptions, embedding, embeddingBag } from './layers/embedding.js';
@@ -67,6 +75,7 @@ export { sigmoid } from './layers/sigmoid.js';
 export { type SoftmaxCrossEntropyOptions, softmaxCrossEntropy } from './layers/softmax-cross-entropy.js';
 export { tanh } from './layers/tanh.js';
 export type {
+  AnyMetric,
   BuiltLayer,
   BuiltModel,
   ByParameter,
@@ -84,6 +93,7 @@ export type {
   OptimizerOutput,
   OptimizerSettings,
   RandomSource,
+  ShapedMetric,
   TransformInput,
 } from './layers/types.js';
 export { type Upsample2dOptions, upsample2d } from './layers/upsample2d.js';
@@ -109,6 +119,7 @@ export type {
   DataSpec,
   GraphPort,
   GraphSpec,
+  MetricSpec,
   ParameterSpec,
   PlanManifest,
   RandomSpec,

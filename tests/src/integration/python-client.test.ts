@@ -11,7 +11,8 @@ const TASK = CLOUDS.replace('dense, ', 'dense, relu, ').replace('[dense(3)]', '[
 const FROZEN = TASK.replace('dense, ', 'dense, frozen, ').replace('[dense(8)', '[frozen(dense(8))');
 const VERMIN = ['-q', '-t=3.8-', '--violations', '--no-parse-comments', 'python/src'];
 const LARGE = TASK.replace('[dense(8)', '[dense(4000)');
-const NORMED = TASK.replace('dense, ', 'adam, batchNorm, dense, dropout, ')
+const NORMED = TASK.replace('dense, ', 'adam, batchNorm, confusionMatrix, dense, dropout, ')
+  .replace('[accuracy()]', '[accuracy(), confusionMatrix()]')
   .replace('dense(8), ', 'dense(8), batchNorm(), dropout(0.3), ')
   .replace(/sgd\(\{[^}]*\}\)/, 'adam({ learningRate: 0.01 })');
 const TOKENS = `

@@ -1,5 +1,14 @@
 import { FedloomError } from '../errors.js';
-import { checkClasses, contextError } from './context-checks.js';
+import {
+  type ClassCounts,
+  cellOfSample,
+  checkConfusion,
+  countsByClass,
+  f1Of,
+  precisionOf,
+  recallOf,
+} from './confusion.js';
+import { checkClasses } from './context-checks.js';
 import { defineMetric } from './define.js';
 import { checkInteger, show } from './layer-checks.js';
 import type { Metric } from './types.js';
@@ -27,16 +36,6 @@ export function topKAccuracy<const K extends number>(k: K): Metric<`top${K}Accur
   });
 }
 
-/** As many classes as a square of them has numbers of a metric: 4,096. */
-const CLASSES_MAX = 64;
-
-/** How many of a class's labels were predicted, and how many there were of each, by class. */
-interface ClassCounts {
-  readonly right: number;
-  readonly predicted: number;
-  readonly labelled: number;
-}
-
 /**
  * From the confusion matrix over all samples of all clients, exact for the federation as a whole. Of two classes: that of class 1; else the
  * mean over the classes that occur (macro), where a class without predictions or labels has 0. As scikit-learn's.
@@ -44,52 +43,28 @@ interface ClassCounts {
 function ofConfusion<const Name extends string>(name: Name, score: (counts: ClassCounts) => number): Metric<Name> {
   return defineMetric({
     name,
-    check(context) {
-      checkClasses(name, context);
-      const { classes = 0 } = context;
-      if (classes <= CLASSES_MAX) return;
-      const message = `${name} takes at most ${CLASSES_MAX} classes, and the data have ${classes}: take accuracy().`;
-      throw contextError('metric.shape', message, context);
-    },
+    check: (context) => checkConfusion(name, context),
     size: ({ classes = 0 }) => classes * classes,
-    perSample(g, prediction, target, { classes = 0 }) {
-      const predicted = g.cast(g.argMax(prediction, -1), 'int32');
-      return g.oneHot(g.add(g.mul(target, classes), predicted), classes * classes);
-    },
+    perSample: cellOfSample,
     value(means) {
-      const classes = Math.sqrt(means.length);
-      const sum = (of: (other: number) => number) => {
-        let total = 0;
-        for (let other = 0; other < classes; other += 1) total += means[of(other)] ?? 0;
-        return total;
-      };
-      const counts = Array.from(
-        { length: classes },
-        (_, own): ClassCounts => ({
-          right: means[own * classes + own] ?? 0,
-          predicted: sum((label) => label * classes + own),
-          labelled: sum((prediction) => own * classes + prediction),
-        }),
-      );
-      const scored = classes === 2 ? counts.slice(1) : counts.filter((one) => one.predicted + one.labelled > 0);
+      const counts = countsByClass(means);
+      const scored = counts.length === 2 ? counts.slice(1) : counts.filter((one) => one.predicted + one.labelled > 0);
       return scored.reduce((total, one) => total + score(one), 0) / scored.length;
     },
   });
 }
 
-const share = (part: number, whole: number) => (whole > 0 ? part / whole : 0);
-
 /** Of what was predicted to be of a class, how much is. Of two classes of class 1, else the mean over classes. */
 export function precision(): Metric<'precision'> {
-  return ofConfusion('precision', ({ right, predicted }) => share(right, predicted));
+  return ofConfusion('precision', precisionOf);
 }
 
 /** Of what is of a class, how much was predicted to be. Of two classes of class 1, else the mean over classes. */
 export function recall(): Metric<'recall'> {
-  return ofConfusion('recall', ({ right, labelled }) => share(right, labelled));
+  return ofConfusion('recall', recallOf);
 }
 
 /** The harmonic mean of precision and recall. Of two classes of class 1, else the mean over classes. */
 export function f1(): Metric<'f1'> {
-  return ofConfusion('f1', ({ right, predicted, labelled }) => share(2 * right, predicted + labelled));
+  return ofConfusion('f1', f1Of);
 }

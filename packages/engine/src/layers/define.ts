@@ -1,6 +1,6 @@
 import { FedloomError } from '../errors.js';
 import { show } from './layer-checks.js';
-import type { GradientTransform, Layer, Loss, Metric, Optimizer } from './types.js';
+import type { GradientTransform, Layer, Loss, Metric, Optimizer, ShapedMetric } from './types.js';
 
 /** Under such a name a result stands in records and in messages. */
 const RESULT_NAME = /^[A-Za-z][\w.-]*$/;
@@ -43,6 +43,16 @@ export function defineMetric<const Name extends string>(metric: Metric<Name>): M
     ['name', isResultName, 'a word of letters, digits and . _ -'],
     ['perSample', isFunction, 'a function (g, prediction, target, context) => a number for each sample'],
     ['value', isSummary, 'a function (means) => number where there is a size, and only there'],
+  ]);
+}
+
+/** A metric of one's own that is reported as a list or a matrix. @throws FedloomError `metric.definition` */
+export function defineShapedMetric(metric: ShapedMetric): ShapedMetric {
+  return checked('metric', metric, [
+    ['name', isResultName, 'a word of letters, digits and . _ -'],
+    ['perSample', isFunction, 'a function (g, prediction, target, context) => so many numbers for each sample'],
+    ['shape', isFunction, 'a function (context) => a list of dimensions'],
+    ['value', isFunction, 'a function (means, samples) => as many numbers'],
   ]);
 }
 

@@ -1,4 +1,4 @@
-import type { Loss, LossContext, Metric } from './types.js';
+import type { AnyMetric, Loss, LossContext, Metric } from './types.js';
 
 /*
  * Losses and metrics that take any number of leading dimensions in place of `batch` alone, because they count their axes from the
@@ -13,6 +13,6 @@ export function stacking<T extends Loss | Metric>(measure: T): T {
   return Object.assign({ ...measure }, { [STACKS]: true });
 }
 
-export function stacks(measure: Loss | Metric, { predictionShape }: LossContext): boolean {
+export function stacks(measure: Loss | AnyMetric, { predictionShape }: LossContext): boolean {
   return predictionShape.length === 1 && Reflect.get(measure, STACKS) === true;
 }

@@ -122,6 +122,22 @@ export interface Metric<Name extends string = string> {
   value?(means: readonly number[]): number;
 }
 
+/** A metric that is reported as a list or a matrix: what its samples add up to. */
+export interface ShapedMetric extends Pick<Metric, 'name' | 'check' | 'prepareTarget'> {
+  /** Float32 `[batch, ...shape]`, added up over samples and clients. Takes the (prepared) target. */
+  perSample: Metric['perSample'];
+  /** Of what is reported: 1 to 4,096 numbers in all. */
+  shape(context: LossContext): readonly number[];
+  /**
+   * What is reported, row by row, as many numbers as the shape has; one that is NaN leaves the metric out.
+   * @param means of these numbers, row by row, over all samples @param samples so many
+   */
+  value(means: readonly number[], samples: number): readonly number[];
+}
+
+/** What a task may report of its samples. */
+export type AnyMetric<Name extends string = string> = Metric<Name> | ShapedMetric;
+
 /** Tensors by the names of the parameters that they belong to, ascending. */
 export type ByParameter = ReadonlyMap<string, Value>;
 

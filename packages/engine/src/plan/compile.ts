@@ -1,7 +1,9 @@
 import { FedloomError } from '../errors.js';
 import type { Graph } from '../graph/graph.js';
-import type { BuiltModel, LossContext, Metric } from '../layers/types.js';
+import { show } from '../layers/layer-checks.js';
+import type { AnyMetric, BuiltModel, LossContext } from '../layers/types.js';
 import { toOnnx } from '../onnx/serialize.js';
+import { elementCount } from '../tensor.js';
 import { checkManifest } from './check-manifest.js';
 import { encodePlan } from './encode.js';
 import { buildEvaluateGraph } from './evaluate-graph.js';
@@ -112,14 +114,27 @@ function describe(
   };
 }
 
-function metricSpec(metric: Metric, about: LossContext): MetricSpec {
+function metricSpec(metric: AnyMetric, about: LossContext): MetricSpec {
   const { name } = metric;
+  if ('shape' in metric) return shapedSpec(name, metric.shape(about));
   const size = metric.size?.(about);
   if (size === undefined) return { name, rule: 'mean' };
   const { metricSizeMax } = defaultPlanLimits;
   if (Number.isSafeInteger(size) && size >= 1 && size <= metricSizeMax) return { name, rule: 'mean', size };
   const message = `The metric ${name}: its size is ${size}; it must be a whole number from 1 to ${metricSizeMax}.`;
   throw new FedloomError('metric.definition', message, { field: 'size' });
+}
+
+function shapedSpec(name: string, shape: readonly number[]): MetricSpec {
+  const { metricSizeMax, rankMax } = defaultPlanLimits;
+  const isShape =
+    Array.isArray(shape) && shape.length <= rankMax && shape.every((one) => Number.isSafeInteger(one) && one >= 1);
+  const size = isShape ? elementCount(shape) : 0;
+  if (size >= 1 && size <= metricSizeMax) return { name, rule: 'mean', size, shape: [...shape] };
+  const message =
+    `The metric ${name}: its shape is ${show(shape)}; it must be a list of at most ${rankMax} whole numbers above 0, of at most ` +
+    `${metricSizeMax} numbers in all.`;
+  throw new FedloomError('metric.definition', message, { field: 'shape' });
 }
 
 function sortedScalars(scalars: Readonly<Record<string, number>>): Record<string, number> {

@@ -121,6 +121,9 @@ test.each([
   ['no learning rate', ['scalars'], {}],
   ['a scalar that is no number', ['scalars', 'learningRate'], '0.1'],
   ['metrics without the loss', ['metrics'], []],
+  ['a shape without a size', ['metrics'], [{ name: 'loss', rule: 'mean', shape: [2] }]],
+  ['a shape of another size', ['metrics'], [{ name: 'loss', rule: 'mean', size: 4, shape: [2, 3] }]],
+  ['a shape that is none', ['metrics'], [{ name: 'loss', rule: 'mean', size: 4, shape: [4, 0.5] }]],
   ['classes of numbers', ['data', 'y', 'dtype'], 'float32'],
   ['an encoding that is no text', ['data', 'encoding'], 3],
 ] as const)('refuses %s', (_, path, value) => {

@@ -2,7 +2,7 @@ import { Graph } from '../graph/graph.js';
 import type { Value } from '../graph/value.js';
 import type { Dim } from '../graph/value-type.js';
 import { stacking, stacks } from '../layers/stacking.js';
-import type { BuiltModel, Loss, LossContext, Metric } from '../layers/types.js';
+import type { AnyMetric, BuiltModel, Loss, LossContext, Metric } from '../layers/types.js';
 import { collectable, gatherBatches, preprocess } from './batches.js';
 import { perSampleValue } from './given-values.js';
 import { applyModel, evaluationContext } from './layer-context.js';
@@ -26,15 +26,16 @@ export function buildEvaluateGraph(source: PlanSource, model: BuiltModel, contex
   const measures = [named('loss', source.loss, about), ...source.metrics];
   const measured = (
     graph: Graph,
-    measure: Metric,
+    measure: AnyMetric,
     prediction: Value,
     target: Value,
     samples: readonly Dim[],
   ): Value => {
     const prepared = measure.prepareTarget?.(graph, target, about) ?? target;
-    const size = context.metrics.find(({ name }) => name === measure.name)?.size;
-    const shape = size === undefined ? samples : [...samples, size];
-    return perSampleValue('metric', measure.name, measure.perSample(graph, prediction, prepared, about), shape);
+    const { size, shape } = context.metrics.find(({ name }) => name === measure.name) ?? {};
+    const wide = size === undefined ? samples : [...samples, ...(shape ?? [size])];
+    const value = perSampleValue('metric', measure.name, measure.perSample(graph, prediction, prepared, about), wide);
+    return size === undefined || shape === undefined ? value : graph.reshape(value, [...samples, size]);
   };
   const inside = measures.filter((measure) => !stacks(measure, about));
   const { collected } = g.loopCollecting(batches.stepCount, [], (body, step) => {

@@ -89,6 +89,8 @@ export interface MetricSpec {
   readonly name: string;
   readonly rule: 'mean';
   readonly size?: number;
+  /** Of a metric that is reported as a list or a matrix: so the `size` numbers lie, row by row. */
+  readonly shape?: readonly number[];
 }
 
 /** Everything a client must know to run a plan, as JSON. */

@@ -13,7 +13,15 @@ import {
   truth,
 } from './json-checks.js';
 import type { PlanLimits } from './limits.js';
-import type { DataSpec, GraphPort, GraphSpec, ParameterSpec, PlanManifest, RandomSpec } from './manifest.js';
+import type {
+  DataSpec,
+  GraphPort,
+  GraphSpec,
+  MetricSpec,
+  ParameterSpec,
+  PlanManifest,
+  RandomSpec,
+} from './manifest.js';
 
 const dtypes: readonly DType[] = ['float32', 'float64', 'float16', 'int32', 'int64', 'uint8', 'bool'];
 const portSources: readonly GraphPort['source'][] = [
@@ -76,14 +84,7 @@ export function parseManifest(value: unknown, limits: PlanLimits): PlanManifest 
       shuffle: truth(training.shuffle),
     },
     evaluation: { batchSize: integer(fields(top.evaluation, ['batchSize']).batchSize, 1, limits.batchSizeMax) },
-    metrics: list(top.metrics, limits.metricsMax).map((entry) => {
-      const metric = fields(entry, ['name', 'rule'], ['size']);
-      const name = named(metric.name, plainName, limits);
-      const rule = oneOf(metric.rule, ['mean']);
-      return metric.size === undefined
-        ? { name, rule }
-        : { name, rule, size: integer(metric.size, 1, limits.metricSizeMax) };
-    }),
+    metrics: list(top.metrics, limits.metricsMax).map((entry) => parseMetric(entry, limits)),
     scalars: parseScalars(top.scalars, limits),
     algorithm: {
       name: text(algorithm.name, limits.nameLengthMax),
@@ -99,6 +100,19 @@ export function parseManifest(value: unknown, limits: PlanLimits): PlanManifest 
     },
     sampleFlops: parseFlops(top.sampleFlops),
   };
+}
+
+function parseMetric(entry: Json, limits: PlanLimits): MetricSpec {
+  const metric = fields(entry, ['name', 'rule'], ['size', 'shape']);
+  const name = named(metric.name, plainName, limits);
+  const rule = oneOf(metric.rule, ['mean']);
+  const size = metric.size === undefined ? undefined : integer(metric.size, 1, limits.metricSizeMax);
+  if (metric.shape === undefined) return { name, rule, ...(size !== undefined && { size }) };
+  const shape = list(metric.shape, limits.rankMax).map((dim) => integer(dim, 1, limits.metricSizeMax));
+  if (size === undefined || elementCount(shape) !== size) {
+    throw malformed(metric.shape.path, `a shape of ${size ?? 'as many as its size says'} numbers`, metric.shape.value);
+  }
+  return { name, rule, size, shape };
 }
 
 function parseParameters(json: Json, limits: PlanLimits): readonly ParameterSpec[] {

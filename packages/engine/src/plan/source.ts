@@ -1,4 +1,4 @@
-import type { Loss, Metric, Model, Optimizer } from '../layers/types.js';
+import type { AnyMetric, Loss, Model, Optimizer } from '../layers/types.js';
 import type { NamedTensors } from '../tensor.js';
 import type { ClientTerms } from './client-terms.js';
 import type { DataSpec } from './manifest.js';
@@ -9,7 +9,7 @@ export interface PlanSource {
   readonly model: Model;
   readonly data: DataSpec;
   readonly loss: Loss;
-  readonly metrics: readonly Metric[];
+  readonly metrics: readonly AnyMetric[];
   readonly training: {
     /** Passes over the client's samples. */
     readonly localEpochs: number;

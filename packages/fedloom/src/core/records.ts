@@ -4,10 +4,16 @@ import type { Hash } from './brands.js';
 /** Named results of an evaluation: numbers or lists of numbers. */
 export type Results = Readonly<Record<string, number | readonly number[]>>;
 
+/** A result as it is reported: a number, a list of numbers, a matrix as the list of its rows, and so on. */
+export type ReportedResult = number | readonly ReportedResult[];
+
+/** Results as they are reported, by name. */
+export type ReportedResults = Readonly<Record<string, ReportedResult>>;
+
 /** Results of which these, where they are there, are single numbers: those of a task's metrics. */
 export type NamedResults<Name extends string> = string extends Name
-  ? Results
-  : Results & Readonly<Partial<Record<Name, number>>>;
+  ? ReportedResults
+  : ReportedResults & Readonly<Partial<Record<Name, number>>>;
 
 /** One round as it is reported, and as it stands in `metrics.jsonl`. */
 export interface RoundRecord {
@@ -36,9 +42,9 @@ export interface RoundRecord {
   /** Training samples behind the counted updates. */
   readonly sampleCount: number;
   /** On the server's held-out set; equal to `clientMetrics` where the task has none; null when not evaluated. */
-  readonly metrics: Results | null;
+  readonly metrics: ReportedResults | null;
   /** Over the clients' own test sets, as the task's result aggregator makes it; null when not evaluated. */
-  readonly clientMetrics: Results | null;
+  readonly clientMetrics: ReportedResults | null;
   /** Test samples behind `clientMetrics`. */
   readonly testSampleCount: number;
   /** How `clientMetrics` and `metrics` came about; null when not evaluated; absent in runs of earlier versions. */
@@ -127,8 +133,8 @@ export interface RunResult {
   /** Rounds that finished. */
   readonly rounds: number;
   /** The last evaluation; empty when there was none. */
-  readonly metrics: Results;
-  readonly clientMetrics: Results;
+  readonly metrics: ReportedResults;
+  readonly clientMetrics: ReportedResults;
   /** The shared parameters, ascending by name. */
   readonly model: NamedTensors;
   /** The bytes of `model.safetensors`. */

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import type { Results } from '../core/records.js';
+import type { ReportedResult, ReportedResults } from '../core/records.js';
 import { isNestedDeeper } from '../core/shown-json.js';
 import type { Entry } from './entries.js';
 import { unknownRecordError } from './errors.js';
@@ -16,7 +16,8 @@ const UNUSUAL = ['NaN', 'Infinity', '-Infinity', '-0'] as const;
 const int = z.int().min(0);
 const hash = z.string().regex(/^sha256:[0-9a-f]{64}$/, 'must be sha256: and 64 hexadecimal digits');
 const number = z.union([z.number(), z.enum(UNUSUAL).transform(Number)]);
-const results = z.record(z.string(), z.union([number, z.array(number)]));
+const result: z.ZodType<ReportedResult> = z.union([number, z.array(z.lazy(() => result))]);
+const results = z.record(z.string(), result);
 const code = z.string();
 const updates = z.array(z.object({ client: int, task: int, attempt: int, base: int, newest: int }));
 const range = z.object({ from: int, count: z.int().min(1) });
@@ -104,7 +105,7 @@ function withoutUnusual(record: JournalRecord): unknown {
   }
 }
 
-function usualResults(results: Results | null): unknown {
+function usualResults(results: ReportedResults | null): unknown {
   return results === null ? null : JSON.parse(JSON.stringify(results, unusualAsText));
 }
 

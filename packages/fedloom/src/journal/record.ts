@@ -1,5 +1,5 @@
 import type { ClientIndex, Hash, VersionNumber } from '../core/brands.js';
-import type { Results, RoundRecord } from '../core/records.js';
+import type { ReportedResults, RoundRecord } from '../core/records.js';
 
 /** JSON without surprises. */
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [name: string]: Json };
@@ -89,7 +89,7 @@ export interface RoundDecided {
     readonly code: string;
   }[];
   /** The server's evaluation of the candidate; null: none. */
-  readonly serverResults: Results | null;
+  readonly serverResults: ReportedResults | null;
   /** What the schedule needs to go on from here, as it says itself: a virtual clock and who trains from what, for instance. */
   readonly schedule?: Json;
 }

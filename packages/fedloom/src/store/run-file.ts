@@ -1,7 +1,7 @@
 import type { Losses } from '../core/losses.js';
 import type { Processor, SoftwareVersions } from '../core/node/machine.js';
 import { isGone, type ProcessIdentity } from '../core/node/process-identity.js';
-import type { BestRound, Results } from '../core/records.js';
+import type { BestRound, ReportedResults } from '../core/records.js';
 
 export type RunStatus = 'running' | 'completed' | 'cancelled' | 'failed';
 
@@ -122,8 +122,8 @@ export interface RunArguments {
 export interface RunOutcome {
   /** Rounds that finished. */
   readonly rounds: number;
-  readonly metrics: Results;
-  readonly clientMetrics: Results;
+  readonly metrics: ReportedResults;
+  readonly clientMetrics: ReportedResults;
   readonly modelHash: string;
   /** Training that was asked for and did not count; absent in runs of earlier versions. */
   readonly losses?: Losses;

@@ -1,9 +1,18 @@
+import type { AnyMetric } from '@fedloom/engine';
 import { fedAvg } from '../algorithms/fed-avg.js';
 import type { Results } from '../core/records.js';
 import { iid } from '../data/iid.js';
 import { refuseOptimizer } from './applied-terms.js';
 import { meanResultAggregator } from './mean-results.js';
-import type { PlanTask, PlanTaskDefinition, Task, TaskDefinition, TrainerTask, TrainerTaskDefinition } from './task.js';
+import type {
+  NumberNames,
+  PlanTask,
+  PlanTaskDefinition,
+  Task,
+  TaskDefinition,
+  TrainerTask,
+  TrainerTaskDefinition,
+} from './task.js';
 import { checkDefinition } from './task-schema.js';
 
 /** Marks tasks, also for a task file that was loaded with another copy of fedloom. */
@@ -14,7 +23,9 @@ const BRAND = Symbol.for('fedloom.task');
  * another, `defineTask({ ...task, algorithm: scaffold() })`.
  * @throws FedloomError `task.definition`, naming each field at fault and how to mend it.
  */
-export function defineTask<const Name extends string = never>(task: PlanTaskDefinition<Name>): PlanTask<Name>;
+export function defineTask<const Metrics extends readonly AnyMetric[] = readonly []>(
+  task: PlanTaskDefinition & { readonly metrics?: Metrics },
+): PlanTask<NumberNames<Metrics>>;
 export function defineTask<R extends Results>(task: TrainerTaskDefinition<R>): TrainerTask<R>;
 export function defineTask(given: TaskDefinition): Task {
   const task = withoutKind(given);

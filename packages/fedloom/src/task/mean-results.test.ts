@@ -70,6 +70,7 @@ describe('meanResultAggregator', () => {
       results: { loss: 4, accuracy: 0.8 },
       clients: { loss: 2, accuracy: 3 },
       unsound: [{ client: 5, result: 'loss', reason }],
+      weights: { loss: 4, accuracy: 5 },
     });
   });
 

@@ -33,6 +33,7 @@ function countedMeans(results: ReadonlyMap<number, ClientResults>): CountedResul
   const { byName, unsound } = contributionsOf(results);
   const means: Record<string, Result> = {};
   const clients: Record<string, number> = {};
+  const weights: Record<string, number> = {};
   for (const [name, given] of mostGiven(byName, unsound)) {
     const form = commonForm(given);
     const alike = given.filter(({ value }) => formOf(value) === form);
@@ -41,8 +42,9 @@ function countedMeans(results: ReadonlyMap<number, ClientResults>): CountedResul
     }
     means[name] = meanOf(alike);
     clients[name] = alike.length;
+    weights[name] = weightOf(alike);
   }
-  return { results: means, clients, unsound };
+  return { results: means, clients, unsound, weights };
 }
 
 function contributionsOf(results: ReadonlyMap<number, ClientResults>) {
@@ -107,12 +109,16 @@ function commonForm(given: readonly Contribution[]): number {
 }
 
 function meanOf(given: readonly Contribution[]): Result {
-  const weight = given.reduce((sum, one) => sum + one.weight, 0);
+  const weight = weightOf(given);
   const [first] = given;
   if (first === undefined || typeof first.value === 'number') {
     return given.reduce((sum, one) => sum + elements(one.sum).reduce((total, value) => total + value, 0), 0) / weight;
   }
   return first.value.map((_, i) => given.reduce((sum, one) => sum + (elements(one.sum)[i] ?? 0), 0) / weight);
+}
+
+function weightOf(given: readonly Contribution[]): number {
+  return given.reduce((sum, one) => sum + one.weight, 0);
 }
 
 function elements(result: Result): readonly number[] {

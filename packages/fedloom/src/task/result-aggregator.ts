@@ -31,6 +31,8 @@ export interface CountedResults {
   /** By name: from how many clients it comes. */
   readonly clients: Readonly<Record<string, number>>;
   readonly unsound: readonly UnsoundResult[];
+  /** By name: the samples, or the weight, behind a mean; those of all clients where it is not said. */
+  readonly weights?: Readonly<Record<string, number>>;
 }
 
 /** Turns the test results of the clients into those of the federation. */

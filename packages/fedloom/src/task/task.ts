@@ -1,4 +1,4 @@
-import type { Loss, Metric, Model, Optimizer } from '@fedloom/engine';
+import type { AnyMetric, Loss, Model, Optimizer, ShapedMetric } from '@fedloom/engine';
 import type { FederatedAlgorithm } from '../algorithms/algorithm.js';
 import type { Results } from '../core/records.js';
 import type { Dataset } from '../data/dataset.js';
@@ -18,8 +18,8 @@ export interface PlanTaskDefinition<Name extends string = string> {
   readonly partition?: Partitioner;
   readonly model: Model;
   readonly loss: Loss;
-  /** Default none. The loss is always reported. Their names are those of the results: `Name`. */
-  readonly metrics?: readonly Metric<Name>[];
+  /** Default none. The loss is always reported. Their names are those of the results; `Name` those that are numbers. */
+  readonly metrics?: readonly AnyMetric<Name>[];
   readonly training: TrainingDefinition;
   /** Default `fedAvg()`. */
   readonly algorithm?: FederatedAlgorithm;
@@ -40,6 +40,14 @@ export interface TaskBounds {
   readonly updateNormMax?: number | string;
   readonly sampleCountMax?: number | string;
 }
+
+/** The names of those metrics that are reported as numbers. */
+export type NumberNames<Metrics extends readonly AnyMetric[]> = NameOf<Metrics[number]>;
+type NameOf<One> = One extends ShapedMetric
+  ? never
+  : One extends { readonly name: infer Name extends string }
+    ? Name
+    : never;
 
 /** A client's local training in one round. */
 export interface TrainingDefinition {

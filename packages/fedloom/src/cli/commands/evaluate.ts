@@ -7,7 +7,7 @@ import type { JobPool } from '../../compute/job-pool.js';
 import { openPool } from '../../compute/node/pool-choice.js';
 import { resultsOf } from '../../core/evaluation.js';
 import { sha256 } from '../../core/node/sha256.js';
-import type { Results } from '../../core/records.js';
+import type { ReportedResults } from '../../core/records.js';
 import { encodeSafetensors } from '../../core/safetensors.js';
 import { openWorkload } from '../../server/run/open-workload.js';
 import type { ServerWorkload } from '../../server/run/workload.js';
@@ -17,7 +17,7 @@ import { watchInterrupts } from '../interrupts.js';
 import { loadTaskWith } from '../load-settings.js';
 import { modelPath, readModelFile } from '../model-file.js';
 import { deviceOption, type PoolFlags, poolOf, poolOption } from '../pool-options.js';
-import { metricLines } from '../report/summary.js';
+import { listLines, metricLines } from '../report/summary.js';
 import { jsonOption, outOption, setOption, verboseOption, workersOption } from '../run-settings.js';
 import { openTerminal } from '../terminal.js';
 
@@ -69,7 +69,7 @@ async function evaluate(taskFile: string, flags: EvaluateFlags): Promise<number>
   }
   const modelHash = sha256(encodeSafetensors(model));
   json?.write({ event: 'evaluated', metrics: results, model: path, modelHash });
-  for (const line of metricLines(results, {})) screen.line(line);
+  for (const line of [...metricLines(results, {}), ...listLines(results, {})]) screen.line(line);
   return 0;
 }
 
@@ -87,12 +87,13 @@ async function evaluateWith(
   workload: ServerWorkload,
   tensors: NamedTensors,
   signal: AbortSignal,
-): Promise<Results | undefined> {
+): Promise<ReportedResults | undefined> {
   const bytes = encodeSafetensors(tensors);
   const evaluation = await workload.evaluate({ hash: sha256(bytes), bytes, tensors }, 0, signal);
   if (evaluation === undefined) return undefined;
   const given = resultsOf(evaluation);
-  const { results, problems } = workload.reported?.(given) ?? { results: given, problems: [] };
+  const samples = (name: string) => evaluation.statistics[name]?.weight ?? evaluation.sampleCount;
+  const { results, problems } = workload.reported?.(given, samples) ?? { results: given, problems: [] };
   if (problems.length === 0) return results;
   const why = problems.join('; ').replace(/\.$/, '');
   throw new FedloomError('evaluate.metric', `Code of the task's own could not make ${why}.`, { problems });

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { Command } from 'commander';
-import type { Results, RoundRecord } from '../../core/records.js';
+import type { ReportedResults, RoundRecord } from '../../core/records.js';
 import { findRun, listRuns, readRounds, type StoredRun } from '../../store/read-runs.js';
 import type { RunArguments } from '../../store/run-file.js';
 import { BEST_FILE } from '../../store/run-folder.js';
@@ -15,7 +15,7 @@ import {
   scalarMetrics,
 } from '../report/format.js';
 import type { Screen } from '../report/screen.js';
-import { bestLines, curveLines, fromHere, lossLines, metricLines } from '../report/summary.js';
+import { bestLines, curveLines, fromHere, listLines, lossLines, metricLines } from '../report/summary.js';
 import { type Column, table } from '../report/table.js';
 import { jsonOption, outOption, verboseOption } from '../run-settings.js';
 import { openTerminal, type Terminal } from '../terminal.js';
@@ -103,7 +103,7 @@ async function list(runs: readonly StoredRun[], root: string, { screen, json }: 
 }
 
 /** How far a run came, and its last results: of one without an end, by the lines that it wrote. */
-async function courseOf({ file, path }: StoredRun): Promise<{ rounds: number; results: Results | null }> {
+async function courseOf({ file, path }: StoredRun): Promise<{ rounds: number; results: ReportedResults | null }> {
   const { result } = file;
   if (result !== null) return { rounds: result.rounds, results: allResults(result.metrics, result.clientMetrics) };
   const rounds = await readRounds(path).catch(() => []);
@@ -137,7 +137,10 @@ function headLines({ file, status, path }: StoredRun, recorded: readonly RoundRe
     ['processor', `${processor.model}, ${processor.cores} cores`],
     ['folder', fromHere(path) || '.'],
   ];
-  const results = result === null ? [] : metricLines(result.metrics, result.clientMetrics);
+  const results =
+    result === null
+      ? []
+      : [...metricLines(result.metrics, result.clientMetrics), ...listLines(result.metrics, result.clientMetrics)];
   const { modelRound = null, modelHash } = file;
   const saved = modelHash ?? result?.modelHash;
   // A run that did not end in order may have lines of later rounds than that of its model.
@@ -244,7 +247,7 @@ function fieldOf(metric: string): string {
   return `metric ${metric}`;
 }
 
-function valueText(name: string, value: Results[string] | undefined): string {
+function valueText(name: string, value: ReportedResults[string] | undefined): string {
   return typeof value === 'number' ? formatMetric(name, value) : '';
 }
 

@@ -1,4 +1,4 @@
-import type { Results } from '../../core/records.js';
+import type { ReportedResults } from '../../core/records.js';
 
 /** `31,402` */
 export function formatCount(value: number): string {
@@ -37,7 +37,7 @@ export function isFraction(name: string): boolean {
 }
 
 /** The named numbers of an evaluation, the most telling first: accuracy, what else there is, the loss last. */
-export function scalarMetrics(results: Results | null): readonly (readonly [name: string, value: number])[] {
+export function scalarMetrics(results: ReportedResults | null): readonly (readonly [name: string, value: number])[] {
   const rank = (name: string) => (/accuracy/i.test(name) ? 0 : name === 'loss' ? 2 : 1);
   return Object.entries(results ?? {})
     .filter((entry): entry is [string, number] => typeof entry[1] === 'number')
@@ -45,7 +45,10 @@ export function scalarMetrics(results: Results | null): readonly (readonly [name
 }
 
 /** All results of a round or a run by name: the server's, and those that the clients' tests alone gave. */
-export function allResults(metrics: Results | null, clientMetrics: Results | null): Results | null {
+export function allResults(
+  metrics: ReportedResults | null,
+  clientMetrics: ReportedResults | null,
+): ReportedResults | null {
   return metrics === null && clientMetrics === null ? null : { ...clientMetrics, ...metrics };
 }
 

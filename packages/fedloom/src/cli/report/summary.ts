@@ -1,6 +1,6 @@
 import { relative } from 'node:path';
 import type { Losses } from '../../core/losses.js';
-import type { Results, RunResult } from '../../core/records.js';
+import type { ReportedResult, ReportedResults, RunResult } from '../../core/records.js';
 import { type CurvePoint, curve } from './curve.js';
 import {
   allResults,
@@ -85,7 +85,7 @@ export function curveLines(metric: string | undefined, points: readonly CurvePoi
 }
 
 /** Server's metrics, with those of the clients' own test data where they differ, or where the server has none of the name. */
-export function metricLines(metrics: Results, clientMetrics: Results): string[] {
+export function metricLines(metrics: ReportedResults, clientMetrics: ReportedResults): string[] {
   const scalars = scalarMetrics(allResults(metrics, clientMetrics));
   const width = Math.max(LABEL_COLUMNS, ...scalars.map(([name]) => metricLabel(name).length + 2));
   return scalars.map(([name, value]) => {
@@ -96,17 +96,25 @@ export function metricLines(metrics: Results, clientMetrics: Results): string[] 
   });
 }
 
-/** Results that are lists: their first numbers. */
-export function listLines(metrics: Results, clientMetrics: Results): string[] {
-  const lists = Object.entries(allResults(metrics, clientMetrics) ?? {}).filter(
-    ([, value]) => typeof value !== 'number',
-  );
-  return lists.map(([name, value]) => {
-    const numbers = Array.isArray(value) ? value.map(Number) : [];
-    const first = numbers.slice(0, NUMBERS_SHOWN).map((number) => formatMetric(name, number));
-    const more = numbers.length > first.length ? `, ... (${formatCount(numbers.length)} in all)` : '';
-    return `${metricLabel(name).padEnd(LABEL_COLUMNS)}${first.join(', ')}${more}`;
+/** Results that are lists: their first numbers; of a matrix, those of its first rows. */
+export function listLines(metrics: ReportedResults, clientMetrics: ReportedResults): string[] {
+  return Object.entries(allResults(metrics, clientMetrics) ?? {}).flatMap(([name, value]) => {
+    if (typeof value === 'number') return [];
+    const [first] = value;
+    const label = metricLabel(name).padEnd(LABEL_COLUMNS);
+    if (typeof first === 'number') return [`${label}${someOf(name, value)}`];
+    const rows = value.slice(0, NUMBERS_SHOWN).map((row) => `  ${typeof row === 'number' ? row : someOf(name, row)}`);
+    const more = value.length > rows.length ? [`  ... (${counted(value.length, 'row')} in all)`] : [];
+    return [label.trimEnd(), ...rows, ...more];
   });
+}
+
+function someOf(name: string, list: readonly ReportedResult[]): string {
+  const first = list.slice(0, NUMBERS_SHOWN).map((one) => {
+    if (typeof one !== 'number') return `a list of ${one.length}`;
+    return Number.isSafeInteger(one) ? String(one) : formatMetric(name, one);
+  });
+  return `${first.join(', ')}${list.length > first.length ? `, ... (${formatCount(list.length)} in all)` : ''}`;
 }
 
 /** A path as people would type it. */

@@ -4,7 +4,7 @@ import type { ClientIndex, Hash } from '../../core/brands.js';
 import type { Clock } from '../../core/clock.js';
 import type { Emitter } from '../../core/emitter.js';
 import type { HashFunction } from '../../core/hash.js';
-import type { BestModel, ClientRecord, Results, RoundRecord } from '../../core/records.js';
+import type { BestModel, ClientRecord, ReportedResults, RoundRecord } from '../../core/records.js';
 import type { IndexRange, Welcome } from '../../protocol/messages.js';
 import type { OwnMessages } from '../../protocol/own-messages.js';
 import type { ResultAggregator } from '../../task/result-aggregator.js';
@@ -67,7 +67,9 @@ export interface FederationOptions {
     /** The record of the last round that was evaluated. */
     readonly lastEvaluated?: RoundRecord;
     /** What is known of the last round, where it was not recorded. */
-    readonly unrecorded?: Pick<RoundRecord, 'trainLoss' | 'sampleCount'> & { readonly serverResults: Results | null };
+    readonly unrecorded?: Pick<RoundRecord, 'trainLoss' | 'sampleCount'> & {
+      readonly serverResults: ReportedResults | null;
+    };
   };
   /** Simulated runs in which it matters who comes first take results by a virtual clock, and so do not depend on who computes them. */
   readonly virtual?: {

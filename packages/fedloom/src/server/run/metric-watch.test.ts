@@ -1,4 +1,4 @@
-import { accuracy, dense, meanSquaredError, sequential, sgd } from '@fedloom/engine';
+import { accuracy, confusionMatrix, dense, meanSquaredError, sequential, sgd } from '@fedloom/engine';
 import { describe, expect, it } from 'vitest';
 import type { Results, RoundRecord } from '../../core/records.js';
 import { arrays } from '../../data/arrays.js';
@@ -81,7 +81,7 @@ describe('checkWatched', () => {
     data: arrays({ train: { x: [[1]], y: [[1]] } }),
     model: sequential([dense(1)]),
     loss: meanSquaredError(),
-    metrics: [accuracy()],
+    metrics: [accuracy(), confusionMatrix()],
     training: { localEpochs: 1, batchSize: 1, optimizer: sgd({ learningRate: 0.1 }) },
   });
   const check = (options: WatchOptions) => () => checkWatched(task, options, meanResultAggregator);
@@ -91,6 +91,10 @@ describe('checkWatched', () => {
     expect(check({ keepBest: 'acuracy' })).toThrow(
       /reports no "acuracy", but loss, accuracy\. Did you mean "accuracy"\?/,
     );
+    const many =
+      /Nothing is better or worse by "confusionMatrix" of task "line", which is many numbers\. Take loss, accuracy\./;
+    expect(check({ keepBest: 'confusionMatrix' })).toThrow(many);
+    expect(check({ stopWhen: 'confusionMatrix>1' })).toThrow(many);
     expect(check({ stopWhen: 'f1>0' })).toThrow(expect.objectContaining({ code: 'metric.unknown' }));
   });
 

@@ -133,16 +133,21 @@ export function checkWatched(
     ...(stopWhen === undefined ? [] : [parseStopRule(stopWhen).metric]),
   ];
   if (task.kind !== 'plan' || task.resultAggregator !== meanAggregator) return;
-  const names = ['loss', ...task.metrics.map(({ name }) => name)];
+  const names = ['loss', ...task.metrics.flatMap((metric) => ('shape' in metric ? [] : [metric.name]))];
   const unknown = watched.find((name) => !names.includes(name));
   if (unknown === undefined) return;
+  if (task.metrics.some(({ name }) => name === unknown)) {
+    const many = `Nothing is better or worse by "${unknown}" of task "${task.name}", which is many numbers. Take ${names.join(', ')}.`;
+    throw new FedloomError('metric.unknown', many, { metric: unknown, names });
+  }
   const message = `Task "${task.name}" reports no "${unknown}", but ${names.join(', ')}.${didYouMean(unknown, names)}`;
   throw new FedloomError('metric.unknown', message, { metric: unknown, names });
 }
 
 /** Of a round without what the run goes by. */
 export function noSuchMetric(missing: readonly string[], { round, metrics, clientMetrics }: RoundRecord) {
-  const names = Object.keys({ ...clientMetrics, ...metrics });
-  const message = `Round ${round + 1} has no ${missing.join(' and no ')} to go by; it has ${names.join(', ') || 'nothing'}.`;
+  const all = Object.entries({ ...clientMetrics, ...metrics });
+  const names = all.filter(([, value]) => typeof value === 'number').map(([name]) => name);
+  const message = `Round ${round + 1} has no number ${missing.join(' and no number ')} to go by; it has ${names.join(', ') || 'nothing'}.`;
   return { code: 'metric.missing', message };
 }

@@ -1,5 +1,5 @@
 import type { Hash, VersionNumber } from '../../core/brands.js';
-import type { Results, RoundRecord } from '../../core/records.js';
+import type { ReportedResults, RoundRecord } from '../../core/records.js';
 import type { IndexRange } from '../../protocol/messages.js';
 import type { UsualUpdate } from '../../update/usual-update.js';
 import type { RoundDecision } from '../schedule/types.js';
@@ -13,7 +13,7 @@ export interface DecidedRound {
   readonly version: ModelVersion | null;
   /** Numbers of the versions that are kept. */
   readonly needs: readonly VersionNumber[];
-  readonly serverResults: Results | null;
+  readonly serverResults: ReportedResults | null;
   /** Of the counted updates, for the round's record. */
   readonly training: Pick<RoundRecord, 'trainLoss' | 'sampleCount'>;
   /** Where the virtual clock stands, where there is one. */

@@ -78,7 +78,7 @@ export async function planWorkload(
       return optimizer.learningRateOf === undefined ? {} : { learningRate: optimizer.learningRateOf(round) };
     },
     ...(evaluator && { heldOutCount: async () => (await heldOut()).y.shape[0] ?? 0 }),
-    reported: reportedMetrics(task.metrics),
+    reported: reportedMetrics(task.metrics, manifest.metrics),
     evaluate: async (model, _round, signal) => {
       if (evaluator === undefined) return undefined;
       const [examples] = await Promise.all([heldOut(), evaluator.load(plan, planHash, model.frozen)]);

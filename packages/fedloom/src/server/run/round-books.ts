@@ -2,7 +2,7 @@ import type { ClientIndex } from '../../core/brands.js';
 import type { Emitter } from '../../core/emitter.js';
 import { type Evaluation, resultsOf } from '../../core/evaluation.js';
 import { textWithPlace } from '../../core/own-code-place.js';
-import type { Results, RoundRecord } from '../../core/records.js';
+import type { ReportedResults, Results, RoundRecord } from '../../core/records.js';
 import type { UpdateMessage } from '../../protocol/messages.js';
 import type { CountedResults, ResultAggregator, UnsoundResult } from '../../task/result-aggregator.js';
 import { describeClients } from '../schedule/ranges.js';
@@ -66,11 +66,13 @@ export class RoundBooks {
   /** @param evaluation of which all that counts is sound */
   evaluatedOnServer(round: number, evaluation: Evaluation): void {
     const ledger = this.#ledger(round);
-    ledger.serverResults = this.#reported(round, resultsOf(evaluation));
+    const { statistics, sampleCount } = evaluation;
+    const samples = (name: string) => statistics[name]?.weight ?? sampleCount;
+    ledger.serverResults = this.#reported(round, resultsOf(evaluation), samples);
     ledger.serverUnsound = unsoundOf(null, evaluation);
   }
 
-  serverResults(round: number): Results | null {
+  serverResults(round: number): ReportedResults | null {
     return this.#ledgers.get(round)?.serverResults ?? null;
   }
 
@@ -87,7 +89,8 @@ export class RoundBooks {
     const { round, evaluated, voided } = finished;
     const ledger = this.#ledger(round);
     const close = (made: CountedResults | null): RoundRecord => {
-      const counted = made && { ...made, results: this.#reported(round, made.results) };
+      const samples = (name: string) => made?.weights?.[name] ?? ledger.testSampleCount;
+      const counted = made && { ...made, results: this.#reported(round, made.results, samples) };
       const isEvaluated = evaluated !== null && voided === null;
       const unsound = [...ledger.serverUnsound, ...(counted?.unsound ?? [])];
       const record = ledger.close({
@@ -111,8 +114,8 @@ export class RoundBooks {
     return results instanceof Promise ? results.then(close) : close(results);
   }
 
-  #reported(round: number, given: Results): Results {
-    const { results, problems } = this.options.reported?.(given) ?? { results: given, problems: [] };
+  #reported(round: number, given: Results, samples: (name: string) => number): ReportedResults {
+    const { results, problems } = this.options.reported?.(given, samples) ?? { results: given, problems: [] };
     if (problems.length > 0) {
       const why = problems.join('; ').replace(/\.$/, '');
       this.#warn(

@@ -1,6 +1,6 @@
 import type { ClientIndex } from '../../core/brands.js';
 import type { Evaluation } from '../../core/evaluation.js';
-import type { ClientRecord, EvaluationCounts, Results, RoundRecord } from '../../core/records.js';
+import type { ClientRecord, EvaluationCounts, ReportedResults, RoundRecord } from '../../core/records.js';
 import type { UpdateMessage } from '../../protocol/messages.js';
 import type { UnsoundResult } from '../../task/result-aggregator.js';
 import type { RoundFinished } from '../schedule/types.js';
@@ -19,7 +19,7 @@ export class RoundLedger {
   #trainedMs: number;
   #aggregatedMs: number;
   #foldMs = 0;
-  serverResults: Results | null = null;
+  serverResults: ReportedResults | null = null;
   /** Of the server's own test what does not count. */
   serverUnsound: readonly UnsoundResult[] = [];
   /** Of a round whose updates an earlier process folded. */
@@ -61,6 +61,11 @@ export class RoundLedger {
     return new Map([...this.#evaluations].sort(([a], [b]) => a - b));
   }
 
+  /** Test samples behind the evaluations. */
+  get testSampleCount(): number {
+    return [...this.#evaluations.values()].reduce((sum, result) => sum + result.sampleCount, 0);
+  }
+
   training(counted: readonly ClientIndex[]): Training {
     const records = counted.map((client) => this.#updates.get(client)).filter((record) => record !== undefined);
     const sampleCount = records.reduce((sum, record) => sum + record.sampleCount, 0);
@@ -71,7 +76,7 @@ export class RoundLedger {
     readonly finished: RoundFinished;
     readonly version: RoundRecord['version'];
     readonly virtualTime: number | null;
-    readonly clientMetrics: Results | null;
+    readonly clientMetrics: ReportedResults | null;
     readonly evaluation: EvaluationCounts | null;
     readonly nowMs: number;
     readonly bytes: { readonly up: number; readonly down: number };
@@ -92,7 +97,7 @@ export class RoundLedger {
       ...(this.restored ?? this.training(counted)),
       metrics: voided === null ? (this.serverResults ?? clientMetrics) : null,
       clientMetrics,
-      testSampleCount: [...this.#evaluations.values()].reduce((sum, result) => sum + result.sampleCount, 0),
+      testSampleCount: this.testSampleCount,
       evaluation,
       bytesUp: bytes.up - this.#bytesUp,
       bytesDown: bytes.down - this.#bytesDown,

@@ -1,9 +1,8 @@
 import type { NamedTensors } from '@fedloom/engine';
 import type { FrozenParameters, ModelSnapshot } from '../../compute/executor.js';
 import type { Evaluation } from '../../core/evaluation.js';
-import type { Results } from '../../core/records.js';
 import type { Welcome } from '../../protocol/messages.js';
-import type { ReportedResults } from '../../task/reported-metrics.js';
+import type { Report } from '../../task/reported-metrics.js';
 import type { UpdateSpec } from '../../update/update.js';
 
 /** What the clients work on, as the server needs it: made once from a task, the same for every transport. */
@@ -34,8 +33,8 @@ export interface ServerWorkload {
   readonly evaluationMayFail?: boolean;
   /** How many held-out samples the server has; undefined: that is not known before it tests. */
   readonly heldOutCount?: () => Promise<number>;
-  /** What is told of means: of metrics that are made of several sums, one number. Default: as they are. */
-  readonly reported?: (results: Results) => ReportedResults;
+  /** What is told of means: of metrics that are made of several sums, what these make. Default: as they are. */
+  readonly reported?: Report;
   /** Evaluates a model on the server's held-out data; undefined when it turns out to have none. */
   readonly evaluate: (model: ServerModel, round: number, signal: AbortSignal) => Promise<Evaluation | undefined>;
 }
