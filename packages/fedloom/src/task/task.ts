@@ -42,12 +42,7 @@ export interface TaskBounds {
 }
 
 /** The names of those metrics that are reported as numbers. */
-export type NumberNames<Metrics extends readonly AnyMetric[]> = NameOf<Metrics[number]>;
-type NameOf<One> = One extends ShapedMetric
-  ? never
-  : One extends { readonly name: infer Name extends string }
-    ? Name
-    : never;
+export type NumberNames<Metrics extends readonly AnyMetric[]> = Exclude<Metrics[number], ShapedMetric>['name'];
 
 /** A client's local training in one round. */
 export interface TrainingDefinition {
