@@ -68,4 +68,6 @@ export interface EngineErrors {
     | { readonly algorithm: string; readonly slot?: string }
     | { readonly source: string; readonly slot: string | undefined; readonly name: string };
   'plan.version': { readonly version: number };
+
+  'primitive.definition': { readonly primitive: string; readonly field: string };
 }

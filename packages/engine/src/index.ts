@@ -1,5 +1,12 @@
 export type { GraphBackend, GraphSession } from './backend.js';
 export * from './base.js';
+export {
+  definePrimitive,
+  type OnnxBuilder,
+  type Operation,
+  type PrimitiveDefinition,
+  type PrimitiveStep,
+} from './graph/define-primitive.js';
 export { gradients } from './graph/gradients.js';
 export { Graph, type LoopResult } from './graph/graph.js';
 export type {
@@ -7,7 +14,7 @@ export type {
   Pool2dOptions as GraphPool2dOptions,
 } from './graph/image-options.js';
 export type { GraphBuilder, Operand, Value } from './graph/value.js';
-export type { Dim, ValueType } from './graph/value-type.js';
+export type { Dim, ProblemFactory, ValueType } from './graph/value-type.js';
 export { accumulated } from './layers/accumulated.js';
 export { gelu, hardSwish, type LeakyReluOptions, leakyRelu, silu, softplus } from './layers/activations.js';
 export { type AdagradOptions, adagrad } from './layers/adagrad.js';
@@ -97,6 +104,8 @@ export type {
   TransformInput,
 } from './layers/types.js';
 export { type Upsample2dOptions, upsample2d } from './layers/upsample2d.js';
+export type { Attribute as OnnxAttribute, Attributes as OnnxAttributes, OnnxValue } from './onnx/ir.js';
+export type { OperatorName } from './onnx/operators.js';
 export { toOnnx } from './onnx/serialize.js';
 export { modelFromOnnx, type OnnxModelOptions } from './onnx-import/import-model.js';
 export { type BatchOrderOptions, batchOrder } from './plan/batch-order.js';
@@ -128,6 +137,7 @@ export type {
 export { defaultPlanMemoryLimits, PlanMemory, type PlanMemoryLimits } from './plan/plan-memory.js';
 export { PlanRunner, type PlanRunnerOptions } from './plan/runner.js';
 export type { PlanSource } from './plan/source.js';
+export type { Dense } from './reference/dense.js';
 export { interpret } from './reference/interpret.js';
 export { femnistCnn } from './zoo/femnist-cnn.js';
 export { type SmallGptOptions, smallGpt } from './zoo/gpt.js';

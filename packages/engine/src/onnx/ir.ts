@@ -8,7 +8,7 @@ export type Attributes = Readonly<Record<string, Attribute>>;
 
 /** A tensor between ONNX nodes. Names come last, when the graph is written. */
 export interface OnnxValue extends ValueType {
-  /** `undefined`: an input of its scope or a constant. */
+  /** `undefined`: an input of its scope or a constant. @internal */
   producer: OnnxNode | undefined;
   readonly constant?: Tensor;
   /** A wished name: of the graph's interface, which must keep it. */

@@ -11,6 +11,7 @@ export { type LayerUnderTest, layerSuite } from './layer-suite.js';
 export { lossSuite } from './loss-suite.js';
 export { optimizerSuite } from './optimizer-suite.js';
 export { partitionerSuite } from './partitioner-suite.js';
+export { type PrimitiveInput, type PrimitiveUnderTest, primitiveSuite } from './primitive-suite.js';
 export { samplerSuite } from './sampler-suite.js';
 export { stageSuite } from './stage-suite.js';
 export type { ConformanceCase } from './suite.js';
