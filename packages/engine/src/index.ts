@@ -56,6 +56,7 @@ export { layerRates } from './layers/layer-rates.js';
 export { type LoraOptions, lora } from './layers/lora.js';
 export { huber, meanAbsoluteError, meanSquaredError } from './layers/losses.js';
 export { lstm } from './layers/lstm.js';
+export { masked, positionMean } from './layers/masked.js';
 export { globalMaxPool2d, type MaxPool2dOptions, maxPool2d } from './layers/max-pool2d.js';
 export { accuracy, perplexity } from './layers/metrics.js';
 export type { NormOptions } from './layers/norm-options.js';
@@ -105,7 +106,7 @@ export type {
 } from './layers/types.js';
 export { type Upsample2dOptions, upsample2d } from './layers/upsample2d.js';
 export type { Attribute as OnnxAttribute, Attributes as OnnxAttributes, OnnxValue } from './onnx/ir.js';
-export type { OperatorName } from './onnx/operators.js';
+export { type OperatorName, operatorAttributes } from './onnx/operators.js';
 export { toOnnx } from './onnx/serialize.js';
 export { modelFromOnnx, type OnnxModelOptions } from './onnx-import/import-model.js';
 export { type BatchOrderOptions, batchOrder } from './plan/batch-order.js';

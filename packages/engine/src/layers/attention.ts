@@ -5,6 +5,7 @@ import { defineLayer } from './define.js';
 import { checkProbability, dropped } from './dropout.js';
 import { filled, glorotUniform, uniformFanIn } from './initializers.js';
 import { checkInteger, checkLayerOptions, shapeMismatch, shapeText } from './layer-checks.js';
+import { presentOf } from './present.js';
 import type { BuiltLayer, Layer, LayerContext, LayerParameter } from './types.js';
 
 export interface AttentionOptions {
@@ -25,21 +26,34 @@ const UNSEEN = -1e30;
  * @returns `[..., positions, width]`
  */
 export function scaledDotProductAttention(g: Graph, query: Value, key: Value, value: Value, visible?: Value): Value {
-  return g.matmul(weightsOf(g, query, key, visible), value);
+  return g.matmul(weightsOf(g, query, key, visible && unseen(g, visible)), value);
 }
 
-function weightsOf(g: Graph, query: Value, key: Value, visible: Value | undefined): Value {
+/** @param added to the products, 0 or what makes a weight 0; built after them */
+function weightsOf(g: Graph, query: Value, key: Value, added: (() => Value) | undefined): Value {
   const size = Number(query.shape.at(-1));
   const products = g.matmul(g.mul(query, 1 / Math.sqrt(size)), key, { transposeB: true });
   // Added, not chosen: so the gradient goes through as it is.
-  return g.softmax(
-    visible === undefined ? products : g.add(products, g.select(visible, 0, g.constant(UNSEEN, 'float32'))),
-  );
+  return g.softmax(added === undefined ? products : g.add(products, added()));
+}
+
+function unseen(g: Graph, visible: Value): () => Value {
+  return () => g.select(visible, 0, g.constant(UNSEEN, 'float32'));
+}
+
+/** What is added for keys that are padding, and with `causal` for those that come later: float32 `[batch, 1, 1 or positions, positions]`. */
+function masks(g: Graph, causal: boolean, positions: number, present: Value | undefined): (() => Value) | undefined {
+  if (present === undefined) return causal ? unseen(g, notAfter(g, positions)) : undefined;
+  return () => {
+    const keys = g.reshape(present, [present.shape[0] ?? 1, 1, 1, positions]);
+    const visible = causal ? g.mul(keys, g.cast(notAfter(g, positions), 'float32')) : keys;
+    return g.mul(g.sub(1, visible), UNSEEN);
+  };
 }
 
 /**
  * Attention without parameters of its own: samples `[positions, 3 * width]`, of each position query, key and value side by side, as a
- * `dense(3 * width)` makes them, to `[positions, width]`. Each head has its share of the width.
+ * `dense(3 * width)` makes them, to `[positions, width]`. Each head has its share of the width. Within `masked`, nobody sees padding.
  */
 export function attentionHeads(heads: number, options: AttentionOptions = {}): Layer {
   const kind = `attentionHeads(${heads})`;
@@ -64,7 +78,8 @@ export function attentionHeads(heads: number, options: AttentionOptions = {}): L
           const size = width / heads;
           const byHead = (part: Value) => g.transpose(g.reshape(part, [batch, positions, heads, size]), [0, 2, 1, 3]);
           const [query, key, value] = g.split(x, -1, [width, width, width]).map(byHead) as [Value, Value, Value];
-          const weights = weightsOf(g, query, key, causal ? notAfter(g, positions) : undefined);
+          const present = presentOf(kind, context, [positions, triple]);
+          const weights = weightsOf(g, query, key, masks(g, causal, positions, present));
           const seen = g.matmul(dropped(g, weights, dropout, context), value);
           return g.reshape(g.transpose(seen, [0, 2, 1, 3]), [batch, positions, width]);
         },

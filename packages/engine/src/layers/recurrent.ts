@@ -6,6 +6,7 @@ import type { Dim } from '../graph/value-type.js';
 import { defineLayer } from './define.js';
 import { uniformFanIn } from './initializers.js';
 import { checkInteger, checkLayerOptions, shapeMismatch, show } from './layer-checks.js';
+import { presentOf } from './present.js';
 import type { Layer, LayerParameter } from './types.js';
 
 export interface RecurrentOptions {
@@ -59,7 +60,9 @@ export function recurrent(cell: Cell, units: number, options: RecurrentOptions):
       return {
         outputShape: returnSequences ? [steps, units] : [units],
         parameters: depths.flatMap((depth) => weightsOf(cell, units, depth === 0 ? features : units, depth)),
-        apply(g, x, params) {
+        apply(g, x, params, context) {
+          const present = presentOf(kind, context, [steps, features]);
+          const counts = present && g.transpose(present, [1, 0]);
           const parameter = (name: string): Value => params.get(name)!;
           let states = g.transpose(x, [1, 0, 2]);
           for (const depth of depths) {
@@ -77,6 +80,7 @@ export function recurrent(cell: Cell, units: number, options: RecurrentOptions):
               parameter(`weight_ih_l${depth}`),
               weights,
               !isLast || returnSequences,
+              counts,
             );
             if (isLast && !returnSequences) return walked.last;
             states = walked.states!;
@@ -104,7 +108,10 @@ function weightsOf({ gates }: Cell, units: number, features: number, depth: numb
   }));
 }
 
-/** One layer over `x` `[steps, batch, features]`. */
+/**
+ * One layer over `x` `[steps, batch, features]`.
+ * @param counts `[steps, batch]`, 0 where a step is padding, and its state that of the step before; absent: all count
+ */
 function walk(
   g: Graph,
   cell: Cell,
@@ -113,6 +120,7 @@ function walk(
   inputWeight: Value,
   weights: CellWeights,
   wantsStates: boolean,
+  counts: Value | undefined,
 ): { readonly last: Value; readonly states: Value | undefined } {
   const [steps, batch] = x.shape as [number, Dim];
   const rows = g.reshape(x, rowsOf(x.shape));
@@ -121,8 +129,11 @@ function walk(
   const products = g.reshape(product, [steps, batch, cell.gates * units]);
   const zero = g.expand(g.constant(0, 'float32'), [batch, units]);
   const initial = new Array<Value>(cell.carries).fill(zero);
-  const { carried, collected } = g.scan([products], initial, (body, [row], before) => {
-    const next = cell.step(body, row!, before, weights);
+  const rowsOfSteps = counts === undefined ? [products] : [products, g.reshape(counts, [steps, batch, 1])];
+  const { carried, collected } = g.scan(rowsOfSteps, initial, (body, [row, count], before) => {
+    const made = cell.step(body, row!, before, weights);
+    const goOn = count && body.greater(count, 0);
+    const next = goOn === undefined ? made : made.map((value, at) => body.select(goOn, value, before[at]!));
     return { carried: next, collected: wantsStates ? [next[0]!] : [] };
   });
   return { last: carried[0]!, states: collected[0] };

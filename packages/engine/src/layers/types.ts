@@ -35,6 +35,11 @@ export interface LayerContext {
   uniform(shape: readonly number[]): Value;
   /** Steps of the client's training before this one: float32 `[]`. Only in training. @throws FedloomError `layer.definition` */
   step(): Value;
+  /**
+   * Within `masked`: which positions of each sample hold a token and no padding, float32 `[batch, positions]`, 1 or 0. Absent
+   * elsewhere: all do.
+   */
+  present?(): Value;
 }
 
 /** What a layer with buffers gives in training. */

@@ -35,6 +35,16 @@ export class GraphTrial {
     return Array.from({ length: count }, () => Math.floor(this.random.next() * below));
   }
 
+  /** What a layer is told in evaluation: nothing is drawn, and no step is counted. */
+  evaluation(valid: readonly number[]): LayerContext {
+    const absent = (method: string) => () => {
+      check(false, `in evaluation it asks for ${method}(), where nothing is drawn and no step is counted`);
+      return this.#once('valid', [valid.length], valid);
+    };
+    const valued = () => this.#once('valid', [valid.length], valid);
+    return { training: false, valid: valued, uniform: absent('uniform'), step: absent('step') };
+  }
+
   /** What a layer is told in training: these rows hold a sample. */
   context(valid: readonly number[]): LayerContext {
     let drawn = 0;

@@ -1,4 +1,4 @@
-import type { BuiltLayer, Layer, LayerParameter, LayerResult, Value } from '@fedloom/engine';
+import type { BuiltLayer, Layer, LayerParameter, LayerResult, Tensor, Value } from '@fedloom/engine';
 import { RandomStream } from '../core/random.js';
 import { checkNear, GraphTrial } from './graph-trial.js';
 import { type ConformanceCase, check, checkEqual } from './suite.js';
@@ -29,6 +29,10 @@ export function layerSuite(makeLayer: () => Layer, about: LayerUnderTest): reado
       run: async () => givesItsShape(built(), about),
     },
     { name: 'leaves places out that hold no sample', run: async () => leavesPaddingOut(built(), about) },
+    {
+      name: "makes each sample's output of that sample alone in evaluation, and draws nothing",
+      run: async () => evaluatesSamples(built(), about),
+    },
     { name: 'has the gradients that differences show', run: async () => hasGradients(built(), about) },
   ];
 }
@@ -69,12 +73,8 @@ function begins(built: () => BuiltLayer): void {
   }
 }
 
-function applied(
-  built: BuiltLayer,
-  { inputShape, tokens }: LayerUnderTest,
-  valid: readonly number[],
-  trial = new GraphTrial(),
-) {
+function applied(built: BuiltLayer, { inputShape, tokens }: LayerUnderTest, valid: readonly number[], training = true) {
+  const trial = new GraphTrial();
   const { g } = trial;
   const params = new Map<string, Value>();
   for (const { name, shape, role } of built.parameters) {
@@ -89,7 +89,8 @@ function applied(
     tokens === undefined
       ? trial.input('x', 'float32', shape)
       : trial.input('x', 'int32', shape, trial.integers(length, tokens));
-  const result = built.apply(g, x, params, trial.context(valid));
+  const context = training ? trial.context(valid) : trial.evaluation(valid);
+  const result = built.apply(g, x, params, context);
   const { output, buffers } = 'output' in result ? (result as LayerResult) : { output: result, buffers: new Map() };
   return { trial, output, buffers: buffers as ReadonlyMap<string, Value> };
 }
@@ -118,16 +119,47 @@ function leavesPaddingOut(built: BuiltLayer, about: LayerUnderTest): void {
   const x = trial.feeds.get('x');
   if (x === undefined) return;
   const perRow = x.data.length / valid.length;
-  const other = (value: number) => (x.dtype === 'int32' ? (value + 1) % (about.tokens ?? 2) : Math.abs(value) / 2);
-  const changed = Array.from(x.data, Number).map((value, at) => (at < SAMPLES * perRow ? value : other(value)));
-  const data = x.dtype === 'int32' ? Int32Array.from(changed, Math.floor) : Float64Array.from(changed);
-  const after = trial.run(outputs, new Map([...trial.feeds, ['x', { ...x, data }]]));
+  const other = withOtherRows(x, (at) => at < SAMPLES * perRow, about);
+  const after = trial.run(outputs, new Map([...trial.feeds, ['x', other]]));
   for (const [name, tensor] of before) {
     const counted = name === 'output' ? (tensor.data.length / valid.length) * SAMPLES : tensor.data.length;
     const of = (results: typeof before) => Array.from(results.get(name)?.data ?? [], Number).slice(0, counted);
     check(of(before).every(Number.isFinite), `${name} is not finite where a row holds no sample`);
     checkNear(of(after), of(before), `with other numbers in a row that holds no sample, ${name}`);
   }
+}
+
+/** As it is exported and as it predicts: whatever the batch holds. Norms go by their running statistics, dropout leaves all. */
+function evaluatesSamples(built: BuiltLayer, about: LayerUnderTest): void {
+  const { trial, output } = applied(built, about, new Array<number>(SAMPLES).fill(1), false);
+  const outputs = new Map([['output', output]]);
+  const before = trial.run(outputs).get('output');
+  checkEqual(before?.shape, [SAMPLES, ...built.outputShape], 'the shape of its output in evaluation');
+  const values = Array.from(before?.data ?? [], Number);
+  check(values.every(Number.isFinite), 'in evaluation its output has a value that is not finite');
+  const x = trial.feeds.get('x');
+  if (x === undefined) return;
+  const [perRow, perOutput] = [x.data.length / SAMPLES, values.length / SAMPLES];
+  for (let kept = 0; kept < SAMPLES; kept += 1) {
+    const feeds = new Map([
+      ...trial.feeds,
+      ['x', withOtherRows(x, (at) => Math.floor(at / perRow) === kept, about)] as const,
+    ]);
+    const after = Array.from(trial.run(outputs, feeds).get('output')?.data ?? [], Number);
+    const own = (all: readonly number[]) => all.slice(kept * perOutput, (kept + 1) * perOutput);
+    checkNear(
+      own(after),
+      own(values),
+      `in evaluation, with other numbers in the other samples, the output of sample ${kept}`,
+    );
+  }
+}
+
+/** A batch with other numbers wherever they are not kept. */
+function withOtherRows(x: Tensor, isKept: (at: number) => boolean, { tokens = 2 }: LayerUnderTest): Tensor {
+  const other = (value: number) => (x.dtype === 'int32' ? (value + 1) % tokens : Math.abs(value) / 2);
+  const changed = Array.from(x.data, Number).map((value, at) => (isKept(at) ? value : other(value)));
+  return { ...x, data: x.dtype === 'int32' ? Int32Array.from(changed, Math.floor) : Float64Array.from(changed) };
 }
 
 function hasGradients(built: BuiltLayer, about: LayerUnderTest): void {

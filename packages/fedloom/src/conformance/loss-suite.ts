@@ -16,6 +16,7 @@ export function lossSuite(makeLoss: () => Loss, context: LossContext): readonly 
     },
     { name: 'gives a number for each sample', run: async () => givesNumbers(makeLoss(), context) },
     { name: "makes each sample's number of that sample alone", run: async () => isOfSamples(makeLoss(), context) },
+    { name: 'reads a row of each sample, of that sample alone', run: async () => readsSamples(makeLoss(), context) },
     { name: 'has the gradients that differences show', run: async () => hasGradients(makeLoss(), context) },
   ];
 }
@@ -49,8 +50,23 @@ function givesNumbers(loss: Loss, context: LossContext): void {
 
 function isOfSamples(loss: Loss, context: LossContext): void {
   const { trial, losses } = applied(loss, context);
-  const outputs = new Map([['losses', losses]]);
-  const before = trial.run(outputs).get('losses')?.data ?? [];
+  checkRows(trial, new Map([['losses', losses]]), () => 'the loss');
+}
+
+/** What people read from predictions, where the loss says something. */
+function readsSamples(loss: Loss, context: LossContext): void {
+  const { trial } = applied(loss, context);
+  const prediction = trial.values.get('prediction');
+  if (loss.readings === undefined || prediction === undefined) return;
+  const readings = new Map(Object.entries(loss.readings(trial.g, prediction, context)));
+  for (const [name, value] of readings)
+    checkEqual(value.shape[0], SAMPLES, `the number of rows of the reading ${name}`);
+  checkRows(trial, readings, (name) => `the reading ${name}`);
+}
+
+/** Other predictions of the other samples change nothing. */
+function checkRows(trial: GraphTrial, outputs: ReadonlyMap<string, Value>, what: (name: string) => string): void {
+  const before = trial.run(outputs);
   const prediction = trial.feeds.get('prediction');
   if (prediction === undefined) return;
   const perSample = prediction.data.length / SAMPLES;
@@ -58,10 +74,15 @@ function isOfSamples(loss: Loss, context: LossContext): void {
     const data = Float64Array.from(prediction.data as Float64Array, (value, at) =>
       Math.floor(at / perSample) === kept ? value : value / 2,
     );
-    const feeds = new Map([...trial.feeds, ['prediction', { ...prediction, data }] as const]);
-    const after = trial.run(outputs, feeds).get('losses')?.data ?? [];
-    const what = `with other predictions of the other samples, the loss of sample ${kept}, as`;
-    checkNear([Number(after[kept])], [Number(before[kept])], what);
+    const after = trial.run(outputs, new Map([...trial.feeds, ['prediction', { ...prediction, data }] as const]));
+    for (const name of outputs.keys()) {
+      const rowOf = (results: typeof before) => {
+        const all = Array.from(results.get(name)?.data ?? [], Number);
+        return all.slice((kept * all.length) / SAMPLES, ((kept + 1) * all.length) / SAMPLES);
+      };
+      const told = `with other predictions of the other samples, ${what(name)} of sample ${kept}, as`;
+      checkNear(rowOf(after), rowOf(before), told);
+    }
   }
 }
 

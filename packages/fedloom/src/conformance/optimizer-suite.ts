@@ -15,6 +15,11 @@ export function optimizerSuite(makeOptimizer: () => Optimizer): readonly Conform
     { name: 'gives every parameter and slot, in their shapes', run: async () => givesAll(makeOptimizer()) },
     { name: 'goes downhill on a sum of squares', run: async () => goesDownhill(makeOptimizer()) },
     { name: 'takes the learning rate that it is given', run: async () => takesTheRate(makeOptimizer()) },
+    { name: 'stays finite where gradients are 0', run: async () => standsZeros(makeOptimizer()) },
+    {
+      name: 'has a learning rate for every round, that of the first its default',
+      run: async () => ratesByRound(makeOptimizer()),
+    },
     { name: 'changes its settings as it is told, and no others', run: async () => changesSettings(makeOptimizer()) },
   ];
 }
@@ -121,6 +126,31 @@ function takesTheRate(optimizer: Optimizer): void {
   };
   check(moved(0) === 0, 'it moves parameters with a learning rate of 0');
   check(moved(optimizer.learningRate) > 0, 'it does not move parameters with its learning rate');
+}
+
+/** As those of a unit that a batch does not reach. */
+function standsZeros(optimizer: Optimizer): void {
+  const before = start(optimizer);
+  const zeros = Object.fromEntries(
+    Object.entries(before.parameters).map(([name, values]) => [name, values.map(() => 0)]),
+  );
+  let state: State = { ...before, parameters: zeros };
+  for (let step = 0; step < 3; step += 1) state = next(optimizer, state, step);
+  for (const [name, values] of [...Object.entries(state.parameters), ...Object.entries(state.slots)]) {
+    check(values.every(Number.isFinite), `${name} is not finite after steps whose gradients are 0`);
+  }
+}
+
+function ratesByRound(optimizer: Optimizer): void {
+  const { learningRate } = optimizer;
+  check(Number.isFinite(learningRate), `its learning rate is ${learningRate}; it must be a finite number`);
+  if (optimizer.learningRateOf === undefined) return;
+  checkEqual(optimizer.learningRateOf(0), learningRate, 'the learning rate of the first round');
+  for (const round of [0, 1, 7, 100]) {
+    const rate = optimizer.learningRateOf(round);
+    check(Number.isFinite(rate), `its learning rate in round ${round} is ${rate}; it must be a finite number`);
+    checkEqual(optimizer.learningRateOf(round), rate, `its learning rate in round ${round}, asked again`);
+  }
 }
 
 function changesSettings(optimizer: Optimizer): void {

@@ -15,6 +15,7 @@ import {
   dense,
   dropout,
   embedding,
+  type Graph,
   gelu,
   groupNorm,
   gru,
@@ -28,14 +29,17 @@ import {
   linearWarmup,
   lora,
   lstm,
+  masked,
   meanSquaredError,
   multiHeadAttention,
   type Optimizer,
+  positionMean,
   residual,
   rmsProp,
   scheduled,
   sgd,
   softmaxCrossEntropy,
+  type Value,
   yogi,
 } from '@fedloom/engine';
 import { describe, expect, test } from 'vitest';
@@ -59,6 +63,11 @@ describe('layers pass their suite:', () => {
     ['lstm', () => lstm(3), { inputShape: [4, 2] }],
     ['gru', () => gru(3), { inputShape: [4, 2] }],
     ['multiHeadAttention', () => multiHeadAttention(2, { causal: true, dropout: 0.2 }), { inputShape: [3, 4] }],
+    [
+      'masked',
+      () => masked(0, [embedding(7, 4), multiHeadAttention(2), lstm(3, { returnSequences: true }), positionMean()]),
+      { inputShape: [4], tokens: 7 },
+    ],
     ['residual', () => residual([dense(4), gelu()]), { inputShape: [4] }],
     ['lora', () => lora(dense(3), { rank: 2 }), { inputShape: [4] }],
   ])('%s', async (_, make, about) => {
@@ -118,6 +127,28 @@ describe('the suites find', () => {
     );
   });
 
+  test('a layer that goes by its batch, or draws, in evaluation', async () => {
+    const centred = doubled((inputShape) => ({
+      outputShape: inputShape,
+      parameters: [],
+      apply(g, x, _params, context) {
+        const weights = g.reshape(context.valid(), [x.shape[0] ?? 1, 1]);
+        return g.sub(x, g.div(g.sum(g.mul(x, weights), [0], true), g.sum(weights, [0, 1])));
+      },
+    }));
+    expect(await failures(layerSuite(() => centred, { inputShape: [3] }))).toMatch(
+      /^makes each sample's output of that sample alone in evaluation.*the output of sample 0\[0\] is/m,
+    );
+    const noisy = doubled((inputShape) => ({
+      outputShape: inputShape,
+      parameters: [],
+      apply: (g, x, _params, context) => g.add(x, context.uniform(inputShape)),
+    }));
+    expect(await failures(layerSuite(() => noisy, { inputShape: [3] }))).toMatch(
+      /^makes each sample's output.*in evaluation it asks for uniform\(\)/m,
+    );
+  });
+
   test('a layer whose numbers are not those of the stream, or of another shape', async () => {
     let calls = 0;
     const layer = doubled((inputShape) => ({
@@ -142,6 +173,10 @@ describe('the suites find', () => {
     });
     const context = { predictionShape: [2], targetShape: [2] };
     expect(await failures(lossSuite(() => loss, context))).toMatch(/^makes each sample's number of that sample alone/m);
+    const reading = { ...huber(1), readings: (g: Graph, prediction: Value) => ({ mean: g.mean(prediction, [0]) }) };
+    expect(await failures(lossSuite(() => reading, context))).toMatch(
+      /^reads a row of each sample.*the number of rows of the reading mean is 2; it must be 3/m,
+    );
   });
 
   test('an optimiser that goes uphill, has a rate of its own and loses a slot', async () => {
@@ -159,5 +194,21 @@ describe('the suites find', () => {
     const found = await failures(optimizerSuite(() => optimizer));
     expect(found).toMatch(/^gives every parameter and slot.*the slots that `update` gives is \[\]/m);
     expect(found).toMatch(/^takes the learning rate.*with a learning rate of 0/m);
+    const normed: Optimizer = {
+      ...sgd({ learningRate: 0.1 }),
+      learningRateOf: (round) => 0.1 / (1 - round),
+      update: (g, { parameters, gradients }) => ({
+        parameters: new Map(
+          [...parameters].map(([name, value]) => [
+            name,
+            g.sub(value, g.div(gradients.get(name) ?? value, g.abs(value))),
+          ]),
+        ),
+        slots: new Map(),
+      }),
+    };
+    const others = await failures(optimizerSuite(() => normed));
+    expect(others).toMatch(/^stays finite where gradients are 0.*is not finite after/m);
+    expect(others).toMatch(/^has a learning rate for every round.*in round 1 is Infinity/m);
   });
 });
