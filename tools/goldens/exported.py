@@ -87,6 +87,11 @@ def export(model, x, path, dynamo):
         torch.onnx.export(
             model, (x,), path, dynamo=False, input_names=["x"], output_names=["y"], dynamic_axes=axes, **keep
         )
+    without_origin(path)
+
+
+def without_origin(path):
+    """Leaves out of a file what tells of the machine that made it."""
     file = onnx.load(path)
     for node in file.graph.node:  # where in whose files it was made
         node.ClearField("doc_string")

@@ -1,7 +1,8 @@
 import type { Graph } from '../graph/graph.js';
-import type { Value } from '../graph/value.js';
+import type { GraphNode, Value } from '../graph/value.js';
 import type { Dim } from '../graph/value-type.js';
 import type { LayerContext } from '../layers/types.js';
+import { interpretConstant } from '../reference/interpret.js';
 import type { DType, Tensor } from '../tensor.js';
 import type { NodeFile } from './read-file.js';
 
@@ -26,7 +27,28 @@ export function knownTensor({ dtype, shape, data }: Tensor): Known {
 
 /** An int64 vector. */
 export function knownDims(elements: readonly Dim[]): Known {
-  return { dtype: 'int64', shape: [elements.length], elements };
+  return vector('int64', elements);
+}
+
+export function vector(dtype: DType, elements: readonly Dim[]): Known {
+  return { dtype, shape: [elements.length], elements };
+}
+
+/** What a value is that follows from constants alone, such as a size that an exporter computes; undefined: it follows from more. */
+export function knownValue(value: Value): Known | undefined {
+  const shape = value.shape.filter((extent) => typeof extent === 'number');
+  if (shape.length < value.shape.length || !isConstant(value)) return undefined;
+  return { dtype: value.dtype, shape, elements: Array.from(interpretConstant(value).data, Number) };
+}
+
+function isConstant(value: Value): boolean {
+  const pending = new Set<GraphNode>([value.node]);
+  for (const node of pending) {
+    if (node.primitive.name !== 'constant' && node.inputs.length === 0) return false;
+    if (node.outputs.some(({ shape }) => shape.some((extent) => typeof extent === 'string'))) return false;
+    for (const input of node.inputs) pending.add(input.node);
+  }
+  return true;
 }
 
 /** A node that does not become part of a training graph, and why. */
@@ -64,7 +86,8 @@ export class Step {
   /** An input that must be known. */
   known(index: number): Known {
     const found = this.entry(index);
-    if (isKnown(found)) return found;
+    const known = isKnown(found) ? found : knownValue(found);
+    if (known !== undefined) return known;
     throw new Unsupported(`has an input ${index + 1} that is not known before it runs`);
   }
 

@@ -1,16 +1,24 @@
 import { FedloomError } from '../errors.js';
 import { Graph } from '../graph/graph.js';
 import type { Value } from '../graph/value.js';
-import { filled } from '../layers/initializers.js';
 import { optionsProblem, shapeText, show } from '../layers/layer-checks.js';
-import type { BuiltModel, LayerContext, LayerParameter, Model } from '../layers/types.js';
+import type { BuiltModel, LayerContext, Model } from '../layers/types.js';
 import { evaluationContext } from '../plan/layer-context.js';
-import { elementCount, type Tensor } from '../tensor.js';
-import { type Entry, isKnown, knownTensor, type Rule, Step, Unsupported } from './entries.js';
+import { Constants, withoutAliases } from './constants.js';
+import { type Entry, isKnown, type Rule, Step, Unsupported } from './entries.js';
 import { type InputFile, type ModelFile, type NodeFile, readModelFile } from './read-file.js';
+import { activations } from './rules/activations.js';
 import { arithmetic, same } from './rules/arithmetic.js';
+import { convolutions } from './rules/convolutions.js';
+import { products } from './rules/einsum.js';
+import { indexing } from './rules/indexing.js';
 import { layers } from './rules/layers.js';
+import { logic } from './rules/logic.js';
+import { pads } from './rules/pads.js';
+import { pools } from './rules/pools.js';
 import { recurrentLayers } from './rules/recurrent.js';
+import { reductions } from './rules/reductions.js';
+import { resizing } from './rules/resize.js';
 import { shapes } from './rules/shapes.js';
 
 export interface OnnxModelOptions {
@@ -24,9 +32,18 @@ export interface OnnxModelOptions {
 const OPSET_LEAST = 13;
 
 const rules: Readonly<Record<string, Rule>> = {
+  ...activations,
   ...arithmetic,
+  ...convolutions,
+  ...indexing,
   ...layers,
+  ...logic,
+  ...pads,
+  ...pools,
+  ...products,
   ...recurrentLayers,
+  ...reductions,
+  ...resizing,
   ...shapes,
   Identity: same,
 };
@@ -145,90 +162,6 @@ function patternOf(trained: OnnxModelOptions['trained']): (name: string) => bool
     return (name) => new RegExp(trained.source, trained.flags.replace(/[gy]/g, '')).test(name);
   const message = `onnxModel: trained is ${show(trained)}; it must be a pattern such as /^fc\\./, or a function of a parameter's name.`;
   throw new FedloomError('onnx.format', message, { file: 'trained' });
-}
-
-/** The file's constants: parameters of the model, and what is known before it runs. */
-class Constants {
-  readonly parameters: readonly LayerParameter[];
-  /** By the file's names, those of the parameters. */
-  readonly names = new Map<string, string>();
-  readonly known = new Map<string, Entry>();
-
-  constructor({ nodes, constants }: ModelFile, isTrained: (name: string) => boolean) {
-    const statistics = new Set(
-      nodes.filter(({ op }) => op === 'BatchNormalization').flatMap(({ inputs }) => inputs.slice(3, 5)),
-    );
-    const needed = new Set(nodes.flatMap(({ inputs }) => inputs));
-    const weights = new Set(
-      nodes.flatMap(({ op, inputs }) =>
-        WEIGHTED.has(op) ? inputs.slice(1, recurrentLayers[op] === undefined ? 5 : 4) : [],
-      ),
-    );
-    const parameters: LayerParameter[] = [];
-    for (const [name, tensor] of constants) {
-      const isSetting = tensor.shape.length === 0 || (ownNames.test(name) && isUniform(tensor) && !weights.has(name));
-      if (tensor.dtype !== 'float32' || isSetting) this.known.set(name, knownTensor(tensor));
-      else if (needed.has(name)) parameters.push(this.#parameter(name, tensor, statistics.has(name), isTrained));
-    }
-    this.parameters = parameters;
-  }
-
-  #parameter(
-    name: string,
-    { shape, data }: Tensor,
-    isStatistic: boolean,
-    isTrained: (name: string) => boolean,
-  ): LayerParameter {
-    const taken = new Set(this.names.values());
-    // Names of tensors in files of weights: exporters write onnx::MatMul_12, too.
-    const plain = name.replaceAll(/[^A-Za-z0-9_.-]+/g, '_').replace(/^[^A-Za-z0-9_]+/, '');
-    let own = plain === '' ? 'constant' : plain;
-    for (let count = 2; taken.has(own); count += 1) own = `${plain}_${count}`;
-    this.names.set(name, own);
-    const role = isStatistic ? 'buffer' : isTrained(own) ? 'trained' : 'frozen';
-    const initialize = () => Float32Array.from(data as Float32Array);
-    return { name: own, shape, role, initialize: elementCount(shape) === 0 ? filled(shape, 0) : initialize };
-  }
-}
-
-/** Names that exporters make: such a constant, where it is one number throughout and no operator's weight, is a setting, such as a scale. */
-const ownNames = /^val_|::|^\//;
-const WEIGHTED: ReadonlySet<string> = new Set(['BatchNormalization', 'Conv', 'GRU', 'Gemm', 'LSTM', 'MatMul']);
-
-/**
- * One constant in two places is two parameters where it is a copy by name, or the same number throughout: exporters write equal zeros, such as
- * those of two biases or of a bias and batch norm's mean, once. A table of numbers that is used twice is one parameter, as in the model.
- */
-function withoutAliases(file: ModelFile): ModelFile {
-  const constants = new Map(file.constants);
-  const nodes = file.nodes.filter(({ op, inputs, outputs }) => {
-    const [from, to] = [inputs[0] ?? '', outputs[0] ?? ''];
-    const constant = op === 'Identity' ? constants.get(from) : undefined;
-    if (constant !== undefined) constants.set(to, constant);
-    return constant === undefined;
-  });
-  const taken = new Set<string>();
-  const apart = nodes.map((node) => ({
-    ...node,
-    inputs: node.inputs.map((name) => {
-      const constant = constants.get(name);
-      if (constant === undefined || !taken.has(name)) {
-        taken.add(name);
-        return name;
-      }
-      if (constant.dtype !== 'float32' || !isUniform(constant)) return name;
-      let own = name;
-      for (let count = 2; constants.has(own); count += 1) own = `${name}_${count}`;
-      constants.set(own, constant);
-      taken.add(own);
-      return own;
-    }),
-  }));
-  return { ...file, nodes: apart, constants };
-}
-
-function isUniform({ data }: Tensor): boolean {
-  return (data as Float32Array).every((value) => value === data[0]);
 }
 
 function checkInput({ name, shape }: InputFile, inputShape: readonly number[], file: string): void {

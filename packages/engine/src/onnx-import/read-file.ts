@@ -31,6 +31,7 @@ export interface Attribute {
   readonly tensor?: Tensor;
   readonly integers: readonly number[];
   readonly floats: readonly number[];
+  readonly texts: readonly string[];
 }
 
 export interface InputFile {
@@ -45,7 +46,7 @@ const MODEL = { graph: 7, operators: 8 } as const;
 const OPERATORS = { domain: 1, version: 2 } as const;
 const GRAPH = { node: 1, constant: 5, input: 11, output: 12 } as const;
 const NODE = { input: 1, output: 2, name: 3, op: 4, attribute: 5, domain: 7 } as const;
-const ATTRIBUTE = { name: 1, float: 2, integer: 3, text: 4, tensor: 5, floats: 7, integers: 8 } as const;
+const ATTRIBUTE = { name: 1, float: 2, integer: 3, text: 4, tensor: 5, floats: 7, integers: 8, texts: 9 } as const;
 const TENSOR = { shape: 1, type: 2, floats: 4, int32s: 5, int64s: 7, name: 8, raw: 9, doubles: 10, place: 14 } as const;
 const VALUE = { name: 1, type: 2 } as const;
 const TYPE = { tensor: 1 } as const;
@@ -100,6 +101,7 @@ function readAttribute(bytes: Uint8Array): readonly [string, Attribute] {
       ...(tensor && { tensor: readTensor(contentOf(tensor))[1] }),
       integers: integersOf(all(fields, ATTRIBUTE.integers)),
       floats: floatsOf(all(fields, ATTRIBUTE.floats)),
+      texts: all(fields, ATTRIBUTE.texts).map((field) => decode(contentOf(field))),
     },
   ];
 }

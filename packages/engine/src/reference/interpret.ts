@@ -22,6 +22,11 @@ export function interpret(graph: Graph, feeds: ReadonlyMap<string, Tensor>): Map
   return new Map([...graph.outputs].map(([name, value]) => [name, toTensor(value, run.valueOf(value))]));
 }
 
+/** What a value is that follows from constants alone. */
+export function interpretConstant(value: Value): Tensor {
+  return toTensor(value, new Run(value.graph, undefined).valueOf(value));
+}
+
 /** The values of one graph, or of one pass through a loop's body. */
 class Run {
   readonly #values = new Map<Value, Dense>();

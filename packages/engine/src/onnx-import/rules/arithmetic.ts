@@ -17,11 +17,12 @@ import {
 type Binary = (g: Graph, a: Value, b: Value) => Value;
 
 /** @param fold what two numbers make, for those that are known before the graph runs */
-function binary(build: Binary, fold?: (a: number, b: number, step: Step) => number): Rule {
+function binary(build: Binary, fold?: (a: number, b: number) => number): Rule {
   return (step) => {
     const [a, b] = [step.entry(0), step.entry(1)];
-    const known = fold && isKnown(a) && isKnown(b) && folded(a, b, (x, y) => fold(x, y, step), step.node.op);
-    return [known || build(step.g, step.value(0), step.value(1))];
+    const known = fold && isKnown(a) && isKnown(b) && folded(a, b, fold, step.node.op);
+    if (known) return [known];
+    return [build(step.g, ...sameDtype(step.g, step.value(0), step.value(1)))];
   };
 }
 
@@ -66,6 +67,12 @@ function symbolic(op: string, left: Dim, right: Dim): Dim {
   throw new Unsupported(`computes with the extent '${typeof left === 'string' ? left : right}'`);
 }
 
+/** Integers of two widths as the wider one: tokens come as int32, whatever the file says. */
+export function sameDtype(g: Graph, a: Value, b: Value): [Value, Value] {
+  const isMixed = [a, b].some(({ dtype }) => dtype === 'int32') && [a, b].some(({ dtype }) => dtype === 'int64');
+  return isMixed ? [g.cast(a, 'int64'), g.cast(b, 'int64')] : [a, b];
+}
+
 function unary(build: (g: Graph, x: Value, step: Step) => Value, fold?: (x: number) => number): Rule {
   return (step) => {
     const x = step.entry(0);
@@ -100,6 +107,12 @@ const cast: Rule = (step) => {
   ];
 };
 
+const castLike: Rule = (step) => {
+  const [x, { dtype }] = [step.entry(0), step.entry(1)];
+  if (isKnown(x)) return [{ ...x, dtype, elements: x.elements.map((element) => castTo(dtype, element)) }];
+  return [step.g.cast(x, dtype)];
+};
+
 /** A number that an operator has as an input or, in older versions, as an attribute. */
 function bound(step: Step, index: number, attribute: string): number | undefined {
   if (step.has(index)) return step.numbers(index)[0];
@@ -115,46 +128,42 @@ const clip: Rule = (step) => {
 };
 
 const power: Rule = (step) => {
-  const [exponent, ...more] = step.numbers(1);
-  if (exponent === undefined || more.length > 0) throw new Unsupported('has several exponents');
-  const x = step.entry(0);
-  if (isKnown(x)) return [{ ...x, elements: step.numbers(0).map((base) => base ** exponent) }];
-  const whole: Readonly<Record<number, () => Value>> = {
-    [-1]: () => step.g.div(1, x),
-    [-0.5]: () => step.g.div(1, step.g.sqrt(x)),
-    0.5: () => step.g.sqrt(x),
-    1: () => x,
-    2: () => step.g.square(x),
-    3: () => step.g.mul(step.g.square(x), x),
-  };
-  const build = whole[exponent];
-  if (build === undefined) throw new Unsupported(`has the exponent ${exponent}`);
-  return [build()];
+  const { g } = step;
+  const [base, exponent] = [step.entry(0), step.entry(1)];
+  const known = isKnown(base) && isKnown(exponent) ? folded(base, exponent, (a, b) => a ** b, step.node.op) : undefined;
+  if (known !== undefined) return [known];
+  const single = isKnown(exponent) && exponent.elements.length === 1 ? step.numbers(1)[0] : undefined;
+  if (single !== undefined && !isKnown(base)) return [raised(g, base, single)];
+  const factor = isKnown(base) && base.elements.length === 1 ? Math.log(step.numbers(0)[0] ?? 1) : undefined;
+  return [g.exp(g.mul(factor === undefined ? g.log(step.value(0)) : g.constant(factor, 'float32'), step.value(1)))];
 };
 
-const where: Rule = (step) => {
-  const condition = step.value(0);
-  return [
-    step.g.select(
-      condition.dtype === 'bool' ? condition : step.g.cast(condition, 'bool'),
-      step.value(1),
-      step.value(2),
-    ),
-  ];
-};
-
-function hardSigmoid(g: Graph, x: Value, alpha: number, beta: number): Value {
-  return g.minimum(g.maximum(g.add(g.mul(x, alpha), beta), 0), 1);
+/** By products where the exponent is a small whole number, and otherwise of what is not below 0. */
+function raised(g: Graph, x: Value, exponent: number): Value {
+  if (exponent < 0) return g.div(1, raised(g, x, -exponent));
+  if (exponent === 0.5) return g.sqrt(x);
+  if (exponent === 1) return x;
+  if (!Number.isInteger(exponent) || exponent < 1 || exponent > 64) return g.exp(g.mul(g.log(x), exponent));
+  const half = g.square(raised(g, x, Math.floor(exponent / 2)));
+  return exponent % 2 === 0 ? half : g.mul(half, x);
 }
 
 /** Of what is known alone: exporters compute shapes with it. */
-function remainder(_g: Graph, _a: Value, _b: Value): Value {
-  throw new Unsupported('takes values that are not known before it runs');
+function knownOnly(fold: (x: number) => number): Rule {
+  return (step) => [{ ...step.known(0), elements: step.numbers(0).map(fold) }];
 }
 
-/** log(1 + exp(x)) without an overflow. */
-function softplus(g: Graph, x: Value): Value {
-  return g.add(g.maximum(x, 0), g.log(g.add(g.exp(g.neg(g.abs(x))), 1)));
+const remainder: Rule = (step) => {
+  const isSigned = step.integer('fmod', 0) === 1;
+  const fold = (a: number, b: number) => (isSigned ? a % b : a - b * Math.floor(a / b));
+  const known = folded(step.known(0), step.known(1), fold, step.node.op);
+  if (known === undefined) throw new Unsupported('takes values of unlike shapes');
+  return [known];
+};
+
+function roundHalfToEven(x: number): number {
+  const down = Math.floor(x);
+  return x - down === 0.5 ? 2 * Math.round(down / 2) : Math.round(x);
 }
 
 export const arithmetic: Readonly<Record<string, Rule>> = {
@@ -164,29 +173,21 @@ export const arithmetic: Readonly<Record<string, Rule>> = {
     (a, b) => a + b,
   ),
   Cast: cast,
+  CastLike: castLike,
+  Ceil: knownOnly(Math.ceil),
   Clip: clip,
+  Cos: knownOnly(Math.cos),
   Div: binary(
     (g, a, b) => g.div(a, b),
     (a, b) => a / b,
   ),
-  Equal: binary((g, a, b) => g.equal(a, b)),
   Erf: unary((g, x) => g.erf(x)),
   Exp: unary((g, x) => g.exp(x), Math.exp),
-  Gelu: unary((g, x, step) => {
-    if (step.text('approximate', 'none') !== 'none') throw new Unsupported('is an approximation');
-    return g.gelu(x);
-  }),
-  Greater: binary((g, a, b) => g.greater(a, b)),
-  GreaterOrEqual: binary((g, a, b) => g.greaterOrEqual(a, b)),
-  HardSigmoid: unary((g, x, step) => hardSigmoid(g, x, step.float('alpha', 0.2), step.float('beta', 0.5))),
-  HardSwish: unary((g, x) => g.mul(x, hardSigmoid(g, x, 1 / 6, 0.5))),
-  LeakyRelu: unary((g, x, step) => g.select(g.greater(x, 0), x, g.mul(x, step.float('alpha', 0.01)))),
-  Less: binary((g, a, b) => g.greater(b, a)),
-  LessOrEqual: binary((g, a, b) => g.greaterOrEqual(b, a)),
+  Floor: knownOnly(Math.floor),
   Log: unary((g, x) => g.log(x), Math.log),
   Max: variadic((g, a, b) => g.maximum(a, b), Math.max),
   Min: variadic((g, a, b) => g.minimum(a, b), Math.min),
-  Mod: binary(remainder, (a, b, step) => (step.integer('fmod', 0) === 1 ? a % b : a - b * Math.floor(a / b))),
+  Mod: remainder,
   Mul: binary(
     (g, a, b) => g.mul(a, b),
     (a, b) => a * b,
@@ -200,17 +201,14 @@ export const arithmetic: Readonly<Record<string, Rule>> = {
     (g, x) => g.div(1, x),
     (x) => 1 / x,
   ),
-  Relu: unary((g, x) => g.relu(x)),
-  Sigmoid: unary((g, x) => g.sigmoid(x)),
+  Round: knownOnly(roundHalfToEven),
   Sign: unary((g, x) => g.sign(x), Math.sign),
-  Softplus: unary(softplus),
+  Sin: knownOnly(Math.sin),
   Sqrt: unary((g, x) => g.sqrt(x), Math.sqrt),
   Sub: binary(
     (g, a, b) => g.sub(a, b),
     (a, b) => a - b,
   ),
-  Tanh: unary((g, x) => g.tanh(x)),
-  Where: where,
 };
 
 /** Operators that give what they take. */

@@ -1,104 +1,8 @@
 import type { Value } from '../../graph/value.js';
 import { batchNorm } from '../../layers/batch-norm.js';
 import { dropped } from '../../layers/dropout.js';
+import { alongAxis } from '../along.js';
 import { axisOf, extentOf, type Rule, refuseBatch, type Step, Unsupported } from '../entries.js';
-
-type Pair = readonly [number, number];
-type Four = readonly [number, number, number, number];
-
-const conv: Rule = (step) => {
-  const [x, weight] = [step.value(0), step.value(1)];
-  const [height, width] = spatial(step, weight);
-  const dilations = pair(step, 'dilations', 1);
-  const strides = pair(step, 'strides', 1);
-  const padding = padsOf(step, x, [dilations[0] * (height - 1) + 1, dilations[1] * (width - 1) + 1], strides);
-  const groups = step.integer('group', 1);
-  const product = step.g.conv2d(x, weight, { strides, padding, dilations, groups });
-  return [withBias(step, product, 2)];
-};
-
-function withBias(step: Step, product: Value, index: number): Value {
-  if (!step.has(index)) return product;
-  const bias = step.value(index);
-  return step.g.add(product, step.g.reshape(bias, [bias.shape[0] ?? 1, 1, 1]));
-}
-
-/** Height and width of a kernel. */
-function spatial(step: Step, weight: Value): Pair {
-  if (weight.shape.length !== 4) throw new Unsupported('is of other than two dimensions');
-  return pair(step, 'kernel_shape', [extentOf(weight, 2), extentOf(weight, 3)]);
-}
-
-function pair(step: Step, name: string, missing: number | Pair): Pair {
-  const given = step.integers(name);
-  if (given === undefined || given.length === 0) return typeof missing === 'number' ? [missing, missing] : missing;
-  const [first, second, ...more] = given;
-  if (first === undefined || second === undefined || more.length > 0) {
-    throw new Unsupported('is of other than two dimensions');
-  }
-  return [first, second];
-}
-
-/** Zeros at the top, left, bottom and right. */
-function padsOf(step: Step, x: Value, window: Pair, strides: Pair): Four {
-  const automatic = step.text('auto_pad', 'NOTSET');
-  if (automatic === 'NOTSET') {
-    const pads = step.integers('pads') ?? [];
-    if (pads.length === 0) return [0, 0, 0, 0];
-    if (pads.length !== 4) throw new Unsupported('is of other than two dimensions');
-    return pads as readonly number[] as Four;
-  }
-  if (automatic === 'VALID') return [0, 0, 0, 0];
-  const sides = ([0, 1] as const).map((at): Pair => {
-    const input = extentOf(x, at + 2);
-    const total = Math.max(0, (Math.ceil(input / strides[at]) - 1) * strides[at] + window[at] - input);
-    const less = Math.floor(total / 2);
-    return automatic === 'SAME_UPPER' ? [less, total - less] : [total - less, less];
-  }) as [Pair, Pair];
-  return [sides[0][0], sides[1][0], sides[0][1], sides[1][1]];
-}
-
-/** Further from 0 than what a model computes, and no infinity: its sums stay numbers. */
-const LOWEST = -1e30;
-
-const maxPool: Rule = (step) => {
-  const { kernel, strides, padding, x } = windowsOf(step);
-  if (padding.every((side) => side === 0)) return [step.g.maxPool2d(x, { kernel, strides })];
-  const padded = padAround(step, x, padding);
-  const [height, width] = [extentOf(x, 2), extentOf(x, 3)];
-  const border = Float32Array.from({ length: extentOf(padded, 2) * extentOf(padded, 3) }, (_, place) => {
-    const [row, column] = [Math.floor(place / extentOf(padded, 3)), place % extentOf(padded, 3)];
-    const isInside =
-      row >= padding[0] && row < padding[0] + height && column >= padding[1] && column < padding[1] + width;
-    return isInside ? 0 : LOWEST;
-  });
-  const lowered = step.g.add(
-    padded,
-    step.g.constant(border, 'float32', [1, 1, extentOf(padded, 2), extentOf(padded, 3)]),
-  );
-  return [step.g.maxPool2d(lowered, { kernel, strides })];
-};
-
-const averagePool: Rule = (step) => {
-  const { kernel, strides, padding, x } = windowsOf(step);
-  const isPadded = padding.some((side) => side !== 0);
-  if (isPadded && step.integer('count_include_pad', 0) === 0) throw new Unsupported('leaves its padding out of means');
-  return [step.g.averagePool2d(isPadded ? padAround(step, x, padding) : x, { kernel, strides })];
-};
-
-function windowsOf(step: Step) {
-  const x = step.value(0);
-  if (x.shape.length !== 4) throw new Unsupported('is of other than two dimensions');
-  if (step.integer('ceil_mode', 0) !== 0) throw new Unsupported('has ceil_mode');
-  if (pair(step, 'dilations', 1).some((size) => size !== 1)) throw new Unsupported('has dilations');
-  const kernel = pair(step, 'kernel_shape', 1);
-  const strides = pair(step, 'strides', 1);
-  return { x, kernel, strides, padding: padsOf(step, x, kernel, strides) };
-}
-
-function padAround({ g }: Step, x: Value, [top, left, bottom, right]: Four): Value {
-  return g.pad(g.pad(x, 2, top, bottom), 3, left, right);
-}
 
 const gemm: Rule = (step) => {
   const { g } = step;
@@ -152,51 +56,43 @@ const dropout: Rule = (step) => {
   return [dropped(step.g, step.value(0), probability, step.context)];
 };
 
-/** Over an axis, which goes to the end for it. */
-function alongLast(step: Step, build: (x: Value) => Value): Value {
+/** Over an axis. */
+function along(build: (step: Step, x: Value) => Value): Rule {
+  return (step) => [alongAxis(step, step.value(0), step.integer('axis', -1), (x) => build(step, x))];
+}
+
+/** By groups of channels, `[N, C, ...]`. */
+const groupNormalization: Rule = (step) => {
+  const { g } = step;
   const x = step.value(0);
-  const axis = axisOf(step.integer('axis', -1), x.shape.length);
-  refuseBatch(x, [axis]);
-  const last = x.shape.length - 1;
-  if (axis === last) return build(x);
-  const perm = x.shape.map((_, at) => (at === axis ? last : at === last ? axis : at));
-  return step.g.transpose(build(step.g.transpose(x, perm)), perm);
-}
+  const [samples = 1, ...rest] = x.shape;
+  const groups = step.integer('num_groups', 1);
+  const size = rest.reduce<number>((all, _, at) => all * extentOf(x, at + 1), 1) / groups;
+  const parts = g.standardize(g.reshape(x, [samples, groups, size]), [2], step.float('epsilon', 1e-5));
+  const perChannel = (index: number) => g.reshape(step.value(index), [extentOf(x, 1), ...rest.slice(1).map(() => 1)]);
+  return [g.add(g.mul(g.reshape(parts, x.shape), perChannel(1)), perChannel(2))];
+};
 
-function reduction(name: 'sum' | 'mean' | 'max'): Rule {
-  return (step) => {
-    const x = step.value(0);
-    const given = step.axes(1) ?? [];
-    if (given.length === 0 && step.integer('noop_with_empty_axes', 0) === 1) return [x];
-    const axes = given.length > 0 ? given : x.shape.map((_, axis) => axis);
-    refuseBatch(x, axes);
-    return [step.g[name](x, axes, step.integer('keepdims', 1) === 1)];
-  };
-}
-
-function global(name: 'mean' | 'max'): Rule {
-  return (step) => {
-    const x = step.value(0);
-    const axes = x.shape.flatMap((_, axis) => (axis >= 2 ? [axis] : []));
-    return [step.g[name](x, axes, true)];
-  };
-}
+/** By the root of the mean square (Zhang and Sennrich 2019, arXiv 1910.07467). */
+const rootMeanSquareNormalization: Rule = (step) => {
+  const { g } = step;
+  const x = step.value(0);
+  const first = axisOf(step.integer('axis', -1), x.shape.length);
+  const axes = x.shape.flatMap((_, axis) => (axis >= first ? [axis] : []));
+  refuseBatch(x, axes);
+  const square = g.mean(g.square(x), axes, true);
+  return [g.mul(g.div(x, g.sqrt(g.add(square, step.float('epsilon', 1e-5)))), step.value(1))];
+};
 
 export const layers: Readonly<Record<string, Rule>> = {
-  AveragePool: averagePool,
   BatchNormalization: batchNormalization,
-  Conv: conv,
   Dropout: dropout,
   Gemm: gemm,
-  GlobalAveragePool: global('mean'),
-  GlobalMaxPool: global('max'),
+  GroupNormalization: groupNormalization,
   InstanceNormalization: instanceNormalization,
   LayerNormalization: layerNormalization,
-  LogSoftmax: (step) => [alongLast(step, (x) => step.g.logSoftmax(x))],
+  LogSoftmax: along(({ g }, x) => g.logSoftmax(x)),
   MatMul: (step) => [step.g.matmul(step.value(0), step.value(1))],
-  MaxPool: maxPool,
-  ReduceMax: reduction('max'),
-  ReduceMean: reduction('mean'),
-  ReduceSum: reduction('sum'),
-  Softmax: (step) => [alongLast(step, (x) => step.g.softmax(x))],
+  RMSNormalization: rootMeanSquareNormalization,
+  Softmax: along(({ g }, x) => g.softmax(x)),
 };

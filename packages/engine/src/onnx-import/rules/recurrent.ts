@@ -3,6 +3,8 @@ import type { Value } from '../../graph/value.js';
 import { extentOf, type Rule, type Step, Unsupported } from '../entries.js';
 
 interface Cell {
+  /** ONNX's names of its activations, where they are not its own choice. */
+  readonly activations: readonly string[];
   readonly gates: number;
   /** Values carried from step to step, the state that is given out first. */
   readonly carries: number;
@@ -23,6 +25,7 @@ interface Cell {
 
 /** ONNX has the gates in the order input, output, forget, cell. */
 const lstmCell: Cell = {
+  activations: ['Sigmoid', 'Tanh', 'Tanh'],
   gates: 4,
   carries: 2,
   starts: [5, 6],
@@ -42,6 +45,7 @@ const lstmCell: Cell = {
 
 /** In the order update, reset, candidate; reset goes over the state's product, as PyTorch and cuDNN have it. */
 const gruCell: Cell = {
+  activations: ['Sigmoid', 'Tanh'],
   gates: 3,
   carries: 1,
   starts: [5],
@@ -58,14 +62,27 @@ const gruCell: Cell = {
   },
 };
 
+/** The plain network of Elman (1990). */
+function plainCell(activation: 'relu' | 'tanh', name: string): Cell {
+  return {
+    activations: [name],
+    gates: 1,
+    carries: 1,
+    starts: [5],
+    apart: false,
+    next: (g, [state], product, weights) => [
+      g[activation](g.add(g.matmul(state!, weights, { transposeB: true }), product)),
+    ],
+  };
+}
+
 function recurrent(cell: Cell): Rule {
   return (step) => {
     const { g } = step;
     if (step.integer('layout', 0) !== 0) throw new Unsupported('has the batch first');
-    if (step.has(4)) throw new Unsupported('has lengths of its sequences');
-    if (step.node.attributes.has('activations') || step.node.attributes.has('clip')) {
-      throw new Unsupported('has activations or a bound of its own');
-    }
+    const named = step.node.attributes.get('activations')?.texts ?? [];
+    const isOwn = named.some((one, at) => one !== cell.activations[at % cell.activations.length]);
+    if (isOwn || step.node.attributes.has('clip')) throw new Unsupported('has activations or a bound of its own');
     if (step.has(7) || step.integer('input_forget', 0) !== 0) {
       throw new Unsupported('has peepholes, or one gate for input and forget');
     }
@@ -74,11 +91,12 @@ function recurrent(cell: Cell): Rule {
     }
     const x = step.value(0);
     const [steps, batch] = x.shape as [number | string, number | string];
+    const held = step.has(4) ? heldPlaces(step, step.value(4), extentOf(x, 0)) : undefined;
     const weights = step.value(1);
     const units = step.integer('hidden_size', extentOf(weights, 1) / cell.gates);
     const name = step.text('direction', 'forward');
     const directions = name === 'bidirectional' ? [false, true] : [name === 'reverse'];
-    const results = directions.map((reverse, at) => oneDirection(step, cell, { x, units, at, reverse }));
+    const results = directions.map((reverse, at) => oneDirection(step, cell, { x, units, at, reverse, held }));
     const stacked = (values: readonly Value[], shape: readonly (number | string)[], axis: number) =>
       g.concat(
         values.map((value) => g.reshape(value, shape)),
@@ -102,15 +120,24 @@ function recurrent(cell: Cell): Rule {
   };
 }
 
+/** By the lengths of the sequences: 1 where one has a step, `[steps, batch, 1]`. */
+function heldPlaces({ g }: Step, lengths: Value, steps: number): Value {
+  const places = g.constant([...Array(steps).keys()], lengths.dtype, [steps, 1, 1]);
+  const [batch = 1] = lengths.shape;
+  return g.cast(g.greater(g.reshape(lengths, [1, batch, 1]), places), 'float32');
+}
+
 interface Direction {
   readonly x: Value;
+  /** Where there is a step: elsewhere the state stays, and 0 is given out. */
+  readonly held: Value | undefined;
   readonly units: number;
   /** Its place among the directions. */
   readonly at: number;
   readonly reverse: boolean;
 }
 
-function oneDirection(step: Step, cell: Cell, { x, units, at, reverse }: Direction) {
+function oneDirection(step: Step, cell: Cell, { x, units, at, reverse, held }: Direction) {
   const { g } = step;
   const rows = cell.gates * units;
   const of = (index: number, shape: readonly (number | string)[]) =>
@@ -128,18 +155,28 @@ function oneDirection(step: Step, cell: Cell, { x, units, at, reverse }: Directi
     step.has(index) ? of(index, [batch, units]) : g.expand(g.constant(0, 'float32'), [batch, units]),
   );
   const { carried, collected } = g.scan(
-    [products],
+    held === undefined ? [products] : [products, held],
     starts,
-    (body, [row], before) => {
+    (body, [row, isHeld], before) => {
       const next = cell.next(body, before, row as Value, hidden, cell.apart ? hiddenBias : undefined, units);
-      return { carried: next, collected: [next[0] as Value] };
+      if (isHeld === undefined) return { carried: next, collected: [next[0] as Value] };
+      const isStep = body.greater(isHeld, 0);
+      const carried = next.map((value, at) => body.select(isStep, value, before[at] as Value));
+      return { carried, collected: [body.mul(next[0] as Value, isHeld)] };
     },
     { reverse },
   );
   return { carried, states: collected[0] as Value };
 }
 
+/** With the activation that the file names. */
+const plain: Rule = (step) => {
+  const [name = 'Tanh'] = step.node.attributes.get('activations')?.texts ?? [];
+  return recurrent(plainCell(name === 'Relu' ? 'relu' : 'tanh', name === 'Relu' ? 'Relu' : 'Tanh'))(step);
+};
+
 export const recurrentLayers: Readonly<Record<string, Rule>> = {
   GRU: recurrent(gruCell),
   LSTM: recurrent(lstmCell),
+  RNN: plain,
 };

@@ -1,5 +1,6 @@
 import type { Value } from '../../graph/value.js';
 import type { Dim } from '../../graph/value-type.js';
+import { elementCount } from '../../tensor.js';
 import {
   axisOf,
   countOf,
@@ -11,8 +12,10 @@ import {
   knownTensor,
   productOf,
   type Rule,
+  refuseBatch,
   type Step,
   Unsupported,
+  vector,
 } from '../entries.js';
 
 const shape: Rule = (step) => {
@@ -94,6 +97,20 @@ const flatten: Rule = (step) => {
   return [step.g.reshape(x, [x.shape[0] as Dim, count])];
 };
 
+const size: Rule = (step) => [{ dtype: 'int64', shape: [], elements: [productOf(countOf(step.entry(0).shape))] }];
+
+/** Copies side by side. */
+const tile: Rule = (step) => {
+  const x = step.value(0);
+  return [
+    step.numbers(1).reduce((value, count, axis) => {
+      if (count === 1) return value;
+      refuseBatch(value, [axis]);
+      return step.g.concat(new Array<Value>(count).fill(value), axis);
+    }, x),
+  ];
+};
+
 const transpose: Rule = (step) => {
   const x = step.value(0);
   const perm = step.integers('perm') ?? x.shape.map((_, axis) => x.shape.length - 1 - axis);
@@ -127,10 +144,6 @@ function reshaped({ g }: Step, x: Entry, extents: readonly Dim[]): Entry {
   return isKnown(x) ? { ...x, shape: extents.map(Number) } : g.reshape(x, extents);
 }
 
-function vector(dtype: Known['dtype'], elements: readonly Dim[]): Known {
-  return { dtype, shape: [elements.length], elements };
-}
-
 const concat: Rule = (step) => {
   const entries = step.node.inputs.map((_, index) => step.entry(index));
   const axis = step.integer('axis', 0);
@@ -151,50 +164,6 @@ const concat: Rule = (step) => {
   ];
 };
 
-const gather: Rule = (step) => {
-  const [x, indices] = [step.entry(0), step.entry(1)];
-  const axis = axisOf(step.integer('axis', 0), x.shape.length);
-  if (isKnown(x) && isKnown(indices) && x.shape.length === 1) {
-    const rows = step.numbers(1).map((row) => x.elements[axisOf(row, x.elements.length)] as Dim);
-    return [{ dtype: x.dtype, shape: indices.shape, elements: rows }];
-  }
-  const value = step.value(0);
-  if (isKnown(indices) && indices.elements.length === 1) {
-    const row = axisOf(step.numbers(1)[0] as number, extentOf(value, axis));
-    const cut = step.g.slice(value, axis, row, row + 1);
-    const before = value.shape.slice(0, axis);
-    return [step.g.reshape(cut, [...before, ...indices.shape, ...value.shape.slice(axis + 1)])];
-  }
-  if (axis !== 0) throw new Unsupported(`gathers along axis ${axis}`);
-  if (typeof value.shape[0] === 'string') throw new Unsupported(`takes some of the '${value.shape[0]}'`);
-  return [step.g.gather(value, step.value(1))];
-};
-
-/** Ends that mean "to the end" are as large as an int64 is. */
-const slice: Rule = (step) => {
-  const x = step.entry(0);
-  const [starts, ends] = [step.numbers(1), step.numbers(2)];
-  const axes = step.has(3) ? step.numbers(3) : starts.map((_, axis) => axis);
-  if (step.has(4) && step.numbers(4).some((size) => size !== 1)) throw new Unsupported('has steps other than 1');
-  const bounds = (at: number, extent: number) =>
-    [starts[at] as number, ends[at] as number].map((one) =>
-      Math.min(extent, Math.max(0, one < 0 ? one + extent : one)),
-    ) as [number, number];
-  if (isKnown(x) && x.shape.length === 1) return [vector(x.dtype, x.elements.slice(...bounds(0, x.elements.length)))];
-  return [
-    axes.reduce((value, axis, at) => {
-      const place = axisOf(axis, value.shape.length);
-      if (typeof value.shape[place] === 'string') {
-        if (starts[at] === 0 && (ends[at] as number) >= 2 ** 31) return value;
-        throw new Unsupported(`takes some of the '${value.shape[place]}'`);
-      }
-      const extent = extentOf(value, place);
-      const [start, end] = bounds(at, extent);
-      return start === 0 && end === extent ? value : step.g.slice(value, place, start, end);
-    }, step.value(0)),
-  ];
-};
-
 const split: Rule = (step) => {
   const x = step.value(0);
   const axis = axisOf(step.integer('axis', 0), x.shape.length);
@@ -205,8 +174,13 @@ const split: Rule = (step) => {
 };
 
 const expand: Rule = (step) => {
-  const x = step.value(0);
   const wanted = step.known(1).elements;
+  const given = step.entry(0);
+  if (isKnown(given) && given.elements.length === 1 && wanted.every((extent) => typeof extent === 'number')) {
+    const shape = wanted.length < given.shape.length ? given.shape : wanted.map(Number);
+    return [{ ...given, shape, elements: new Array<Dim>(elementCount(shape)).fill(given.elements[0] as Dim) }];
+  }
+  const x = step.value(0);
   const rank = Math.max(x.shape.length, wanted.length);
   const at = (dims: readonly Dim[], axis: number) => dims[axis - rank + dims.length] ?? 1;
   const extents = Array.from({ length: rank }, (_, axis) => {
@@ -222,12 +196,12 @@ export const shapes: Readonly<Record<string, Rule>> = {
   ConstantOfShape: constantOfShape,
   Expand: expand,
   Flatten: flatten,
-  Gather: gather,
   Reshape: reshape,
   Shape: shape,
-  Slice: slice,
+  Size: size,
   Split: split,
   Squeeze: squeeze,
+  Tile: tile,
   Transpose: transpose,
   Unsqueeze: unsqueeze,
 };
