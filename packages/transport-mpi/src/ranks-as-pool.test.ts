@@ -35,10 +35,10 @@ describeWithMpi('ranks as a job pool', () => {
   it('train the model of one process, to the bit, with threads or processes of their own', async () => {
     const size = ['task.ts', '20', '7', '3', '--json'];
     const { modelHash } = lastEvent(alone(cwd, 'run', ...size).stdout);
-    for (const more of [[], ['--workers', '2', '--pool', 'processes']]) {
+    for (const more of [[], ['--partial-sums'], ['--workers', '2', '--pool', 'processes']]) {
       const { code, stdout, stderr } = await run(3, ...size, ...more);
       expect([code, lastEvent(stdout).modelHash]).toEqual([0, modelHash]);
-      expect(stderr).toContain(`3 ranks on 1 host train: ${more.length === 0 ? '3 threads' : '6 processes'}.`);
+      expect(stderr).toContain(`3 ranks on 1 host train: ${more.includes('--pool') ? '6 processes' : '3 threads'}.`);
     }
   });
 
@@ -50,6 +50,12 @@ describeWithMpi('ranks as a job pool', () => {
       /--processes does not go with the 2 processes that Open MPI started/,
     ],
     ["a trainer of one's own", ['trainer.mjs'], 2, /would be idle\. Start them as `fedloom node --share-ranks`/],
+    [
+      'sums of what needs each update',
+      ['task.ts', '--fold=median', '--partial-sums'],
+      1,
+      /the fold median needs each by itself/,
+    ],
     ['a task that is not there', ['none.ts'], 1, /There is no task file none\.ts/],
   ])('tell of %s once', async (_what, args, code, text) => {
     const ended = await run(2, ...args);

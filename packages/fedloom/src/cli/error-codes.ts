@@ -52,6 +52,7 @@ export interface CommandErrors {
   'usage.lines': { readonly option: string };
   'usage.mobile': NoFields;
   'usage.partition': NoFields;
+  'usage.partial-sums': NoFields;
   'usage.pool': NoFields;
   'usage.ranks': { readonly clients: number; readonly size: number };
   /** `had`: what the run has instead, where it has any use for the option. */

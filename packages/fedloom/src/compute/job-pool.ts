@@ -1,5 +1,6 @@
 import type { ClientExamples } from '../data/dataset.js';
 import type { Facts } from '../update/update.js';
+import type { UpdateHolders } from '../update/update-holders.js';
 import type { CancelSignal } from './cancel-signal.js';
 import type { FrozenParameters } from './executor.js';
 
@@ -28,6 +29,8 @@ export interface JobPool {
   train(job: PoolTrainJob, signal: CancelSignal): Promise<TrainReply>;
   /** The plan's metrics over some samples. @throws as `train` */
   evaluate(job: PoolEvaluateJob, signal: CancelSignal): Promise<EvaluateReply>;
+  /** Where updates can stay with the workers that trained them, until they are summed. Absent: they cannot. @internal */
+  readonly holders?: UpdateHolders;
   /** Cancels what is at work, waits until it has come to an end, and ends the workers. More calls wait for the first. */
   close(): Promise<void>;
 }

@@ -5,6 +5,7 @@ import { nodeClientHost } from '../client/node/node-client-host.js';
 import type { StateStore } from '../client/state-store.js';
 import type { ClientExecutor } from '../compute/executor.js';
 import { clientExecutor } from '../compute/executor-factory.js';
+import type { JobPool } from '../compute/job-pool.js';
 import { checkPool, openPool, type PoolChoice } from '../compute/node/pool-choice.js';
 import { partitionedSource } from '../compute/partitioned-source.js';
 import { PlanExecutor } from '../compute/plan-executor.js';
@@ -15,6 +16,7 @@ import type { Lobby } from '../server/lobby/lobby.js';
 import { systemLobby } from '../server/lobby/system-lobby.js';
 import type { Federation } from '../server/run/federation.js';
 import { openFederation } from '../server/run/open-federation.js';
+import { holdersOf } from '../server/run/partial-sums.js';
 import type { ReplayedRun } from '../server/run/replayed-run.js';
 import { resultOf } from '../server/run/result-of.js';
 import { type NamedRun, Run } from '../server/run/run.js';
@@ -29,17 +31,29 @@ export interface SimulateOptions extends RunOptions {
   readonly workers?: number;
   /** What trains a plan; results do not depend on it. Default `threads`. */
   readonly pool?: PoolChoice;
+  /**
+   * Updates stay with the workers of other processes, which add up those that count, and one exact sum of each process travels
+   * in their place: for a pool with `holders`, such as `remotePool`, whose network is the limit. Results do not depend on it. For
+   * rounds of the mean without stages; all else is refused. A process that is lost with updates that counted ends the run, to be
+   * resumed. Default false.
+   */
+  readonly partialSums?: boolean;
   /** Own messages at the clients' side; `messages` and `onPeer` beside it are the server's. */
   readonly clientSide?: MessageOptions;
 }
 
-export const simulateOptions: MoreOptions<SimulateOptions> = { workers: whole(1), pool: true, clientSide: true };
+export const simulateOptions: MoreOptions<SimulateOptions> = {
+  workers: whole(1),
+  pool: true,
+  partialSums: [(value) => typeof value === 'boolean', 'true or false'],
+  clientSide: true,
+};
 
 /**
  * Runs a whole federation in this process: the server and the client core of a real one, over the memory transport.
  *
  * @example for await (const round of simulate(task, { clients: 100, clientsPerRound: 10, rounds: 30 })) console.log(round);
- * @throws FedloomError `task.definition`, `run.options`, `compute.pool` at once; everything else through the run's `result`
+ * @throws FedloomError `task.definition`, `run.options`, `compute.pool` at once; `fold.partial-sums` and everything else through the run's `result`
  */
 export function simulate<Name extends string>(task: PlanTask<Name>, options: SimulateOptions): NamedRun<Name | 'loss'>;
 export function simulate(task: Task, options: SimulateOptions): Run;
@@ -58,11 +72,16 @@ export async function runSimulation(
 ): Promise<RunResult> {
   const workers = options.workers ?? availableParallelism();
   const { clientsPerRound, rounds } = options;
-  const pool = () => openPool(options.pool, workers);
+  let opened: JobPool | undefined;
+  const pool = () => {
+    opened = openPool(options.pool, workers);
+    return opened;
+  };
   const source = task.kind === 'plan' ? partitionedSource(task) : undefined;
   const executor = clientExecutor(task, { pool, workers, run: { clientsPerRound, rounds }, ...(source && { source }) });
   try {
     const evaluator = executor instanceof PlanExecutor ? executor : undefined;
+    const holders = options.partialSums ? holdersOf(opened, task) : undefined;
     const lobby = systemLobby();
     const { federation, announce, journal, close } = await openFederation(task, options, {
       lobby,
@@ -71,6 +90,7 @@ export async function runSimulation(
       waits: { deadlineMs: null },
       simulated: true,
       ...(replayed && { replayed }),
+      ...(holders && { holders }),
     });
     try {
       // What cannot be dealt shows before the run has begun.

@@ -81,6 +81,8 @@ export interface RunArguments {
   readonly ranks?: number;
   /** Of `run`: processes of the clients. */
   readonly processes?: number;
+  /** Of `run`, by several ranks: each adds up what its clients sent. */
+  readonly partialSums?: boolean;
   /** Null: none; absent: as the command has it. */
   readonly deadlineMs?: number | null;
   readonly graceMs?: number | null;

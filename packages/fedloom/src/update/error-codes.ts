@@ -39,8 +39,12 @@ export interface UpdateErrors {
   'aggregate.weights': { readonly name: string; readonly count: number };
 
   'fold.definition': { readonly name: unknown };
+  /** `how` it went. */
+  'fold.holder-lost': { readonly how: string };
   'fold.memory': CohortFields & { readonly bytes: number; readonly memoryBytesMax: number };
   'fold.option': { readonly fold: string; readonly option: string; readonly value?: unknown };
+  /** Updates cannot stay where they were trained: `because`. */
+  'fold.partial-sums': { readonly task: string; readonly because: string };
   'fold.too-few': CohortFields;
   'fold.unknown': { readonly name: string };
 

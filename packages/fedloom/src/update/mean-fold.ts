@@ -4,19 +4,21 @@ import { LOAD_MAX } from './indexed-sums.js';
 import { partsOf, RunningMean } from './running-mean.js';
 import { isFloat, type UpdateSpec } from './update.js';
 
+const MEAN: SumFold = Object.freeze<SumFold>({
+  kind: 'sum',
+  name: 'mean',
+  options: Object.freeze({}),
+  memoryBytes: (specs, updates) =>
+    specs.reduce((sum, spec) => sum + elementCount(spec.shape) * elementBytes(spec, updates > LOAD_MAX), 0),
+  start: (specs) => new RunningMean(specs),
+});
+
 /**
  * The weighted mean of each tensor, exact relative to its largest term: `RunningMean` says how exact. Buffers count by
- * their client's samples, trained tensors and uploads by the algorithm's weight.
+ * their client's samples, trained tensors and uploads by the algorithm's weight. There is one: it has no settings.
  */
 export function meanFold(): SumFold {
-  return Object.freeze({
-    kind: 'sum' as const,
-    name: 'mean',
-    options: Object.freeze({}),
-    memoryBytes: (specs: readonly UpdateSpec[], updates: number) =>
-      specs.reduce((sum, spec) => sum + elementCount(spec.shape) * elementBytes(spec, updates > LOAD_MAX), 0),
-    start: (specs: readonly UpdateSpec[]) => new RunningMean(specs),
-  });
+  return MEAN;
 }
 
 /**

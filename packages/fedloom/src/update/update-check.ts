@@ -38,10 +38,26 @@ export function checkUpdate(
   limits: UpdateLimits = defaultUpdateLimits,
 ): TensorMeasures {
   const who = `client ${update.client}`;
-  checkSampleCount(update.facts.sampleCount, limits, who);
-  checkFacts(update.facts, who);
+  checkFactsOf(update.facts, who, limits);
+  return measureTensors(update.tensors, specs, who);
+}
+
+/**
+ * As `checkUpdate`, of the facts alone.
+ * @throws FedloomError `update.sample-count`, `update.fact`
+ */
+export function checkFactsOf(facts: Facts, who: string, limits: UpdateLimits = defaultUpdateLimits): void {
+  checkSampleCount(facts.sampleCount, limits, who);
+  checkFacts(facts, who);
+}
+
+/**
+ * As `checkUpdate`, of the tensors alone.
+ * @throws FedloomError `update.names`, `update.shape`, `update.dtype`, `update.not-finite`
+ */
+export function measureTensors(tensors: NamedTensors, specs: readonly UpdateSpec[], who: string): TensorMeasures {
   const norms = new Float64Array(specs.length);
-  const magnitudes = soundTensors(update.tensors, specs, who, (tensor, index) => {
+  const magnitudes = soundTensors(tensors, specs, who, (tensor, index) => {
     const { largest, norm } = measure(tensor);
     norms[index] = norm;
     return largest;
@@ -50,7 +66,7 @@ export function checkUpdate(
 }
 
 /**
- * As `checkUpdate`, of the tensors alone.
+ * As `measureTensors`, without the norms.
  * @returns the largest magnitude of each, in the order of the specs
  */
 export function checkTensors(tensors: NamedTensors, specs: readonly UpdateSpec[], who: string): Float64Array {

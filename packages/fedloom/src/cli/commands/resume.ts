@@ -72,7 +72,9 @@ async function resume(found: StoredRun, flags: ResumeFlags): Promise<number> {
   const pool = { ...whereGiven('pool', flags.pool), ...whereGiven('device', flags.device) };
   const own = { ...pool, ...waits };
   if (command === 'server') return serve(file.taskFile, settings, { ...own, ...serverFlags(found, flags) }, found);
-  return run(file.taskFile, settings, processes === undefined ? pool : { ...own, processes }, found);
+  // Another number of ranks may take it up, or one process.
+  const sums = file.arguments.partialSums === true && launchedWithOthers() !== undefined ? { partialSums: true } : {};
+  return run(file.taskFile, settings, processes === undefined ? { ...pool, ...sums } : { ...own, processes }, found);
 }
 
 function notResumed(run: string, of: string): FedloomError {

@@ -35,6 +35,7 @@ export interface RunFlags extends PoolFlags {
   readonly deadline?: Wait;
   readonly grace?: Wait;
   readonly evaluationDeadline?: Wait;
+  readonly partialSums?: boolean;
 }
 
 const PROCESSES_MAX = 1024;
@@ -60,6 +61,7 @@ export function addRunCommand(program: Command, exit: (code: number) => void): v
     )
     .addOption(poolOption('trains'))
     .addOption(deviceOption('trains'))
+    .addOption(partialSumsOption())
     .addOption(new Option('--replay <run>', 'do this run again: its name, a part of it, its folder, or latest'))
     .addOption(deadlineOption('none').hideHelp())
     .addOption(graceOption('none').hideHelp())
@@ -78,6 +80,14 @@ export function addRunCommand(program: Command, exit: (code: number) => void): v
       }
       exit(await run(path, await withModelFile(runSettings(positional, flags)), flags));
     });
+}
+
+function partialSumsOption(): Option {
+  return new Option(
+    '--partial-sums',
+    'started by mpirun or srun: each process adds up the updates of its clients and sends one exact sum a round, where the ' +
+      'network of rank 0 is the limit; the result is the same',
+  );
 }
 
 /** The options that somebody typed, and where the run folders are. */
@@ -126,7 +136,7 @@ export function waitOf(ms: number | null | undefined): Wait | undefined {
 export async function run(
   path: string,
   settings: RunSettings,
-  { processes, deadline, grace, evaluationDeadline, ...poolFlags }: RunFlags,
+  { processes, deadline, grace, evaluationDeadline, partialSums = false, ...poolFlags }: RunFlags,
   resume?: StoredRun,
 ): Promise<number> {
   if (deadline !== undefined && processes === undefined) {
@@ -156,6 +166,12 @@ export async function run(
     );
   }
   const launched = launchedWithOthers();
+  if (partialSums && launched === undefined) {
+    throw new FedloomError(
+      'usage.partial-sums',
+      '--partial-sums has a meaning only for the processes of mpirun or srun: mpirun -np 4 npx fedloom run ... --partial-sums.',
+    );
+  }
   if (processes !== undefined) refuseOnRanks(launched, '--processes', 'the clients train on all of them already');
   process.title = 'fedloom run';
   const terminal = await openTerminal(settings.json, { format: settings.logFormat, owner: { role: 'run', rank: 0 } });
@@ -182,13 +198,13 @@ export async function run(
       settings,
       command: 'run',
       ...(resume && { resume }),
-      otherArguments: processes === undefined ? {} : { processes, ...waits },
+      otherArguments: { ...(processes !== undefined && { processes, ...waits }), ...(partialSums && { partialSums }) },
       ...(processes !== undefined && { runOptions }),
       start: async (options, task, folder) => {
         if (processes !== undefined) {
           return startWithProcesses({ ...loaded, task }, settings, options, { processes, folder });
         }
-        const started = simulate(task, { ...options, workers, ...(ahead && { pool: () => ahead }) });
+        const started = simulate(task, { ...options, workers, partialSums, ...(ahead && { pool: () => ahead }) });
         return { run: started, result: started.result, ...(ranks && { notes: [ranks.note] }) };
       },
     });

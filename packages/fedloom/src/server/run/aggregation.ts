@@ -5,13 +5,14 @@ import { safetensorsDecoder } from '../../core/safetensors.js';
 import type { UpdateMessage } from '../../protocol/messages.js';
 import { deltaNorm } from '../../update/delta-norm.js';
 import { factOf } from '../../update/facts.js';
-import type { Aggregate, Contribution, Fold, RunningSum } from '../../update/fold-contract.js';
+import type { Aggregate, Contribution, Fold, PartialSum, RunningSum } from '../../update/fold-contract.js';
 import { meanFold } from '../../update/mean-fold.js';
 import { rebasedUpdate } from '../../update/rebase.js';
 import type { StageChain } from '../../update/stages/payload-specs.js';
 import { runServerStages } from '../../update/stages/server-stages.js';
 import type { Facts, Update, UpdateSpec } from '../../update/update.js';
-import { checkTerms, checkUpdate } from '../../update/update-check.js';
+import { checkFactsOf, checkTerms, checkUpdate, type TensorMeasures } from '../../update/update-check.js';
+import { decodeReceipt, measuresOf, type UpdateHolders, type UpdateReceipt } from '../../update/update-holders.js';
 import { type SizedUpdate, sizeOf, type UpdateSize } from '../../update/usual-update.js';
 import { roundedWeight } from '../../update/weight.js';
 import type { UpdateBounds } from './update-bounds.js';
@@ -22,6 +23,8 @@ export interface AggregationOptions {
   readonly algorithm: FederatedAlgorithm;
   /** Default: none. */
   readonly bounds?: Pick<UpdateBounds, 'check'>;
+  /** With whom updates stay; they have no stages. Default: nobody, all come here. */
+  readonly holders?: UpdateHolders;
 }
 
 type MaybePromise<T> = T | Promise<T>;
@@ -39,6 +42,7 @@ export class Aggregation {
   constructor(options: AggregationOptions) {
     this.#options = options;
     this.#needsNorm = options.algorithm.client?.needs?.includes('deltaNorm') ?? false;
+    options.holders?.hold(options.chain.specs, this.#needsNorm);
   }
 
   /**
@@ -48,15 +52,28 @@ export class Aggregation {
    */
   check(message: UpdateMessage, body: Uint8Array): MaybePromise<SoundUpdate> {
     const { client, base, task, attempt, facts } = message;
+    const receipt = this.#options.holders && decodeReceipt(body);
+    if (receipt !== undefined) return this.#held({ client, base, task, attempt, facts, tensors: new Map() }, receipt);
     const checked = (tensors: NamedTensors) => this.#checked({ client, base, task, attempt, facts, tensors });
     const decoded = runServerStages(this.#options.chain, this.#decode(body), { client, task });
     return decoded instanceof Promise ? decoded.then(checked) : checked(decoded);
   }
 
   #checked(update: Update): SoundUpdate {
+    return this.#sound(update, checkUpdate(update, this.#options.chain.specs));
+  }
+
+  /** An update whose holder has checked its tensors. */
+  #held(update: Update, receipt: UpdateReceipt): SoundUpdate {
+    checkFactsOf(update.facts, `client ${update.client}`);
+    const found = measuresOf(receipt);
+    const { deltaNorm } = found;
+    return { ...this.#sound(update, found), held: { receipt, ...(deltaNorm !== undefined && { deltaNorm }) } };
+  }
+
+  #sound(update: Update, { magnitudes, norms }: TensorMeasures): SoundUpdate {
     const { chain, algorithm } = this.#options;
     const { client, facts } = update;
-    const { magnitudes, norms } = checkUpdate(update, chain.specs);
     for (const fact of algorithm.client?.needs ?? []) {
       if (fact !== 'deltaNorm' && facts[fact] === undefined) throw missingFact(client, fact, algorithm.name);
     }
@@ -78,14 +95,16 @@ export class Aggregation {
     bounds?.check(size);
     const staleness = newest.version.number - from.version.number;
     const { update, magnitudes } = this.#referred(sound, from, newest, staleness);
-    const norm = this.#needsNorm ? { deltaNorm: deltaNorm(update.tensors, chain.specs) } : {};
+    const { held } = sound;
+    const norm = this.#needsNorm ? { deltaNorm: held?.deltaNorm ?? deltaNorm(update.tensors, chain.specs) } : {};
     const facts: Facts = { ...update.facts, staleness, ...norm };
     const weight = roundedWeight(
       algorithm.weight?.(facts, scalars) ?? factOf(facts, 'sampleCount'),
       `client ${client}`,
     );
     checkTerms(update, weight, magnitudes, chain.specs);
-    return { contribution: { update, weight, magnitudes }, counted: { client, facts, weight, scalars }, size };
+    const counted = { client, facts, weight, scalars };
+    return { contribution: { update, weight, magnitudes }, counted, size, ...(held && { receipt: held.receipt }) };
   }
 
   #referred(sound: SoundUpdate, from: StartedFrom, newest: StartedFrom, staleness: number): SoundUpdate {
@@ -95,7 +114,7 @@ export class Aggregation {
   }
 
   /** Folds an update that was checked: it throws for none. */
-  add(round: number, { contribution, counted, size }: CheckedUpdate): void {
+  add(round: number, { contribution, counted, size, receipt }: CheckedUpdate): void {
     let fold = this.#open.get(round);
     if (fold === undefined) {
       const { algorithm, chain } = this.#options;
@@ -103,7 +122,11 @@ export class Aggregation {
       fold = { gathering, counted: new Map(), sizes: [] };
       this.#open.set(round, fold);
     }
-    fold.gathering.add(contribution);
+    if (receipt === undefined) fold.gathering.add(contribution);
+    else {
+      const { tensors: _, ...update } = contribution.update;
+      this.#options.holders?.add(round, receipt, { update, weight: contribution.weight });
+    }
     fold.counted.set(counted.client, counted);
     fold.sizes.push(size);
   }
@@ -114,8 +137,21 @@ export class Aggregation {
     return sizes.length < 2 ? sizes : sizes.toSorted((a, b) => a.client - b.client);
   }
 
+  /**
+   * Before a round ends: takes the sums of what its updates' holders have.
+   * @returns undefined where nobody holds any: all is here
+   * @throws FedloomError `fold.holder-lost`, `aggregate.partial`
+   */
+  gather(round: number): Promise<void> | undefined {
+    return this.#options.holders?.sums(round).then((sums) => {
+      const fold = this.#open.get(round);
+      for (const sum of sums) fold?.gathering.merge(sum);
+    });
+  }
+
   /** Forgets what was added to a round. */
   drop(round: number): void {
+    this.#options.holders?.drop(round);
     const fold = this.#open.get(round);
     if (fold === undefined) return;
     this.#open.delete(round);
@@ -153,6 +189,8 @@ export interface SoundUpdate {
   readonly update: Update;
   readonly magnitudes: Float64Array;
   readonly size: UpdateSize;
+  /** Its tensors are with a holder. */
+  readonly held?: { readonly receipt: UpdateReceipt; readonly deltaNorm?: number };
 }
 
 /** One that is ready to be folded, and what the server update will be told of it. */
@@ -160,6 +198,8 @@ export interface CheckedUpdate {
   readonly contribution: Contribution;
   readonly counted: CountedClient;
   readonly size: SizedUpdate;
+  /** Its tensors are with a holder. */
+  readonly receipt?: UpdateReceipt;
 }
 
 /** As much of a version as an update's checks look at. */
@@ -168,6 +208,8 @@ export type StartedFrom = Pick<ModelVersion, 'version' | 'model' | 'scalars'>;
 /** Either kind of fold, from its updates to its aggregate. */
 interface Gathering {
   add(contribution: Contribution): void;
+  /** Only of sums. */
+  merge(partial: PartialSum): void;
   /** What it gives holds until `reset`, which must follow. */
   close(): Aggregate;
   /** Forgets what was added. */
@@ -179,6 +221,7 @@ function gatheringOf(fold: Fold, specs: readonly UpdateSpec[]): Gathering {
     const sum: RunningSum = fold.start(specs);
     return {
       add: (contribution) => sum.add(contribution),
+      merge: (partial) => sum.merge(partial),
       close: () => sum.finishInPlace?.() ?? sum.finish(),
       reset: () => sum.reset(),
     };
@@ -186,6 +229,9 @@ function gatheringOf(fold: Fold, specs: readonly UpdateSpec[]): Gathering {
   let held: Contribution[] = [];
   return {
     add: (contribution) => held.push(ownedBy(contribution)),
+    merge: () => {
+      throw new Error(`the fold ${fold.name} has no partial sums`);
+    },
     close: () => {
       const contributions = held.sort((a, b) => a.update.client - b.update.client);
       held = [];

@@ -46,7 +46,7 @@ export class Candidates {
    * run.
    */
   aggregate({ round }: Effect<'aggregate'>): void {
-    const { versions, aggregation, bounds, books, persistence, collectGarbage, dispatch, fail } = this.options;
+    const { aggregation, bounds, signal, fail } = this.options;
     try {
       const sizes = aggregation.sizes(round);
       const { outliers, usual } = bounds.judge(round, sizes);
@@ -56,6 +56,17 @@ export class Candidates {
         if (usual !== null) this.#usual.set(round, usual);
         return this.#void(round, outOfProportion(outliers.length, sizes.length));
       }
+      const gathered = aggregation.gather(round);
+      if (gathered === undefined) return this.#close(round, usual);
+      gathered.then(() => signal.aborted || this.#close(round, usual)).catch(fail);
+    } catch (error) {
+      fail(error);
+    }
+  }
+
+  #close(round: number, usual: UsualUpdate | null): void {
+    const { versions, aggregation, books, persistence, collectGarbage, dispatch, fail } = this.options;
+    try {
       const made = aggregation.close(round, (aggregate, clients) => versions.update(round, aggregate, clients));
       // The algorithm's result was copied.
       collectGarbage?.();

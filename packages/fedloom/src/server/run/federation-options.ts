@@ -9,6 +9,7 @@ import type { IndexRange, Welcome } from '../../protocol/messages.js';
 import type { OwnMessages } from '../../protocol/own-messages.js';
 import type { ResultAggregator } from '../../task/result-aggregator.js';
 import type { StageChain } from '../../update/stages/payload-specs.js';
+import type { UpdateHolders } from '../../update/update-holders.js';
 import type { SessionDoor, SessionDoorOptions } from '../lobby/session-door.js';
 import type { ReplaySchedule } from '../schedule/replay.js';
 import type { CoordinatorOptions } from '../schedule/schedule.js';
@@ -87,6 +88,8 @@ export interface FederationOptions {
     readonly of: (body: Uint8Array) => Promise<Hash>;
     readonly told: (update: UpdateHash) => void;
   };
+  /** With whom updates stay until they are summed. Default: nobody. */
+  readonly holders?: UpdateHolders;
   /** The run's stages with what travels between them. */
   readonly chain: StageChain;
 }

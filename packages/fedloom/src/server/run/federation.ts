@@ -73,7 +73,7 @@ export class Federation {
     const totalClients = coordinator.clients;
     this.#versions = versionsOf({ workload, algorithm, totalClients, hash }, resumed?.takeSaved());
     const bounds = new UpdateBounds(options.bounds ?? { given: {} });
-    this.#aggregation = new Aggregation({ chain, algorithm, bounds });
+    this.#aggregation = new Aggregation({ ...options, bounds });
     const serverHalves = chain.stages.filter(({ stage }) => stage.server !== undefined);
     this.#staged = new StagedUpdates(serverHalves.map(({ stage }) => stage.name));
     const { point, records = [] } = resumed ?? {};

@@ -13,6 +13,7 @@ import type { Task } from '../../task/task.js';
 import { meanFold } from '../../update/mean-fold.js';
 import { chainStages, payloadBytesMax } from '../../update/stages/payload-specs.js';
 import type { UpdateSpec } from '../../update/update.js';
+import type { UpdateHolders } from '../../update/update-holders.js';
 import type { Lobby } from '../lobby/lobby.js';
 import { Federation } from './federation.js';
 import type { FederationEvents, FederationOptions, UpdateHash } from './federation-options.js';
@@ -20,6 +21,7 @@ import type { OwnerBook } from './index-owners.js';
 import { checkWatched } from './metric-watch.js';
 import { type OpenedJournal, openJournal } from './open-journal.js';
 import { openWorkload } from './open-workload.js';
+import { checkPartialSums } from './partial-sums.js';
 import type { PlanEvaluator } from './plan-workload.js';
 import type { ReplayedRun } from './replayed-run.js';
 import { coordinatorOptions, federationStages, newRunId, type RunOptions, type Waits } from './run-options.js';
@@ -51,10 +53,12 @@ async function settledOn(
   workload: ServerWorkload,
   clock: Clock,
   replayed: ReplayedRun | undefined,
+  holders: UpdateHolders | undefined,
 ) {
   replayed?.check.checkTask(task, workload);
   checkWatched(task, options, meanResultAggregator);
   const chain = chainStages(federationStages(task, options), workload.specs);
+  if (holders !== undefined) checkPartialSums(task, chain);
   checkFold(task.algorithm, workload.specs, options);
   const journal =
     options.journal &&
@@ -84,9 +88,22 @@ export async function openFederation(
     /** Where it is written down whose clients are whose. */
     readonly owners?: OwnerBook;
     readonly onUpdateHash?: (update: UpdateHash) => void;
+    /** With whom updates stay until they are summed. */
+    readonly holders?: UpdateHolders;
   },
 ): Promise<OpenFederation> {
-  const { lobby, events, evaluator, waits, simulated = false, replayed, dataDir, owners, onUpdateHash } = parts;
+  const {
+    lobby,
+    events,
+    evaluator,
+    waits,
+    simulated = false,
+    replayed,
+    dataDir,
+    owners,
+    onUpdateHash,
+    holders,
+  } = parts;
   const {
     clients,
     clientsPerRound,
@@ -105,7 +122,7 @@ export async function openFederation(
     ...(initialModel && { initialModel }),
     ...(dataDir && { dataDir }),
   });
-  const { chain, journal } = await settledOn(task, options, workload, lobby.clock, replayed).catch(
+  const { chain, journal } = await settledOn(task, options, workload, lobby.clock, replayed, holders).catch(
     async (error: unknown) => {
       await close();
       throw error;
@@ -156,6 +173,7 @@ export async function openFederation(
     chain,
     watch: options,
     ...(owners && { owners }),
+    ...(holders && { holders }),
     ...(onUpdateHash && { updateHashes: { of: sha256Beside, told: onUpdateHash } }),
     bounds: {
       given: boundsOf(task, options),

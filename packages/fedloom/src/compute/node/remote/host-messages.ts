@@ -1,3 +1,5 @@
+import type { UpdateSpec } from '../../../update/update.js';
+import type { HeldContribution } from '../../../update/update-holders.js';
 import type { WorkReply } from '../../workers/pool-worker.js';
 import type { ChildMessage } from '../child-messages.js';
 
@@ -6,7 +8,20 @@ export type ToHost =
   /** A worker that was not named before starts with its first message. */
   | { readonly kind: 'message'; readonly worker: number; readonly message: ChildMessage }
   | { readonly kind: 'cancel'; readonly worker: number; readonly mark: number }
-  | { readonly kind: 'end'; readonly worker: number };
+  | { readonly kind: 'end'; readonly worker: number }
+  | ToHolder;
+
+/** As `UpdateHolders` has it. */
+export type ToHolder =
+  | {
+      readonly kind: 'hold';
+      readonly holder: number;
+      readonly specs: readonly UpdateSpec[];
+      readonly needsNorm: boolean;
+    }
+  | { readonly kind: 'add'; readonly round: number; readonly update: number; readonly contribution: HeldContribution }
+  | { readonly kind: 'sum'; readonly round: number }
+  | { readonly kind: 'drop'; readonly round: number };
 
 /** What a host of workers tells. */
 export type FromHost =
@@ -16,4 +31,6 @@ export type FromHost =
   | { readonly kind: 'reply'; readonly worker: number; readonly reply: WorkReply }
   /** It ended by itself. */
   | { readonly kind: 'lost'; readonly worker: number; readonly how: string }
-  | { readonly kind: 'ended'; readonly worker: number };
+  | { readonly kind: 'ended'; readonly worker: number }
+  /** To `sum`, in their order: a `PartialSum`, its tensors as safetensors; without such where `count` is 0. */
+  | { readonly kind: 'sum'; readonly count: number; readonly tensors?: Uint8Array };

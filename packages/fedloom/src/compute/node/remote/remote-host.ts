@@ -1,11 +1,13 @@
 import { FedloomError } from '@fedloom/engine/base';
+import { decodeSafetensors } from '../../../core/safetensors.js';
 import { VERSION } from '../../../core/version.js';
 import type { Connection } from '../../../protocol/transport.js';
+import type { PartialSum } from '../../../update/fold-contract.js';
 import type { PoolWorker, WorkMessage, WorkReply } from '../../workers/pool-worker.js';
 import { toChild } from '../child-messages.js';
 import { Copies } from '../copies.js';
 import { FrameLine } from './frame-line.js';
-import type { FromHost, ToHost } from './host-messages.js';
+import type { FromHost, ToHolder, ToHost } from './host-messages.js';
 
 /** Of models and data sets that a host keeps for its workers. */
 const COPIES_BYTES_MAX = 1 << 30;
@@ -17,6 +19,8 @@ export class RemoteHost {
   readonly #line: FrameLine;
   readonly #copies = new Copies(COPIES_BYTES_MAX);
   readonly #workers = new Map<number, RemoteWorker>();
+  /** Who waits for partial sums. */
+  readonly #summing: Asked<PartialSum | undefined>[] = [];
   #lastWorker = 0;
   /** Why it is there no more. */
   #gone: Error | undefined;
@@ -68,6 +72,20 @@ export class RemoteHost {
     return worker;
   }
 
+  /** For `HostHolders`. @internal */
+  tellHolder(message: Exclude<ToHolder, { readonly kind: 'sum' }>): void {
+    this.#tell(message);
+  }
+
+  /** For `HostHolders`. @returns undefined where nothing was added; rejects with how the host went @internal */
+  sum(round: number): Promise<PartialSum | undefined> {
+    if (this.#gone !== undefined) return Promise.reject(this.#gone);
+    return new Promise((resolve, reject) => {
+      this.#summing.push({ resolve, reject });
+      this.#tell({ kind: 'sum', round });
+    });
+  }
+
   close(): void {
     this.#line.close('the pool is closed');
   }
@@ -78,6 +96,7 @@ export class RemoteHost {
 
   #take(told: FromHost): void {
     if (told.kind === 'offer') return;
+    if (told.kind === 'sum') return this.#summing.shift()?.resolve(partialOf(told));
     const worker = this.#workers.get(told.worker);
     switch (told.kind) {
       case 'reply':
@@ -94,7 +113,17 @@ export class RemoteHost {
     this.#gone = new Error(`${this.#line.peer} is gone: ${reason}`);
     for (const worker of this.#workers.values()) worker.lose(this.#gone);
     this.#workers.clear();
+    for (const { reject } of this.#summing.splice(0)) reject(this.#gone);
   }
+}
+
+interface Asked<T> {
+  readonly resolve: (value: T) => void;
+  readonly reject: (error: Error) => void;
+}
+
+function partialOf({ count, tensors }: Extract<FromHost, { readonly kind: 'sum' }>): PartialSum | undefined {
+  return tensors && { count, tensors: decodeSafetensors(tensors) };
 }
 
 interface WorkerLine {
@@ -106,7 +135,7 @@ interface WorkerLine {
 class RemoteWorker implements PoolWorker {
   readonly lost: Promise<Error>;
   readonly #line: WorkerLine;
-  readonly #asked: { readonly resolve: (reply: WorkReply) => void; readonly reject: (error: Error) => void }[] = [];
+  readonly #asked: Asked<WorkReply>[] = [];
   readonly #hasEnded: Promise<void>;
   #tellLost: (error: Error) => void = () => {};
   #tellEnded: () => void = () => {};

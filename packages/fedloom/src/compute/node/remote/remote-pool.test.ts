@@ -1,8 +1,11 @@
 import { describe, expect, it, test } from 'vitest';
 import { plainJobs } from '../../../conformance/job-pool-jobs.js';
 import { jobPoolSuite } from '../../../conformance/job-pool-suite.js';
+import { clientIndex, hashFrom, versionNumber } from '../../../core/brands.js';
+import { decodeSafetensors } from '../../../core/safetensors.js';
 import type { Connection } from '../../../protocol/transport.js';
 import { memoryTransport } from '../../../transport/memory/memory-transport.js';
+import { decodeReceipt, type HeldContribution, type UpdateReceipt } from '../../../update/update-holders.js';
 import { threadPool } from '../thread-pool.js';
 import { RemoteHost } from './remote-host.js';
 import { remotePool } from './remote-pool.js';
@@ -58,6 +61,34 @@ it('fails by name when no host is left', async () => {
   await pool.close();
   await ended;
 });
+
+it('tells of updates that counted and are lost with their host', async () => {
+  const { host, line, ended } = await openHost();
+  const pool = remotePool([host]);
+  const { holders } = pool;
+  const jobs = await plainJobs();
+  await pool.load(jobs.plan);
+  const { update } = await jobs.train(pool, 0, [0]);
+  const tensors = [...decodeSafetensors(update)];
+  const specs = tensors.map(
+    ([name, { shape, dtype }]) => ({ name, shape, dtype, fold: 'mean', kind: 'trained' }) as const,
+  );
+  holders?.hold(specs, false);
+  const { update: receipt } = await jobs.train(pool, 1, [1, 5]);
+  holders?.add(0, decodeReceipt(receipt) as UpdateReceipt, contribution(1));
+  line.close('cut');
+  await expect(holders?.sums(0)).rejects.toMatchObject({
+    code: 'fold.holder-lost',
+    message: expect.stringContaining('cut'),
+  });
+  await pool.close();
+  await ended;
+});
+
+function contribution(client: number): HeldContribution {
+  const base = { model: 'global', number: versionNumber(0), hash: hashFrom(`sha256:${'0'.repeat(64)}`) };
+  return { update: { client: clientIndex(client), base, task: 0, attempt: 1, facts: { sampleCount: 2 } }, weight: 2 };
+}
 
 it('refuses an end that hosts no workers', async () => {
   const transport = memoryTransport();

@@ -1,8 +1,10 @@
 import { FedloomError } from '@fedloom/engine/base';
+import type { UpdateHolders } from '../../../update/update-holders.js';
 import type { JobPool } from '../../job-pool.js';
 import { BatchingPool } from '../../workers/batching-pool.js';
 import type { PoolWorker } from '../../workers/pool-worker.js';
 import { type PoolKind, type PoolSettings, workerStarter } from '../pool-choice.js';
+import { HostHolders } from './host-holders.js';
 import type { RemoteHost } from './remote-host.js';
 
 export interface RemotePoolOptions {
@@ -48,7 +50,18 @@ export function remotePool(
     };
   }
 
-  return new BatchingPool(total, start, total);
+  return new RemotePool(total, start, total, new HostHolders(hosts));
+}
+
+class RemotePool extends BatchingPool {
+  constructor(
+    workers: number,
+    startWorker: () => PoolWorker,
+    atOnce: number,
+    readonly holders: UpdateHolders,
+  ) {
+    super(workers, startWorker, atOnce);
+  }
 }
 
 function inTurn(hosts: readonly RemoteHost[]): RemoteHost[] {

@@ -4,10 +4,11 @@ import { VERSION } from '../../../core/version.js';
 import { sharedBytes, sharedTensor } from '../../../data/tensor-sharing.js';
 import type { Connection } from '../../../protocol/transport.js';
 import { ownBuffers, type PoolWorker, type WorkMessage, type WorkReply } from '../../workers/pool-worker.js';
-import { fromParent } from '../child-messages.js';
+import { type ChildMessage, fromParent } from '../child-messages.js';
 import { type PoolKind, type PoolSettings, workerStarter } from '../pool-choice.js';
 import { FrameLine } from './frame-line.js';
-import type { FromHost, ToHost } from './host-messages.js';
+import { HeldUpdates } from './held-updates.js';
+import type { FromHost, ToHolder, ToHost } from './host-messages.js';
 
 export interface WorkerHostOptions {
   /** Workers that the pool at the other end should use here. */
@@ -33,6 +34,7 @@ export function hostWorkers(connection: Connection, { workers: offered, pool }: 
     const workers = new Map<number, PoolWorker>();
     const atWork = new Map<PoolWorker, Set<Work>>();
     const kept = new Map<number, unknown>();
+    let held: HeldUpdates | undefined;
     const line = new FrameLine(connection, {
       message: (value) => take(value as ToHost),
       closed: () => {
@@ -79,7 +81,22 @@ export function hostWorkers(connection: Connection, { workers: offered, pool }: 
       tell({ kind: 'lost', worker: number, how: how instanceof Error ? how.message : String(how) });
     }
 
+    function takeAsHolder(told: ToHolder): void {
+      switch (told.kind) {
+        case 'hold':
+          held = new HeldUpdates(told);
+          return;
+        case 'add':
+          return held?.add(told.round, told.update, told.contribution);
+        case 'sum':
+          return tell(held?.sum(told.round) ?? { kind: 'sum', count: 0 });
+        case 'drop':
+          return held?.drop(told.round);
+      }
+    }
+
     function take(told: ToHost): void {
+      if (!('worker' in told)) return takeAsHolder(told);
       const { worker: number } = told;
       switch (told.kind) {
         case 'message': {
@@ -98,8 +115,9 @@ export function hostWorkers(connection: Connection, { workers: offered, pool }: 
           // Named at once: a later message may forget what this one uses.
           work(worker, fromParent(shared, kept)).then(
             (reply) => {
-              tell({ kind: 'reply', worker: number, reply });
-              for (const buffer of ownBuffers(reply)) freeBytes(new Uint8Array(buffer));
+              const told = held === undefined ? reply : withReceipts(held, message, reply);
+              tell({ kind: 'reply', worker: number, reply: told });
+              for (const buffer of ownBuffers(told)) freeBytes(new Uint8Array(buffer));
             },
             (how: unknown) => lose(number, worker, how),
           );
@@ -117,6 +135,16 @@ export function hostWorkers(connection: Connection, { workers: offered, pool }: 
       }
     }
   });
+}
+
+/** A worker's reply whose updates stay here. */
+function withReceipts(held: HeldUpdates, message: ChildMessage, { replies, ms }: WorkReply): WorkReply {
+  const jobs = message.kind === 'jobs' ? message.jobs : [];
+  const told = replies.map((reply, at) => {
+    const job = jobs[at];
+    return 'update' in reply && job?.kind === 'train' ? held.keep(job, reply) : reply;
+  });
+  return { replies: told, ms };
 }
 
 /** A model or a tensor, where all threads of this process read it. */
