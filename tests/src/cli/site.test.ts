@@ -2,6 +2,7 @@
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
+import { freePort } from '../mqtt/mosquitto.js';
 import { CLOUDS, Workplace } from './fedloom.js';
 
 const POLICY = 'algorithms: [fedAvg]\nrequireClip: 1\nwithhold: [meanLoss, evaluations]\n';
@@ -75,3 +76,48 @@ it.each([
   expect(code).not.toBe(0);
   expect(stderr.replace(/\s+/g, ' ')).toContain(text);
 });
+
+const updatesIn = async (file: string) =>
+  (await readFile(file, 'utf8'))
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line))
+    .filter(({ type }) => type === 'update');
+
+it('launch and node give each client its site options', async () => {
+  const place = await Workplace.create({
+    'task.ts': CLOUDS,
+    'site.yaml': POLICY,
+    '1.yaml': POLICY,
+    '2.yaml': 'requireClip: 1\n',
+    hosts: '127.0.0.1 slots=3\n',
+  });
+  const launch = 'launch task.ts 2 2 2 --stage clip(norm=1) --hostfile hosts --port 0 --json';
+  const launched = await place.run(`${launch} --site-policy site.yaml --outbound-log left-{host}.jsonl`);
+  expect(launched.code, launched.stderr).toBe(0);
+  const log = join(place.path, 'left-127.0.0.1.jsonl');
+  expect((await stat(log)).mode & 0o777).toBe(0o600);
+  const updates = await updatesIn(log);
+  expect(updates.map(({ client }) => client).sort()).toEqual([0, 0, 1, 1]);
+  expect(updates.every(({ facts }) => !('meanLoss' in facts))).toBe(true);
+
+  const listen = `--transport ws --listen 127.0.0.1:${await freePort()} --stage clip(norm=1)`;
+  const ranks = [0, 1, 2].map((rank) =>
+    place.start(`node task.ts 2 2 2 --workers 1 ${listen} --site-policy {rank}.yaml --outbound-log {rank}.jsonl`, {
+      PMI_RANK: String(rank),
+      PMI_SIZE: '3',
+    }),
+  );
+  const ended = await Promise.all(ranks.map((rank) => rank.ended));
+  expect(
+    ended.map(({ code }) => code),
+    ended.map(({ stderr }) => stderr).join('\n'),
+  ).toEqual([0, 0, 0]);
+  for (const rank of [1, 2]) {
+    const left = await updatesIn(join(place.path, `${rank}.jsonl`));
+    expect(left.map(({ client, facts }) => [client, 'meanLoss' in facts])).toEqual([
+      [rank - 1, rank === 2],
+      [rank - 1, rank === 2],
+    ]);
+  }
+}, 60_000);

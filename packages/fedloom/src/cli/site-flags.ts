@@ -4,6 +4,7 @@ import type { JoinOptions } from '../client/node/join-options.js';
 import { checkSitePolicy, type SitePolicy } from '../client/site-policy.js';
 import { hashPattern } from '../core/brands.js';
 import { byteCount } from './arguments.js';
+import { argument } from './given.js';
 import { textOfFile } from './option-file.js';
 import { openOutboundLog } from './outbound-log.js';
 
@@ -15,7 +16,9 @@ export interface SiteFlags {
   readonly maxPlanMemory?: number;
 }
 
-export function addSiteOptions(command: Command): Command {
+/** @param templates what stands for a client in names of files, where several processes get them */
+export function addSiteOptions(command: Command, templates?: string): Command {
+  const named = templates === undefined ? '' : `; with ${templates}`;
   return command
     .addOption(
       new Option(
@@ -26,11 +29,11 @@ export function addSiteOptions(command: Command): Command {
     .option('--plan-hash <hash>', 'refuse any plan but this one, as the server tells its hash: sha256:…', planHash)
     .option(
       '--site-policy <file>',
-      'what this site allows, in YAML or JSON: servers, algorithms, clipping, what may leave',
+      `what this site allows, in YAML or JSON: servers, algorithms, clipping, what may leave${named}`,
     )
     .option(
       '--outbound-log <file>',
-      'write down what leaves this machine of its data before it does, a line of JSON each',
+      `write down what leaves this machine of its data before it does, a line of JSON each${named}`,
     );
 }
 
@@ -55,6 +58,16 @@ export async function siteOptions({
     ...(sitePolicy && { sitePolicy }),
     ...(onOutbound && { onOutbound }),
   };
+}
+
+/** As arguments of `client`, `{host}` as the name of the client's host. */
+export function siteArguments({ planHash, sitePolicy, outboundLog, maxPlanMemory }: SiteFlags, host: string): string[] {
+  return [
+    ...argument('--plan-hash', planHash),
+    ...argument('--site-policy', sitePolicy?.replaceAll('{host}', host)),
+    ...argument('--outbound-log', outboundLog?.replaceAll('{host}', host)),
+    ...argument('--max-plan-memory', maxPlanMemory),
+  ];
 }
 
 async function readSitePolicy(file: string | undefined): Promise<SitePolicy | undefined> {

@@ -5,6 +5,7 @@ import { addClientFileOptions } from '../launch/client-files.js';
 import { addHostOptions } from '../launch/host-options.js';
 import { addRunSettings, maxBodyOption, runSettings } from '../run-settings.js';
 import { addServingOptions } from '../serving-options.js';
+import { addSiteOptions } from '../site-flags.js';
 
 const PORT = 8080;
 const PORT_MAX = 65_535;
@@ -30,7 +31,7 @@ export function addLaunchCommand(program: Command, exit: (code: number) => void)
         'rank 0 is the server, rank r is client r - 1, round-robin over all hosts in the order of the file, the first included. The ' +
         'clients of a host share one process. Model and metrics land in this folder.',
     );
-  addClientFileOptions(addBrokerOptions(addHostOptions(addServingOptions(command))))
+  addSiteOptions(addClientFileOptions(addBrokerOptions(addHostOptions(addServingOptions(command)))), '{host}')
     .addOption(
       new Option('--port <port>', 'port that the server listens on; 0: a free one')
         .argParser(wholeNumber('--port', 0, PORT_MAX))

@@ -32,10 +32,11 @@ import { errorLines } from '../report/reporter.js';
 import { RunAudit, tellAuditHead } from '../run-audit.js';
 import { addRunSettings, type RunSettings, runSettings, withModelFile } from '../run-settings.js';
 import { addServingOptions, type ServingFlags, servingRunOptions } from '../serving-options.js';
+import { addSiteOptions, type SiteFlags, siteOptions } from '../site-flags.js';
 import { openTerminal, type Terminal } from '../terminal.js';
 import { unfinishedRun } from '../unfinished-run.js';
 
-interface NodeFlags extends LinesFlags, ServingFlags, AdminFlags {
+interface NodeFlags extends LinesFlags, ServingFlags, AdminFlags, SiteFlags {
   readonly shareRanks?: true;
   readonly data?: string;
   readonly stateDir?: string;
@@ -93,6 +94,7 @@ export function addNodeCommand(program: Command, exit: (code: number) => void): 
     )
     .addOption(new Option('--expected-hosts <text>', 'refuse to run elsewhere').hideHelp())
     .addOption(new Option('--until-stdin-ends', 'end the run, as by Ctrl-C, when nobody holds the input').hideHelp());
+  addSiteOptions(command, CLIENT_TEMPLATES);
   addAdminOptions(addServingOptions(addClientFileOptions(command, CLIENT_TEMPLATES))).action(
     async (path: string, clients, perRound, rounds, flags: NodeFlags & Parameters<typeof runSettings>[1]) => {
       exit(await node(path, runSettings([clients, perRound, rounds], flags), flags));
@@ -131,8 +133,10 @@ interface Rank {
 }
 
 /** @throws FedloomError `usage.template` */
-function refuseTemplates({ data, stateDir, clientCert, clientKey, keyFile }: NodeFlags): void {
-  const files = { 'client-cert': clientCert, 'client-key': clientKey, 'key-file': keyFile };
+function refuseTemplates(flags: NodeFlags): void {
+  const { data, stateDir, clientCert, clientKey, keyFile, sitePolicy, outboundLog } = flags;
+  const proofs = { 'client-cert': clientCert, 'client-key': clientKey, 'key-file': keyFile };
+  const files = { ...proofs, 'site-policy': sitePolicy, 'outbound-log': outboundLog };
   for (const [option, path] of Object.entries({ data, 'state-dir': stateDir, ...files })) {
     if (path === undefined || !namesClient(path)) continue;
     const message = `--${option} ${path} is a folder for each client, but ranks share clients: give the folder that holds client-0, client-1 and so on.`;
@@ -191,6 +195,12 @@ async function takePart(rank: Rank, number: number, hosted: IndexRange): Promise
   try {
     const loaded = await loadTaskWith(path, settings);
     const log = (line: string) => screen.line(line);
+    const here = (file: string | undefined) => pathHere(file, lines, hosted);
+    const site = await siteOptions({
+      ...flags,
+      ...whereGiven('sitePolicy', here(flags.sitePolicy)),
+      ...whereGiven('outboundLog', here(flags.outboundLog)),
+    });
     const finish = await joinFederation(lines.server, {
       clients: [hosted],
       sameVersion: true,
@@ -201,8 +211,9 @@ async function takePart(rank: Rank, number: number, hosted: IndexRange): Promise
       signal: interrupts.signal,
       dial: lines.dial,
       onEvent: quietTeller(terminal, settings.verbose, { server: lines.server, index: [hosted] }),
-      ...whereGiven('dataDir', pathHere(flags.data, lines, hosted)),
-      ...whereGiven('stateDir', pathHere(flags.stateDir, lines, hosted)),
+      ...site,
+      ...whereGiven('dataDir', here(flags.data)),
+      ...whereGiven('stateDir', here(flags.stateDir)),
       ...whereGiven('pool', poolOf(flags)),
       ...whereGiven('auth', clientAuth(filesOf(hosted, flags))),
     });

@@ -15,6 +15,7 @@ import { watchInterrupts } from '../interrupts.js';
 import { expectedHostsText } from '../node/expected-hosts.js';
 import { type RunSettings, settingsAsArguments } from '../run-settings.js';
 import { servingArguments } from '../serving-options.js';
+import { siteArguments } from '../site-flags.js';
 import type { Terminal } from '../terminal.js';
 import { type HostFlags, sshOptionsOf } from './host-options.js';
 import { type LaunchFlags, OWN_COMMAND } from './launch-plan.js';
@@ -94,6 +95,8 @@ function commandOf(
   const args = [
     ...['node', task, ...settingsAsArguments(settings), ...servingArguments(flags)],
     ...argument('--data', flags.data),
+    // Each rank puts its own host's name in.
+    ...siteArguments(flags, '{host}'),
     ...['--expected-hosts', expected, '--until-stdin-ends'],
     ...(settings.json ? ['--json'] : []),
   ];

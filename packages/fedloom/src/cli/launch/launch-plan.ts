@@ -15,11 +15,18 @@ import { packageFolder } from '../own-files.js';
 import { poolArguments } from '../pool-options.js';
 import { type RunSettings, settingsAsArguments, shownAsArguments } from '../run-settings.js';
 import { type ServingFlags, servingArguments } from '../serving-options.js';
+import { type SiteFlags, siteArguments } from '../site-flags.js';
 import { type ServerTlsFlags, serverTlsArguments } from '../tls-flags.js';
 import { type ClientFileFlags, clientFileArguments } from './client-files.js';
 import { type Handed, type LaunchSecrets, nothingHanded, type SecretsRequest } from './launch-secrets.js';
 
-export interface LaunchFlags extends ServingFlags, BrokerFlags, ServerAuthFlags, ServerTlsFlags, ClientFileFlags {
+export interface LaunchFlags
+  extends ServingFlags,
+    BrokerFlags,
+    ServerAuthFlags,
+    ServerTlsFlags,
+    ClientFileFlags,
+    SiteFlags {
   /** What clients trust. */
   readonly tlsCa?: string;
   readonly port: number;
@@ -159,6 +166,7 @@ function clientArguments(
     ...argument('--tls-ca', flags.tlsCa),
     ...tokenArguments(flags),
     ...clientFileArguments(flags, host.name),
+    ...siteArguments(flags, host.name),
     ...argument('--data', flags.data?.replaceAll('{host}', host.name)),
     // A process of its own for each is to take its share of the machine.
     ...argument('--workers', settings.workers ?? (flags.processPerClient ? 1 : undefined)),
