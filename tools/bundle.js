@@ -53,16 +53,26 @@ writeFileSync(`${outdir}/package.json`, '{ "type": "commonjs" }\n');
 writeFileSync(`${outdir}/THIRD-PARTY-LICENSES.txt`, licensesOf(Object.keys(metafile.inputs)));
 
 // What pages load, whatever serves it: the page's part and its worker, each whole in a file, of which the first finds the second beside it.
+// `library` has what tasks are made of, and the simulation.
 const page = `${root}/dist/page`;
+const library = 'dist/browser/library.js';
+writeFileSync(`${root}/${library}`, libraryOfPages());
 rmSync(page, { recursive: true, force: true });
 const pages = await build({
   absWorkingDir: root,
-  entryPoints: { index: 'dist/browser/index.js', worker: 'dist/browser/worker.js' },
+  entryPoints: {
+    index: 'dist/browser/index.js',
+    worker: 'dist/browser/worker.js',
+    library,
+    'plan-worker': 'dist/browser/simulation/plan-worker.js',
+  },
   outdir: page,
   bundle: true,
   platform: 'browser',
   target: ['chrome100', 'firefox114', 'safari16'],
   format: 'esm',
+  // A run emits its events by Node's emitter, which this is without Node.
+  alias: { 'node:events': 'events' },
   minify: true,
   // Names of classes and functions stand in messages.
   keepNames: true,
@@ -71,13 +81,15 @@ const pages = await build({
   metafile: true,
 });
 // Bundlers are to leave the import of ONNX Runtime alone; what minifies drops the comments that say so.
-const worker = readFileSync(`${page}/worker.js`, 'utf8');
-const imports = [...worker.matchAll(/\bimport\((?=\w+\))/g)];
-if (imports.length !== 1) throw new Error(`the worker of pages has ${imports.length} dynamic imports: one is expected`);
-writeFileSync(
-  `${page}/worker.js`,
-  worker.replace(imports[0][0], 'import(/* @vite-ignore */ /* webpackIgnore: true */ '),
-);
+for (const name of ['worker', 'plan-worker']) {
+  const worker = readFileSync(`${page}/${name}.js`, 'utf8');
+  const imports = [...worker.matchAll(/\bimport\((?=\w+\))/g)];
+  if (imports.length !== 1) throw new Error(`${name}.js has ${imports.length} dynamic imports: one is expected`);
+  writeFileSync(
+    `${page}/${name}.js`,
+    worker.replace(imports[0][0], 'import(/* @vite-ignore */ /* webpackIgnore: true */ '),
+  );
+}
 writeFileSync(`${page}/THIRD-PARTY-LICENSES.txt`, licensesOf(Object.keys(pages.metafile.inputs)));
 
 // What trainers in Python need lies beside the code that starts them.
@@ -87,6 +99,18 @@ cpSync(fileURLToPath(new URL('../python/src', import.meta.url)), python, {
   recursive: true,
   filter: (path) => !/__pycache__|\.egg-info/.test(path),
 });
+
+/** What the library exports that needs nothing of Node, and the simulation of pages. */
+function libraryOfPages() {
+  const clean =
+    /^(?:@fedloom\/engine|\.\/(?:algorithms|core|data|task|update|server\/schedule)\/(?!(?:.*\/)?node\/).*)$/;
+  const exported = readFileSync(`${root}/dist/index.js`, 'utf8').matchAll(/^export \{([^}]*)\} from '([^']+)';$/gm);
+  const lines = [...exported]
+    .filter(([, , from]) => clean.test(from))
+    .map(([, names, from]) => `export {${names}} from '${from.replace('./', '../')}';`);
+  if (lines.length < 30) throw new Error(`${lines.length} modules of the library are for pages: more are expected`);
+  return `${lines.join('\n')}\nexport { simulate } from './simulation/index.js';\n`;
+}
 
 /** Whoever passes code on passes its licence on. */
 function licensesOf(files) {

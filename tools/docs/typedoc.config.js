@@ -6,6 +6,7 @@ export default {
     '../../packages/fedloom/src/index.ts',
     '../../packages/fedloom/src/conformance/index.ts',
     '../../packages/fedloom/src/browser/index.ts',
+    '../../packages/fedloom/src/browser/simulation/index.ts',
   ],
   tsconfig: 'tsconfig.json',
   // `tsc -b` checks it: here the engine would see codes of errors that others declare.

@@ -5,6 +5,7 @@ import { readLog } from '../../../packages/fedloom/dist/journal/entries.js';
 import type { Lobby } from '../../../packages/fedloom/dist/server/lobby/lobby.js';
 import type { FederationEvents } from '../../../packages/fedloom/dist/server/run/federation-options.js';
 import type { OwnedRange } from '../../../packages/fedloom/dist/server/run/index-owners.js';
+import { nodePlatform } from '../../../packages/fedloom/dist/server/run/node-platform.js';
 import { openFederation } from '../../../packages/fedloom/dist/server/run/open-federation.js';
 import type { RunOptions } from '../../../packages/fedloom/dist/server/run/run-options.js';
 import type { Steering } from '../../../packages/fedloom/dist/server/run/steering.js';
@@ -92,6 +93,7 @@ export class HostedRun {
     this.doing = 'opens its journal';
     const events = new EventEmitter() as unknown as Emitter<FederationEvents>;
     const { federation, announce, close } = await openFederation(taskOf(this.world, process), this.#options(process), {
+      platform: nodePlatform,
       lobby,
       events,
       evaluator: undefined,

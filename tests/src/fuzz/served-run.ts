@@ -3,6 +3,7 @@ import { defineTask, encodeSafetensors, type Tensor } from 'fedloom';
 import type { Emitter } from '../../../packages/fedloom/dist/core/emitter.js';
 import { Lobby } from '../../../packages/fedloom/dist/server/lobby/lobby.js';
 import type { FederationEvents } from '../../../packages/fedloom/dist/server/run/federation-options.js';
+import { nodePlatform } from '../../../packages/fedloom/dist/server/run/node-platform.js';
 import { type OpenFederation, openFederation } from '../../../packages/fedloom/dist/server/run/open-federation.js';
 import { HandConnection } from './hand-connection.js';
 import { check, checkRefusal } from './target.js';
@@ -54,7 +55,13 @@ export class ServedRun {
     const lobby = new Lobby({ clock: CLOCK, nonce: () => NONCE });
     const events = new EventEmitter() as unknown as Emitter<FederationEvents>;
     const options = { run: 'fuzzed', seed: 0, clients: 2, clientsPerRound: 2, rounds: 2, evaluateEvery: 1 };
-    const opened = await openFederation(task, options, { lobby, events, evaluator: undefined, waits: WAITS });
+    const opened = await openFederation(task, options, {
+      platform: nodePlatform,
+      lobby,
+      events,
+      evaluator: undefined,
+      waits: WAITS,
+    });
     return new ServedRun(opened, lobby);
   }
 

@@ -25,7 +25,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   inference: ['core', 'data', 'store'],
   launch: ['core'],
   python: ['core', 'task'],
-  browser: ['core', 'data', 'protocol', 'transport', 'compute', 'client', 'inference'],
+  browser: ['core', 'data', 'task', 'protocol', 'transport', 'compute', 'client', 'inference', 'server', 'simulation'],
   // The suites of extension points know the interfaces that they are about.
   conformance: ['core', 'data', 'update', 'algorithms', 'task', 'protocol', 'compute', 'server'],
   cli: [
@@ -171,6 +171,8 @@ describe('browser-clean parts', () => {
       bundle: true,
       format: 'esm',
       platform: 'browser',
+      // As tools/bundle.js does it.
+      alias: { 'node:events': 'events' },
       write: false,
       logLevel: 'silent',
     });

@@ -4,8 +4,10 @@ import { expandRanges } from '../core/index-ranges.js';
 import type { Predictions } from '../inference/predictor.js';
 import type { SamplesInput } from '../inference/samples.js';
 import type { Finish } from '../protocol/messages.js';
+import { addressOf, folderAddress } from './addresses.js';
 import type { PageData } from './given-data.js';
 import { checkPageOptions, isData, type PageJoinOptions, type PageWorker } from './join-options.js';
+import { lostWorker, startWorker } from './own-worker.js';
 import { type FromWorker, type PageRequest, received, type ToWorker } from './page-messages.js';
 
 declare const Worker: new (url: URL, options: { readonly type: 'module' }) => PageWorker;
@@ -170,22 +172,14 @@ async function requestOf(url: string, options: PageJoinOptions): Promise<PageReq
       issues: lacking,
     });
   }
-  // A folder's address ends with a slash: what is beside it would be asked for otherwise.
-  const files = addressOf(runtime.replace(/\/?$/, '/'));
   return {
     ...rest,
     url,
     clients,
     data: given,
     ...(inference !== undefined && { inference: typeof inference === 'string' ? addressOf(inference) : inference }),
-    runtime: { files, device, ...(threads !== undefined && { threads }) },
+    runtime: { files: folderAddress(runtime), device, ...(threads !== undefined && { threads }) },
   };
-}
-
-/** Relative to the page: a worker has an address of its own. */
-function addressOf(path: string): string {
-  const { location } = globalThis as { readonly location?: { readonly href: string } };
-  return new URL(path, location?.href).href;
 }
 
 function left(): FedloomError {
@@ -193,12 +187,7 @@ function left(): FedloomError {
 }
 
 function ownWorker(): PageWorker {
-  try {
-    return new Worker(new URL('./worker.js', import.meta.url), { type: 'module' });
-  } catch (cause) {
-    // Of another host, for instance.
-    throw lostWorker({ message: String(cause) });
-  }
+  return startWorker(() => new Worker(new URL('./worker.js', import.meta.url), { type: 'module' }));
 }
 
 /** What cannot be handed to a worker, such as an array that a framework watches, in words of this library. */
@@ -206,12 +195,4 @@ function plainOnly(error: unknown): unknown {
   if (!(error instanceof Error) || error.name !== 'DataCloneError') return error;
   const what = `data of the page cannot be handed to its worker (${error.message}); give plain lists or typed arrays, not what a framework watches`;
   return new FedloomError('client.options', `joinFederation cannot go on: ${what}.`, { issues: [what] });
-}
-
-function lostWorker({ message }: { readonly message?: string }): FedloomError {
-  return new FedloomError(
-    'browser.worker',
-    `The worker of this page failed: ${message || 'its file did not load'}. If your bundler does not bring the file along, make the worker ` +
-      "yourself, from 'fedloom/browser/worker', by the option 'worker'.",
-  );
 }

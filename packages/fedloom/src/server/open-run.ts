@@ -9,6 +9,7 @@ import type { Task } from '../task/task.js';
 import type { Lobby } from './lobby/lobby.js';
 import type { UpdateHash } from './run/federation-options.js';
 import type { OwnerBook } from './run/index-owners.js';
+import { nodePlatform } from './run/node-platform.js';
 import { openFederation } from './run/open-federation.js';
 import { resultOf } from './run/result-of.js';
 import { Run } from './run/run.js';
@@ -141,6 +142,7 @@ async function open(
 ) {
   const { dataDir, owners, onUpdateHash } = options;
   const opened = await openFederation(task, options, {
+    platform: nodePlatform,
     lobby,
     events,
     evaluator: executor,

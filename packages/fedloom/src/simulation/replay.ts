@@ -12,7 +12,7 @@ import { checkRunOptions } from '../server/run/run-options.js';
 import { checkTask } from '../task/check-task.js';
 import type { Task } from '../task/task.js';
 import { withDataNeededHere } from './own-data.js';
-import { runSimulation, type SimulateOptions, simulateOptions } from './simulate.js';
+import { type SimulateOptions, simulateHere, simulateOptions } from './simulate.js';
 
 /** Settings of the run that are given all the same must be those that it had. */
 export interface ReplayOptions extends Partial<Omit<SimulateOptions, 'journal'>> {
@@ -53,7 +53,7 @@ export async function replay(task: Task, options: ReplayOptions): Promise<Run> {
   checkRunOptions(all, simulateOptions);
   const replayed = replayedRun(recorded, all.clients);
   const own = withDataNeededHere(task, run.run);
-  return new Run((events, signal) => runSimulation(own, all, { events, signal, replayed }), given.signal);
+  return new Run((events, signal) => simulateHere(own, all, { events, signal, replayed }), given.signal);
 }
 
 /**

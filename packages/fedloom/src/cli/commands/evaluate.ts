@@ -76,7 +76,13 @@ async function evaluate(taskFile: string, flags: EvaluateFlags): Promise<number>
 async function evaluateModel(task: Task, model: NamedTensors, makePool: () => JobPool, signal: AbortSignal) {
   const evaluator = planEvaluator(task, makePool);
   try {
-    const { workload, close } = await openWorkload(task, { seed: 0, clients: 0, evaluator, initialModel: model });
+    const { workload, close } = await openWorkload(task, {
+      hash: sha256,
+      seed: 0,
+      clients: 0,
+      evaluator,
+      initialModel: model,
+    });
     return await evaluateWith(workload, model, signal).finally(close);
   } finally {
     await evaluator?.close();

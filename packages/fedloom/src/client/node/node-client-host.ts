@@ -1,41 +1,8 @@
-import { decodePlan } from '@fedloom/engine';
-import { systemClock } from '../../core/clock.js';
 import { sha256 } from '../../core/node/sha256.js';
-import { SOFTWARE } from '../../core/version.js';
-import { ByteBudget } from '../../protocol/byte-budget.js';
-import { defaultLimits } from '../../protocol/limits.js';
-import { ClientHost, type ClientHostOptions } from '../client-host.js';
-
-/** Bytes of models on their way to the clients of this process. */
-const BUDGET_BYTES = 1 << 30;
+import type { ClientHost } from '../client-host.js';
+import { planClientHost } from '../plan-client-host.js';
 
 /** The client core with what Node gives it: clock, hash, memory. */
-export function nodeClientHost(
-  options: Pick<
-    ClientHostOptions,
-    | 'clients'
-    | 'executor'
-    | 'states'
-    | 'expectedPlan'
-    | 'extraStages'
-    | 'keptBytesMax'
-    | 'learned'
-    | 'onEvent'
-    | 'onOutbound'
-    | 'messages'
-    | 'run'
-    | 'sameSoftware'
-    | 'site'
-  > & { readonly bodyBytesMax?: number },
-): ClientHost {
-  const { bodyBytesMax = defaultLimits.bodyBytesMax } = options;
-  return new ClientHost({
-    clock: systemClock,
-    hash: sha256,
-    budget: new ByteBudget(Math.max(BUDGET_BYTES, bodyBytesMax)),
-    limits: { ...defaultLimits, bodyBytesMax },
-    software: SOFTWARE,
-    decodePlan: (bytes, hash) => ({ kind: 'plan', plan: decodePlan(bytes), hash }),
-    ...options,
-  });
+export function nodeClientHost(options: Omit<Parameters<typeof planClientHost>[0], 'hash'>): ClientHost {
+  return planClientHost({ hash: sha256, ...options });
 }

@@ -5,9 +5,9 @@ import type { ComputeDevice } from '@fedloom/engine/base';
 import { onnxRuntimeNode } from '@fedloom/engine/node';
 import { freeBytes } from '../../core/byte-memory.js';
 import { endWithParent, LIFELINE_FD } from '../../core/node/lifeline.js';
+import { type ChildMessage, fromParent } from '../workers/child-messages.js';
 import { PlanWork } from '../workers/plan-work.js';
 import { MARKS, ownBuffers, type WorkReply } from '../workers/pool-worker.js';
-import { type ChildMessage, fromParent } from './child-messages.js';
 import { encodeFrame, FrameReader } from './frames.js';
 import { FRAMES_FD, writePieces } from './worker-pipe.js';
 

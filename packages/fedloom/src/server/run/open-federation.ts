@@ -1,11 +1,7 @@
-import { totalmem } from 'node:os';
 import { bytesPerElement, elementCount, FedloomError } from '@fedloom/engine';
 import type { FederatedAlgorithm } from '../../algorithms/algorithm.js';
 import type { Clock } from '../../core/clock.js';
 import type { Emitter } from '../../core/emitter.js';
-import { garbageCollector } from '../../core/node/garbage-collector.js';
-import { sha256 } from '../../core/node/sha256.js';
-import { sha256Beside } from '../../core/node/sha256-beside.js';
 import { SOFTWARE } from '../../core/version.js';
 import { OwnMessages } from '../../protocol/own-messages.js';
 import { meanResultAggregator } from '../../task/mean-results.js';
@@ -19,12 +15,13 @@ import { Federation } from './federation.js';
 import type { FederationEvents, FederationOptions, UpdateHash } from './federation-options.js';
 import type { OwnerBook } from './index-owners.js';
 import { checkWatched } from './metric-watch.js';
-import { type OpenedJournal, openJournal } from './open-journal.js';
+import type { OpenedJournal } from './open-journal.js';
 import { openWorkload } from './open-workload.js';
 import { checkPartialSums } from './partial-sums.js';
 import type { PlanEvaluator } from './plan-workload.js';
 import type { ReplayedRun } from './replayed-run.js';
 import { coordinatorOptions, federationStages, newRunId, type RunOptions, type Waits } from './run-options.js';
+import type { RunPlatform } from './run-platform.js';
 import type { BoundOptions } from './update-bounds.js';
 import type { ServerWorkload } from './workload.js';
 
@@ -52,6 +49,7 @@ async function settledOn(
   options: RunOptions,
   workload: ServerWorkload,
   clock: Clock,
+  platform: RunPlatform,
   replayed: ReplayedRun | undefined,
   holders: UpdateHolders | undefined,
 ) {
@@ -59,10 +57,10 @@ async function settledOn(
   checkWatched(task, options, meanResultAggregator);
   const chain = chainStages(federationStages(task, options), workload.specs);
   if (holders !== undefined) checkPartialSums(task, chain);
-  checkFold(task.algorithm, workload.specs, options);
+  checkFold(task.algorithm, workload.specs, options, platform);
   const journal =
     options.journal &&
-    (await openJournal(options.journal, task, workload, {
+    (await platform.openJournal?.(options.journal, task, workload, {
       ...options,
       clock,
       run: options.run ?? newRunId(task.name),
@@ -75,6 +73,7 @@ export async function openFederation(
   task: Task,
   options: RunOptions,
   parts: {
+    readonly platform: RunPlatform;
     readonly lobby: Lobby;
     readonly events: Emitter<FederationEvents>;
     /** Needed for plan tasks only: a trainer evaluates itself. */
@@ -93,6 +92,7 @@ export async function openFederation(
   },
 ): Promise<OpenFederation> {
   const {
+    platform,
     lobby,
     events,
     evaluator,
@@ -114,6 +114,7 @@ export async function openFederation(
     farewellMs = waits.farewellMs,
   } = options;
   const { workload, close } = await openWorkload(task, {
+    hash: platform.hash,
     seed,
     clients,
     clientsPerRound,
@@ -122,7 +123,7 @@ export async function openFederation(
     ...(initialModel && { initialModel }),
     ...(dataDir && { dataDir }),
   });
-  const { chain, journal } = await settledOn(task, options, workload, lobby.clock, replayed, holders).catch(
+  const { chain, journal } = await settledOn(task, options, workload, lobby.clock, platform, replayed, holders).catch(
     async (error: unknown) => {
       await close();
       throw error;
@@ -164,7 +165,7 @@ export async function openFederation(
       virtual: { speed: task.speed, ...(journal?.virtualTime && { time: journal.virtualTime }) },
     }),
     clock: lobby.clock,
-    hash: sha256,
+    hash: platform.hash,
     budgetBytes: Math.max(UPDATE_BUDGET_BYTES, updateBytes * Math.max(2, held + 1)),
     bodyBytesMax: updateBytes,
     lobby,
@@ -174,7 +175,7 @@ export async function openFederation(
     watch: options,
     ...(owners && { owners }),
     ...(holders && { holders }),
-    ...(onUpdateHash && { updateHashes: { of: sha256Beside, told: onUpdateHash } }),
+    ...(onUpdateHash && { updateHashes: { of: platform.hashBeside, told: onUpdateHash } }),
     bounds: {
       given: boundsOf(task, options),
       isRobust: task.algorithm.fold?.kind === 'individual',
@@ -182,7 +183,8 @@ export async function openFederation(
       ...(journal && { usual: journal.usual }),
     },
     ...(checkpoint && { checkpoint }),
-    ...(updateBytes > LARGE_MODEL_BYTES && { collectGarbage: garbageCollector() }),
+    ...(updateBytes > LARGE_MODEL_BYTES &&
+      platform.garbageCollector && { collectGarbage: platform.garbageCollector() }),
     ...(farewellMs !== undefined && { farewellMs }),
   };
   const federation = await opened(lobby, settings).catch(async (error: unknown) => {
@@ -243,9 +245,10 @@ function checkFold(
   { fold = meanFold(), schedule }: FederatedAlgorithm,
   specs: readonly UpdateSpec[],
   options: RunOptions,
+  platform: RunPlatform,
 ): void {
   const updates = schedule?.bufferSize ?? options.clientsPerRound;
-  const { memoryBytesMax = totalmem() / 2 } = options;
+  const { memoryBytesMax = platform.memoryBytes } = options;
   fold.checkCohort?.(updates);
   const bytes = fold.memoryBytes(specs, updates);
   if (bytes <= memoryBytesMax) return;

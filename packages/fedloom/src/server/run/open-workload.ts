@@ -1,11 +1,12 @@
 import type { NamedTensors } from '@fedloom/engine';
-import { sha256 } from '../../core/node/sha256.js';
+import type { HashFunction } from '../../core/hash.js';
 import type { Task } from '../../task/task.js';
 import { type PlanEvaluator, planWorkload } from './plan-workload.js';
 import { trainerWorkload } from './trainer-workload.js';
 import type { ServerWorkload } from './workload.js';
 
 export interface WorkloadOptions {
+  readonly hash: HashFunction;
   readonly seed: number;
   readonly clients: number;
   /** Told to a task's own trainer, as `rounds` is. */
@@ -24,5 +25,5 @@ export async function openWorkload(
   { evaluator, ...options }: WorkloadOptions,
 ): Promise<{ readonly workload: ServerWorkload; readonly close: () => Promise<void> }> {
   if (task.kind === 'trainer') return trainerWorkload(task, options);
-  return { workload: await planWorkload(task, { ...options, hash: sha256, evaluator }), close: async () => {} };
+  return { workload: await planWorkload(task, { ...options, evaluator }), close: async () => {} };
 }

@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import { FedloomError, type NamedTensors } from '@fedloom/engine';
 import type { BufferedSchedule } from '../../algorithms/algorithm.js';
 import { parseBound } from '../../core/bound.js';
@@ -13,6 +12,7 @@ import {
   text,
   whole,
 } from '../../core/option-problems.js';
+import { randomHex } from '../../core/random-hex.js';
 import { wireLimits } from '../../protocol/limits.js';
 import type { MessageOptions } from '../../protocol/own-messages.js';
 import type { Task } from '../../task/task.js';
@@ -278,5 +278,5 @@ function halfOf(deadlineMs: number | null): number | null {
 export function newRunId(task: string, now: Date = new Date()): string {
   const stamp = now.toISOString().replace(/[-:]/g, '').replace('T', '-').slice(0, 15);
   const name = task.replace(/[^A-Za-z0-9._-]+/g, '-').slice(0, 40);
-  return `${stamp}-${name}-${randomBytes(2).toString('hex')}`;
+  return `${stamp}-${name}-${randomHex(2)}`;
 }

@@ -1,6 +1,7 @@
 import { EventEmitter } from 'node:events';
 import type { Emitter } from '../../core/emitter.js';
 import type { NamedRunResult, RoundRecord, RunResult } from '../../core/records.js';
+import { soon } from '../../core/soon.js';
 import type { FederationEvents } from './federation-options.js';
 
 /** A program that uses a run need not have the types of Node's. */
@@ -47,7 +48,7 @@ export class Run extends (EventEmitter as Events) implements AsyncIterable<Round
       this.#wakeAll();
     });
     // One turn later, so that whoever made the run can listen to all of its events.
-    this.result = new Promise((resolve) => setImmediate(resolve))
+    this.result = new Promise<void>(soon)
       .then(() => work(this, this.#abort.signal))
       .finally(() => {
         signal?.removeEventListener('abort', cancel);

@@ -1,7 +1,7 @@
 import type { UpdateSpec } from '../../../update/update.js';
 import type { HeldContribution } from '../../../update/update-holders.js';
+import type { ChildMessage } from '../../workers/child-messages.js';
 import type { WorkReply } from '../../workers/pool-worker.js';
-import type { ChildMessage } from '../child-messages.js';
 
 /** What a pool tells a host of workers; `worker` is the pool's number for one of them. */
 export type ToHost =

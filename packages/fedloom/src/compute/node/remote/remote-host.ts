@@ -3,9 +3,9 @@ import { decodeSafetensors } from '../../../core/safetensors.js';
 import { VERSION } from '../../../core/version.js';
 import type { Connection } from '../../../protocol/transport.js';
 import type { PartialSum } from '../../../update/fold-contract.js';
+import { toChild } from '../../workers/child-messages.js';
+import { Copies } from '../../workers/copies.js';
 import type { PoolWorker, WorkMessage, WorkReply } from '../../workers/pool-worker.js';
-import { toChild } from '../child-messages.js';
-import { Copies } from '../copies.js';
 import { FrameLine } from './frame-line.js';
 import type { FromHost, ToHolder, ToHost } from './host-messages.js';
 

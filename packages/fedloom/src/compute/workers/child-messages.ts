@@ -1,6 +1,6 @@
 import type { Tensor } from '@fedloom/engine/base';
-import type { EvaluateWork, TrainWork, WorkJob, WorkMessage, WorkReply } from '../workers/pool-worker.js';
 import type { Copies, KeptChanges } from './copies.js';
+import type { EvaluateWork, TrainWork, WorkJob, WorkMessage, WorkReply } from './pool-worker.js';
 
 /** A message on its way to a worker process: big things are named by the ids of their copies there. */
 export type ChildMessage =
