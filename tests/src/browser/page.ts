@@ -29,6 +29,12 @@ export class ClientPage {
     return new ClientPage(page);
   }
 
+  /** As if somebody reloads it: its client is gone. */
+  async reload(): Promise<void> {
+    await this.page.reload();
+    await this.page.waitForFunction('globalThis.fedloom');
+  }
+
   /** Joins with the options of `joinFederation`, but for `onEvent`; `worker` is an address. */
   async join(url: string, options: object): Promise<void> {
     await this.page.evaluate(
@@ -91,6 +97,17 @@ export class ClientPage {
     };
     await this.page.waitForFunction(over);
     return this.state();
+  }
+
+  /** Names of its databases that hold something. */
+  kept(): Promise<string[]> {
+    return this.page.evaluate(`indexedDB.databases().then((all) => Promise.all(all.map(({ name }) => new Promise((resolve) => {
+      const opening = indexedDB.open(name);
+      opening.onsuccess = () => {
+        const counting = opening.result.transaction('values').objectStore('values').count();
+        counting.onsuccess = () => resolve(counting.result > 0 ? [name] : []);
+      };
+    })))).then((names) => names.flat())`);
   }
 
   /** Waits for an event. */

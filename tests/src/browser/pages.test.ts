@@ -8,6 +8,7 @@ import {
   type PlanTask,
   type RoundRecord,
   type RunResult,
+  scaffold,
   simulate,
 } from 'fedloom';
 import type { Browser } from 'playwright-core';
@@ -119,6 +120,45 @@ function chromiumTests(browser: () => Promise<Browser>): void {
     await Promise.all([server.result, joined]);
     expect(records).toHaveLength(3);
     expect(records.at(-1)?.counted).toEqual([1, 2]);
+  });
+
+  it.each([
+    ['keeps private state over a reload', {}, true],
+    ['keeps none where it is told so', { keepState: false }, false],
+  ])('%s', async (_what, more, isKept) => {
+    const { dataOf, task } = digits(2, 4);
+    const scaffolded = { ...task, algorithm: scaffold() };
+    const run = { ...size, clients: 2, clientsPerRound: 2, workers: 1 };
+    const host = await hostPages();
+    // The second round is held until the page is loaded again.
+    let reached: () => void = () => {};
+    let goOn: () => void = () => {};
+    const twoRounds = new Promise<void>((resolve) => {
+      reached = resolve;
+    });
+    const reloaded = new Promise<void>((resolve) => {
+      goOn = resolve;
+    });
+    const checkpoint = async (round: number) => {
+      if (round !== 1) return;
+      reached();
+      await reloaded;
+    };
+    const { server, records } = await serve(scaffolded, { ...run, checkpoint, allowedOrigins: [host] });
+    const page = await ClientPage.open(await browser(), host);
+    const join = () => page.join(server.url, { clients: one(0), data: dataOf(0), ...more });
+    await join();
+    const joined = joinFederation(server.url, { clients: one(1), task: scaffolded, workers: 1 });
+    await twoRounds;
+    await page.reload();
+    expect(await page.kept()).toEqual(isKept ? ['fedloom-states'] : []);
+    goOn();
+    await join();
+    const [result, alone] = await Promise.all([server.result, simulate(scaffolded, run).result, joined]);
+    expect((await page.end()).ended).toBe('completed');
+    expect(records.map(({ counted }) => counted)).toEqual(new Array(3).fill([0, 1]));
+    expect(distance(result.model, alone.model) < 1e-4).toBe(isKept);
+    expect(await page.kept()).toEqual([]);
   });
 
   it('predicts with the newest model, while it is paused and when the run is over, until it leaves', async () => {

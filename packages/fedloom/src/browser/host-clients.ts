@@ -15,6 +15,7 @@ import { givenData } from './given-data.js';
 import { hmacSha256, sha256 } from './hashes.js';
 import { heldStates } from './held-states.js';
 import { inThreadPool } from './in-thread-pool.js';
+import { keptStates } from './kept-states.js';
 import type { PageRequest } from './page-messages.js';
 import type { Turns } from './turns.js';
 import { WatchedExecutor, type WorkWatcher } from './watched-executor.js';
@@ -55,11 +56,13 @@ export async function hostClients(
     limits: { ...defaultPlanMemoryLimits, bytesMax: request.planMemoryBytesMax ?? PLAN_MEMORY_BYTES_MAX },
   });
   const executor = new WatchedExecutor(plans, watcher);
+  const kept = request.keepState === false ? undefined : await keptStates(url);
+  const states = kept ?? heldStates();
   try {
     const host = new ClientHost({
       clients: request.clients,
       executor,
-      states: heldStates(),
+      states,
       clock: systemClock,
       hash: sha256,
       budget: new ByteBudget(bodyBytesMax),
@@ -72,7 +75,7 @@ export async function hostClients(
       ...(request.run !== undefined && { run: request.run }),
       ...(request.token !== undefined && { auth: [tokenAuth(request.token, hmacSha256)] }),
     });
-    return await serveUntilFinished(url, host, {
+    const finish = await serveUntilFinished(url, host, {
       dial,
       clock: systemClock,
       random: Math.random,
@@ -80,9 +83,12 @@ export async function hostClients(
       signal,
       onEvent,
     });
+    if (finish?.reason === 'completed') await kept?.forget();
+    return finish;
   } finally {
     // A pause holds nothing up any more.
     turns.resume();
     await executor.close();
+    await states.close();
   }
 }

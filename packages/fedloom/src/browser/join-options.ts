@@ -43,6 +43,11 @@ export interface PageJoinOptions {
   readonly planHash?: string;
   /** What this page allows, whatever a server says. Default: whatever the run is. */
   readonly sitePolicy?: SitePolicy;
+  /**
+   * Whether private state of clients (SCAFFOLD, private layers) outlives the page, in IndexedDB, until their run is complete: who opens the
+   * page again goes on as the same client. Default: where the browser has IndexedDB.
+   */
+  readonly keepState?: boolean;
   /** How long to go on dialling a server that is not there, from the last time it was. Default 60 s. */
   readonly retryForMs?: number;
   /** Bytes of updates kept until they are settled, so that a line that breaks costs no training. Default 64 MiB. */
@@ -77,6 +82,7 @@ const RULES: OptionRules = {
     run: text,
     token: text,
     planHash: [(value) => typeof value === 'string' && hashPattern.test(value), 'a hash such as sha256:9f86…'],
+    keepState: [(value) => typeof value === 'boolean', 'true or false'],
     retryForMs: atLeastZero,
     keptBytesMax: aboveZero,
     bodyBytesMax: whole(1),

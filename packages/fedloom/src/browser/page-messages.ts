@@ -19,6 +19,7 @@ export interface PageRequest {
   readonly token?: string;
   readonly planHash?: string;
   readonly sitePolicy?: SitePolicy;
+  readonly keepState?: boolean;
   readonly retryForMs?: number;
   readonly keptBytesMax?: number;
   readonly bodyBytesMax?: number;

@@ -22,8 +22,8 @@ import { memoryTransport } from '../transport/memory/memory-transport.js';
 import type { UpdateHolders } from '../update/update-holders.js';
 import { journalStateStore } from './journal-state-store.js';
 
-export interface SimulationOptions extends RunOptions {
-  /** Own messages at the clients' side; `messages` and `onPeer` beside it are the server's. */
+/** Those of every simulation. */
+interface SimulationOptions extends RunOptions {
   readonly clientSide?: MessageOptions;
 }
 

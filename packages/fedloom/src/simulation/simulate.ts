@@ -3,15 +3,16 @@ import { diskStateStore } from '../client/node/disk-state-store.js';
 import type { JobPool } from '../compute/job-pool.js';
 import { checkPool, openPool, type PoolChoice } from '../compute/node/pool-choice.js';
 import { whole } from '../core/option-problems.js';
+import type { MessageOptions } from '../protocol/own-messages.js';
 import { nodePlatform } from '../server/run/node-platform.js';
 import { holdersOf } from '../server/run/partial-sums.js';
 import { type NamedRun, Run } from '../server/run/run.js';
-import { checkRunOptions, type MoreOptions } from '../server/run/run-options.js';
+import { checkRunOptions, type MoreOptions, type RunOptions } from '../server/run/run-options.js';
 import { checkTask } from '../task/check-task.js';
 import type { PlanTask, Task } from '../task/task.js';
-import { runSimulation, type SimulatedRun, type SimulationOptions } from './run-simulation.js';
+import { runSimulation, type SimulatedRun } from './run-simulation.js';
 
-export interface SimulateOptions extends SimulationOptions {
+export interface SimulateOptions extends RunOptions {
   /** Threads or processes that train; results do not depend on it. Default: one a core. */
   readonly workers?: number;
   /** What trains a plan; results do not depend on it. Default `threads`. */
@@ -23,6 +24,8 @@ export interface SimulateOptions extends SimulationOptions {
    * resumed. Default false.
    */
   readonly partialSums?: boolean;
+  /** Own messages at the clients' side; `messages` and `onPeer` beside it are the server's. */
+  readonly clientSide?: MessageOptions;
 }
 
 export const simulateOptions: MoreOptions<SimulateOptions> = {

@@ -1,9 +1,10 @@
 import { FedloomError } from '@fedloom/engine';
 import { whole } from '../../core/option-problems.js';
+import type { MessageOptions } from '../../protocol/own-messages.js';
 import { type NamedRun, Run } from '../../server/run/run.js';
-import { checkRunOptions, type MoreOptions } from '../../server/run/run-options.js';
+import { checkRunOptions, type MoreOptions, type RunOptions } from '../../server/run/run-options.js';
 import type { RunPlatform } from '../../server/run/run-platform.js';
-import { runSimulation, type SimulationOptions } from '../../simulation/run-simulation.js';
+import { runSimulation } from '../../simulation/run-simulation.js';
 import { checkTask } from '../../task/check-task.js';
 import type { PlanTask, Task } from '../../task/task.js';
 import { folderAddress } from '../addresses.js';
@@ -20,7 +21,7 @@ const WORKERS_MAX = 4;
 /** WebAssembly ends at 4 GiB, and phones before. */
 const MEMORY_BYTES = 1 << 30;
 
-export interface PageSimulateOptions extends Omit<SimulationOptions, 'journal'> {
+export interface PageSimulateOptions extends Omit<RunOptions, 'journal'> {
   /** Address of the folder on your host with the files of the package onnxruntime-web, relative to the page: `/onnxruntime/`. */
   readonly runtime: string;
   /** `webgpu` runs on the graphics processor what ONNX Runtime has kernels for. Default `wasm`: the processor. */
@@ -31,6 +32,8 @@ export interface PageSimulateOptions extends Omit<SimulationOptions, 'journal'> 
   readonly threads?: number;
   /** Makes a worker, where your bundler does not find the one of this package: `() => new Worker(url, { type: 'module' })`. */
   readonly worker?: () => PageWorker;
+  /** Own messages at the clients' side; `messages` and `onPeer` beside it are the server's. */
+  readonly clientSide?: MessageOptions;
 }
 
 const MORE: MoreOptions<PageSimulateOptions> = {
