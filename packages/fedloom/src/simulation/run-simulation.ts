@@ -19,7 +19,6 @@ import { federationStages, type RunOptions } from '../server/run/run-options.js'
 import type { RunPlatform } from '../server/run/run-platform.js';
 import type { Task } from '../task/task.js';
 import { memoryTransport } from '../transport/memory/memory-transport.js';
-import type { UpdateHolders } from '../update/update-holders.js';
 import { journalStateStore } from './journal-state-store.js';
 
 /** Those of every simulation. */
@@ -42,7 +41,7 @@ export interface SimulationParts {
   readonly pool: () => JobPool;
   readonly workers: number;
   /** With whom updates stay until they are summed, once the pool is there. Default: nobody. */
-  readonly holders?: () => UpdateHolders;
+  readonly holders?: () => NonNullable<JobPool['holders']>;
   /** Keeps the clients' private state where the run has no journal. */
   readonly states: () => StateStore;
 }
