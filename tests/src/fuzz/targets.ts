@@ -14,6 +14,7 @@ export const TARGETS: Readonly<Record<string, () => Promise<{ readonly target: T
   messages: () => import('./targets/messages.js'),
   npz: () => import('./targets/npz.js'),
   onnx: () => import('./targets/onnx.js'),
+  'onnx-model': () => import('./targets/onnx-model.js'),
   packets: () => import('./targets/packets.js'),
   parquet: () => import('./targets/parquet.js'),
   part: () => import('./targets/part.js'),

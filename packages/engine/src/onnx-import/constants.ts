@@ -11,6 +11,7 @@ export class Constants {
   /** By the file's names, those of the parameters. */
   readonly names = new Map<string, string>();
   readonly known = new Map<string, Entry>();
+  readonly #given = new UnusedNames();
 
   constructor({ nodes, constants }: ModelFile, isTrained: (name: string) => boolean) {
     const statistics = new Set(
@@ -41,15 +42,34 @@ export class Constants {
     isStatistic: boolean,
     isTrained: (name: string) => boolean,
   ): LayerParameter {
-    const taken = new Set(this.names.values());
     // Names of tensors in files of weights: exporters write onnx::MatMul_12, too.
     const plain = name.replaceAll(/[^A-Za-z0-9_.-]+/g, '_').replace(/^[^A-Za-z0-9_]+/, '');
-    let own = plain === '' ? 'constant' : plain;
-    for (let count = 2; taken.has(own); count += 1) own = `${plain}_${count}`;
+    const own = this.#given.like(plain === '' ? 'constant' : plain);
     this.names.set(name, own);
     const role = isStatistic ? 'buffer' : isTrained(own) ? 'trained' : 'frozen';
     const initialize = () => Float32Array.from(data as Float32Array);
     return { name: own, shape, role, initialize: elementCount(shape) === 0 ? filled(shape, 0) : initialize };
+  }
+}
+
+/** Names that nothing has yet. */
+class UnusedNames {
+  readonly #taken: Set<string>;
+  /** Where counting goes on: files may have one name very often. */
+  readonly #counts = new Map<string, number>();
+
+  constructor(taken: Iterable<string> = []) {
+    this.#taken = new Set(taken);
+  }
+
+  /** The name itself, or with a number behind it. */
+  like(name: string): string {
+    let own = name;
+    let count = this.#counts.get(name) ?? 2;
+    for (; this.#taken.has(own); count += 1) own = `${name}_${count}`;
+    this.#counts.set(name, count);
+    this.#taken.add(own);
+    return own;
   }
 }
 
@@ -72,6 +92,15 @@ export function withoutAliases(file: ModelFile): ModelFile {
     return constant === undefined;
   });
   const taken = new Set<string>();
+  const names = new UnusedNames(constants.keys());
+  const uniform = new Map<Tensor, boolean>();
+  const isSplit = (constant: Tensor): boolean => {
+    const known = uniform.get(constant);
+    if (known !== undefined) return known;
+    const found = constant.dtype === 'float32' && isUniform(constant);
+    uniform.set(constant, found);
+    return found;
+  };
   const apart = nodes.map((node) => ({
     ...node,
     inputs: node.inputs.map((name) => {
@@ -80,9 +109,8 @@ export function withoutAliases(file: ModelFile): ModelFile {
         taken.add(name);
         return name;
       }
-      if (constant.dtype !== 'float32' || !isUniform(constant)) return name;
-      let own = name;
-      for (let count = 2; constants.has(own); count += 1) own = `${name}_${count}`;
+      if (!isSplit(constant)) return name;
+      const own = names.like(name);
       constants.set(own, constant);
       taken.add(own);
       return own;

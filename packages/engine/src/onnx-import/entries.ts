@@ -41,18 +41,51 @@ export function knownValue(value: Value): Known | undefined {
   return { dtype: value.dtype, shape, elements: Array.from(interpretConstant(value).data, Number) };
 }
 
+/** Nodes of what an exporter computes a size with. */
+const CONSTANT_NODES_MAX = 1000;
+
 function isConstant(value: Value): boolean {
   const pending = new Set<GraphNode>([value.node]);
   for (const node of pending) {
     if (node.primitive.name !== 'constant' && node.inputs.length === 0) return false;
-    if (node.outputs.some(({ shape }) => shape.some((extent) => typeof extent === 'string'))) return false;
+    if (!node.outputs.every(({ shape }) => isLaidOut(shape)) || pending.size > CONSTANT_NODES_MAX) return false;
     for (const input of node.inputs) pending.add(input.node);
   }
   return true;
 }
 
+function isLaidOut(shape: readonly Dim[]): boolean {
+  const count = shape.reduce<number>((product, extent) => product * Number(extent), 1);
+  return count <= LAID_OUT_MAX;
+}
+
 /** A node that does not become part of a training graph, and why. */
 export class Unsupported extends Error {}
+
+/** Numbers that a node may have laid out before the graph runs, such as a mask of a large image. */
+const LAID_OUT_MAX = 2 ** 22;
+/** Elements of a value for each sample, as of a plan's parameters. */
+const ELEMENTS_MAX = 2 ** 28;
+/** Of an extent: a product of the batch by itself so many times is none that a model has. */
+const SYMBOLS_MAX = 16;
+
+/** So many numbers, before memory is taken for them. @throws Unsupported */
+export function laidOut(count: number): number {
+  if (Number.isSafeInteger(count) && count >= 0 && count <= LAID_OUT_MAX) return count;
+  throw new Unsupported(`lays ${count} numbers out before it runs; it may ${LAID_OUT_MAX}`);
+}
+
+/** What a rule made, where it is of a size that there is. @throws Unsupported */
+export function sized(made: readonly Entry[]): readonly Entry[] {
+  for (const entry of made) {
+    if (isKnown(entry)) laidOut(entry.elements.length);
+    const extents = entry.shape.flatMap((extent: Dim) => (typeof extent === 'number' ? [extent] : []));
+    const isWhole = extents.every((extent) => Number.isSafeInteger(extent) && extent >= 0);
+    if (isWhole && extents.reduce((product, extent) => product * extent, 1) <= ELEMENTS_MAX) continue;
+    throw new Unsupported(`makes [${entry.shape.join(', ')}]; it may make ${ELEMENTS_MAX} numbers of a sample`);
+  }
+  return made;
+}
 
 /** One node on its way into a graph. */
 export class Step {
@@ -174,5 +207,6 @@ export function countOf(extents: readonly Dim[]): Extents {
 /** The extent that it is. */
 export function productOf({ count, symbols }: Extents): Dim {
   if (symbols.length === 0) return count;
+  if (symbols.length > SYMBOLS_MAX) throw new Unsupported('multiplies the number of samples by itself');
   return count === 1 ? symbols.join('*') : [...symbols, count].join('*');
 }

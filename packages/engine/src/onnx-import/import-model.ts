@@ -5,7 +5,7 @@ import { optionsProblem, shapeText, show } from '../layers/layer-checks.js';
 import type { BuiltModel, LayerContext, Model } from '../layers/types.js';
 import { evaluationContext } from '../plan/layer-context.js';
 import { Constants, withoutAliases } from './constants.js';
-import { type Entry, isKnown, type Rule, Step, Unsupported } from './entries.js';
+import { type Entry, isKnown, type Rule, Step, sized, Unsupported } from './entries.js';
 import { type InputFile, type ModelFile, type NodeFile, readModelFile } from './read-file.js';
 import { activations } from './rules/activations.js';
 import { arithmetic, same } from './rules/arithmetic.js';
@@ -143,7 +143,9 @@ function refuseUnknown(nodes: readonly NodeFile[], name: string): void {
     const standard = node.domain === '' || node.domain === 'ai.onnx';
     if (standard && Object.hasOwn(rules, node.op)) continue;
     const op = standard ? node.op : `${node.domain}.${node.op}`;
-    unknown.set(op, [...(unknown.get(op) ?? []), placeOf(node)]);
+    const places = unknown.get(op) ?? [];
+    places.push(placeOf(node));
+    unknown.set(op, places);
   }
   if (unknown.size === 0) return;
   const lines = [...unknown].map(([op, places]) => `\n  ${op}: ${places.join(', ')}`);
@@ -196,10 +198,11 @@ function applyFile(
     const made = g.scope(placeOf(node), () => {
       try {
         if (missing !== undefined) throw new Unsupported(`takes ${missing}, which nothing makes`);
-        return (rules[node.op] as Rule)(step);
+        return sized((rules[node.op] as Rule)(step));
       } catch (error) {
-        if (!(error instanceof Unsupported)) throw error;
-        const message = `${name} cannot be trained: its ${node.op} (${placeOf(node)}) ${error.message}.`;
+        const why = whyNot(error);
+        if (why === undefined) throw error;
+        const message = `${name} cannot be trained: its ${node.op} (${placeOf(node)}) ${why}.`;
         throw new FedloomError('onnx.operators', message, { file: name, operators: { [node.op]: [placeOf(node)] } });
       }
     });
@@ -216,4 +219,11 @@ function applyFile(
   }
   const named = [...buffers].map(([buffer, value]) => [constants.names.get(buffer) as string, value] as const);
   return { output: found, buffers: new Map(named) };
+}
+
+/** What a node lacks; undefined: the error is of another kind. */
+function whyNot(error: unknown): string | undefined {
+  if (error instanceof Unsupported) return error.message;
+  // Of a list whose length comes from the file.
+  return error instanceof RangeError ? `has no such size (${error.message})` : undefined;
 }

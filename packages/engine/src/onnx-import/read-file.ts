@@ -142,33 +142,38 @@ function readTensor(bytes: Uint8Array): readonly [string, Tensor] {
     );
   }
   const shape = integersOf(all(fields, TENSOR.shape));
-  const tensor: Tensor = { dtype, shape, data: allocate(dtype, elementCount(shape)) };
   const [raw] = all(fields, TENSOR.raw);
-  if (raw !== undefined) copyBytes(contentOf(raw), tensor, name);
-  else copyNumbers(fields, tensor, name);
-  return [name, tensor];
+  return [
+    name,
+    raw === undefined ? fromNumbers(fields, dtype, shape, name) : fromBytes(contentOf(raw), dtype, shape, name),
+  ];
 }
 
-function copyBytes(bytes: Uint8Array, { dtype, shape, data }: Tensor, name: string): void {
-  if (bytes.length !== elementCount(shape) * bytesPerElement[dtype]) {
+/** The file has as many bytes as its shape says before memory is taken for it. */
+function fromBytes(bytes: Uint8Array, dtype: DType, shape: readonly number[], name: string): Tensor {
+  if (!shape.every((extent) => extent >= 0) || bytes.length !== elementCount(shape) * bytesPerElement[dtype]) {
     throw new RangeError(`its tensor ${name} of ${dtype} [${shape.join(', ')}] has ${bytes.length} bytes`);
   }
+  const data = allocate(dtype, elementCount(shape));
   new Uint8Array(data.buffer, data.byteOffset, data.byteLength).set(bytes);
+  return { dtype, shape, data };
 }
 
 /** Exporters may write numbers one by one, in a field of their kind. */
-function copyNumbers(fields: Fields, { dtype, shape, data }: Tensor, name: string): void {
+function fromNumbers(fields: Fields, dtype: DType, shape: readonly number[], name: string): Tensor {
   const values =
     dtype === 'float32'
       ? floatsOf(all(fields, TENSOR.floats))
       : dtype === 'float64'
         ? doublesOf(all(fields, TENSOR.doubles))
         : integersOf(all(fields, dtype === 'int64' ? TENSOR.int64s : TENSOR.int32s));
-  if (values.length !== data.length) {
+  if (!shape.every((extent) => extent >= 0) || values.length !== elementCount(shape)) {
     throw new RangeError(`its tensor ${name} of ${dtype} [${shape.join(', ')}] has ${values.length} elements`);
   }
+  const data = allocate(dtype, values.length);
   if (data instanceof BigInt64Array) data.set(values.map(BigInt));
   else data.set(values);
+  return { dtype, shape, data };
 }
 
 type Fields = ReadonlyMap<number, readonly WireField[]>;

@@ -30,12 +30,13 @@ function binary(build: Binary, fold?: (a: number, b: number) => number): Rule {
 function variadic(build: Binary, fold: (a: number, b: number) => number): Rule {
   return (step) => [
     step.inputs
-      .map((_, at) => step.entry(at))
+      .slice(1)
+      .map((_, at) => step.entry(at + 1))
       .reduce((a, b) => {
         const known = isKnown(a) && isKnown(b) && folded(a, b, fold, step.node.op);
         const inGraph = (entry: Entry) => (isKnown(entry) ? asValue(step.g, entry) : entry);
         return known || build(step.g, inGraph(a), inGraph(b));
-      }),
+      }, step.entry(0)),
   ];
 }
 

@@ -1,7 +1,7 @@
 import type { Value } from '../../graph/value.js';
 import type { Dim } from '../../graph/value-type.js';
 import { gathered, taken } from '../along.js';
-import { axisOf, extentOf, isKnown, type Rule, type Step, Unsupported, vector } from '../entries.js';
+import { axisOf, extentOf, isKnown, laidOut, type Rule, type Step, Unsupported, vector } from '../entries.js';
 
 const gather: Rule = (step) => {
   const [x, indices] = [step.entry(0), step.entry(1)];
@@ -91,7 +91,7 @@ function placesOf(start: number, end: number, size: number, extent: number): rea
   const first = isForward ? within(fromEnd(start), 0, extent) : within(fromEnd(start), 0, extent - 1);
   const stop = isForward ? within(fromEnd(end), 0, extent) : within(fromEnd(end), -1, extent - 1);
   const count = Math.max(0, Math.ceil((stop - first) / size));
-  return Array.from({ length: count }, (_, at) => first + at * size);
+  return Array.from({ length: laidOut(count) }, (_, at) => first + at * size);
 }
 
 /** The upper or lower triangle of matrices in the last two axes. */
@@ -101,7 +101,7 @@ const triangle: Rule = (step) => {
   const [rows, columns] = [extentOf(x, x.shape.length - 2), extentOf(x, x.shape.length - 1)];
   const diagonal = step.has(1) ? (step.numbers(1)[0] ?? 0) : 0;
   const isUpper = step.integer('upper', 1) === 1;
-  const kept = Array.from({ length: rows * columns }, (_, at) => {
+  const kept = Array.from({ length: laidOut(rows * columns) }, (_, at) => {
     const offset = (at % columns) - Math.floor(at / columns);
     return Number(isUpper ? offset >= diagonal : offset <= diagonal);
   });
@@ -117,7 +117,7 @@ const range: Rule = (step) => {
   return [
     vector(
       step.known(0).dtype,
-      Array.from({ length: count }, (_, at) => start + at * delta),
+      Array.from({ length: laidOut(count) }, (_, at) => start + at * delta),
     ),
   ];
 };

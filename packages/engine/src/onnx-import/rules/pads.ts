@@ -1,6 +1,6 @@
 import type { Value } from '../../graph/value.js';
 import { taken } from '../along.js';
-import { axisOf, extentOf, type Rule, type Step, Unsupported } from '../entries.js';
+import { axisOf, extentOf, laidOut, type Rule, type Step, Unsupported } from '../entries.js';
 
 const pad: Rule = (step) => {
   const x = step.value(0);
@@ -22,7 +22,7 @@ type Place = (step: Step, x: Value, axis: number, before: number, after: number)
 function looked(placeOf: (at: number, extent: number) => number): Place {
   return (step, x, axis, before, after) => {
     const extent = extentOf(x, axis);
-    const places = Array.from({ length: before + extent + after }, (_, at) => placeOf(at - before, extent));
+    const places = Array.from({ length: laidOut(before + extent + after) }, (_, at) => placeOf(at - before, extent));
     return taken(step, x, axis, places);
   };
 }

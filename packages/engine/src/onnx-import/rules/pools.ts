@@ -1,5 +1,5 @@
 import type { Value } from '../../graph/value.js';
-import { extentOf, type Rule, type Step, Unsupported } from '../entries.js';
+import { extentOf, laidOut, type Rule, type Step, Unsupported } from '../entries.js';
 import { asImages, type Four, fourPads, type Pair, spatialPair } from '../windows.js';
 
 /** Further from 0 than what a model computes, and no infinity: its sums stay numbers. */
@@ -89,7 +89,7 @@ function border(
     row < wide[0] + rows + bottom &&
     column >= wide[1] - left &&
     column < wide[1] + columns + right;
-  const places = Float32Array.from({ length: height * width }, (_, place) => {
+  const places = Float32Array.from({ length: laidOut(height * width) }, (_, place) => {
     const [row, column] = [Math.floor(place / width), place % width];
     return numberAt(within(row, column, [0, 0, 0, 0]), within(row, column, padding));
   });

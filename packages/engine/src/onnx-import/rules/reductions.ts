@@ -1,7 +1,7 @@
 import type { Graph } from '../../graph/graph.js';
 import type { Value } from '../../graph/value.js';
 import { alongAxis } from '../along.js';
-import { axisOf, extentOf, type Rule, refuseBatch, Unsupported } from '../entries.js';
+import { axisOf, extentOf, laidOut, type Rule, refuseBatch, Unsupported } from '../entries.js';
 
 type Reduce = (g: Graph, x: Value, axes: readonly number[], keeps: boolean) => Value;
 
@@ -45,7 +45,7 @@ const cumulated: Rule = (step) => {
   const [isReverse, isExclusive] = [step.integer('reverse', 0) === 1, step.integer('exclusive', 0) === 1];
   const extent = extentOf(x, axis);
   const counts = (from: number, to: number) => (isReverse ? from > to : from < to) || (!isExclusive && from === to);
-  const triangle = Float32Array.from({ length: extent * extent }, (_, at) =>
+  const triangle = Float32Array.from({ length: laidOut(extent * extent) }, (_, at) =>
     Number(counts(Math.floor(at / extent), at % extent)),
   );
   const floats = x.dtype === 'float32' ? x : g.cast(x, 'float32');

@@ -1,6 +1,6 @@
 import type { Value } from '../../graph/value.js';
 import { type AxisWeights, resampled } from '../../layers/resample.js';
-import { axisOf, extentOf, type Rule, type Step, Unsupported } from '../entries.js';
+import { axisOf, extentOf, laidOut, type Rule, type Step, Unsupported } from '../entries.js';
 import { asImages } from '../windows.js';
 
 /** Images to another size: each place is a weighted sum of places of its row and its column, with weights that the file's modes say. */
@@ -48,6 +48,7 @@ function axisWeights(step: Step, input: number, output: number, scale: number): 
   if (!(output >= 1)) throw new Unsupported(`makes ${output} of ${input}`);
   const weigh = modes[step.text('mode', 'nearest')];
   if (weigh === undefined) throw new Unsupported(`has the mode ${step.text('mode', '')}`);
+  laidOut(output * input);
   return Array.from({ length: output }, (_, at) => {
     const weights = new Array<number>(input).fill(0);
     for (const [place, weight] of weigh(sourceOf(step, at, input, output, scale), step, input)) {

@@ -10,6 +10,7 @@ import {
   type Known,
   knownDims,
   knownTensor,
+  laidOut,
   productOf,
   type Rule,
   refuseBatch,
@@ -45,7 +46,7 @@ const constantOfShape: Rule = (step) => {
   const extents = step.known(0).elements;
   if (extents.every((extent) => typeof extent === 'number')) {
     const count = extents.reduce<number>((product, extent) => product * Number(extent), 1);
-    return [{ dtype, shape: extents.map(Number), elements: new Array<Dim>(count).fill(elements[0] ?? 0) }];
+    return [{ dtype, shape: extents.map(Number), elements: new Array<Dim>(laidOut(count)).fill(elements[0] ?? 0) }];
   }
   return [step.g.expand(step.g.constant(Number(elements[0] ?? 0), dtype), extents)];
 };
@@ -106,7 +107,7 @@ const tile: Rule = (step) => {
     step.numbers(1).reduce((value, count, axis) => {
       if (count === 1) return value;
       refuseBatch(value, [axis]);
-      return step.g.concat(new Array<Value>(count).fill(value), axis);
+      return step.g.concat(new Array<Value>(laidOut(count)).fill(value), axis);
     }, x),
   ];
 };
@@ -145,16 +146,11 @@ function reshaped({ g }: Step, x: Entry, extents: readonly Dim[]): Entry {
 }
 
 const concat: Rule = (step) => {
-  const entries = step.node.inputs.map((_, index) => step.entry(index));
+  const entries = [step.entry(0), ...step.node.inputs.slice(1).map((_, index) => step.entry(index + 1))];
   const axis = step.integer('axis', 0);
   if (entries.every((entry) => isKnown(entry) && entry.shape.length === 1)) {
     const first = entries[0] as Known;
-    return [
-      vector(
-        first.dtype,
-        entries.flatMap((entry) => (entry as Known).elements),
-      ),
-    ];
+    return [vector(first.dtype, first.elements.concat(...entries.slice(1).map((entry) => (entry as Known).elements)))];
   }
   return [
     step.g.concat(
@@ -178,7 +174,7 @@ const expand: Rule = (step) => {
   const given = step.entry(0);
   if (isKnown(given) && given.elements.length === 1 && wanted.every((extent) => typeof extent === 'number')) {
     const shape = wanted.length < given.shape.length ? given.shape : wanted.map(Number);
-    return [{ ...given, shape, elements: new Array<Dim>(elementCount(shape)).fill(given.elements[0] as Dim) }];
+    return [{ ...given, shape, elements: new Array<Dim>(laidOut(elementCount(shape))).fill(given.elements[0] as Dim) }];
   }
   const x = step.value(0);
   const rank = Math.max(x.shape.length, wanted.length);
