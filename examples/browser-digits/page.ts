@@ -1,15 +1,15 @@
-import { type JoinEvent, joinFederation, type PageClient } from 'fedloom/browser';
-import { Drawing, SIDE, thumbnail } from './drawing.ts';
+import { type JoinEvent, joinFederation, type PageClient, splitOf, storedSamples } from 'fedloom/browser';
+import { Drawing, thumbnail } from './drawing.ts';
 
 const CLASSES = 10;
-const PIXELS = SIDE * SIDE;
 
 // `?client=1` for a second page, `?server=wss://...` for a server elsewhere.
 const given = new URLSearchParams(location.search);
 const client = Number(given.get('client') ?? 0);
 const server = given.get('server') ?? 'ws://localhost:8080';
 
-const kept: { readonly image: Uint8Array; readonly label: number }[] = [];
+/** They are there again when the page is loaded again. */
+const kept = await storedSamples('digits');
 const drawing = new Drawing(find('drawing', HTMLCanvasElement), () => void guess());
 const buttons = { join: button('join'), pause: button('pause'), leave: button('leave') };
 let taking: PageClient | undefined;
@@ -18,11 +18,12 @@ let paused = false;
 
 for (let digit = 0; digit < CLASSES; digit += 1) {
   const label = Object.assign(document.createElement('button'), { type: 'button', textContent: `${digit}` });
-  label.addEventListener('click', () => keep(digit));
+  label.addEventListener('click', () => void keep(digit));
   find('labels').append(label);
   find('guess').append(Object.assign(document.createElement('li'), { textContent: `${digit}` }));
 }
 button('clear').addEventListener('click', () => drawing.clear());
+button('forget').addEventListener('click', () => void forget());
 buttons.join.addEventListener('click', () => void takePart());
 buttons.pause.addEventListener('click', () => {
   paused = !paused;
@@ -31,25 +32,35 @@ buttons.pause.addEventListener('click', () => {
   buttons.pause.textContent = paused ? 'Resume' : 'Pause';
 });
 buttons.leave.addEventListener('click', () => void taking?.leave());
+showKept();
 
-function keep(label: number): void {
+async function keep(label: number): Promise<void> {
   const image = drawing.image();
   if (image === undefined) return say('Draw a digit first.');
-  kept.push({ image, label });
-  find('kept').append(thumbnail(image));
-  find('count').textContent = kept.length === 1 ? '1 drawing' : `${kept.length} drawings`;
+  await kept.add({ x: image, y: label });
   drawing.clear();
-  buttons.join.disabled = taking !== undefined;
+  showKept();
+}
+
+async function forget(): Promise<void> {
+  await kept.clear();
+  showKept();
+}
+
+function showKept(): void {
+  const all = kept.all();
+  find('kept').replaceChildren(...all.map(({ x }) => thumbnail(x)));
+  find('count').textContent =
+    all.length === 0 ? 'No drawings yet' : all.length === 1 ? '1 drawing' : `${all.length} drawings`;
+  button('forget').disabled = all.length === 0;
+  buttons.join.disabled = all.length === 0 || taking !== undefined;
 }
 
 async function takePart(): Promise<void> {
-  const x = new Uint8Array(kept.length * PIXELS);
-  for (const [at, { image }] of kept.entries()) x.set(image, at * PIXELS);
-  const y = kept.map(({ label }) => label);
   say('Connecting …');
   taking = joinFederation(server, {
     clients: [{ from: client, count: 1 }],
-    data: { train: { x, y } },
+    data: { train: splitOf(kept.all()) },
     runtime: '/onnxruntime/',
     inference: '/inference.onnx',
     onEvent: tell,

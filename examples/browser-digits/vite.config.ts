@@ -15,5 +15,8 @@ export default defineConfig({
   // It finds its worker beside itself, which it would not if it were bundled ahead.
   optimizeDeps: { exclude: ['fedloom'] },
   worker: { format: 'es' },
-  build: { target: 'es2022' },
+  build: {
+    target: 'es2022',
+    rolldownOptions: { input: ['index.html', 'simulation.html'].map((page) => join(import.meta.dirname, page)) },
+  },
 });

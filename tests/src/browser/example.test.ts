@@ -55,6 +55,11 @@ async function serveExample(origin: string, rounds: number) {
   return { said, ended: once(child, 'exit'), url: /ws:\S+(?=,)/.exec(said[0] ?? '')?.[0] ?? '' };
 }
 
+/** Nothing is wider than the screen. */
+async function expectToFit(page: Page): Promise<void> {
+  expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(PHONE.width);
+}
+
 async function draw(page: Page, strokes: readonly (readonly [number, number])[]): Promise<void> {
   const canvas = page.locator('#drawing');
   await canvas.scrollIntoViewIfNeeded();
@@ -84,6 +89,8 @@ describeChromium('the example of digits that are drawn', (browser) => {
       await draw(page, strokes);
       await page.getByRole('button', { name: `${digit}`, exact: true }).click();
     }
+    await page.reload();
+    await page.getByText('2 drawings').waitFor();
     await page.getByRole('button', { name: 'Take part' }).click();
     await page.getByText('The run is over: you trained 2 times.').waitFor();
     await draw(page, ONE);
@@ -96,14 +103,30 @@ describeChromium('the example of digits that are drawn', (browser) => {
     await expect.poll(async () => (await likely()).filter((percent) => percent > 0)).toHaveLength(10);
     const bars = await likely();
     expect(bars.indexOf(Math.max(...bars))).toBe(1);
-    // Nothing is wider than the screen.
-    expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(PHONE.width);
+    await expectToFit(page);
     expect(errors).toEqual([]);
     await ended;
     expect(said.slice(1)).toEqual([
       expect.stringMatching(/^round 1: 3 clients/),
       expect.stringMatching(/^round 2: 3 clients/),
     ]);
+  });
+
+  it('simulates a federation on the screen of a phone, and shows what the model has learned', async () => {
+    const port = await freePort();
+    await hostExample(port);
+    const page = await (await browser()).newPage({ viewport: PHONE, isMobile: true, hasTouch: true });
+    onTestFinished(() => page.close());
+    const errors: string[] = [];
+    page.on('pageerror', ({ message }) => errors.push(message));
+    await page.goto(`http://127.0.0.1:${port}/simulation.html`);
+    await page.getByRole('button', { name: 'Start' }).click();
+    await page.getByText('The run is over').waitFor();
+    expect(Number(/(\d+) %/.exec(await page.locator('#status').innerText())?.[1])).toBeGreaterThan(85);
+    const corners = await page.locator('#chart polyline').getAttribute('points');
+    expect(corners?.split(' ')).toHaveLength(40);
+    await expectToFit(page);
+    expect(errors).toEqual([]);
   });
 });
 

@@ -4,6 +4,8 @@ import type { NoFields } from '@fedloom/engine/base';
 export interface BrowserErrors {
   /** `address`: of the file that did not load. */
   'browser.runtime': { readonly address: string };
+  'browser.picture': NoFields;
+  'browser.samples': NoFields;
   /** `database`: its name. */
   'browser.storage': { readonly database: string };
   'browser.worker': NoFields;

@@ -9,3 +9,12 @@ export type { PageData, PageSplit } from './given-data.js';
 export { joinFederation, type PageClient } from './join-federation.js';
 export type { PageJoinOptions, PageWorker } from './join-options.js';
 export type { InferenceSource } from './page-predictor.js';
+export {
+  type DrawnOptions,
+  fromCanvas,
+  fromDrawing,
+  fromPicture,
+  type PictureOptions,
+  type PictureSource,
+} from './pictures.js';
+export { type PageSample, type StoredSamples, splitOf, storedSamples } from './stored-samples.js';

@@ -13,8 +13,9 @@ interface Request<T> {
 /** What is used of an `IDBObjectStore`. Requests of one transaction are done in their order. */
 export interface ObjectStore {
   get(key: DatabaseKey): Request<unknown>;
+  getAll(range: unknown): Request<unknown[]>;
   put(value: unknown, key: DatabaseKey): Request<unknown>;
-  delete(key: DatabaseKey): Request<undefined>;
+  delete(keyOrRange: unknown): Request<undefined>;
 }
 
 interface Transaction {
@@ -34,6 +35,7 @@ interface Platform {
   readonly indexedDB?: {
     open(name: string, version: number): Request<Database> & { onupgradeneeded: (() => void) | null };
   };
+  readonly IDBKeyRange?: { bound(lower: DatabaseKey, upper: DatabaseKey): unknown };
 }
 
 const STORE = 'values';
@@ -100,6 +102,13 @@ export class IndexedDatabase {
       );
     }
   }
+}
+
+/** Keys that begin as `start` does, and go on with a number or a text. */
+export function keysUnder(...start: readonly DatabaseKey[]): unknown {
+  const { IDBKeyRange } = globalThis as unknown as Platform;
+  // Lists come after numbers and texts.
+  return IDBKeyRange?.bound([...start, Number.NEGATIVE_INFINITY], [...start, []]);
 }
 
 function done<T>(request: Request<T>): Promise<T> {
