@@ -247,6 +247,16 @@ describe('refuses, and says why,', () => {
     expect(() => modelFromOnnx(bytes, {}, 'm.onnx')).toThrow(expect.objectContaining({ code: 'onnx.format' }));
   });
 
+  test.each([
+    ['float64', 11, /its input x is of float64: export it with samples of float32 or int64/],
+    ['a type of its own', 8, /its input x is of a type that no data have/],
+  ])('samples of %s', (_, element, message) => {
+    const tensor = lengthDelimited(1, varintField(1, element), lengthDelimited(2));
+    const input = lengthDelimited(11, lengthDelimited(1, 'x'), lengthDelimited(2, tensor));
+    const bytes = concatenated([lengthDelimited(7, input), lengthDelimited(8, varintField(2, 20))]);
+    expect(() => modelFromOnnx(bytes, {}, 'm.onnx')).toThrow(message);
+  });
+
   test('constants in another file', () => {
     const place = lengthDelimited(5, lengthDelimited(8, 'w'), varintField(2, 1), varintField(14, 1));
     const bytes = concatenated([lengthDelimited(7, place), lengthDelimited(8, varintField(2, 20))]);

@@ -4,6 +4,7 @@ import type { Value } from '../graph/value.js';
 import { optionsProblem, shapeText, show } from '../layers/layer-checks.js';
 import type { BuiltModel, LayerContext, Model } from '../layers/types.js';
 import { evaluationContext } from '../plan/layer-context.js';
+import type { DType } from '../tensor.js';
 import { Constants, withoutAliases } from './constants.js';
 import { type Entry, isKnown, type Rule, Step, sized, Unsupported } from './entries.js';
 import { type InputFile, type ModelFile, type NodeFile, readModelFile } from './read-file.js';
@@ -30,6 +31,9 @@ export interface OnnxModelOptions {
 
 /** Softmax means something else in operator sets before it. */
 const OPSET_LEAST = 13;
+
+/** Bytes come as float32, with or without a scale of the data's, and integers as int32. */
+const INPUT_DTYPES: ReadonlySet<DType> = new Set(['float32', 'int32', 'int64', 'uint8']);
 
 const rules: Readonly<Record<string, Rule>> = {
   ...activations,
@@ -67,7 +71,6 @@ export function modelFromOnnx(bytes: Uint8Array, options: OnnxModelOptions = {},
       const input = file.inputs[0] as InputFile;
       checkInput(input, inputShape, name);
       const g = new Graph();
-      // Bytes come as float32, with or without a scale of the data's.
       const dtype = input.dtype === 'float32' || input.dtype === 'uint8' ? 'float32' : 'int32';
       const params = new Map(
         constants.parameters.map((parameter) => [parameter.name, g.input(parameter.name, 'float32', parameter.shape)]),
@@ -115,6 +118,13 @@ function readChecked(bytes: Uint8Array, output: string | undefined, name: string
   const names = (of: readonly string[]) => of.join(', ') || 'none';
   if (file.inputs.length !== 1)
     throw wrong(`it must have one input, and has ${names(file.inputs.map((one) => one.name))}`);
+  for (const { name: input, dtype } of file.inputs) {
+    if (dtype === undefined || !INPUT_DTYPES.has(dtype)) {
+      throw wrong(
+        `its input ${input} is of ${dtype ?? 'a type that no data have'}: export it with samples of float32 or int64`,
+      );
+    }
+  }
   const chosen = output ?? file.outputs[0] ?? '';
   if (output === undefined && file.outputs.length !== 1) {
     throw wrong(`it has the outputs ${names(file.outputs)}: name that of the predictions by \`output\``);
