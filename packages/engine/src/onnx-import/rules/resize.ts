@@ -36,10 +36,10 @@ function spatial(step: Step, index: number, axis: number, { shape }: Value): num
   const { elements } = step.known(index);
   if (elements.length === 0) return undefined;
   const axes = step.integers('axes')?.map((one) => axisOf(one, shape.length)) ?? [...shape.keys()];
-  const isSame = (at: number, place: number) => elements[at] === (index === 2 ? 1 : shape[place]);
-  if (axes.some((place, at) => place < 2 && !isSame(at, place) && elements[at] !== step.fixedBatch)) {
-    throw new Unsupported('resizes samples or channels');
-  }
+  // A size of the samples' axis is that of the batch which the exporter saw.
+  const isSame = (at: number, place: number) =>
+    index === 2 ? elements[at] === 1 : place === 0 || elements[at] === shape[1];
+  if (axes.some((place, at) => place < 2 && !isSame(at, place))) throw new Unsupported('resizes samples or channels');
   const found = elements[axes.indexOf(axis)];
   return found === undefined ? undefined : Number(found);
 }
