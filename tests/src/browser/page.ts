@@ -6,7 +6,7 @@ import { onTestFinished } from 'vitest';
 type Library = typeof fedloom;
 
 interface WithWorkers {
-  readonly Worker: new (file: string) => object;
+  readonly Worker: new (file: string, options: { readonly type: 'module' }) => object;
 }
 
 /** What a page in a test says of its client. */
@@ -42,7 +42,9 @@ export class ClientPage {
         const { joinFederation } = (globalThis as unknown as { fedloom: Library }).fedloom;
         const { worker: file, ...given } = options as { readonly worker?: string };
         const worker =
-          file === undefined ? {} : { worker: () => new (globalThis as unknown as WithWorkers).Worker(file) };
+          file === undefined
+            ? {}
+            : { worker: () => new (globalThis as unknown as WithWorkers).Worker(file, { type: 'module' }) };
         const own = { ...given, ...worker };
         const state: { events: object[]; ended?: string; error?: object } = { events: [] };
         const onEvent = (event: object) => state.events.push(event);
