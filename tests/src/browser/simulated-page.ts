@@ -10,6 +10,7 @@ interface Page {
 
 /** What a page posts. */
 export interface Simulated {
+  readonly status?: string;
   /** Numbers of the rounds, as they came. */
   readonly rounds?: readonly number[];
   readonly metrics?: Readonly<Record<string, unknown>>;
@@ -21,19 +22,27 @@ export interface Simulated {
 
 const page = globalThis as unknown as Page;
 
-/** @param algorithm by its name, since a page is told what to do as data */
+/**
+ * @param algorithm by its name, since a page is told what to do as data
+ * @param cancelAfter cancels the run when this round has come
+ */
 export async function simulated(
   options: PageSimulateOptions,
   algorithm: 'fedAvg' | 'scaffold' = 'fedAvg',
+  cancelAfter?: number,
 ): Promise<Simulated> {
   try {
     const { task } = digits(options.clients);
     const chosen = { ...task, algorithm: algorithm === 'scaffold' ? scaffold() : fedAvg() };
     const run = simulate(chosen, options);
     const rounds: number[] = [];
-    for await (const { round } of run) rounds.push(round);
-    const { model, metrics } = await run.result;
+    for await (const { round } of run) {
+      rounds.push(round);
+      if (round === cancelAfter) run.cancel();
+    }
+    const { model, metrics, status } = await run.result;
     return {
+      status,
       rounds,
       metrics,
       model: Array.from(encodeSafetensors(model)),

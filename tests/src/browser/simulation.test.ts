@@ -15,7 +15,11 @@ describeChromium('a federation simulated in a page of Chromium', simulationTests
 function simulationTests(browser: () => Promise<Browser>): void {
   async function simulatedInPage(
     options: object,
-    { isolated = false, algorithm = 'fedAvg' }: { readonly isolated?: boolean; readonly algorithm?: string } = {},
+    {
+      isolated = false,
+      algorithm = 'fedAvg',
+      cancelAfter,
+    }: { readonly isolated?: boolean; readonly algorithm?: string; readonly cancelAfter?: number } = {},
   ): Promise<Simulated> {
     const files = { '/fedloom/simulated.js': await simulationBundle() };
     const page = await (await browser()).newPage();
@@ -23,7 +27,7 @@ function simulationTests(browser: () => Promise<Browser>): void {
     await page.goto(await hostPages({ isolated, files }));
     const given = { runtime: '/onnxruntime/', ...size, ...options };
     return page.evaluate(`import('/fedloom/simulated.js').then((page) =>
-      page.simulated(${JSON.stringify(given)}, ${JSON.stringify(algorithm)}))`);
+      page.simulated(${JSON.stringify(given)}, ${JSON.stringify(algorithm)}, ${cancelAfter}))`);
   }
 
   function inNode(algorithm: FederatedAlgorithm) {
@@ -37,7 +41,7 @@ function simulationTests(browser: () => Promise<Browser>): void {
       inNode(fedAvg()),
     ]);
     expect(one.error).toBeUndefined();
-    expect(one).toMatchObject({ rounds: [0, 1, 2], isolated: false });
+    expect(one).toMatchObject({ status: 'completed', rounds: [0, 1, 2], isolated: false });
     expect(distance(decodeSafetensors(Uint8Array.from(one.model ?? [])), model)).toBeLessThan(1e-4);
     expect(one.metrics?.accuracy).toBeCloseTo(Number(metrics.accuracy), 4);
     expect(metrics.accuracy).toBeGreaterThan(0.5);
@@ -52,6 +56,15 @@ function simulationTests(browser: () => Promise<Browser>): void {
     expect(inPage.error).toBeUndefined();
     expect(inPage.isolated).toBe(true);
     expect(distance(decodeSafetensors(Uint8Array.from(inPage.model ?? [])), model)).toBeLessThan(1e-4);
+  });
+
+  it('ends when it is cancelled, with the model so far', async () => {
+    const { error, status, rounds, model } = await simulatedInPage({ rounds: 10_000 }, { cancelAfter: 1 });
+    expect(error).toBeUndefined();
+    expect(status).toBe('cancelled');
+    expect(rounds?.slice(0, 2)).toEqual([0, 1]);
+    expect(rounds?.length).toBeLessThan(100);
+    expect(decodeSafetensors(Uint8Array.from(model ?? [])).size).toBeGreaterThan(0);
   });
 
   it.each([
