@@ -4,6 +4,8 @@ import {
   EVENT,
   EVENTS_MAX,
   NUMBERS_PER_EVENT,
+  NUMBERS_PER_QUEUED,
+  QUEUED_MAX,
   SLOTS_BYTES,
   SMALL_BYTES_MAX,
 } from './addon/addon.js';
@@ -12,10 +14,10 @@ import type { TransportLibrary } from './library.js';
 /** Takes a message; its memory is the taker's. */
 export type TakeMessage = (source: number, tag: number, bytes: Uint8Array) => void;
 
-/** One poll waits for so long at most: nothing else of this thread runs meanwhile. */
-const SPIN_MICROSECONDS = 20;
 /** So many follow one another, while each brings something, before timers and sockets have their turn. */
 const POLLS_PER_TURN = 64;
+/** Below it, copying byte by byte is faster than a view and a call. */
+const TINY_BYTES = 32;
 /** How long to go on polling when nothing came, before the watcher takes over: between these, by how long it took lately. */
 const PATIENCE_MS = { least: 0.02, most: 0.5 };
 
@@ -35,13 +37,17 @@ export class Exchange {
   readonly #take: TakeMessage;
   readonly #events = new Float64Array(EVENTS_MAX * NUMBERS_PER_EVENT);
   readonly #slots = new Uint8Array(SLOTS_BYTES);
-  readonly #outgoing = new Uint8Array(SMALL_BYTES_MAX);
+  readonly #queue = new Float64Array(1 + QUEUED_MAX * NUMBERS_PER_QUEUED);
+  readonly #outgoing = new Uint8Array(QUEUED_MAX * SMALL_BYTES_MAX);
   readonly #sources = new Map<number, Source>();
   readonly #receiving = new Map<number, { readonly source: number; readonly message: Source['waiting'][number] }>();
   readonly #sending = new Map<number, () => void>();
   #patienceMs = PATIENCE_MS.least;
   #lastEventMs = performance.now();
+  #inTurn = false;
   #sentInTurn = false;
+  /** Of small messages of which somebody wants to know that they have left. */
+  #lastSynchronous = 0;
   #state: 'polling' | 'watching' | 'over' = 'watching';
   #allHere: (() => void) | undefined;
   #allSent: (() => void) | undefined;
@@ -51,13 +57,14 @@ export class Exchange {
     this.#addon = addon;
     this.#library = library;
     this.#take = take;
-    this.world = addon.open(() => this.#wake(), this.#events, this.#slots, this.#outgoing);
+    this.world = addon.open(() => this.#wake(), this.#events, this.#slots, this.#queue, this.#outgoing);
     addon.watch();
   }
 
   /**
    * Sends bytes, which belong to this from now on. Messages to one rank arrive in the order of the calls.
-   * @param synchronous it has left only when the other rank takes it, which large messages have in any case
+   * @param synchronous it has left only when the other rank takes it, which large messages have in any case; other small ones
+   *   are taken by MPI at once
    * @param left called when it has left, never within this call
    * @returns whether it has left already; then `left` is not called
    */
@@ -78,8 +85,19 @@ export class Exchange {
 
   #start(rank: number, tag: number, bytes: Uint8Array, synchronous: boolean): number {
     if (bytes.length > SMALL_BYTES_MAX) return this.#addon.sendLarge(rank, tag, bytes);
-    this.#outgoing.set(bytes);
-    return this.#addon.sendSmall(rank, tag, bytes.length, synchronous ? 1 : 0);
+    const id = synchronous ? --this.#lastSynchronous : 0;
+    const queue = this.#queue;
+    const place = queue[0] ?? 0;
+    const at = 1 + place * NUMBERS_PER_QUEUED;
+    queue[at] = rank;
+    queue[at + 1] = tag;
+    queue[at + 2] = bytes.length;
+    queue[at + 3] = id;
+    copy(bytes, this.#outgoing, place * SMALL_BYTES_MAX);
+    queue[0] = place + 1;
+    // Within a turn the next poll takes it along, which saves a call.
+    if (!this.#inTurn || place + 1 === QUEUED_MAX) this.#addon.flush();
+    return id;
   }
 
   /** Waits until all that was sent has left and every rank is here, and ends MPI. */
@@ -108,14 +126,24 @@ export class Exchange {
     if (this.#state === 'over') return;
     let count = 0;
     let polls = 0;
-    do {
-      this.#sentInTurn = false;
-      count = this.#addon.poll(SPIN_MICROSECONDS);
-      if (count > 0 && polls === 0) this.#learn();
-      for (let event = 0; event < count; event += 1) this.#handle(event * NUMBERS_PER_EVENT);
-      polls += 1;
-      // An answer to what was just sent may be there at once; who awaits a promise first needs the end of this turn.
-    } while (this.#sentInTurn && count > 0 && polls < POLLS_PER_TURN);
+    this.#inTurn = true;
+    try {
+      do {
+        this.#sentInTurn = false;
+        count = this.#addon.poll();
+        if (count > 0 && polls === 0) this.#learn();
+        for (let event = 0; event < count; event += 1) {
+          // Who takes the next message may take its time.
+          if (this.#queue[0] !== 0) this.#addon.flush();
+          this.#handle(event * NUMBERS_PER_EVENT);
+        }
+        polls += 1;
+        // An answer to what was just sent may be there at once; who awaits a promise first needs the end of this turn.
+      } while (this.#sentInTurn && count > 0 && polls < POLLS_PER_TURN);
+    } finally {
+      this.#inTurn = false;
+      if (this.#queue[0] !== 0) this.#addon.flush();
+    }
     if (polls > 1 || count > 0) this.#lastEventMs = performance.now();
     else if (performance.now() - this.#lastEventMs >= this.#patienceMs) return this.#leaveToWatcher();
     setImmediate(this.#turn);
@@ -135,18 +163,13 @@ export class Exchange {
   }
 
   #handle(at: number): void {
-    const [kind, a = 0, b = 0, c = 0, d = 0] = [
-      this.#events[at],
-      this.#events[at + 1],
-      this.#events[at + 2],
-      this.#events[at + 3],
-      this.#events[at + 4],
-    ];
-    switch (kind) {
+    const events = this.#events;
+    const a = events[at + 1] ?? 0;
+    switch (events[at]) {
       case EVENT.small:
-        return this.#came(a, b, this.#slots.slice(c, c + d));
+        return this.#came(a, events[at + 2] ?? 0, this.#taken(events[at + 3] ?? 0, events[at + 4] ?? 0));
       case EVENT.large:
-        return this.#comes(a, b, d);
+        return this.#comes(a, events[at + 2] ?? 0, events[at + 4] ?? 0);
       case EVENT.received:
         return this.#received(a);
       case EVENT.sent:
@@ -154,6 +177,14 @@ export class Exchange {
       case EVENT.allHere:
         return this.#allHere?.();
     }
+  }
+
+  /** What came into a slot, in memory of its own. */
+  #taken(from: number, length: number): Uint8Array {
+    if (length > TINY_BYTES) return this.#slots.slice(from, from + length);
+    const bytes = new Uint8Array(length);
+    for (let at = 0; at < length; at += 1) bytes[at] = this.#slots[from + at] ?? 0;
+    return bytes;
   }
 
   #sourceOf(rank: number): Source {
@@ -196,4 +227,9 @@ export class Exchange {
     left?.();
     if (this.#sending.size === 0) this.#allSent?.();
   }
+}
+
+function copy(bytes: Uint8Array, to: Uint8Array, offset: number): void {
+  if (bytes.length > TINY_BYTES) return to.set(bytes, offset);
+  for (let at = 0; at < bytes.length; at += 1) to[offset + at] = bytes[at] ?? 0;
 }

@@ -1,4 +1,4 @@
-/** What `native/mpi.cc` offers, for one JavaScript thread of a process. */
+/** What `native/addon.cc` offers, for one JavaScript thread of a process. */
 export interface Addon {
   /** The text by which this MPI names itself; before `open` too. */
   library(): string;
@@ -7,22 +7,27 @@ export interface Addon {
    * @param wake called once after `watch`, when `poll` would bring something
    * @param events `EVENTS_MAX` events of `NUMBERS_PER_EVENT` numbers each, which `poll` writes
    * @param slots `SLOTS_BYTES` for small messages, which come at any time
-   * @param outgoing `SMALL_BYTES_MAX` for a small message that is to be sent
+   * @param queue small messages that are to be sent: their count, then `NUMBERS_PER_QUEUED` numbers for each, `QUEUED_MAX` at most.
+   *   These are rank, tag, length, and a number of the caller's, below 0, or 0. With a number it leaves only when the other end
+   *   has a slot for it, and `EVENT.sent` brings the number then.
+   * @param outgoing their bytes: `SMALL_BYTES_MAX` for each
    * @throws Error when MPI was started before, or has no threads
    */
-  open(wake: () => void, events: Float64Array, slots: Uint8Array, outgoing: Uint8Array): AddonWorld;
-  /**
-   * Sends the first bytes of `outgoing`.
-   * @param synchronous 1: it has left only when the other end has a slot for it
-   * @returns 0 if it has left already, else a number that `EVENT.sent` brings
-   */
-  sendSmall(rank: number, tag: number, length: number, synchronous: 0 | 1): number;
-  /** Sends bytes, which must not change until `EVENT.sent` brings the number that this returns. */
+  open(
+    wake: () => void,
+    events: Float64Array,
+    slots: Uint8Array,
+    queue: Float64Array,
+    outgoing: Uint8Array,
+  ): AddonWorld;
+  /** Sends what is queued, and empties the queue; `sendLarge`, `poll` and `meet` do it too. */
+  flush(): void;
+  /** Sends bytes, which must not change until `EVENT.sent` brings the number that this returns, above 0. */
   sendLarge(rank: number, tag: number, bytes: Uint8Array): number;
   /** Gives the next large message of a rank with this tag memory, of exactly its length; `EVENT.received` brings the number. */
   receive(rank: number, tag: number, bytes: Uint8Array): number;
-  /** @returns how many events there are, after so many microseconds at most if there are none */
-  poll(spinMicroseconds: number): number;
+  /** @returns how many events there are, after some microseconds if there are none */
+  poll(): number;
   watch(): void;
   unwatch(): void;
   /** `EVENT.allHere` comes when every rank has called it. */
@@ -53,12 +58,14 @@ export const EVENT = {
   large: 2,
   /** what `receive` returned */
   received: 3,
-  /** what `sendSmall` or `sendLarge` returned */
+  /** what `sendLarge` returned, or a number of the queue */
   sent: 4,
   allHere: 5,
 } as const;
 
 export const NUMBERS_PER_EVENT = 5;
 export const EVENTS_MAX = 4096;
+export const NUMBERS_PER_QUEUED = 4;
+export const QUEUED_MAX = 64;
 export const SMALL_BYTES_MAX = 1024;
 export const SLOTS_BYTES = 64 * SMALL_BYTES_MAX;

@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
-import { closeSync, existsSync, openSync, renameSync, rmSync, statSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -10,7 +10,11 @@ import type { Compiler } from './compilers.js';
 import { makeFolders } from './make-folders.js';
 
 const exec = promisify(execFile);
-export const SOURCE = fileURLToPath(new URL('../../native/mpi.cc', import.meta.url));
+const NATIVE = fileURLToPath(new URL('../../native/', import.meta.url));
+/** What the addon is compiled from, headers too. */
+export const SOURCES: readonly string[] = readdirSync(NATIVE)
+  .sort()
+  .map((name) => join(NATIVE, name));
 /** Nobody compiles for so long: whoever began it has died. */
 const STALE_MS = 120_000;
 const LOOK_AGAIN_MS = 50;
@@ -42,7 +46,7 @@ async function compile({ FedloomError }: TransportLibrary, compiler: Compiler, o
   const headers: string = createRequire(import.meta.url)('node-api-headers').include_dir;
   const flags = ['-std=c++17', '-O2', '-fPIC', '-shared', '-pthread', `-I${headers}`];
   try {
-    await exec(compiler.path, [...flags, SOURCE, '-o', output]);
+    await exec(compiler.path, [...flags, ...SOURCES.filter((file) => file.endsWith('.cc')), '-o', output]);
   } catch (cause) {
     const said = (cause as { readonly stderr?: string }).stderr || String(cause);
     const lines = said.trim().split('\n').slice(0, LINES_SHOWN).join('\n  ');

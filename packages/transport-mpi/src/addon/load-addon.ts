@@ -7,7 +7,7 @@ import type { Launched } from 'fedloom';
 import { checkFlavour, flavourOf } from '../launched.js';
 import type { TransportLibrary } from '../library.js';
 import type { Addon } from './addon.js';
-import { buildAddon, SOURCE } from './build-addon.js';
+import { buildAddon, SOURCES } from './build-addon.js';
 import { type Compiler, findCompiler } from './compilers.js';
 import { makeFolders } from './make-folders.js';
 
@@ -117,7 +117,7 @@ function folders(): readonly string[] {
 }
 
 function sourceKey(): string {
-  return `${process.platform}-${process.arch}-${keyOf(readFileSync(SOURCE, 'utf8'))}`;
+  return `${process.platform}-${process.arch}-${keyOf(SOURCES.map((file) => readFileSync(file, 'utf8')).join(''))}`;
 }
 
 function keyOf(text: string): string {
