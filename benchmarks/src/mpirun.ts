@@ -6,18 +6,22 @@ import { benchmarksFolder } from './places.js';
 import { runProgram } from './spawned.js';
 
 /** Runs a program on two ranks of this machine, neither bound to a core, and gives its lines of JSON. */
-export async function onTwoRanks<T>(program: string, args: readonly (string | number)[]): Promise<T[]> {
+export function onTwoRanks<T>(program: string, args: readonly (string | number)[]): Promise<T[]> {
+  return onRanks(2, program, args);
+}
+
+async function onRanks<T>(ranks: number, program: string, args: readonly (string | number)[]): Promise<T[]> {
   const asRoot = process.getuid?.() === 0 ? ['--allow-run-as-root'] : [];
-  const flags = [...asRoot, '--oversubscribe', '--bind-to', 'none', '-np', '2'];
+  const flags = [...asRoot, '--oversubscribe', '--bind-to', 'none', '-np', String(ranks)];
   const { stdout } = await runProgram('mpirun', [...flags, program, ...args.map(String)]);
   const lines = stdout.split('\n').filter((line) => line.startsWith('{'));
   return lines.map((line) => JSON.parse(line) as T);
 }
 
 /** A module of `ranks/`. */
-export function onTwoNodes<T>(name: string, args: readonly (string | number)[]): Promise<T[]> {
+export function onNodes<T>(ranks: number, name: string, args: readonly (string | number)[]): Promise<T[]> {
   const module = fileURLToPath(new URL(`./ranks/${name}.js`, import.meta.url));
-  return onTwoRanks<T>(process.execPath, [module, ...args]);
+  return onRanks<T>(ranks, process.execPath, [module, ...args]);
 }
 
 /** Compiles the peer in C, for as long as `use` takes. */
@@ -30,4 +34,13 @@ export async function withPing<T>(use: (program: string) => Promise<T>): Promise
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
+}
+
+/** The Python of the tests, which has mpi4py; undefined where `tools/python/install.sh` has not made it. */
+export async function pythonWithMpi(): Promise<string | undefined> {
+  const python = join(benchmarksFolder, '..', 'node_modules', '.cache', 'python', 'bin', 'python');
+  return runProgram(python, ['-c', 'import mpi4py.MPI']).then(
+    () => python,
+    () => undefined,
+  );
 }
