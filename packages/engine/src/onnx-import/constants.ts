@@ -28,7 +28,7 @@ export class Constants {
     );
     const parameters: LayerParameter[] = [];
     for (const [name, tensor] of constants) {
-      const isOwn = ownNames.test(name) && isUniform(tensor) && !weights.has(name);
+      const isOwn = ownNames.test(name) && isUniform(tensor) && !weights.has(name) && !isPerChannel(tensor);
       const isSetting = tensor.shape.length === 0 || settings.has(name) || isOwn || !hasNumbers(tensor);
       if (tensor.dtype !== 'float32' || isSetting) this.known.set(name, knownTensor(tensor));
       else if (needed.has(name)) parameters.push(this.#parameter(name, tensor, statistics.has(name), isTrained));
@@ -75,9 +75,18 @@ class UnusedNames {
 
 /** Names that exporters make: such a constant, where it is one number throughout and no operator's weight, is a setting, such as a scale. */
 const ownNames = /^val_|::|^\//;
+/** `[channels, 1, 1]`: so norms have their weights that are written out, and no setting has it. */
+function isPerChannel({ shape: [channels = 1, ...rest] }: Tensor): boolean {
+  return channels > 1 && rest.length > 0 && rest.every((extent) => extent === 1);
+}
+
 /** Inputs that an operator must know before it runs. */
 const SETTINGS: Readonly<Record<string, readonly number[]>> = { Clip: [1, 2], Dropout: [1], Pad: [2], Resize: [1, 2] };
-const WEIGHTED: ReadonlySet<string> = new Set(['BatchNormalization', 'Conv', 'GRU', 'Gemm', 'LSTM', 'MatMul']);
+// Not InstanceNormalization: exporters write group norm as one whose weights are 1 and 0, and its own weights behind it.
+const WEIGHTED: ReadonlySet<string> = new Set([
+  ...['BatchNormalization', 'Conv', 'ConvTranspose', 'GRU', 'Gemm', 'GroupNormalization'],
+  ...['LSTM', 'LayerNormalization', 'MatMul', 'PRelu', 'RMSNormalization'],
+]);
 
 /**
  * One constant in two places is two parameters where it is a copy by name, or the same number throughout: exporters write equal zeros, such as

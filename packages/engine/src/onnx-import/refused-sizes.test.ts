@@ -11,7 +11,7 @@ test.each([
   ['given-neg-tensor', 'onnx.format', /its tensor w of float32 \[-4\] has 0 elements/],
   ['given-constant-of-shape', 'onnx.operators', /its ConstantOfShape .* lays 1073741824 numbers out before it runs/],
   ['given-range', 'onnx.operators', /its Range .* lays 1099511627776 numbers out/],
-  ['given-range-0', 'onnx.operators', /its Range .* lays Infinity numbers out/],
+  ['given-range-0', 'onnx.operators', /its Range .* has a step of 0/],
   ['given-tile', 'onnx.operators', /its Tile .* lays 2147483648 numbers out/],
   ['given-pool-huge', 'onnx.operators', /its MaxPool .* lays 4398046511120 numbers out/],
   [

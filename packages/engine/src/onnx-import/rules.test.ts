@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { gradients } from '../graph/gradients.js';
 import { runOnnx } from '../onnx/testing/run-onnx.js';
 import { concatenated, lengthDelimited, varintField } from '../plan/protobuf-fields.js';
 import { elementCount, type Tensor } from '../tensor.js';
@@ -14,15 +15,23 @@ interface OneNode {
   readonly op: string;
   /** Of a sample. */
   readonly x: readonly number[];
+  /** Of all samples; default: between -2 and 2. */
+  readonly data?: readonly number[];
   /** Inputs behind x: int64 vectors, float32 tables, or left out. */
-  readonly inputs?: readonly (readonly number[] | { readonly shape: readonly number[] } | undefined)[];
+  readonly inputs?: readonly (readonly number[] | FloatInput | undefined)[];
   readonly attributes?: Readonly<Record<string, AttributeValue>>;
+}
+
+interface FloatInput {
+  readonly shape: readonly number[];
+  /** Default: drawn. */
+  readonly data?: readonly number[];
 }
 
 const SAMPLES = 2;
 
 /** A file of one node, by the field numbers of onnx.proto: `x` `[batch, ...]`, and `y`. */
-function fileOf({ op, x, inputs = [], attributes = {} }: OneNode): Uint8Array {
+function fileOf({ op, x, inputs = [], attributes = {} }: OneNode, constantName = 'c'): Uint8Array {
   const dimension = (extent: number | string) =>
     lengthDelimited(1, typeof extent === 'string' ? lengthDelimited(2, extent) : varintField(1, extent));
   const shape = lengthDelimited(2, ...['batch', ...x].map(dimension));
@@ -32,14 +41,14 @@ function fileOf({ op, x, inputs = [], attributes = {} }: OneNode): Uint8Array {
     if (one === undefined) return [];
     const isTable = 'shape' in one;
     const extents = isTable ? one.shape : [one.length];
-    const data = isTable ? tableOf(extents, at) : BigInt64Array.from(one, BigInt);
+    const data = isTable ? Float32Array.from(one.data ?? tableOf(extents, at)) : BigInt64Array.from(one, BigInt);
     const fields = [...extents.map((extent) => varintField(1, extent)), varintField(2, isTable ? 1 : 7)];
     const raw = lengthDelimited(9, new Uint8Array(data.buffer));
-    return [lengthDelimited(5, ...fields, lengthDelimited(8, `c${at}`), raw)];
+    return [lengthDelimited(5, ...fields, lengthDelimited(8, `${constantName}${at}`), raw)];
   });
   const node = [
     lengthDelimited(1, 'x'),
-    ...inputs.map((one, at) => lengthDelimited(1, one === undefined ? '' : `c${at}`)),
+    ...inputs.map((one, at) => lengthDelimited(1, one === undefined ? '' : `${constantName}${at}`)),
     lengthDelimited(2, 'y'),
     lengthDelimited(4, op),
     ...Object.entries(attributes).map(([name, value]) =>
@@ -67,6 +76,11 @@ function written(value: AttributeValue): readonly Uint8Array[] {
 function tableOf(shape: readonly number[], seed: number): Float32Array {
   const random = testRandom(seed + 5);
   return Float32Array.from({ length: elementCount(shape) }, () => random.next() - 0.5);
+}
+
+/** @param data of two samples */
+function raisedTo(exponent: number, data: readonly number[]): OneNode {
+  return { op: 'Pow', x: [data.length / SAMPLES], data, inputs: [{ shape: [], data: [exponent] }] };
 }
 
 const spatial = { x: [2, 5, 6] };
@@ -152,16 +166,58 @@ const nodes: readonly OneNode[] = [
   { op: 'Elu', x: [6], attributes: { alpha: { float: 0.5 } } },
   { op: 'Gelu', x: [6], attributes: { approximate: 'tanh' } },
   { op: 'PRelu', x: [3, 4], inputs: [{ shape: [3, 1] }] },
+  ...[0, 2, 3, 65].map((exponent) => raisedTo(exponent, [0, 1, -1, 1.5, -0.5, 0])),
+  ...[-1, -2].map((exponent) => raisedTo(exponent, [2, 1, -1, 1.5, -0.5, 3])),
+  ...[0.5, 0.7, 1.5].map((exponent) => raisedTo(exponent, [0, 1, 2, 1.5, 0, 3])),
+  { op: 'Max', x: [3, 4], inputs: [{ shape: [4] }, { shape: [3, 1] }] },
   { op: 'Softmax', x: [3, 4], attributes: { axis: 1 } },
 ];
 
-const named = nodes.map((node) => [`${node.op} ${JSON.stringify(node.attributes ?? {})}`, node] as const);
+const named = nodes.map((node, at) => [at, node.op, JSON.stringify(node.attributes ?? {}), node] as const);
 
-test.each(named)('%s is what ONNX Runtime makes of it', async (_, node) => {
+test.each(named)('%i: %s %s is what ONNX Runtime makes of it', async (_at, _op, _attributes, node) => {
+  const { found, made, expected } = await bothOf(node);
+  expect(made).toEqual(expected?.shape);
+  expect(relativeError(found, expected?.data as Float32Array)).toBeLessThan(1e-5);
+});
+
+test.each<[string, number, OneNode]>([
+  [
+    "a PRelu's slopes, equal as they begin",
+    1,
+    { op: 'PRelu', x: [3, 4], inputs: [{ shape: [3, 1], data: [1, 1, 1] }] },
+  ],
+  ["a norm's weights that are written out", 1, { op: 'Mul', x: [3, 4], inputs: [{ shape: [3, 1], data: [1, 1, 1] }] }],
+  ['a factor', 0, { op: 'Mul', x: [3, 4], inputs: [{ shape: [1], data: [3] }] }],
+  ['a table of zeros to be added', 0, { op: 'Add', x: [2, 2], inputs: [{ shape: [2, 2], data: [0, 0, 0, 0] }] }],
+])('of constants that the exporter has named, %s: %i parameters', (_, count, node) => {
+  expect(modelFromOnnx(fileOf(node, 'val_')).build(node.x).parameters).toHaveLength(count);
+});
+
+test('the logarithm of sums of nothing is minus infinity', async () => {
+  const nothing = Number.NEGATIVE_INFINITY;
+  const node = { op: 'ReduceLogSumExp', x: [3], data: [nothing, nothing, nothing, 1, nothing, nothing], inputs: [[1]] };
+  const { found, expected } = await bothOf(node);
+  expect([...found]).toEqual([nothing, 1]);
+  expect(Array.from(expected?.data ?? [], Number)).toEqual([nothing, 1]);
+});
+
+test('a power has a gradient at 0 too', () => {
+  const built = modelFromOnnx(fileOf(raisedTo(1.5, [0, 1, 4, 9]))).build([2]);
+  const { values } = evaluateGraph([floats([2, 2], [0, 1, 4, 9])], (g, [x]) => {
+    const input = x as NonNullable<typeof x>;
+    const { output } = applied(built, g, input, new Map(), testContext(g, SAMPLES));
+    return gradients(g.sum(output, [0, 1]), [input])[0] as typeof input;
+  });
+  const expected = [0, 1.5, 3, 4.5];
+  expect(relativeError(values, Float32Array.from(expected))).toBeLessThan(1e-6);
+});
+
+async function bothOf(node: OneNode) {
   const bytes = fileOf(node);
   const shape = [SAMPLES, ...node.x];
   const random = testRandom(3);
-  const data = Float32Array.from({ length: elementCount(shape) }, () => 4 * random.next() - 2);
+  const data = Float32Array.from(node.data ?? Array.from({ length: elementCount(shape) }, () => 4 * random.next() - 2));
   const x: Tensor = { dtype: 'float32', shape, data };
   const expected = (await runOnnx(bytes, new Map([['x', x]]))).get('y');
 
@@ -172,6 +228,5 @@ test.each(named)('%s is what ONNX Runtime makes of it', async (_, node) => {
     const params = new Map(names.map((name, at) => [name, rest[at] as (typeof rest)[number]]));
     return applied(built, g, input as (typeof rest)[number], params, testContext(g, SAMPLES)).output;
   });
-  expect(made).toEqual(expected?.shape);
-  expect(relativeError(found, expected?.data as Float32Array)).toBeLessThan(1e-5);
-});
+  return { found, made, expected };
+}

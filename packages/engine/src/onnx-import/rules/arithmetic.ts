@@ -35,7 +35,7 @@ function variadic(build: Binary, fold: (a: number, b: number) => number): Rule {
       .reduce((a, b) => {
         const known = isKnown(a) && isKnown(b) && folded(a, b, fold, step.node.op);
         const inGraph = (entry: Entry) => (isKnown(entry) ? asValue(step.g, entry) : entry);
-        return known || build(step.g, inGraph(a), inGraph(b));
+        return known || build(step.g, ...sameDtype(step.g, inGraph(a), inGraph(b)));
       }, step.entry(0)),
   ];
 }
@@ -135,16 +135,27 @@ const power: Rule = (step) => {
   if (known !== undefined) return [known];
   const single = isKnown(exponent) && exponent.elements.length === 1 ? step.numbers(1)[0] : undefined;
   if (single !== undefined && !isKnown(base)) return [raised(g, base, single)];
+  if (isKnown(base) && step.numbers(0).some((number) => number <= 0))
+    throw new Unsupported('raises numbers that are not above 0 to powers that are not known');
   const factor = isKnown(base) && base.elements.length === 1 ? Math.log(step.numbers(0)[0] ?? 1) : undefined;
   return [g.exp(g.mul(factor === undefined ? g.log(step.value(0)) : g.constant(factor, 'float32'), step.value(1)))];
 };
 
-/** By products where the exponent is a small whole number, and otherwise of what is not below 0. */
+/** Beyond, no float but -1, 0 and 1 has a power that is a number of its own. */
+const EXPONENT_MAX = 2 ** 32;
+
+/** By products where the exponent is a whole number, and otherwise by the logarithm. */
 function raised(g: Graph, x: Value, exponent: number): Value {
   if (exponent < 0) return g.div(1, raised(g, x, -exponent));
+  if (exponent === 0) return g.expand(g.constant(1, x.dtype), x.shape);
   if (exponent === 0.5) return g.sqrt(x);
   if (exponent === 1) return x;
-  if (!Number.isInteger(exponent) || exponent < 1 || exponent > 64) return g.exp(g.mul(g.log(x), exponent));
+  if (!Number.isInteger(exponent) || exponent > EXPONENT_MAX) {
+    // At 0 the logarithm has no gradient that could be multiplied with 0.
+    const isMore = g.greater(x, 0);
+    const positive = g.exp(g.mul(g.log(g.select(isMore, x, 1)), exponent));
+    return g.select(isMore, positive, g.select(g.greater(0, x), Number.NaN, g.constant(0, x.dtype)));
+  }
   const half = g.square(raised(g, x, Math.floor(exponent / 2)));
   return exponent % 2 === 0 ? half : g.mul(half, x);
 }

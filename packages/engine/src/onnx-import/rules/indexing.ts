@@ -25,7 +25,7 @@ function refuseSamples({ shape }: Value, axis: number): void {
   if (typeof shape[axis] === 'string') throw new Unsupported(`takes some of the '${shape[axis]}'`);
 }
 
-/** Elements along an axis, an index for each: a sum over the axis with ones where the indices are. */
+/** Elements along an axis, an index for each: a sum over the axis of what is where the indices are, and of nothing else. */
 const gatherElements: Rule = (step) => {
   const { g } = step;
   const [x, given] = [step.value(0), step.value(1)];
@@ -42,7 +42,8 @@ const gatherElements: Rule = (step) => {
   const hits = g.oneHot(toLast(indices), extent);
   const rows = toLast(x);
   const each = g.reshape(rows, [...rows.shape.slice(0, -1), 1, extent]);
-  return [toLast(g.sum(g.mul(hits, each), [-1]))];
+  // By choice and not by a product: what is not looked up may be infinite.
+  return [toLast(g.sum(g.select(g.greater(hits, 0), each, 0), [-1]))];
 };
 
 /** Rows by known places along the first axes after those of the batch; exporters write a look-up along one axis so. */
@@ -85,6 +86,7 @@ const slice: Rule = (step) => {
 };
 
 function placesOf(start: number, end: number, size: number, extent: number): readonly number[] {
+  if (size === 0) throw new Unsupported('has a step of 0');
   const fromEnd = (place: number) => (place < 0 ? place + extent : place);
   const within = (place: number, least: number, most: number) => Math.min(most, Math.max(least, place));
   const isForward = size > 0;
@@ -113,6 +115,7 @@ const triangle: Rule = (step) => {
 
 const range: Rule = (step) => {
   const [start = 0, limit = 0, delta = 1] = [0, 1, 2].map((index) => step.numbers(index)[0]);
+  if (delta === 0) throw new Unsupported('has a step of 0');
   const count = Math.max(0, Math.ceil((limit - start) / delta));
   return [
     vector(

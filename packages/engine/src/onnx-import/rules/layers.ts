@@ -1,6 +1,7 @@
 import type { Value } from '../../graph/value.js';
 import { batchNorm } from '../../layers/batch-norm.js';
 import { dropped } from '../../layers/dropout.js';
+import { elementCount } from '../../tensor.js';
 import { alongAxis } from '../along.js';
 import { axisOf, extentOf, type Rule, refuseBatch, type Step, Unsupported } from '../entries.js';
 
@@ -69,7 +70,14 @@ const groupNormalization: Rule = (step) => {
   const groups = step.integer('num_groups', 1);
   const size = rest.reduce<number>((all, _, at) => all * extentOf(x, at + 1), 1) / groups;
   const parts = g.standardize(g.reshape(x, [samples, groups, size]), [2], step.float('epsilon', 1e-5));
-  const perChannel = (index: number) => g.reshape(step.value(index), [extentOf(x, 1), ...rest.slice(1).map(() => 1)]);
+  const channels = extentOf(x, 1);
+  // Before version 21 of the standard's operators, a number for each group.
+  const perChannel = (index: number) => {
+    const given = step.value(index);
+    const isOfGroups = elementCount(given.shape.map(Number)) === groups && groups !== channels;
+    const spread = isOfGroups ? g.expand(g.reshape(given, [groups, 1]), [groups, channels / groups]) : given;
+    return g.reshape(spread, [channels, ...rest.slice(1).map(() => 1)]);
+  };
   return [g.add(g.mul(g.reshape(parts, x.shape), perChannel(1)), perChannel(2))];
 };
 

@@ -5,11 +5,16 @@ import { axisOf, extentOf, laidOut, type Rule, refuseBatch, Unsupported } from '
 
 type Reduce = (g: Graph, x: Value, axes: readonly number[], keeps: boolean) => Value;
 
-function reduction(reduce: Reduce): Rule {
+/** @param isPlain of one element it gives that element */
+function reduction(reduce: Reduce, isPlain = false): Rule {
   return (step) => {
     const x = step.value(0);
     const given = step.axes(1) ?? [];
-    if (given.length === 0 && step.integer('noop_with_empty_axes', 0) === 1) return [x];
+    if (given.length === 0 && step.integer('noop_with_empty_axes', 0) === 1) {
+      // Whether it still computes of each element has changed with the versions of the standard.
+      if (!isPlain) throw new Unsupported('reduces along no axis (noop_with_empty_axes)');
+      return [x];
+    }
     const axes = given.length > 0 ? given : x.shape.map((_, axis) => axis);
     refuseBatch(x, axes);
     return [reduce(step.g, x, axes, step.integer('keepdims', 1) === 1)];
@@ -23,7 +28,9 @@ function rootOf(g: Graph, x: Value): Value {
 }
 
 const logSumExp: Reduce = (g, x, axes, keeps) => {
-  const most = g.max(x, axes, true);
+  const found = g.max(x, axes, true);
+  // Where all are -infinity, so is the result: nothing is taken off there.
+  const most = g.select(g.greater(found, -Number.MAX_VALUE), found, 0);
   const total = g.add(g.log(g.sum(g.exp(g.sub(x, most)), axes, true)), most);
   return keeps ? total : g.sum(total, axes);
 };
@@ -48,10 +55,10 @@ const cumulated: Rule = (step) => {
   const triangle = Float32Array.from({ length: laidOut(extent * extent) }, (_, at) =>
     Number(counts(Math.floor(at / extent), at % extent)),
   );
-  const floats = x.dtype === 'float32' ? x : g.cast(x, 'float32');
-  const total = alongAxis(step, floats, axis, (last) =>
-    g.matmul(last, g.constant(triangle, 'float32', [extent, extent])),
-  );
+  // Whole numbers stay whole up to 2^53.
+  const dtype = x.dtype === 'float32' ? 'float32' : 'float64';
+  const floats = x.dtype === dtype ? x : g.cast(x, dtype);
+  const total = alongAxis(step, floats, axis, (last) => g.matmul(last, g.constant(triangle, dtype, [extent, extent])));
   return [g.cast(total, x.dtype)];
 };
 
@@ -72,10 +79,10 @@ export const reductions: Readonly<Record<string, Rule>> = {
   ReduceL2: reduction((g, x, axes, keeps) => rootOf(g, g.sum(g.square(x), axes, keeps))),
   ReduceLogSum: reduction((g, x, axes, keeps) => g.log(g.sum(x, axes, keeps))),
   ReduceLogSumExp: reduction(logSumExp),
-  ReduceMax: reduction((g, x, axes, keeps) => g.max(x, axes, keeps)),
-  ReduceMean: reduction((g, x, axes, keeps) => g.mean(x, axes, keeps)),
-  ReduceMin: reduction((g, x, axes, keeps) => g.neg(g.max(g.neg(x), axes, keeps))),
+  ReduceMax: reduction((g, x, axes, keeps) => g.max(x, axes, keeps), true),
+  ReduceMean: reduction((g, x, axes, keeps) => g.mean(x, axes, keeps), true),
+  ReduceMin: reduction((g, x, axes, keeps) => g.neg(g.max(g.neg(x), axes, keeps)), true),
   ReduceProd: product,
-  ReduceSum: reduction((g, x, axes, keeps) => g.sum(x, axes, keeps)),
+  ReduceSum: reduction((g, x, axes, keeps) => g.sum(x, axes, keeps), true),
   ReduceSumSquare: reduction((g, x, axes, keeps) => g.sum(g.square(x), axes, keeps)),
 };

@@ -37,6 +37,8 @@ const constant: Rule = (step) => {
   if (float !== undefined) return [{ dtype: 'float32', shape: [], elements: [float] }];
   const integers = attributes.get('value_ints')?.integers;
   if (integers !== undefined) return [knownDims(integers)];
+  const floats = attributes.get('value_floats')?.floats;
+  if (floats !== undefined) return [vector('float32', floats)];
   throw new Unsupported('is a constant of another kind than numbers');
 };
 
@@ -173,7 +175,8 @@ const expand: Rule = (step) => {
   const wanted = step.known(1).elements;
   const given = step.entry(0);
   if (isKnown(given) && given.elements.length === 1 && wanted.every((extent) => typeof extent === 'number')) {
-    const shape = wanted.length < given.shape.length ? given.shape : wanted.map(Number);
+    const rank = Math.max(given.shape.length, wanted.length);
+    const shape = Array.from({ length: rank }, (_, axis) => Number(wanted[axis - rank + wanted.length] ?? 1));
     return [{ ...given, shape, elements: new Array<Dim>(laidOut(elementCount(shape))).fill(given.elements[0] as Dim) }];
   }
   const x = step.value(0);
