@@ -132,11 +132,20 @@ export function withoutAliases(file: ModelFile): ModelFile {
 function withoutCopies(file: ModelFile): ModelFile {
   const constants = new Map(file.constants);
   const tables = [...constants].filter(([, { dtype, shape }]) => dtype === 'float32' && shape.length === 2);
+  // One candidate for a copy, found by its corners: files may have very many tables.
+  const originals = new Map<string, readonly [string, Tensor]>();
+  for (const table of tables) {
+    const [name, { shape, data }] = table;
+    const key = `${shape.join()} ${data[0]} ${data[data.length - 1]}`;
+    if (!ownNames.test(name) && !originals.has(key)) originals.set(key, table);
+  }
   const turned: NodeFile[] = [];
   for (const [copy, tensor] of tables) {
     if (!ownNames.test(copy) || isUniform(tensor)) continue;
-    const [original] = tables.find(([name, table]) => !ownNames.test(name) && isTransposed(table, tensor)) ?? [];
-    if (original === undefined) continue;
+    const { shape, data } = tensor;
+    const candidate = originals.get(`${[...shape].reverse().join()} ${data[0]} ${data[data.length - 1]}`);
+    if (candidate === undefined || !isTransposed(candidate[1], tensor)) continue;
+    const [original] = candidate;
     constants.delete(copy);
     const attributes = new Map([['perm', { integers: [1, 0], floats: [], texts: [] }]]);
     turned.push({ name: copy, op: 'Transpose', domain: '', inputs: [original], outputs: [copy], attributes });
