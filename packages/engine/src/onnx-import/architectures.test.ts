@@ -101,3 +101,27 @@ test('a table that is used twice is one parameter, though an exporter writes its
   const tables = parameters.filter(({ shape }) => [...shape].sort().join() === '7,8');
   expect(tables.map(({ name }) => name)).toEqual(['words.weight']);
 });
+
+test.each(exported.filter(({ name }) => name === 'bert'))(
+  'a text of padding alone is predicted as by the file, and its gradient is finite ($exporter)',
+  async (one) => {
+    const source = sourceOf(one);
+    const x = tensorOf(source.data.x, new Array<number>(6).fill(0));
+    const parameters = initializeParameters(source.model, source.data, testRandom(1));
+    const file = await onnxRuntimeNode().load(readFileSync(new URL(`${one.name}-${one.exporter}.onnx`, folder)));
+    const tokens: Tensor = { dtype: 'int64', shape: [1, 6], data: new BigInt64Array(6) };
+    const [expected] = (await file.run(new Map([['x', tokens]]))).values();
+    await file.release();
+    const prediction = await predicted(source, parameters, x);
+    expect(relativeError(prediction?.data as Float32Array, expected?.data as Float32Array)).toBeLessThan(1e-5);
+
+    const runner = await PlanRunner.create(onnxRuntimeNode(), compilePlan(source));
+    const order: Tensor = { dtype: 'int64', shape: [1, 1], data: new BigInt64Array(1) };
+    const y = tensorOf(source.data.y, [1]);
+    const result = await runner.train({ x, y, parameters, order });
+    await runner.release();
+    for (const [name, { data }] of result.parameters) {
+      expect((data as Float32Array).every(Number.isFinite), name).toBe(true);
+    }
+  },
+);

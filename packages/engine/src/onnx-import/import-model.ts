@@ -6,6 +6,7 @@ import type { BuiltModel, LayerContext, Model } from '../layers/types.js';
 import { evaluationContext } from '../plan/layer-context.js';
 import type { DType } from '../tensor.js';
 import { Constants, withoutAliases } from './constants.js';
+import { withEmptyRows } from './empty-rows.js';
 import { type Entry, isKnown, type Rule, Step, sized, Unsupported } from './entries.js';
 import { type InputFile, type ModelFile, type NodeFile, readModelFile } from './read-file.js';
 import { activations } from './rules/activations.js';
@@ -107,7 +108,7 @@ function readChecked(bytes: Uint8Array, output: string | undefined, name: string
     new FedloomError('onnx.format', `${name} cannot be trained: ${what}.`, { file: name }, { cause });
   let file: ModelFile;
   try {
-    file = withoutAliases(readModelFile(bytes));
+    file = withEmptyRows(withoutAliases(readModelFile(bytes)));
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
     throw wrong(`it is no ONNX model that can be read, ${error.message}`, error);

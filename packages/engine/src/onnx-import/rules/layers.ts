@@ -3,6 +3,7 @@ import { batchNorm } from '../../layers/batch-norm.js';
 import { dropped } from '../../layers/dropout.js';
 import { elementCount } from '../../tensor.js';
 import { alongAxis } from '../along.js';
+import { MAY_BE_EMPTY } from '../empty-rows.js';
 import { axisOf, extentOf, type Rule, refuseBatch, type Step, Unsupported } from '../entries.js';
 
 const gemm: Rule = (step) => {
@@ -62,6 +63,13 @@ function along(build: (step: Step, x: Value) => Value): Rule {
   return (step) => [alongAxis(step, step.value(0), step.integer('axis', -1), (x) => build(step, x))];
 }
 
+/** Where the file asks whether rows are NaN, those that a mask leaves nothing of are 0, as PyTorch's attention has them. */
+function softmax({ g, node }: Step, x: Value): Value {
+  if (!node.attributes.has(MAY_BE_EMPTY)) return g.softmax(x);
+  const isEmpty = g.equal(g.max(x, [-1], true), Number.NEGATIVE_INFINITY);
+  return g.select(isEmpty, 0, g.softmax(g.select(isEmpty, 0, x)));
+}
+
 /** By groups of channels, `[N, C, ...]`. */
 const groupNormalization: Rule = (step) => {
   const { g } = step;
@@ -102,5 +110,5 @@ export const layers: Readonly<Record<string, Rule>> = {
   LogSoftmax: along(({ g }, x) => g.logSoftmax(x)),
   MatMul: (step) => [step.g.matmul(step.value(0), step.value(1))],
   RMSNormalization: rootMeanSquareNormalization,
-  Softmax: along(({ g }, x) => g.softmax(x)),
+  Softmax: along(softmax),
 };
