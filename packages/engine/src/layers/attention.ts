@@ -53,7 +53,7 @@ function masks(g: Graph, causal: boolean, positions: number, present: Value | un
 
 /**
  * Attention without parameters of its own: samples `[positions, 3 * width]`, of each position query, key and value side by side, as a
- * `dense(3 * width)` makes them, to `[positions, width]`. Each head has its share of the width. Within `masked`, nobody sees padding.
+ * `dense(3 * width)` makes them, to `[positions, width]`. Each head has its share of the width. Within `masked`, nobody sees padding, but in a sample that is padding alone.
  */
 export function attentionHeads(heads: number, options: AttentionOptions = {}): Layer {
   const kind = `attentionHeads(${heads})`;
