@@ -3,7 +3,7 @@ import { mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/prom
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { FedloomError } from '@fedloom/engine';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { namedHash } from '../conformance/named-hash.js';
 import { sha256 } from '../core/node/sha256.js';
 import type { ClientRecord, RoundRecord, RunResult } from '../core/records.js';
@@ -77,6 +77,8 @@ describe('RunFolder', () => {
 
   it('saves the model at the first checkpoint, and not again within a second', async () => {
     const folder = await create('a');
+    let nowMs = 0;
+    const clock = vi.spyOn(performance, 'now').mockImplementation(() => nowMs);
     let encoded = 0;
     const encode = () => {
       encoded += 1;
@@ -85,9 +87,13 @@ describe('RunFolder', () => {
     for (let i = 0; i < 20; i += 1) await folder.checkpoint(encoded, encode);
     expect(encoded).toBe(1);
     expect([...(await readFile(folder.modelPath))]).toEqual([1]);
-    await new Promise((resolve) => setTimeout(resolve, 1050));
+    nowMs = 999;
+    await folder.checkpoint(encoded, encode);
+    expect(encoded).toBe(1);
+    nowMs = 1000;
     await folder.checkpoint(encoded, encode);
     expect([...(await readFile(folder.modelPath))]).toEqual([2]);
+    clock.mockRestore();
     await folder.finish({ status: 'cancelled' });
   });
 
