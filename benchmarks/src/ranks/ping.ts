@@ -63,6 +63,8 @@ async function connect(): Promise<Line> {
           came -= bytes;
           trips += 1;
           const last = trips === count;
+          // What comes before the next series is asked for belongs to that.
+          if (last) wake = () => {};
           // The second rank answers, the first asks again.
           if (mpi.rank === 1) send(bytes, () => last && resolve());
           else if (last) resolve();
