@@ -187,7 +187,7 @@ describe('the best round', () => {
     const warnings: string[] = [];
     run.on('warning', ({ code, message }) => warnings.push(`${code}: ${message}`));
     expect((await run.result).best).toBeUndefined();
-    expect(warnings).toEqual(['metric.missing: Round 1 has no acc to go by; it has own, score.']);
+    expect(warnings).toEqual(['metric.missing: Round 1 has no number acc to go by; it has own, score.']);
   });
 
   it.each([{ keepBest: 'a b' }, { stopWhen: 'score' }])('%o is refused at once', (options) => {

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { sha256 } from '../core/node/sha256.js';
-import { changesOf, hashOfFiles, taskFiles } from './task-files.js';
+import { changesOf, hashOfFiles, taskFiles, withPythonFiles } from './task-files.js';
 
 let folder: string;
 beforeEach(async () => {
@@ -45,6 +45,22 @@ describe('the files of a task', () => {
     const resolve = (path: string, importer: string) =>
       path.includes('missing') ? undefined : asWritten(path, importer);
     expect(Object.keys(taskFiles(join(folder, 'runs/task.ts'), resolve))).toEqual(['../common.ts', 'task.ts']);
+  });
+
+  it('are those of code in Python too, with the modules beside it which it imports', async () => {
+    await write({
+      'task.ts': 'one',
+      'f.py':
+        'import os, models\nfrom .parts import head\n  from data.sets import a as b\nimport torch\n# import never',
+      'models.py': 'import f',
+      'parts.py': '',
+      'data/sets.py': '',
+      'never.py': '',
+    });
+    const files = withPythonFiles(found(), [join(folder, 'f.py'), join(folder, 'missing.py')], folder);
+    expect(Object.keys(files)).toEqual(['data/sets.py', 'f.py', 'models.py', 'parts.py', 'task.ts']);
+    expect(files['f.py']).not.toBe(files['models.py']);
+    expect(withPythonFiles(found(), [], folder)).toEqual(found());
   });
 
   it('have the hash of the file where there is one, else of all', async () => {

@@ -1,5 +1,5 @@
-import { readFileSync } from 'node:fs';
-import { dirname, relative, sep } from 'node:path';
+import { existsSync, readFileSync } from 'node:fs';
+import { dirname, join, relative, sep } from 'node:path';
 import { type Hash, hashFrom } from '../core/brands.js';
 import { sha256 } from '../core/node/sha256.js';
 
@@ -8,6 +8,9 @@ export type TaskFiles = Readonly<Record<string, string>>;
 
 /** `from './a'`, `import './a'`, `import('./a')`, `require('./a')`, and the same in comments, which costs nothing but a file more. */
 const RELATIVE_IMPORT = /\b(?:from|import|require)\s*\(?\s*(['"`])(\.{1,2}\/[^'"`\n]+)\1/g;
+
+/** `import a, b.c` and `from a import b`, with the dots of what is relative. */
+const PYTHON_IMPORT = /^[ \t]*(?:from[ \t]+(\.*[\w.]*)[ \t]+import|import[ \t]+([\w. \t,]+))/gm;
 
 /**
  * The task file, the local files that it imports by their paths, those that these import, and so on. A path that is put
@@ -29,6 +32,29 @@ export function taskFiles(file: string, resolve: (path: string, importer: string
   }
   const named = [...hashes].map(([path, hash]): [string, string] => [pathFrom(dirname(file), path), hash]);
   return Object.fromEntries(named.sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+/**
+ * As `taskFiles`, with code in Python that a task names: those of the files that are there, and the modules beside them which they import.
+ * @param files paths
+ * @param folder of the task file
+ */
+export function withPythonFiles(own: TaskFiles, files: readonly string[], folder: string): TaskFiles {
+  const hashes = new Map<string, string>();
+  const waiting = [...files];
+  for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
+    if (hashes.has(next) || !existsSync(next)) continue;
+    const bytes = readFileSync(next);
+    hashes.set(next, sha256(bytes));
+    for (const [, from, several = ''] of bytes.toString().matchAll(PYTHON_IMPORT)) {
+      const names = from === undefined ? several.split(',').map((name) => name.trim().split(/\s/)[0] ?? '') : [from];
+      waiting.push(
+        ...names.map((name) => join(dirname(next ?? ''), `${name.replace(/^\./, '').replaceAll('.', '/')}.py`)),
+      );
+    }
+  }
+  const named = [...hashes].map(([path, hash]): [string, string] => [pathFrom(folder, path), hash]);
+  return Object.fromEntries([...Object.entries(own), ...named].sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
 /** Of one file its own hash, of several that of their list. */

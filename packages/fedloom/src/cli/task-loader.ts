@@ -12,7 +12,7 @@ import type { Task } from '../task/task.js';
 import { taskInFolder } from '../task/task-in-folder.js';
 import { findTaskFile } from './find-task-file.js';
 import { codeFrame, columnOf, formatPosition, type SourcePosition, sourceLine, userFrame } from './source-position.js';
-import { hashOfFiles, type TaskFiles, taskFiles } from './task-files.js';
+import { hashOfFiles, type TaskFiles, taskFiles, withPythonFiles } from './task-files.js';
 import { makeLoader } from './transform.js';
 
 export interface LoadedTask {
@@ -50,7 +50,11 @@ export async function loadTask(path: string): Promise<LoadedTask> {
     const message = `The default export of ${name} is no task. Make it one: \`export default defineTask({ ... })\`.`;
     throw new FedloomError('task.not-a-task', message, { file });
   }
-  return { task: taskInFolder(module.default, dirname(file)), file, files, hash: hashOfFiles(files) };
+  const folder = dirname(file);
+  const task = taskInFolder(module.default, folder);
+  const code = task.kind === 'trainer' ? (task.trainer.files?.(folder) ?? []) : [];
+  const all = withPythonFiles(files, code, folder);
+  return { task, file, files: all, hash: hashOfFiles(all) };
 }
 
 /** The file that a path means where it is imported; undefined where the loader will not find it either. */

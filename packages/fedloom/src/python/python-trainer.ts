@@ -15,7 +15,7 @@ import { checkOptions, type PythonTrainerOptions } from './options.js';
 import type { LoadedModel, PythonPool } from './python-pool.js';
 import type { PythonProcess } from './python-process.js';
 import type { JobRequest } from './requests.js';
-import { pathFor } from './targets.js';
+import { foundIn, pathFor } from './targets.js';
 
 /**
  * Trainers in Python for a task: `defineTask({ name, trainer: pythonTrainer({ trainer: 'f.py:MyTrainer', ... }) })`.
@@ -60,11 +60,23 @@ export function pythonTrainer(options: PythonTrainerOptions): TrainerFactory {
       if (area === 'args') return pythonTrainer({ ...options, args: { ...options.args, [name]: value } });
       return pythonTrainer({ ...options, [name]: value });
     },
+    files: (folder: string) => codeFiles(options, [folder, process.cwd()]),
     // One more than work at a time: its parameters are at hand when a process is free.
     concurrent: options.processes === undefined ? true : options.processes + 1,
     ownProcesses: true,
     ...(options.resultAggregator !== undefined && { resultAggregator }),
   });
+}
+
+/** The files of what it names by file, not by module. */
+function codeFiles(
+  { trainer, model, resultAggregator, data }: PythonTrainerOptions,
+  folders: readonly string[],
+): string[] {
+  const places = [trainer, model, resultAggregator, data].flatMap(
+    (target) => target?.slice(0, target.lastIndexOf(':')) ?? [],
+  );
+  return places.filter((place) => place.endsWith('.py')).map((file) => foundIn(file, folders));
 }
 
 /** Options that have to do with where a process runs, and not with what it learns. */

@@ -89,6 +89,11 @@ export interface TrainerFactory<R extends Results = Results> {
   readonly ownProcesses?: boolean;
   /** Paths that `--set` can change, such as `args.lr`. */
   readonly settings?: readonly string[];
+  /**
+   * Files with its code that the task file does not import: a run is resumed where they are as they were.
+   * @param folder of the task file
+   */
+  files?(folder: string): readonly string[];
   /** The same with one of these changed. @throws FedloomError for a value that it refuses */
   with?(path: string, value: TrainerSetting): TrainerFactory<R>;
 }
