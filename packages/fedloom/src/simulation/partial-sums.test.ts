@@ -1,8 +1,9 @@
-import { dense, relu, sequential, sgd, softmaxCrossEntropy } from '@fedloom/engine';
+import { batchNorm, dense, relu, sequential, sgd, softmaxCrossEntropy } from '@fedloom/engine';
 import { describe, expect, it } from 'vitest';
 import type { FederatedAlgorithm } from '../algorithms/algorithm.js';
 import { fedAsync } from '../algorithms/fed-async.js';
 import { fedAvg } from '../algorithms/fed-avg.js';
+import { qFedAvg } from '../algorithms/q-fed-avg.js';
 import { krum } from '../algorithms/robust.js';
 import { scaffold } from '../algorithms/scaffold.js';
 
@@ -20,14 +21,18 @@ import { simulate } from './simulate.js';
 
 const SIZE = { clients: 12, clientsPerRound: 8, rounds: 3 };
 
-function taskOf(algorithm: FederatedAlgorithm = fedAvg(), learningRate = 0.1) {
+function taskOf(
+  algorithm: FederatedAlgorithm = fedAvg(),
+  learningRate = 0.1,
+  layers: Parameters<typeof sequential>[0] = [dense(8), relu(), dense(2)],
+) {
   const random = RandomStream.of(3, 'partial sums');
   const x = Array.from({ length: 240 }, () => [random.normal(), random.normal(), random.normal()]);
   const y = x.map(([a = 0, b = 0]) => (a > b ? 1 : 0));
   return defineTask({
     name: 'sums',
     data: arrays({ train: { x, y }, test: { x: x.slice(0, 60), y: y.slice(0, 60) }, classes: 2 }),
-    model: sequential([dense(8), relu(), dense(2)]),
+    model: sequential(layers),
     loss: softmaxCrossEntropy(),
     training: { localEpochs: 1, batchSize: 5, optimizer: sgd({ learningRate }) },
     algorithm,
@@ -95,6 +100,46 @@ describe('partial sums where updates are trained', () => {
     }
   });
 
+  it('leave the hosts to runs without them, also at the same time', async () => {
+    const hosts = await openHosts();
+    try {
+      const plain = simulate(taskOf(), { ...SIZE, workers: 2 }).result;
+      const summed = await runOn(hosts, undefined, true);
+      const whole = await runOn(hosts, undefined, false);
+      const both = await Promise.all([true, false, true].map((sums) => runOn(hosts, undefined, sums)));
+      expect([summed, whole, ...both].map(({ modelHash }) => modelHash)).toEqual(
+        Array.from({ length: 5 }, () => summed.modelHash),
+      );
+      expect(summed.modelHash).toBe((await plain).modelHash);
+    } finally {
+      hosts.close();
+    }
+  });
+
+  it.each<[string, Parity]>([
+    ['an outlier that voids a round', { options: { updateNormMax: 1e-6 } }],
+    ['a bound on norms that some exceed', { options: { updateNormMax: 0.15, quarantineAfter: 1 } }],
+    ['an algorithm that needs norms', { algorithm: qFedAvg({ q: 1 }) }],
+    ['buffers', { model: [dense(8), batchNorm(), relu(), dense(2)] }],
+  ])('make what whole updates make, with refusals and metrics: %s', async (_what, { algorithm, model, options }) => {
+    const hosts = await openHosts();
+    const told = async (partialSums: boolean) => {
+      const run = simulate(taskOf(algorithm, 0.1, model), { ...SIZE, ...options, pool: hosts.pool, partialSums });
+      const refused: unknown[] = [];
+      run.on('refused', ({ client, round, code, message }) => refused.push([round, client, code, message].join(' ')));
+      const end = await run.result.then(
+        ({ modelHash, metrics }) => ({ modelHash, metrics }),
+        ({ code, message }) => ({ code, message }),
+      );
+      return { end, refused: refused.sort() };
+    };
+    try {
+      expect(await told(true)).toEqual(await told(false));
+    } finally {
+      hosts.close();
+    }
+  });
+
   it('refuse updates for what they hold as the server does', async () => {
     const hosts = await openHosts();
     const refusalsOf = async (partialSums: boolean) => {
@@ -136,4 +181,10 @@ describe('partial sums where updates are trained', () => {
 interface Unfit {
   readonly algorithm?: FederatedAlgorithm;
   readonly stages?: Parameters<typeof simulate>[1]['stages'];
+}
+
+interface Parity {
+  readonly algorithm?: FederatedAlgorithm;
+  readonly model?: Parameters<typeof sequential>[0];
+  readonly options?: Partial<Parameters<typeof simulate>[1]>;
 }

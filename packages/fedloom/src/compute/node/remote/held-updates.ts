@@ -36,7 +36,7 @@ export class HeldUpdates {
   readonly #idle: RunningSum[] = [];
   #lastUpdate = 0;
 
-  constructor({ holder, specs, needsNorm }: Extract<ToHolder, { readonly kind: 'hold' }>) {
+  constructor({ holder, specs, needsNorm }: Omit<Extract<ToHolder, { readonly kind: 'hold' }>, 'kind' | 'hold'>) {
     this.#holder = holder;
     this.#specs = specs;
     this.#needsNorm = needsNorm;
@@ -84,6 +84,14 @@ export class HeldUpdates {
     this.drop(round);
     if (partial === undefined) return { kind: 'sum', count: 0 };
     return { kind: 'sum', count: partial.count, tensors: encodeSafetensors(partial.tensors) };
+  }
+
+  /** Gives back the memory of all that is held. */
+  release(): void {
+    for (const { bytes } of this.#held.values()) freeBytes(bytes);
+    this.#held.clear();
+    this.#sums.clear();
+    this.#idle.length = 0;
   }
 
   drop(round: number): void {

@@ -5,23 +5,32 @@ import type { WorkReply } from '../../workers/pool-worker.js';
 
 /** What a pool tells a host of workers; `worker` is the pool's number for one of them. */
 export type ToHost =
-  /** A worker that was not named before starts with its first message. */
-  | { readonly kind: 'message'; readonly worker: number; readonly message: ChildMessage }
+  /** A worker that was not named before starts with its first message. With `hold`, updates it trains stay here for that one. */
+  | { readonly kind: 'message'; readonly worker: number; readonly message: ChildMessage; readonly hold?: number }
   | { readonly kind: 'cancel'; readonly worker: number; readonly mark: number }
   | { readonly kind: 'end'; readonly worker: number }
   | ToHolder;
 
-/** As `UpdateHolders` has it. */
+/** As `UpdateHolders` has it; `hold` is the number of one pool's holding at this host, from `hold` to `release`. */
 export type ToHolder =
   | {
       readonly kind: 'hold';
+      readonly hold: number;
       readonly holder: number;
       readonly specs: readonly UpdateSpec[];
       readonly needsNorm: boolean;
     }
-  | { readonly kind: 'add'; readonly round: number; readonly update: number; readonly contribution: HeldContribution }
-  | { readonly kind: 'sum'; readonly round: number }
-  | { readonly kind: 'drop'; readonly round: number };
+  | {
+      readonly kind: 'add';
+      readonly hold: number;
+      readonly round: number;
+      readonly update: number;
+      readonly contribution: HeldContribution;
+    }
+  | { readonly kind: 'sum'; readonly hold: number; readonly round: number }
+  | { readonly kind: 'drop'; readonly hold: number; readonly round: number }
+  /** Nobody asks for anything of it any more. */
+  | { readonly kind: 'release'; readonly hold: number };
 
 /** What a host of workers tells. */
 export type FromHost =

@@ -22,6 +22,7 @@ export class RemoteHost {
   /** Who waits for partial sums. */
   readonly #summing: Asked<PartialSum | undefined>[] = [];
   #lastWorker = 0;
+  #lastHold = 0;
   /** Why it is there no more. */
   #gone: Error | undefined;
 
@@ -58,12 +59,16 @@ export class RemoteHost {
     return this.#gone !== undefined;
   }
 
-  /** For `remotePool`. @internal */
-  startWorker(): PoolWorker {
+  /** For `remotePool`. @param hold for which holding, if any, updates stay at the host @internal */
+  startWorker(hold: () => number | undefined): PoolWorker {
     this.#lastWorker += 1;
     const number = this.#lastWorker;
     const worker = new RemoteWorker({
-      send: (message) => this.#tell({ kind: 'message', worker: number, message: toChild(message, this.#copies) }),
+      send: (message) => {
+        const held = hold();
+        const told = { kind: 'message', worker: number, message: toChild(message, this.#copies) } as const;
+        this.#tell(held === undefined ? told : { ...told, hold: held });
+      },
       cancel: (mark) => this.#tell({ kind: 'cancel', worker: number, mark }),
       end: () => this.#tell({ kind: 'end', worker: number }),
     });
@@ -72,17 +77,23 @@ export class RemoteHost {
     return worker;
   }
 
+  /** A number for a pool's holding, which no other at this host has. For `HostHolders`. @internal */
+  nextHold(): number {
+    this.#lastHold += 1;
+    return this.#lastHold;
+  }
+
   /** For `HostHolders`. @internal */
   tellHolder(message: Exclude<ToHolder, { readonly kind: 'sum' }>): void {
     this.#tell(message);
   }
 
   /** For `HostHolders`. @returns undefined where nothing was added; rejects with how the host went @internal */
-  sum(round: number): Promise<PartialSum | undefined> {
+  sum(hold: number, round: number): Promise<PartialSum | undefined> {
     if (this.#gone !== undefined) return Promise.reject(this.#gone);
     return new Promise((resolve, reject) => {
       this.#summing.push({ resolve, reject });
-      this.#tell({ kind: 'sum', round });
+      this.#tell({ kind: 'sum', hold, round });
     });
   }
 
@@ -96,7 +107,7 @@ export class RemoteHost {
 
   #take(told: FromHost): void {
     if (told.kind === 'offer') return;
-    if (told.kind === 'sum') return this.#summing.shift()?.resolve(partialOf(told));
+    if (told.kind === 'sum') return this.#takeSum(told);
     const worker = this.#workers.get(told.worker);
     switch (told.kind) {
       case 'reply':
@@ -109,12 +120,25 @@ export class RemoteHost {
     }
   }
 
+  #takeSum(told: Extract<FromHost, { readonly kind: 'sum' }>): void {
+    const asked = this.#summing.shift();
+    try {
+      asked?.resolve(partialOf(told));
+    } catch (error) {
+      asked?.reject(new Error(`${this.#line.peer} sent a sum that cannot be read: ${textOf(error)}`, { cause: error }));
+    }
+  }
+
   #lose(reason: string): void {
     this.#gone = new Error(`${this.#line.peer} is gone: ${reason}`);
     for (const worker of this.#workers.values()) worker.lose(this.#gone);
     this.#workers.clear();
     for (const { reject } of this.#summing.splice(0)) reject(this.#gone);
   }
+}
+
+function textOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 interface Asked<T> {

@@ -3,10 +3,13 @@ import { plainJobs } from '../../../conformance/job-pool-jobs.js';
 import { jobPoolSuite } from '../../../conformance/job-pool-suite.js';
 import { clientIndex, hashFrom, versionNumber } from '../../../core/brands.js';
 import { decodeSafetensors } from '../../../core/safetensors.js';
+import { VERSION } from '../../../core/version.js';
 import type { Connection } from '../../../protocol/transport.js';
 import { memoryTransport } from '../../../transport/memory/memory-transport.js';
 import { decodeReceipt, type HeldContribution, type UpdateReceipt } from '../../../update/update-holders.js';
 import { threadPool } from '../thread-pool.js';
+import { FrameLine } from './frame-line.js';
+import type { ToHost } from './host-messages.js';
 import { RemoteHost } from './remote-host.js';
 import { remotePool } from './remote-pool.js';
 import { hostWorkers } from './worker-host.js';
@@ -83,6 +86,37 @@ it('tells of updates that counted and are lost with their host', async () => {
   });
   await pool.close();
   await ended;
+});
+
+it('loses a host that is told to add what it does not hold, and says why', async () => {
+  const { host, ended } = await openHost();
+  const pool = remotePool([host]);
+  const found = { magnitudes: new Float64Array(), norms: new Float64Array() } as UpdateReceipt['found'];
+  pool.holders?.hold([], false);
+  pool.holders?.add(0, { holder: 0, update: 7, found }, contribution(1));
+  await expect(pool.holders?.sums(0)).rejects.toMatchObject({
+    code: 'fold.holder-lost',
+    message: expect.stringContaining('update 7 is not held here'),
+  });
+  await pool.close();
+  await ended;
+});
+
+it('tells of a sum that cannot be read', async () => {
+  const transport = memoryTransport();
+  const listener = transport.listen((connection) => {
+    const line = new FrameLine(connection, {
+      message: (value) => {
+        if ((value as ToHost).kind === 'sum') line.send({ kind: 'sum', count: 1, tensors: Uint8Array.of(1, 2, 3) });
+      },
+      closed: () => {},
+    });
+    line.send({ kind: 'offer', workers: 1, version: VERSION });
+  });
+  const host = await RemoteHost.open(await transport.dial(listener.url));
+  host.tellHolder({ kind: 'hold', hold: host.nextHold(), holder: 0, specs: [], needsNorm: false });
+  await expect(host.sum(1, 0)).rejects.toThrow('sent a sum that cannot be read');
+  host.close();
 });
 
 function contribution(client: number): HeldContribution {

@@ -1,5 +1,4 @@
 import { FedloomError } from '@fedloom/engine/base';
-import type { UpdateHolders } from '../../../update/update-holders.js';
 import type { JobPool } from '../../job-pool.js';
 import { BatchingPool } from '../../workers/batching-pool.js';
 import type { PoolWorker } from '../../workers/pool-worker.js';
@@ -32,11 +31,13 @@ export function remotePool(
   const total = workers ?? places.length;
   const free = Array.from({ length: total }, (_, at) => places[at % places.length]);
 
+  const holders = new HostHolders(hosts);
+
   function start(): PoolWorker {
     const at = free.findIndex((host) => host === undefined || !host.gone);
     if (at < 0) return nowhere();
     const [host] = free.splice(at, 1);
-    const worker = host === undefined ? startHere() : host.startWorker();
+    const worker = host === undefined ? startHere() : host.startWorker(() => holders.holdAt(host));
     let given = true;
     return {
       send: (message) => worker.send(message),
@@ -50,7 +51,7 @@ export function remotePool(
     };
   }
 
-  return new RemotePool(total, start, total, new HostHolders(hosts));
+  return new RemotePool(total, start, total, holders);
 }
 
 class RemotePool extends BatchingPool {
@@ -58,9 +59,14 @@ class RemotePool extends BatchingPool {
     workers: number,
     startWorker: () => PoolWorker,
     atOnce: number,
-    readonly holders: UpdateHolders,
+    readonly holders: HostHolders,
   ) {
     super(workers, startWorker, atOnce);
+  }
+
+  override async close(): Promise<void> {
+    await super.close();
+    this.holders.release();
   }
 }
 

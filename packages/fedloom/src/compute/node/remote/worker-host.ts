@@ -34,7 +34,8 @@ export function hostWorkers(connection: Connection, { workers: offered, pool }: 
     const workers = new Map<number, PoolWorker>();
     const atWork = new Map<PoolWorker, Set<Work>>();
     const kept = new Map<number, unknown>();
-    let held: HeldUpdates | undefined;
+    /** By the pools' numbers. */
+    const holds = new Map<number, HeldUpdates>();
     const line = new FrameLine(connection, {
       message: (value) => take(value as ToHost),
       closed: () => {
@@ -82,16 +83,21 @@ export function hostWorkers(connection: Connection, { workers: offered, pool }: 
     }
 
     function takeAsHolder(told: ToHolder): void {
+      const held = holds.get(told.hold);
       switch (told.kind) {
         case 'hold':
-          held = new HeldUpdates(told);
+          holds.set(told.hold, new HeldUpdates(told));
           return;
         case 'add':
-          return held?.add(told.round, told.update, told.contribution);
+          return known(held).add(told.round, told.update, told.contribution);
         case 'sum':
-          return tell(held?.sum(told.round) ?? { kind: 'sum', count: 0 });
+          return tell(known(held).sum(told.round));
         case 'drop':
           return held?.drop(told.round);
+        case 'release':
+          held?.release();
+          holds.delete(told.hold);
+          return;
       }
     }
 
@@ -113,14 +119,14 @@ export function hostWorkers(connection: Connection, { workers: offered, pool }: 
               : message;
           const worker = workerOf(number);
           // Named at once: a later message may forget what this one uses.
-          work(worker, fromParent(shared, kept)).then(
-            (reply) => {
-              const told = held === undefined ? reply : withReceipts(held, message, reply);
-              tell({ kind: 'reply', worker: number, reply: told });
-              for (const buffer of ownBuffers(told)) freeBytes(new Uint8Array(buffer));
-            },
-            (how: unknown) => lose(number, worker, how),
-          );
+          work(worker, fromParent(shared, kept))
+            .then((reply) => {
+              const held = told.hold === undefined ? undefined : holds.get(told.hold);
+              const answer = held === undefined ? reply : withReceipts(held, message, reply);
+              tell({ kind: 'reply', worker: number, reply: answer });
+              for (const buffer of ownBuffers(answer)) freeBytes(new Uint8Array(buffer));
+            })
+            .catch((how: unknown) => lose(number, worker, how));
           return;
         }
         case 'cancel':
@@ -135,6 +141,12 @@ export function hostWorkers(connection: Connection, { workers: offered, pool }: 
       }
     }
   });
+}
+
+/** What is thrown closes the connection: a sum without it would be another. */
+function known(held: HeldUpdates | undefined): HeldUpdates {
+  if (held === undefined) throw new Error('nothing is held here for this pool');
+  return held;
 }
 
 /** A worker's reply whose updates stay here. */
