@@ -186,6 +186,7 @@ describe('run --replay', () => {
       ['--set training.batchSize=4', /--set training\.batchSize=4 contradicts/],
       ['--init model.safetensors', /--init model\.safetensors contradicts/],
       ['--processes=2', /--processes has no meaning with --replay/],
+      ['--partial-sums', /--partial-sums has no meaning with --replay/],
       ['--grace 3', /--grace has no meaning/],
     ] as const) {
       refused(await at.run(`run --replay latest ${args} --json`), 2, 'usage.replay', text);

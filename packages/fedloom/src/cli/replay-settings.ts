@@ -9,7 +9,7 @@ export type Typed = Readonly<Record<string, unknown>>;
 const PLACES = ['CLIENTS', 'PER_ROUND', 'ROUNDS'] as const;
 
 /** What only a run that others decide has a use for. */
-const MEANINGLESS = ['processes', 'deadline', 'grace', 'evaluation-deadline'] as const;
+const MEANINGLESS = ['processes', 'deadline', 'grace', 'evaluation-deadline', 'partial-sums'] as const;
 
 /**
  * The settings of a replay: those of its run, and how it is shown.
