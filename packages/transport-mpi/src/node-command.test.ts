@@ -53,6 +53,13 @@ describeWithMpi('fedloom node', () => {
       2,
       /fedloom: --data d\/\{rank\} is a folder for each client/,
     ],
+    [
+      'a file a client where ranks share',
+      2,
+      ['task.ts', '2', '1', '1', '--share-ranks', '--outbound-log', 'left-{rank}.jsonl'],
+      2,
+      /fedloom: --outbound-log left-\{rank\}\.jsonl is a file for each client/,
+    ],
   ])('tells of %s once, and ends every rank with the code', async (_what, ranks, args, code, text) => {
     const ended = await node(ranks, ...args);
     expect(ended.stderr).toMatch(text);

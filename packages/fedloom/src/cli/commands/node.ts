@@ -136,10 +136,13 @@ interface Rank {
 function refuseTemplates(flags: NodeFlags): void {
   const { data, stateDir, clientCert, clientKey, keyFile, sitePolicy, outboundLog } = flags;
   const proofs = { 'client-cert': clientCert, 'client-key': clientKey, 'key-file': keyFile };
-  const files = { ...proofs, 'site-policy': sitePolicy, 'outbound-log': outboundLog };
-  for (const [option, path] of Object.entries({ data, 'state-dir': stateDir, ...files })) {
+  const siteFiles = { 'site-policy': sitePolicy, 'outbound-log': outboundLog };
+  for (const [option, path] of Object.entries({ data, 'state-dir': stateDir, ...proofs, ...siteFiles })) {
     if (path === undefined || !namesClient(path)) continue;
-    const message = `--${option} ${path} is a folder for each client, but ranks share clients: give the folder that holds client-0, client-1 and so on.`;
+    const message =
+      option in siteFiles
+        ? `--${option} ${path} is a file for each client, but ranks host several: give one file for each host, with {host}, or for all.`
+        : `--${option} ${path} is a folder for each client, but ranks share clients: give the folder that holds client-0, client-1 and so on.`;
     throw new FedloomError('usage.template', message, { option, path });
   }
 }
