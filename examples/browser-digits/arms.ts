@@ -1,5 +1,5 @@
 // Points in the plane, in three arms of a spiral, each of a kind: the same task for Node and for a page.
-//   npx fedloom run examples/browser-digits/arms.ts --clients 10 --clients-per-round 5 --rounds 40
+//   npx fedloom run examples/browser-digits/arms.ts --clients 10 --per-round 5 --rounds 40
 import {
   accuracy,
   adam,
