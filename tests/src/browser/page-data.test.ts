@@ -92,6 +92,34 @@ describeChromium('data that a page holds', (browser) => {
     expect(await kept('mine')).toBeUndefined();
     expect(await kept('other')).toEqual({ x: [7, 2], y: [7] });
   });
+
+  it('keeps samples that come at once, as they were, and refuses what is unlike those of another tab', async () => {
+    const page = await openPage(browser);
+    const found = await page.evaluate(`(async () => {
+      const [one, other] = [await fedloom.storedSamples('quick'), await fedloom.storedSamples('quick')];
+      const x = Uint8Array.of(5);
+      const adds = Array.from({ length: 40 }, (_, y) => (y % 2 ? one : other).add({ x, y }));
+      await Promise.all(adds);
+      x[0] = 9;
+      const late = await fedloom.storedSamples('unlike');
+      const early = await fedloom.storedSamples('unlike');
+      await early.add({ x: Uint8Array.of(1), y: 0 });
+      await early.add({ x: Uint8Array.of(1), y: 0 });
+      const said = await late.add({ x: Uint8Array.of(1, 2), y: 0 }).then(() => '', ({ code, message }) => code + message);
+      return {
+        kept: (await fedloom.storedSamples('quick')).all().map(({ y }) => y),
+        held: one.all().every(({ x }) => x[0] === 5),
+        said,
+        unlike: [late.all().length, (await fedloom.storedSamples('unlike')).all().length],
+      };
+    })()`);
+    expect(found).toEqual({
+      kept: Array.from({ length: 40 }, (_, y) => y),
+      held: true,
+      said: expect.stringMatching(/^browser\.samplesSample 2 is a Uint8Array of 2/),
+      unlike: [0, 2],
+    });
+  });
 });
 
 async function openPage(browser: () => Promise<Browser>): Promise<Page> {

@@ -13,13 +13,15 @@ interface Request<T> {
 /** What is used of an `IDBObjectStore`. Requests of one transaction are done in their order. */
 export interface ObjectStore {
   get(key: DatabaseKey): Request<unknown>;
-  getAll(range: unknown): Request<unknown[]>;
+  getAll(range: unknown, count?: number): Request<unknown[]>;
+  count(range: unknown): Request<number>;
   put(value: unknown, key: DatabaseKey): Request<unknown>;
   delete(keyOrRange: unknown): Request<undefined>;
 }
 
 interface Transaction {
   objectStore(name: string): ObjectStore;
+  abort(): void;
   readonly error: unknown;
   oncomplete: (() => void) | null;
   onabort: (() => void) | null;
@@ -29,6 +31,7 @@ interface Database {
   createObjectStore(name: string): unknown;
   transaction(store: string, mode: string, options: { readonly durability: 'strict' }): Transaction;
   close(): void;
+  onversionchange: (() => void) | null;
 }
 
 interface Platform {
@@ -50,16 +53,21 @@ export class IndexedDatabase {
     this.#database = database;
   }
 
-  /** @returns undefined where the browser has no IndexedDB, or none for this page: in some private windows. */
+  /** @returns undefined where the browser has no IndexedDB, or none for this page: in some private windows. @throws FedloomError `browser.storage` */
   static async open(name: string): Promise<IndexedDatabase | undefined> {
     const { indexedDB } = globalThis as unknown as Platform;
     if (indexedDB === undefined) return undefined;
     try {
       const opening = indexedDB.open(name, 1);
       opening.onupgradeneeded = () => opening.result.createObjectStore(STORE);
-      return new IndexedDatabase(name, await done(opening));
-    } catch {
-      return undefined;
+      const database = await done(opening);
+      // Else somebody who deletes it waits for this page.
+      database.onversionchange = () => database.close();
+      return new IndexedDatabase(name, database);
+    } catch (cause) {
+      // What browsers say that give this page no database at all.
+      if (['SecurityError', 'InvalidStateError'].includes(String(nameOf(cause)))) return undefined;
+      throw storageError('open', name, cause);
     }
   }
 
@@ -68,17 +76,31 @@ export class IndexedDatabase {
     return this.#named('read', () => done(read(this.#transaction('readonly').objectStore(STORE))));
   }
 
-  /** Does all of it or nothing; settles when it would survive the end of the browser. @throws FedloomError `browser.storage` */
-  async write(write: (store: ObjectStore) => void): Promise<void> {
-    return this.#named('write', async () => {
-      const transaction = this.#transaction('readwrite');
-      const ended = new Promise<void>((resolve, reject) => {
-        transaction.oncomplete = () => resolve();
-        transaction.onabort = () => reject(transaction.error);
-      });
-      write(transaction.objectStore(STORE));
-      await ended;
-    });
+  /**
+   * Does all of it or nothing; settles when it would survive the end of the browser.
+   * @param write what it throws, or gives to `refuse` once a request is answered, undoes all of it
+   * @throws FedloomError `browser.storage`, or what was given to `refuse`
+   */
+  async write(write: (store: ObjectStore, refuse: (error: unknown) => void) => void): Promise<void> {
+    return this.#named(
+      'write',
+      () =>
+        new Promise<void>((resolve, reject) => {
+          const transaction = this.#transaction('readwrite');
+          transaction.oncomplete = () => resolve();
+          transaction.onabort = () => reject(transaction.error);
+          // The first rejection counts, and the abort that follows changes nothing.
+          const refuse = (error: unknown) => {
+            reject(error);
+            transaction.abort();
+          };
+          try {
+            write(transaction.objectStore(STORE), refuse);
+          } catch (error) {
+            refuse(error);
+          }
+        }),
+    );
   }
 
   close(): void {
@@ -93,15 +115,25 @@ export class IndexedDatabase {
     try {
       return await work();
     } catch (cause) {
-      const why = cause instanceof Error ? cause.message : String(cause);
-      throw new FedloomError(
-        'browser.storage',
-        `The browser could not ${doing} the database ${this.#name} of this page: ${why}. Its room may be used up: free some, or clear the data of this site.`,
-        { database: this.#name },
-        { cause },
-      );
+      throw cause instanceof FedloomError ? cause : storageError(doing, this.#name, cause);
     }
   }
+}
+
+function storageError(doing: string, database: string, cause: unknown): FedloomError {
+  const why = cause instanceof Error ? cause.message : String(cause);
+  const room =
+    nameOf(cause) === 'QuotaExceededError' ? ' Its room is used up: free some, or clear the data of this site.' : '';
+  return new FedloomError(
+    'browser.storage',
+    `The browser could not ${doing} the database ${database} of this page: ${why}.${room}`,
+    { database },
+    { cause },
+  );
+}
+
+function nameOf(error: unknown): unknown {
+  return (error as { readonly name?: unknown } | null)?.name;
 }
 
 /** Keys that begin as `start` does, and go on with a number or a text. */

@@ -30,15 +30,32 @@ export async function storedSamples(name: string): Promise<StoredSamples> {
   const database = await IndexedDatabase.open(DATABASE);
   const samples = ((await database?.read((store) => store.getAll(keysUnder(name)))) ?? []) as PageSample[];
   return {
-    async add(sample) {
-      checkAlike([...samples.slice(0, 1), sample]);
+    async add({ x, y }) {
+      checkAlike([...samples.slice(0, 1), { x, y }], samples.length);
+      // Whoever gave it may draw over it.
+      const sample = { x: x.slice(), y };
+      await database?.write((store, refuse) => {
+        const first = store.getAll(keysUnder(name), 1);
+        const stored = store.count(keysUnder(name));
+        const last = store.get([name]);
+        last.onsuccess = () => {
+          // Another tab may have stored some since this page read them.
+          try {
+            checkAlike([...(first.result as PageSample[]), sample], stored.result);
+          } catch (error) {
+            return refuse(error);
+          }
+          const next = ((last.result as number | undefined) ?? 0) + 1;
+          store.put(next, [name]);
+          store.put(sample, [name, next]);
+        };
+      });
       samples.push(sample);
-      await database?.write((store) => store.put(sample, [name, performance.timeOrigin + performance.now()]));
     },
     all: () => [...samples],
     async clear() {
-      samples.length = 0;
       await database?.write((store) => store.delete(keysUnder(name)));
+      samples.length = 0;
     },
   };
 }
@@ -58,10 +75,12 @@ export function splitOf(samples: readonly PageSample[]): PageSplit {
   return { x, y: samples.map(({ y }) => y) };
 }
 
-function checkAlike(samples: readonly PageSample[]): void {
+/** @param lastAt the place of the last, where those between it and the first are known to be alike */
+function checkAlike(samples: readonly PageSample[], lastAt = samples.length - 1): void {
   const kindOf = ({ x }: PageSample) => `${x.constructor.name} of ${x.length} numbers`;
   const [first] = samples;
-  for (const [at, sample] of samples.entries()) {
+  for (const [index, sample] of samples.entries()) {
+    const at = index === samples.length - 1 ? lastAt : index;
     if (!ArrayBuffer.isView(sample.x) || typeof sample.y !== 'number') {
       throw new FedloomError('browser.samples', `Sample ${at} must be { x: a typed array, y: a number }.`, {});
     }
