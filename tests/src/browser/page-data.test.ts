@@ -35,6 +35,22 @@ describeChromium('data that a page holds', (browser) => {
     expect(taken).toEqual({ gray, rgb, file: gray, none: [0, 0] });
   });
 
+  it('takes all of a frame of a video, which has no width but those of its pixels', async () => {
+    const page = await openPage(browser);
+    const taken = await page.evaluate(`(async () => {
+      const canvas = document.createElement('canvas');
+      [canvas.width, canvas.height] = [4, 2];
+      const context = canvas.getContext('2d');
+      context.fillStyle = 'rgb(8,8,8)';
+      context.fillRect(0, 0, 4, 2);
+      context.fillStyle = '#fff';
+      context.fillRect(2, 0, 2, 2);
+      const image = new VideoFrame(canvas, { timestamp: 0 });
+      return Array.from(fedloom.fromCanvas(image, { width: 4, height: 2 }));
+    })()`);
+    expect(taken).toEqual([8, 8, 255, 255, 8, 8, 255, 255]);
+  });
+
   it('cuts out what was drawn and puts it in the middle, in its proportions', async () => {
     const page = await openPage(browser);
     const taken = await page.evaluate(`(() => {
@@ -58,6 +74,8 @@ describeChromium('data that a page holds', (browser) => {
     for (const [call, message] of [
       ["fromPicture(new File(['no picture'], 'cat.jpg'), { width: 2, height: 2 })", /cat\.jpg is no picture/],
       ['fromCanvas(new OffscreenCanvas(2, 2), { width: 0, height: 2 })', /0 x 2 pixels/],
+      ['fromCanvas(new Image(3, 3), { width: 2, height: 2 })', /has 0 x 0 pixels/],
+      ["fromCanvas(new OffscreenCanvas(2, 2), { width: 2, height: 2, channels: 'grey' })", /channels 'grey'/],
       ['fromDrawing(new OffscreenCanvas(2, 2), { width: 4, height: 4, margin: 2 })', /margin of 2 leaves nothing/],
       ['splitOf([])', /no samples/],
       ['splitOf([{ x: new Uint8Array(2), y: 0 }, { x: new Uint8Array(3), y: 0 }])', /Sample 1 is a Uint8Array of 3/],

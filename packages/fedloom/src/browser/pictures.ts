@@ -32,6 +32,12 @@ interface Area {
   readonly height: number;
 }
 
+/** What images, videos and frames of videos say of their pixels. */
+type Intrinsic = PictureSource &
+  Partial<
+    Record<'naturalWidth' | 'naturalHeight' | 'videoWidth' | 'videoHeight' | 'displayWidth' | 'displayHeight', number>
+  >;
+
 interface Context {
   imageSmoothingQuality: 'high';
   drawImage(source: unknown, ...place: readonly number[]): void;
@@ -58,6 +64,9 @@ const BYTES_EACH = 4;
 export function fromCanvas(canvas: PictureSource, options: PictureOptions): Uint8Array {
   const { width, height, channels = 'gray' } = options;
   checkSize(width, height);
+  if (channels !== 'gray' && channels !== 'rgb') {
+    throw wrongPicture(`The channels '${String(channels)}' are unknown: give 'gray' or 'rgb'.`);
+  }
   const pixels = scaled(canvas, wholeOf(canvas), options, options);
   return channels === 'rgb' ? inColours(pixels, width * height) : inGray(pixels, width * height);
 }
@@ -101,7 +110,8 @@ export function fromDrawing(
   if (!(margin >= 0 && 2 * margin < Math.min(width, height))) {
     throw wrongPicture(`A margin of ${margin} leaves nothing of ${width} x ${height} pixels: give a smaller one.`);
   }
-  const drawn = drawnArea(scaled(canvas, wholeOf(canvas), canvas, canvas), canvas.width);
+  const whole = wholeOf(canvas);
+  const drawn = drawnArea(scaled(canvas, whole, whole, whole), whole.width);
   if (drawn === undefined) return undefined;
   const scale = Math.min((width - 2 * margin) / drawn.width, (height - 2 * margin) / drawn.height);
   const size = { width: drawn.width * scale, height: drawn.height * scale };
@@ -119,12 +129,24 @@ function scaled(
   if (context === null) throw wrongPicture('This browser has no canvas to draw on.');
   context.imageSmoothingQuality = 'high';
   const to = [(width - size.width) / 2, (height - size.height) / 2, size.width, size.height] as const;
-  context.drawImage(source, area.left, area.top, area.width, area.height, ...to);
-  return context.getImageData(0, 0, width, height).data;
+  try {
+    context.drawImage(source, area.left, area.top, area.width, area.height, ...to);
+    return context.getImageData(0, 0, width, height).data;
+  } catch (cause) {
+    throw wrongPicture(
+      `The browser gives no pixels of this picture: ${cause instanceof Error ? cause.message : String(cause)}. Images of other origins must be loaded with CORS.`,
+      cause,
+    );
+  }
 }
 
-function wholeOf({ width, height }: PictureSource): Area {
-  return { left: 0, top: 0, width, height };
+/** In pixels of its own: the width and height of images and videos are those at which the page shows them. */
+function wholeOf(source: PictureSource): Area {
+  const { naturalWidth, naturalHeight, videoWidth, videoHeight, displayWidth, displayHeight } = source as Intrinsic;
+  const width = naturalWidth ?? videoWidth ?? displayWidth ?? source.width;
+  const height = naturalHeight ?? videoHeight ?? displayHeight ?? source.height;
+  if (width > 0 && height > 0) return { left: 0, top: 0, width, height };
+  throw wrongPicture(`The picture has ${width} x ${height} pixels: wait until it is loaded.`);
 }
 
 function drawnArea(pixels: Uint8ClampedArray, width: number): Area | undefined {
