@@ -1,4 +1,4 @@
-import { decodePlan, defaultPlanMemoryLimits } from '@fedloom/engine';
+import { decodePlan, defaultPlanMemoryLimits, FedloomError } from '@fedloom/engine';
 import type { GraphBackend } from '@fedloom/engine/run';
 import { ClientHost } from '../client/client-host.js';
 import { type JoinEvent, serveUntilFinished } from '../client/serve-until-finished.js';
@@ -57,6 +57,13 @@ export async function hostClients(
   });
   const executor = new WatchedExecutor(plans, watcher);
   const kept = request.keepState === false ? undefined : await keptStates(url);
+  if (request.keepState === true && kept === undefined) {
+    throw new FedloomError(
+      'browser.storage',
+      "This browser has no IndexedDB for this page, so that no state outlives it: leave out 'keepState', or allow the site to store data.",
+      { database: 'fedloom-states' },
+    );
+  }
   const states = kept ?? heldStates();
   try {
     const host = new ClientHost({
@@ -83,7 +90,7 @@ export async function hostClients(
       signal,
       onEvent,
     });
-    if (finish?.reason === 'completed') await kept?.forget();
+    if (finish?.reason === 'completed') await kept?.forget([...request.data.keys()]);
     return finish;
   } finally {
     // A pause holds nothing up any more.

@@ -1,12 +1,12 @@
 import type { StateStore } from '../client/state-store.js';
-import type { ClientIndex } from '../core/brands.js';
-import { IndexedDatabase } from './indexed-database.js';
+import { type ClientIndex, knownClient } from '../core/brands.js';
+import { IndexedDatabase, keysUnder } from './indexed-database.js';
 
 const DATABASE = 'fedloom-states';
 
 export interface KeptStates extends StateStore {
-  /** Takes away what was kept of the clients that this store was asked about. */
-  forget(): Promise<void>;
+  /** Takes away all that was kept of these clients of the run. */
+  forget(clients: readonly number[]): Promise<void>;
 }
 
 /**
@@ -23,7 +23,6 @@ export async function keptStates(server: string): Promise<KeptStates | undefined
 function statesIn(database: IndexedDatabase, server: string): KeptStates {
   let opened: string | undefined;
   const proposed = new Map<ClientIndex, number>();
-  const touched = new Set<ClientIndex>();
   const key = (client: ClientIndex, ...task: readonly number[]) => {
     if (opened === undefined) throw new Error('private state is asked for before its run is known');
     return [server, opened, client, ...task];
@@ -38,14 +37,12 @@ function statesIn(database: IndexedDatabase, server: string): KeptStates {
     propose(client, task, state) {
       const before = proposed.get(client);
       proposed.set(client, task);
-      touched.add(client);
       return database.write((store) => {
         if (before !== undefined && before !== task) store.delete(key(client, before));
         store.put(state, key(client, task));
       });
     },
     commit: (client, task) => {
-      touched.add(client);
       return database.write((store) => {
         const found = store.get(key(client, task));
         found.onsuccess = () => {
@@ -57,14 +54,17 @@ function statesIn(database: IndexedDatabase, server: string): KeptStates {
       });
     },
     drop: (client, task) => database.write((store) => store.delete(key(client, task))),
-    forget: () =>
-      database.write((store) => {
-        for (const client of touched) {
-          store.delete(key(client));
-          const task = proposed.get(client);
-          if (task !== undefined) store.delete(key(client, task));
+    async forget(clients) {
+      if (opened === undefined) return;
+      const hosted = clients.map((client) => key(knownClient(client)));
+      await database.write((store) => {
+        for (const client of hosted) {
+          store.delete(client);
+          // What is not settled, also of an earlier page.
+          store.delete(keysUnder(...client));
         }
-      }),
+      });
+    },
     close: async () => database.close(),
   };
 }
