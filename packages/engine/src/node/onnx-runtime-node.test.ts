@@ -54,10 +54,14 @@ test('takes views that do not start at their buffer’s beginning', async () => 
 });
 
 test('a GPU that cannot be used is told as such, and is not the processor in silence', async () => {
-  const hasCuda = existsSync('/dev/nvidiactl');
   const load = onnxRuntimeNode({ device: 'cuda' }).load(doubling('float32'));
-  if (hasCuda) return (await load).release();
-  await expect(load).rejects.toMatchObject({ code: 'backend.device', fields: { device: 'cuda:0' } });
+  const error = await load.then(
+    (session) => session.release(),
+    (reason: unknown) => reason,
+  );
+  // Where there is a GPU, its libraries may be there or not.
+  if (error === undefined && existsSync('/dev/nvidiactl')) return;
+  expect(error).toMatchObject({ code: 'backend.device', fields: { device: 'cuda:0' } });
 });
 
 test.each(['gpu', 'cuda:', 'cuda:x', 'CUDA'])('%s is no device', (device) => {
